@@ -1,0 +1,57 @@
+"""Connections to PostgreSQL: psycopg for COPY and statements, SQLAlchemy URLs for the tools that want them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from touchline.errors import DatabaseUnavailable
+from touchline.settings import Role, Settings
+
+Connection = psycopg.Connection[Any]
+
+
+@contextmanager
+def connect(settings: Settings, role: Role, database: str | None = None) -> Iterator[Connection]:
+    """A connection with the rights of `role`; commits on success, rolls back on error, then closes.
+
+    Raises DatabaseUnavailable, with the address but never the password, when nothing answers.
+    """
+    with open_url(settings.url(role, database)) as connection:
+        yield connection
+
+
+@contextmanager
+def open_url(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
+    """As `connect`, for any URL."""
+    try:
+        connection = psycopg.connect(url, connect_timeout=10, autocommit=autocommit)
+    except psycopg.OperationalError as error:
+        address = url.rpartition("@")[2]
+        raise DatabaseUnavailable(
+            f"PostgreSQL at {address} cannot be reached: {str(error).strip()}\n"
+            "start it with `touchline up`, or correct TOUCHLINE_DATABASE_URL"
+        ) from error
+    with connection:
+        yield connection
+
+
+def rows(connection: Connection, query: str, parameters: Any = None) -> list[DictRow]:
+    """All rows of a query, as dictionaries. Parameters are bound, never pasted in."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+
+
+def scalar(connection: Connection, query: str, parameters: Any = None) -> Any:
+    """The first column of the first row, or None."""
+    row = connection.execute(query, parameters).fetchone()  # type: ignore[arg-type]
+    return None if row is None else row[0]
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same address for SQLAlchemy with psycopg2, which dbt, MLflow and Airflow's metadata use."""
+    return url.replace("postgresql://", "postgresql+psycopg2://", 1)

@@ -1,0 +1,45 @@
+"""What can go wrong, by name. Every message says what, where, and what to do."""
+
+
+class TouchlineError(Exception):
+    """Root of everything Touchline raises on purpose; the command line prints it without a traceback."""
+
+
+class SettingsInvalid(TouchlineError):
+    """A setting has a value that cannot be used."""
+
+
+class DatabaseUnavailable(TouchlineError):
+    """No PostgreSQL answers where the settings say it is."""
+
+
+class ServiceFailed(TouchlineError):
+    """A process that Touchline started did not become healthy, or died."""
+
+
+class SourceUnavailable(TouchlineError):
+    """A source, or one file of it, cannot be read at all."""
+
+
+class PayloadRejected(TouchlineError):
+    """A payload was stored but none of it can be parsed."""
+
+
+class QualityGateFailed(TouchlineError):
+    """Expectations failed at a gate; nothing downstream may change."""
+
+
+class FixtureAlreadyKickedOff(TouchlineError):
+    """A prediction was asked for a match that has begun."""
+
+
+class FeaturesUnavailable(TouchlineError):
+    """Neither the online store nor the offline tables can give the features asked for."""
+
+
+class ModelUnavailable(TouchlineError):
+    """The registry holds no model that can do what is asked."""
+
+
+class WarehouseBuildFailed(TouchlineError):
+    """dbt could not build or test a layer."""

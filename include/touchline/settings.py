@@ -1,0 +1,148 @@
+"""Settings: the only place that reads the environment.
+
+Every value can be given as `TOUCHLINE_<NAME>`; the defaults run everything on one laptop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets as token_source
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from touchline.clock import parse_as_of
+from touchline.errors import SettingsInvalid
+
+Role = Literal["owner", "ingest", "transform", "model", "api"]
+ROLES: tuple[Role, ...] = ("owner", "ingest", "transform", "model", "api")
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+SANDBOX = "sandbox"
+LIVE_SITE = "football-data-uk"
+
+
+class Settings(BaseSettings):
+    """Where things are and how this run behaves. Frozen: a run cannot change its mind half-way."""
+
+    model_config = SettingsConfigDict(env_prefix="TOUCHLINE_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default=PROJECT_ROOT / ".touchline", description="state: database, logs, artefacts, secrets"
+    )
+    database_url: str | None = Field(
+        default=None, description="an existing PostgreSQL 15+ (administrator URL); the embedded one if unset"
+    )
+    source: str = Field(
+        default=SANDBOX,
+        description="sandbox, football-data-uk (the live site), or a folder of downloaded season files",
+    )
+    as_of: datetime | None = Field(default=None, description="run as if this were now (UTC)")
+    horizon_days: int = Field(default=7, ge=1, le=60, description="predict fixtures this many days ahead")
+    bind_host: str = Field(default="127.0.0.1", description="address every server of ours listens on")
+    postgres_port: int = 54329
+    airflow_port: int = 8080
+    mlflow_port: int = 5000
+    api_port: int = 8000
+    sandbox_port: int = 8999
+    sandbox_seed: int = 7
+    database_name: str | None = Field(default=None, description="overrides the name derived from the source")
+    mlflow_tracking_uri: str | None = Field(default=None, description="an existing MLflow server")
+    random_seed: int = 20260801
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _read_as_of(cls, value: object) -> object:
+        if value in (None, ""):
+            return None
+        return parse_as_of(value) if isinstance(value, str) else value
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute_home(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def is_simulated(self) -> bool:
+        """True when the data comes from the simulated world."""
+        return self.source == SANDBOX
+
+    @property
+    def source_folder(self) -> Path | None:
+        """The folder of season files, or None when the source is the sandbox or the live site."""
+        return None if self.source in (SANDBOX, LIVE_SITE) else Path(self.source).expanduser().absolute()
+
+    @property
+    def warehouse_database(self) -> str:
+        """Simulated and real data never share a database."""
+        return self.database_name or ("touchline_sandbox" if self.is_simulated else "touchline")
+
+    @property
+    def model_name(self) -> str:
+        """Name of the registered model; the simulated world has its own."""
+        return self.warehouse_database.replace("touchline", "touchline_match_result", 1)
+
+    @cached_property
+    def secrets(self) -> dict[str, str]:
+        """Generated credentials of this installation (`<home>/secrets.json`, mode 600); created once.
+
+        `TOUCHLINE_<ROLE>_PASSWORD` in the environment wins over the file, for clusters.
+        """
+        names = ["postgres", *ROLES, "airflow", "mlflow", "jwt", "fernet"]
+        path = self.home / "secrets.json"
+        stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        missing = [name for name in names if name not in stored]
+        if missing:
+            stored.update({name: token_source.token_urlsafe(32) for name in missing})
+            self.home.mkdir(parents=True, exist_ok=True)
+            draft = path.with_suffix(f".{os.getpid()}")
+            draft.touch(mode=0o600)
+            draft.write_text(json.dumps(stored, indent=1))
+            draft.replace(path)
+        return {
+            name: os.environ.get(f"TOUCHLINE_{name.upper()}_PASSWORD", stored[name]) for name in stored
+        }
+
+    @property
+    def admin_url(self) -> str:
+        """URL of an administrator on the maintenance database `postgres`, `postgresql://...`."""
+        if self.database_url:
+            return _as_plain_postgresql(self.database_url)
+        port = self.running_port("postgres", self.postgres_port)
+        return f"postgresql://postgres:{self.secrets['postgres']}@127.0.0.1:{port}/postgres"
+
+    def url(self, role: Role, database: str | None = None) -> str:
+        """Connection URL of an application role on the warehouse database (or `database`)."""
+        return self.url_for(f"touchline_{role}", self.secrets[role], database or self.warehouse_database)
+
+    def url_for(self, user: str, password: str, database: str) -> str:
+        """The administrator's address with another user, password and database."""
+        parts = urlsplit(self.admin_url)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit(
+            parts._replace(netloc=f"{quote(user)}:{quote(password, safe='')}@{host}", path=f"/{database}")
+        )
+
+    def running_port(self, service: str, preferred: int) -> int:
+        """The port a service of ours was last started on, or the preferred one."""
+        path = self.home / "run" / f"{service}.json"
+        try:
+            return int(json.loads(path.read_text())["port"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return preferred
+
+
+def _as_plain_postgresql(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in ("postgresql", "postgres"):
+        raise SettingsInvalid(
+            "TOUCHLINE_DATABASE_URL must look like postgresql://user:password@host:5432/postgres"
+        )
+    return f"postgresql://{rest}"
