@@ -1,0 +1,61 @@
+"""What every command shares: its settings and clock, and one way to print."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from rich.console import Console, RenderableType
+
+from touchline.clock import RunClock, live_clock, virtual_clock
+from touchline.settings import Settings
+from touchline.sources.sandbox import read_clock
+
+console = Console(width=None if sys.stdout.isatty() else 120)
+errors = Console(stderr=True)
+
+
+@dataclass
+class State:
+    """Options given before the command's name."""
+
+    settings: Settings
+    as_json: bool
+
+    @property
+    def clock(self) -> RunClock:
+        """The run clock: `as_of` if given, the simulated world's clock, or the present."""
+        return run_clock(self.settings)
+
+
+def run_clock(settings: Settings) -> RunClock:
+    """The run clock of these settings; asks the running sandbox when the source is simulated."""
+    if settings.as_of is not None:
+        return virtual_clock(settings.as_of)
+    if settings.is_simulated:
+        port = settings.running_port("sandbox", settings.sandbox_port)
+        return virtual_clock(read_clock(f"http://127.0.0.1:{port}"))
+    return live_clock()
+
+
+def state(ctx: typer.Context) -> State:
+    """The options given before the command's name."""
+    found = ctx.find_object(State)
+    assert found is not None, "commands run below the root callback, which sets the state"
+    return found
+
+
+def emit(ctx: typer.Context, report: Any, *tables: RenderableType) -> None:
+    """Print a report: JSON alone with `--json`, otherwise its tables and its one-sentence summary."""
+    if state(ctx).as_json:
+        data = dataclasses.asdict(report) if dataclasses.is_dataclass(report) else report  # type: ignore[arg-type]
+        sys.stdout.write(json.dumps(data, default=str, indent=2) + "\n")
+        return
+    for table in tables:
+        console.print(table)
+    if hasattr(report, "summary"):
+        console.print(report.summary)

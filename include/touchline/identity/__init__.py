@@ -1,0 +1,1 @@
+"""Competitions and teams: canonical names."""

@@ -1,0 +1,34 @@
+"""The competitions Touchline knows, read from the same seed file that dbt loads."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+
+from touchline.settings import PROJECT_ROOT
+
+SEED = PROJECT_ROOT / "dbt_project" / "seeds" / "competition.csv"
+
+
+@dataclass(frozen=True)
+class Competition:
+    """One competition; `tier` 1 is the highest of its country."""
+
+    code: str
+    name: str
+    country: str
+    tier: int
+    is_simulated: bool
+
+
+@cache
+def competitions() -> dict[str, Competition]:
+    """All known competitions by code."""
+    with SEED.open(newline="") as lines:
+        return {
+            row["competition"]: Competition(
+                row["competition"], row["name"], row["country"], int(row["tier"]), row["is_simulated"] == "true"
+            )
+            for row in csv.DictReader(lines)
+        }
