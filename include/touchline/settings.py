@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     )
     as_of: datetime | None = Field(default=None, description="run as if this were now (UTC)")
     horizon_days: int = Field(default=7, ge=1, le=60, description="predict fixtures this many days ahead")
+    history_seasons: int = Field(default=10, ge=1, description="past seasons to fetch from a site")
     bind_host: str = Field(default="127.0.0.1", description="address every server of ours listens on")
     postgres_port: int = 54329
     airflow_port: int = 8080

@@ -60,7 +60,7 @@ create table landing.rejected_row (
     rejected_row_id bigint generated always as identity primary key,
     payload_id bigint not null references landing.payload,
     row_number integer not null,
-    scope text not null check (scope in ('payload', 'row', 'price')),
+    scope text not null check (scope in ('payload', 'row', 'field', 'price')),
     rule text not null,
     field text,
     value text,
@@ -72,7 +72,7 @@ create table landing.rejected_row (
 );
 create index rejected_row_by_payload on landing.rejected_row (payload_id);
 comment on column landing.rejected_row.scope is 'payload: nothing of it was usable; row: the row was not used; '
-    'price: the row was used without this price';
+    'field, price: the row was used without this value';
 
 create table landing.fixture_observation (
     fixture_key uuid not null,

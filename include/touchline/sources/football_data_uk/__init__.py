@@ -1,0 +1,1 @@
+"""football-data.co.uk: results, match statistics and prices as CSV files."""

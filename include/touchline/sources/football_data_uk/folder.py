@@ -1,0 +1,169 @@
+"""A folder of downloaded season files (`SSSS/DIV.csv`), served as the site would have served it at `as_of`.
+
+A season file then holds the matches whose result was out; the later rows of a season that has begun are only
+fixtures, with those pre-match prices that had been collected. So not even the stored payload knows the future.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from touchline.errors import PayloadRejected, SourceUnavailable
+from touchline.sources.football_data_uk import calendar
+from touchline.sources.football_data_uk.addresses import (
+    FIXTURES,
+    SeasonFile,
+    read_endpoint,
+    season_start_year,
+    uk_day,
+)
+from touchline.sources.football_data_uk.columns import quote_columns
+from touchline.sources.football_data_uk.parse import parse, read_date, read_time
+from touchline.sources.football_data_uk.table import Table, read_table
+from touchline.sources.source import Kind, NoReply, Observations, Reply, Request
+
+IDENTITY_COLUMNS = ["Div", "Date", "Time", "HomeTeam", "AwayTeam"]
+
+
+class FolderSource:
+    """Season files of a folder; `ignored` names the CSV files in it that are not at `SSSS/DIV.csv`."""
+
+    name = "football_data_uk"
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise SourceUnavailable(
+                f"the folder {folder} does not exist; give one that holds season files as SSSS/DIV.csv, "
+                "for example 2223/E0.csv"
+            )
+        self._folder = folder
+        found = {path: read_endpoint(f"mmz4281/{path.parent.name}/{path.name}") for path in _csv_files(folder)}
+        self._files = {file.endpoint: (file, path) for path, file in found.items() if file is not None}
+        self.ignored = [
+            str(path.relative_to(folder)) for path, file in found.items() if file is None and path.name != FIXTURES
+        ]
+        if not self._files and not (folder / FIXTURES).exists():
+            raise SourceUnavailable(
+                f"the folder {folder} holds no season file; expected SSSS/DIV.csv, for example 2223/E0.csv"
+            )
+
+    def requests(self, kinds: Sequence[Kind], as_of: datetime) -> Sequence[Request]:
+        """Every season file of a season that has begun by `as_of`, and the list of fixtures."""
+        wanted = []
+        if "scores" in kinds:
+            wanted += [name for name, (file, _) in sorted(self._files.items()) if _has_begun(file, as_of)]
+        if "fixtures" in kinds or "odds" in kinds:
+            wanted.append(FIXTURES)
+        return [Request(self.name, endpoint) for endpoint in wanted]
+
+    def fetch(self, request: Request, as_of: datetime, validators: Mapping[str, str]) -> Reply | NoReply:
+        """The bytes the site would have given at `as_of`; raises SourceUnavailable when a file cannot be read."""
+        del validators
+        if request.endpoint == FIXTURES:
+            return Reply(self._upcoming(as_of), content_type="text/csv")
+        file, path = self._files[request.endpoint]
+        body = _read(path)
+        if file.start_year < season_start_year(uk_day(as_of)) - 1:
+            return Reply(body, content_type="text/csv")
+        try:
+            table = read_table(body, str(path))
+        except PayloadRejected:
+            # Stored as it is; parsing will say what is wrong with it.
+            return Reply(body, content_type="text/csv")
+        published = _times(table)["published_at"].fill_null(as_of) <= as_of
+        if published.all():
+            return Reply(body, content_type="text/csv")
+        kept = [row for row, is_out in zip(table.rows, published, strict=True) if is_out]
+        return Reply(_write(table.header, kept), content_type="text/csv")
+
+    def parse(self, request: Request, body: bytes) -> Observations:
+        """Read a body of this source."""
+        return parse(request.endpoint, body)
+
+    def _upcoming(self, as_of: datetime) -> bytes:
+        bodies = [
+            (str(path), _read(path))
+            for file, path in self._files.values()
+            if _has_begun(file, as_of) and file.start_year >= season_start_year(uk_day(as_of)) - 1
+        ]
+        own = self._folder / FIXTURES
+        if own.exists():
+            bodies.append((str(own), _read(own)))
+        header, rows = list(IDENTITY_COLUMNS), []
+        for place, body in bodies:
+            try:
+                table = read_table(body, place)
+            except PayloadRejected:
+                continue
+            upcoming = _upcoming_rows(table, as_of)
+            rows += upcoming
+            header += [name for row in upcoming[:1] for name in row if name not in header]
+        # The order of files must not decide the bytes.
+        cells = sorted([row.get(name, "") for name in header] for row in rows)
+        return _write(header, cells)
+
+
+def _upcoming_rows(table: Table, as_of: datetime) -> list[dict[str, str]]:
+    """Rows without a published result at `as_of`, stripped of everything not yet known."""
+    times = _times(table)
+    prices = {name for quote in quote_columns(table.header) if not quote.is_closing for _, name in quote.prices}
+    prices |= {quote.line_column for quote in quote_columns(table.header) if quote.line_column and not quote.is_closing}
+    known_columns = [name for name in table.header if name in prices or name in IDENTITY_COLUMNS]
+    position = {name: index for index, name in enumerate(table.header)}
+    upcoming = []
+    for row, published, collected in zip(
+        table.rows, times["published_at"], times["prices_collected_at"], strict=True
+    ):
+        if published is None or published <= as_of:
+            continue
+        has_prices = collected is not None and collected <= as_of
+        upcoming.append(
+            {
+                name: row[position[name]] if name in IDENTITY_COLUMNS or has_prices else ""
+                for name in known_columns
+            }
+        )
+    return upcoming
+
+
+def _times(table: Table) -> pl.DataFrame:
+    """When each row's result and prices became public (UTC); null where the date cannot be read."""
+    position = {name: index for index, name in enumerate(table.header)}
+    days = [read_date(row[position["Date"]].strip()) for row in table.rows]
+    minutes = [read_time(row[position["Time"]].strip()) if "Time" in position else None for row in table.rows]
+    frame = pl.DataFrame({"day": days, "minutes": minutes}, schema={"day": pl.Date, "minutes": pl.Int64})
+    kickoff = calendar.kickoff_at(pl.col("day"), pl.duration(minutes=pl.col("minutes")))
+    return frame.select(
+        published_at=calendar.result_published_at(pl.col("day")),
+        prices_collected_at=calendar.prices_collected_at(pl.col("day"), kickoff),
+    )
+
+
+def _has_begun(file: SeasonFile, as_of: datetime) -> bool:
+    return file.start_year <= season_start_year(uk_day(as_of))
+
+
+def _csv_files(folder: Path) -> list[Path]:
+    return sorted([*folder.glob("*.csv"), *folder.glob("*/*.csv")])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceUnavailable(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+
+
+def _write(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    # Positional names stand for blank header cells.
+    writer.writerow(["" if name.startswith("#") else name for name in header])
+    writer.writerows(rows)
+    return text.getvalue().encode()

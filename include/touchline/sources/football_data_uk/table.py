@@ -1,0 +1,76 @@
+"""From the bytes of a football-data.co.uk file to rows of text, losing none."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from touchline.errors import PayloadRejected
+from touchline.sources.football_data_uk.columns import HEADER_ALIASES, REQUIRED
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text cells: `rows` hold exactly one cell a header name; `lengths` are the cells each row really had."""
+
+    header: list[str]
+    rows: list[list[str]]
+    lengths: list[int]
+    is_last_row_cut: bool
+
+
+def read_table(body: bytes, place: str) -> Table:
+    """Read a CSV body. Rows that are blank (bare commas) are layout, not data, and are passed over.
+
+    Raises PayloadRejected, naming `place`, for an empty body, a web page, or a header without the columns
+    every file has.
+    """
+    if not body.strip():
+        raise PayloadRejected(f"{place}: the file is empty; download it again")
+    text = decode(body)
+    if text.lstrip()[:1] == "<":
+        raise PayloadRejected(f"{place}: a web page came instead of a CSV file; check the address or download again")
+    lines = csv.reader(io.StringIO(text))
+    header = _clean_header(next(lines, []))
+    missing = [name for name in REQUIRED if name not in header]
+    if missing:
+        raise PayloadRejected(
+            f"{place}: the header has no column {', '.join(missing)}; it begins {','.join(header[:6])!r}"
+        )
+    width = len(header)
+    rows, lengths = [], []
+    for cells in lines:
+        if not any(cell and not cell.isspace() for cell in cells):
+            continue
+        lengths.append(len(cells))
+        rows.append(cells[:width] if len(cells) >= width else cells + [""] * (width - len(cells)))
+    is_cut = bool(rows) and not text.endswith(("\n", "\r")) and _is_shorter_than_the_others(lengths)
+    return Table(header, rows, lengths, is_cut)
+
+
+def decode(body: bytes) -> str:
+    """UTF-8 with or without a byte-order mark; files before 2010 or so may be Windows-1252."""
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return body.decode("cp1252", errors="replace")
+
+
+def _is_shorter_than_the_others(lengths: Sequence[int]) -> bool:
+    # One complete row is evidence enough that the file was meant to go on.
+    return len(lengths) == 1 or lengths[-1] < min(lengths[:-1])
+
+
+def _clean_header(cells: Sequence[str]) -> list[str]:
+    """Names trimmed; blank and repeated names become positional ones, so that the first column of a name counts."""
+    header: list[str] = []
+    seen: set[str] = set()
+    for position, cell in enumerate(cells):
+        name = HEADER_ALIASES.get(cell.strip(), cell.strip())
+        if not name or name in seen:
+            name = f"#{position}"
+        seen.add(name)
+        header.append(name)
+    return header
