@@ -1,0 +1,81 @@
+# Touchline: `make run` and `make test` are all you need; the rest is for the edit loop.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+export PYTHONDONTWRITEBYTECODE :=
+export DO_NOT_TRACK := 1
+
+# SOURCE=sandbox (default), football-data-uk, or a folder of season files; AS_OF=2023-03-10 or 2023-03-10T18:00Z
+ifdef SOURCE
+export TOUCHLINE_SOURCE := $(SOURCE)
+endif
+ifdef AS_OF
+export TOUCHLINE_AS_OF := $(AS_OF)
+endif
+
+.PHONY: help setup run up down status test test-fast lint format bench docs lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## build the environment (nothing to do when nothing changed)
+
+$(STAMP): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "Python 3.11 is needed, $$($(PYTHON) --version) found: apt-get install python3.11 python3.11-venv, then make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "Python's venv module is missing: apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then uv=uv; else \
+		test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; uv=$(BIN)/uv; fi; \
+	echo "Installing the environment (a minute on a fresh machine) ..."; \
+	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes --compile-bytecode requirements.txt && \
+	VIRTUAL_ENV=$(VENV) $$uv pip install --quiet --no-deps --no-build-isolation-package touchline --editable .
+	@touch $@
+
+run: $(STAMP)  ## from nothing to predictions on screen; leaves everything running
+	@$(BIN)/touchline run
+
+up: $(STAMP)  ## start everything and leave it running
+	@$(BIN)/touchline up
+
+down: $(STAMP)  ## stop everything
+	@$(BIN)/touchline down
+
+status: $(STAMP)  ## what is running, and where
+	@$(BIN)/touchline status
+
+test: $(STAMP)  ## every test, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+test-fast: $(STAMP)  ## without Airflow and full loads, for the edit loop
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(STAMP)  ## ruff, mypy, sqlfluff, import rules, YAML
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+	$(BIN)/yamllint --strict .
+
+format: $(STAMP)  ## write the format that lint expects
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## measure, each figure against a baseline of the same run
+	$(BIN)/python -m benchmarks
+
+lock:  ## compile requirements.in to requirements.txt
+	VIRTUAL_ENV=$(VENV) uv pip compile requirements.in --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--only-binary :all: --custom-compile-command "make lock" -o requirements.txt
+
+clean: ## remove the environment and all state (the database too)
+	-@test -x $(BIN)/touchline && $(BIN)/touchline down
+	rm -rf $(VENV) .touchline

@@ -1,0 +1,42 @@
+"""`touchline database`: start, stop and open the database by hand."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+import typer
+
+from touchline.cli.output import emit, state
+from touchline.database import bootstrap, embedded
+from touchline.settings import ROLES, Role
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(help="Start, stop, migrate and open the database.", no_args_is_help=True)
+    app.add_typer(group, name="database")
+
+    @group.command()
+    def start(ctx: typer.Context) -> None:
+        """Start the embedded PostgreSQL (if no other is configured) and migrate it to the newest revision."""
+        settings = state(ctx).settings
+        bootstrap.prepare(settings)
+        current, _ = bootstrap.revisions(settings)
+        emit(ctx, {"address": settings.admin_url.rpartition("@")[2], "revision": current})
+        if not state(ctx).as_json:
+            typer.echo(f"PostgreSQL answers on {settings.admin_url.rpartition('@')[2]}, migrated to {current}")
+
+    @group.command()
+    def stop(ctx: typer.Context) -> None:
+        """Stop the embedded PostgreSQL."""
+        embedded.stop(state(ctx).settings)
+
+    @group.command()
+    def url(
+        ctx: typer.Context,
+        role: Annotated[str, typer.Option(help=f"one of {', '.join(ROLES)}")] = "api",
+    ) -> None:
+        """Print a connection URL, for psql and other clients; the read-only role if not told otherwise."""
+        if role not in ROLES:
+            raise typer.BadParameter(f"{role!r}: choose from {', '.join(ROLES)}")
+        typer.echo(state(ctx).settings.url(cast(Role, role)))

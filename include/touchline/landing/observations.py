@@ -1,0 +1,172 @@
+"""Observations into landing: COPY, and only what differs from what was last observed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+import polars as pl
+from psycopg import sql
+
+from touchline.database.engine import Connection, rows
+from touchline.landing.payloads import Payload
+from touchline.sources.source import Observations, Rejection
+
+PROVENANCE = ("payload_id", "row_number", "published_at", "observed_at", "known_at")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table of observations: what identifies a fact in it; everything else but provenance is its value."""
+
+    table: str
+    identity: tuple[str, ...]
+    times: tuple[str, ...] = ()
+
+
+FIXTURES = Target("fixture_observation", ("fixture_key",))
+SCORES = Target("score_observation", ("fixture_key",))
+QUOTES = Target(
+    "odds_observation", ("fixture_key", "bookmaker", "market", "is_closing", "line"), times=("quoted_at",)
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """New facts written from one payload."""
+
+    n_fixtures: int
+    n_scores: int
+    n_quotes: int
+
+
+def write(connection: Connection, payload: Payload, observations: Observations, run_id: str) -> Written:
+    """Write what a payload says and that it has been parsed; part of the caller's transaction.
+
+    The facts of a request's first body are dated by the publisher's schedule (`known_at`), those of later
+    bodies by when we saw them.
+    """
+    keys = observations.fixtures["fixture_key"].to_list()
+    known = _already_observed(connection, keys)
+    connection.execute("select landing.ensure_odds_partition(%s)", (payload.observed_at,))
+    n_fixtures = _write_facts(connection, FIXTURES, payload, observations.fixtures, known, source=payload.source)
+    n_scores = _write_facts(connection, SCORES, payload, observations.scores, known, source=payload.source)
+    n_quotes = _write_facts(connection, QUOTES, payload, observations.quotes, known)
+    _copy_rejections(connection, payload, observations.rejections, run_id)
+    connection.execute(
+        "insert into landing.payload_parsed (payload_id, n_rows, n_parsed, n_rejected, n_fixtures, n_scores, "
+        "n_quotes, n_rejected_prices, run_id) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            payload.payload_id, observations.n_rows, observations.n_parsed,
+            sum(rejection.scope == "row" for rejection in observations.rejections),
+            n_fixtures, n_scores, n_quotes,
+            sum(rejection.scope == "price" for rejection in observations.rejections), run_id,
+        ),
+    )  # fmt: skip
+    return Written(n_fixtures, n_scores, n_quotes)
+
+
+def reject_payload(connection: Connection, payload: Payload, reason: str, run_id: str) -> None:
+    """Note that nothing of a payload can be used; it stays stored and is not tried again."""
+    rejection = Rejection(0, "payload", "payload_unreadable", None, None, reason)
+    _copy_rejections(connection, payload, [rejection], run_id)
+    connection.execute(
+        "insert into landing.payload_parsed values (%s, 0, 0, 0, 0, 0, 0, 0, %s)", (payload.payload_id, run_id)
+    )
+
+
+def _already_observed(connection: Connection, keys: Sequence[str]) -> set[str]:
+    found = rows(
+        connection,
+        "select distinct fixture_key::text as key from landing.fixture_observation where fixture_key = any(%s::uuid[])",
+        (list(keys),),
+    )
+    return {row["key"] for row in found}
+
+
+def _write_facts(
+    connection: Connection, target: Target, payload: Payload, facts: pl.DataFrame, known: set[str],
+    source: str | None = None,
+) -> int:  # fmt: skip
+    published = pl.col("published_at")
+    observed = pl.lit(payload.observed_at, dtype=pl.Datetime("us", "UTC"))
+    frame = facts.with_columns(
+        payload_id=pl.lit(payload.payload_id),
+        observed_at=observed,
+        known_at=pl.min_horizontal(published, observed) if payload.is_backfill else observed,
+    )
+    if target is QUOTES:
+        frame = frame.drop("published_at")
+    if source is not None:
+        frame = frame.with_columns(source=pl.lit(source))
+    is_known = pl.col("fixture_key").is_in(list(known))
+    # A match seen for the first time cannot repeat a fact, so its rows need no comparison.
+    fresh = frame.filter(~is_known)
+    _copy(connection, sql.Identifier("landing", target.table), fresh)
+    return fresh.height + _write_changes(connection, target, frame.filter(is_known))
+
+
+def _write_changes(connection: Connection, target: Target, frame: pl.DataFrame) -> int:
+    if frame.is_empty():
+        return 0
+    stage = sql.Identifier(f"stage_{target.table}")
+    table = sql.Identifier("landing", target.table)
+    connection.execute(
+        sql.SQL("create temporary table if not exists {} (like {}) on commit delete rows").format(stage, table)
+    )
+    connection.execute(sql.SQL("truncate {}").format(stage))
+    _copy(connection, stage, frame)
+    values = [
+        name for name in frame.columns if name not in (*target.identity, *target.times, *PROVENANCE, "source")
+    ]
+    statement = sql.SQL(
+        "insert into {table} ({columns}) select {columns} from {stage} as stage where not exists ("
+        " select 1 from (select {values} from {table} as stored where {same_fact}"
+        " order by payload_id desc limit 1) as last where ({last}) is not distinct from ({new}))"
+        " on conflict do nothing"
+    ).format(
+        table=table,
+        stage=stage,
+        columns=sql.SQL(", ").join(map(sql.Identifier, frame.columns)),
+        values=sql.SQL(", ").join(map(sql.Identifier, values)),
+        same_fact=sql.SQL(" and ").join(
+            sql.SQL("stored.{0} = stage.{0}").format(sql.Identifier(name)) for name in target.identity
+        ),
+        last=sql.SQL(", ").join(sql.Identifier("last", name) for name in values),
+        new=sql.SQL(", ").join(sql.Identifier("stage", name) for name in values),
+    )
+    return connection.execute(statement).rowcount
+
+
+def _copy_rejections(
+    connection: Connection, payload: Payload, rejections: Sequence[Rejection], run_id: str
+) -> None:
+    if not rejections:
+        return
+    columns = "payload_id, row_number, scope, rule, field, value, reason, row_text, observed_at, run_id"
+    with connection.cursor() as cursor, cursor.copy(f"copy landing.rejected_row ({columns}) from stdin") as copy:
+        for item in rejections:
+            copy.write_row(
+                (
+                    payload.payload_id, item.row_number, item.scope, item.rule, item.field,
+                    _storable(item.value), item.reason, _storable(item.row_text), payload.observed_at, run_id,
+                )
+            )  # fmt: skip
+
+
+def _storable(text: str | None) -> str | None:
+    # PostgreSQL text cannot hold NUL, and a damaged file may.
+    return None if text is None else text.replace("\x00", "\N{SYMBOL FOR NULL}")
+
+
+def _copy(connection: Connection, table: sql.Identifier, frame: pl.DataFrame) -> None:
+    if frame.is_empty():
+        return
+    lines = BytesIO()
+    frame.write_csv(lines, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00")
+    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
+        table, sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(lines.getbuffer())

@@ -1,0 +1,124 @@
+"""The payload store: every body as received, before anybody reads it."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from psycopg.types.json import Jsonb
+
+from touchline.database.engine import Connection, rows
+from touchline.errors import SettingsInvalid
+from touchline.sources.source import Reply, Request
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A stored body that has not been parsed yet. `observed_at` is UTC."""
+
+    payload_id: int
+    source: str
+    endpoint: str
+    observed_at: datetime
+    is_backfill: bool
+    body: bytes
+
+
+def lock_source(connection: Connection, source: str) -> None:
+    """Hold the source to this transaction: two collectors never store or parse the same thing twice."""
+    connection.execute("select pg_advisory_xact_lock(hashtext('landing ' || %s))", (source,))
+
+
+def claim_world(connection: Connection, source: str, *, is_simulated: bool) -> None:
+    """Note on first use whether this database holds real or simulated football; refuse to mix them.
+
+    Raises SettingsInvalid when the database already holds the other kind.
+    """
+    connection.execute(
+        "insert into ops.world (is_simulated, first_source) values (%s, %s) on conflict do nothing",
+        (is_simulated, source),
+    )
+    (world,) = rows(connection, "select is_simulated, first_source from ops.world")
+    if world["is_simulated"] != is_simulated:
+        kinds = {True: "simulated", False: "real"}
+        raise SettingsInvalid(
+            f"this database holds {kinds[world['is_simulated']]} football (from {world['first_source']}) and "
+            f"{source} is {kinds[is_simulated]}: set TOUCHLINE_DATABASE_NAME to another database"
+        )
+
+
+def last_validators(connection: Connection, request: Request) -> Mapping[str, str]:
+    """HTTP validators of the last body stored for this request; empty when there is none."""
+    found = rows(
+        connection,
+        "select validators from landing.payload where source = %s and endpoint = %s order by payload_id desc limit 1",
+        (request.source, request.endpoint),
+    )
+    return found[0]["validators"] if found else {}
+
+
+def store(
+    connection: Connection, request: Request, reply: Reply, observed_at: datetime, run_id: str
+) -> Literal["new", "seen"]:
+    """Store a body, or note that the last one of this request was seen again."""
+    lock_source(connection, request.source)
+    digest = hashlib.sha256(reply.body).digest()
+    last = rows(
+        connection,
+        "select payload_id, content_hash from landing.payload where source = %s and endpoint = %s "
+        "order by payload_id desc limit 1",
+        (request.source, request.endpoint),
+    )
+    if last and bytes(last[0]["content_hash"]) == digest:
+        note_seen(connection, request, observed_at, run_id)
+        return "seen"
+    connection.execute(
+        "insert into landing.payload (source, endpoint, observed_at, is_backfill, http_status, content_type, "
+        "validators, content_hash, n_bytes, body, run_id) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            request.source, request.endpoint, observed_at, not last, reply.http_status, reply.content_type,
+            Jsonb(dict(reply.validators)), digest, len(reply.body), zlib.compress(reply.body, 6), run_id,
+        ),
+    )  # fmt: skip
+    return "new"
+
+
+def note_seen(connection: Connection, request: Request, observed_at: datetime, run_id: str) -> None:
+    """Note that the last body of this request still stands at `observed_at`."""
+    connection.execute(
+        "insert into landing.payload_seen (payload_id, observed_at, run_id) "
+        "select payload_id, %s, %s from landing.payload where source = %s and endpoint = %s and observed_at <> %s "
+        "order by payload_id desc limit 1 on conflict do nothing",
+        (observed_at, run_id, request.source, request.endpoint, observed_at),
+    )
+
+
+def unparsed(connection: Connection, source: str) -> list[int]:
+    """Ids of this source's payloads that nobody has parsed yet, oldest first."""
+    found = rows(
+        connection,
+        "select payload_id from landing.payload left join landing.payload_parsed using (payload_id) "
+        "where source = %s and payload_parsed.payload_id is null order by payload_id",
+        (source,),
+    )
+    return [row["payload_id"] for row in found]
+
+
+def read(connection: Connection, payload_id: int) -> Payload | None:
+    """A payload with its body as received, or None when it has been parsed meanwhile."""
+    found = rows(
+        connection,
+        "select payload_id, source, endpoint, observed_at, is_backfill, body from landing.payload "
+        "left join landing.payload_parsed using (payload_id) "
+        "where payload_id = %s and payload_parsed.payload_id is null",
+        (payload_id,),
+    )
+    if not found:
+        return None
+    row = found[0]
+    return Payload(**{**row, "body": zlib.decompress(row["body"])})
