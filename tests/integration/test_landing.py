@@ -1,0 +1,181 @@
+"""Landing: stored before parsed, nothing lost, nothing twice, nothing from the future."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import match_row, season_csv, write_season_file
+
+from touchline.clock import virtual_clock
+from touchline.database.engine import connect, rows, scalar
+from touchline.errors import SettingsInvalid, SourceUnavailable
+from touchline.landing import payloads
+from touchline.landing.collect import CollectReport, collect
+from touchline.settings import Settings
+from touchline.sources.football_data_uk.folder import FolderSource
+from touchline.sources.source import Reply, Request
+
+LATER = datetime(2023, 6, 30, tzinfo=UTC)
+TABLES = ("payload", "payload_seen", "payload_parsed", "rejected_row", "fixture_observation",
+          "score_observation", "odds_observation")  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "files"
+
+
+def run(settings: Settings, folder: Path, as_of: datetime = LATER) -> CollectReport:
+    settings = settings.model_copy(update={"source": str(folder)})
+    return collect(settings, virtual_clock(as_of), f"test-{as_of.isoformat()}")
+
+
+def counts(settings: Settings) -> dict[str, int]:
+    with connect(settings, "ingest") as connection:
+        return {table: scalar(connection, f"select count(*) from landing.{table}") for table in TABLES}
+
+
+def fetch(settings: Settings, query: str) -> list[dict[str, Any]]:
+    with connect(settings, "ingest") as connection:
+        return rows(connection, query)
+
+
+def test_a_file_is_landed_with_its_bytes_and_every_row_accounted_for(settings: Settings, folder: Path):
+    path = write_season_file(folder, [match_row(), match_row(HomeTeam="Leeds", Date="nonsense")])
+    report = run(settings, folder)
+    assert (report.rows, report.parsed, report.rejected, report.new_scores) == (2, 1, 1, 1)
+    (stored,) = fetch(settings, "select body from landing.payload where endpoint like 'mmz%'")
+    assert zlib.decompress(stored["body"]) == path.read_bytes()
+    (rejected,) = fetch(settings, "select * from landing.rejected_row")
+    assert (rejected["rule"], rejected["field"], rejected["value"]) == ("date_format", "Date", "nonsense")
+    assert "Leeds" in rejected["row_text"]
+
+
+def test_the_same_collection_twice_adds_nothing(settings: Settings, folder: Path):
+    write_season_file(folder, [match_row(), match_row(HomeTeam="Leeds", B365H="0")])
+    run(settings, folder)
+    before = counts(settings)
+    report = run(settings, folder)
+    assert (report.new_payloads, report.seen_again) == (0, 2)
+    assert counts(settings) == before
+
+
+def test_a_corrected_score_and_a_moved_price_are_new_observations_beside_the_old(settings: Settings, folder: Path):
+    write_season_file(folder, [match_row(), match_row(HomeTeam="Leeds")])
+    run(settings, folder)
+    write_season_file(folder, [match_row(FTHG="3", B365H="2.10"), match_row(HomeTeam="Leeds")])
+    report = run(settings, folder, datetime(2023, 7, 1, tzinfo=UTC))
+    assert (report.new_fixtures, report.new_scores, report.new_quotes) == (0, 1, 1)
+    versions = fetch(settings, "select home_goals, known_at from landing.score_observation "
+                     "where fixture_key in (select fixture_key from landing.fixture_observation "
+                     "where home_team = 'Arsenal') order by payload_id")  # fmt: skip
+    assert [version["home_goals"] for version in versions] == [2, 3]
+    # The first body is history, dated by the publisher; the correction is dated by when we saw it.
+    assert versions[0]["known_at"] == datetime(2023, 1, 15, 6, tzinfo=UTC)
+    assert versions[1]["known_at"] == datetime(2023, 7, 1, tzinfo=UTC)
+
+
+def test_nothing_after_as_of_is_landed_not_even_in_the_payload(settings: Settings, folder: Path):
+    played, later = match_row(), match_row(HomeTeam="Leeds", Date="21/01/2023", FTHG="7")
+    write_season_file(folder, [played, later])
+    as_of = datetime(2023, 1, 18, tzinfo=UTC)
+    report = run(settings, folder, as_of)
+    assert (report.rows, report.parsed, report.new_scores) == (2, 2, 1)
+    bodies = [zlib.decompress(row["body"]) for row in fetch(settings, "select body from landing.payload")]
+    assert not any(b",7," in body for body in bodies)
+    statuses = fetch(settings, "select home_team, status from landing.fixture_observation order by 1")
+    assert [(row["home_team"], row["status"]) for row in statuses] == [("Arsenal", "played"), ("Leeds", "scheduled")]
+    latest = fetch(settings, "select max(known_at) as at from landing.odds_observation")
+    assert latest[0]["at"] <= as_of
+
+
+def test_prices_of_a_fixture_appear_once_they_are_collected(settings: Settings, folder: Path):
+    write_season_file(folder, [match_row(Date="21/01/2023", FTHG="", FTAG="", FTR="")])
+    thursday, saturday = (datetime(2023, 1, day, tzinfo=UTC) for day in (19, 21))
+    assert run(settings, folder, thursday).new_quotes == 0
+    report = run(settings, folder, saturday)
+    assert report.new_quotes == 2
+    closing = fetch(settings, "select count(*) as n from landing.odds_observation where is_closing")
+    assert closing[0]["n"] == 0
+
+
+def test_a_season_that_has_not_begun_is_not_asked_for(folder: Path):
+    write_season_file(folder, [match_row()])
+    write_season_file(folder, [match_row(Date="14/10/2023")], code="2324")
+    requests = FolderSource(folder).requests(["scores"], LATER)
+    assert [request.endpoint for request in requests] == ["mmz4281/2223/E0.csv"]
+
+
+def test_a_payload_stored_by_a_killed_run_is_parsed_by_the_next(settings: Settings, folder: Path):
+    write_season_file(folder, [match_row()])
+    body = season_csv([match_row(HomeTeam="Leeds")])
+    with connect(settings, "ingest") as connection:
+        request = Request("football_data_uk", "mmz4281/2122/E0.csv")
+        payloads.store(connection, request, Reply(body.replace(b"2023", b"2022")), LATER, "killed")
+    report = run(settings, folder)
+    assert {file.endpoint for file in report.files} == {
+        "mmz4281/2122/E0.csv", "mmz4281/2223/E0.csv", "fixtures.csv",
+    }  # fmt: skip
+    assert report.new_scores == 2
+
+
+def test_bad_files_are_reported_and_the_good_ones_kept(settings: Settings, folder: Path):
+    write_season_file(folder, [match_row()])
+    for competition, body in (("E1", b""), ("E2", b"<html>sorry</html>"), ("ZZ", season_csv([match_row(Div="ZZ")]))):
+        (folder / "2223" / f"{competition}.csv").write_bytes(body)
+    report = run(settings, folder)
+    assert report.new_scores == 1
+    assert len(report.problems) == 2
+    assert {"payload", "row"} == {row["scope"] for row in fetch(settings, "select scope from landing.rejected_row")}
+    # Known to be bad: not tried again, not lost.
+    assert run(settings, folder).problems == ()
+
+
+def test_misplaced_files_are_named(settings: Settings, folder: Path):
+    write_season_file(folder, [match_row()])
+    (folder / "E0 (1).csv").write_bytes(season_csv([match_row()]))
+    assert run(settings, folder).ignored_files == ("E0 (1).csv",)
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
+def test_a_folder_without_season_files_is_refused_with_what_was_expected(settings: Settings, folder: Path, make: Any):
+    make(folder)
+    with pytest.raises(SourceUnavailable, match="SSSS/DIV.csv"):
+        run(settings, folder)
+
+
+def test_real_and_simulated_football_never_share_a_database(settings: Settings, folder: Path):
+    write_season_file(folder, [match_row()])
+    run(settings, folder)
+    with connect(settings, "ingest") as connection, pytest.raises(SettingsInvalid, match="holds real football"):
+        payloads.claim_world(connection, "sandbox", is_simulated=True)
+
+
+def test_the_real_fixtures_files_parse_fully(shared_data: Path, settings: Settings, tmp_path: Path):
+    for number, path in enumerate(sorted((shared_data / "football_data_uk" / "fixtures_samples").glob("*.csv"))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "fixtures.csv").write_bytes(path.read_bytes())
+        report = run(settings, folder, datetime(2026, 1, 27, 15, 30, tzinfo=UTC))
+        assert report.rows == report.parsed > 20
+        assert report.new_fixtures > 0
+
+
+@pytest.mark.slow
+def test_every_row_of_every_real_season_file_is_accounted_for(settings: Settings, season_files: Path):
+    report = run(settings, season_files)
+    assert report.problems == ()
+    assert (report.rows, report.parsed, report.rejected) == (218_029, 218_028, 1)
+    assert report.new_scores == 218_026
+    assert report.new_quotes > 2_800_000
+    landed = counts(settings)
+    assert landed["score_observation"] == 218_026
+    assert landed["odds_observation"] == report.new_quotes
+    again = run(settings, season_files)
+    assert (again.new_payloads, again.rows) == (0, 0)
+    assert counts(settings) == landed
