@@ -1,0 +1,1 @@
+"""Forecasting: candidate models, calibration, the scoreline grid, scores, the walk-forward backtest."""

@@ -1,0 +1,155 @@
+"""How good probabilities of home, draw and away are: scores, calibration, and whether a difference is real.
+
+Everywhere `probabilities` is (n, 3) in the order home, draw, away, each row summing to one, and `outcomes` is
+(n,) with 0 home, 1 draw, 2 away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+OUTCOMES = ("home", "draw", "away")
+SMALLEST_PROBABILITY = 1e-15
+N_CALIBRATION_BINS = 20
+N_RESAMPLES = 2000
+NEWTON_STEPS = 50
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Means over `n` matches. `slope` is 1 and `ece` 0 for a calibrated forecast; lower is better elsewhere
+    but for `accuracy`."""
+
+    n: int
+    rps: float
+    log_loss: float
+    brier: float
+    accuracy: float
+    ece: float
+    slope: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean of first minus second over the same matches, with its 95 % interval."""
+
+    difference: float
+    low: float
+    high: float
+
+
+def score(probabilities: Floats, outcomes: Ints) -> Scores:
+    """Every score of FORECASTING.md. Raises ValueError when there is no match."""
+    if len(outcomes) == 0:
+        raise ValueError("no match to score: the compared forecasts have none in common")
+    return Scores(
+        n=len(outcomes),
+        rps=float(rps(probabilities, outcomes).mean()),
+        log_loss=float(log_loss(probabilities, outcomes).mean()),
+        brier=float(brier(probabilities, outcomes).mean()),
+        accuracy=float((probabilities.argmax(axis=1) == outcomes).mean()),
+        ece=expected_calibration_error(probabilities, outcomes),
+        slope=calibration_slope(probabilities, outcomes),
+    )
+
+
+def rps(probabilities: Floats, outcomes: Ints) -> Floats:
+    """Ranked probability score of each match, 0 (certain and right) to 1.
+
+    ((p_h - o_h)^2 + (p_h + p_d - o_h - o_d)^2) / 2; Epstein (1969) for three ordered outcomes.
+    """
+    home = probabilities[:, 0] - (outcomes == 0)
+    home_or_draw = probabilities[:, 0] + probabilities[:, 1] - (outcomes <= 1)
+    return np.asarray((home**2 + home_or_draw**2) / 2, dtype=np.float64)
+
+
+def log_loss(probabilities: Floats, outcomes: Ints) -> Floats:
+    """Minus the natural logarithm of the probability given to what happened, of each match."""
+    happened = probabilities[np.arange(len(outcomes)), outcomes]
+    return np.asarray(-np.log(np.maximum(happened, SMALLEST_PROBABILITY)), dtype=np.float64)
+
+
+def brier(probabilities: Floats, outcomes: Ints) -> Floats:
+    """Sum over the three outcomes of the squared error, of each match: 0 to 2; Brier (1950)."""
+    return np.asarray(((probabilities - np.eye(3)[outcomes]) ** 2).sum(axis=1), dtype=np.float64)
+
+
+def calibration_curve(probabilities: Floats, outcomes: Ints) -> tuple[Floats, Floats, Ints]:
+    """Mean forecast, observed share and number of the 3n (probability, happened) pairs in each filled bin.
+
+    Bins are `N_CALIBRATION_BINS` of equal width; the three outcomes are pooled.
+    """
+    forecast = probabilities.ravel()
+    happened = np.eye(3)[outcomes].ravel()
+    bins = np.minimum((forecast * N_CALIBRATION_BINS).astype(np.int64), N_CALIBRATION_BINS - 1)
+    n = np.bincount(bins, minlength=N_CALIBRATION_BINS)
+    filled = n > 0
+    mean_forecast = np.bincount(bins, forecast, N_CALIBRATION_BINS)[filled] / n[filled]
+    share = np.bincount(bins, happened, N_CALIBRATION_BINS)[filled] / n[filled]
+    return mean_forecast, share, n[filled]
+
+
+def expected_calibration_error(probabilities: Floats, outcomes: Ints) -> float:
+    """Mean distance between forecast and observed share over the bins of `calibration_curve`."""
+    forecast, share, n = calibration_curve(probabilities, outcomes)
+    return float(np.average(np.abs(forecast - share), weights=n))
+
+
+def calibration_slope(probabilities: Floats, outcomes: Ints) -> float:
+    """Slope b of the recalibration softmax(a_k + b log p_k): below 1 overconfident, above 1 timid.
+
+    Cox (1958) in its multinomial form (Van Hoorde et al. 2014), one slope and an intercept per outcome, by
+    Newton's method on the likelihood, which is concave. NaN where it has no maximum: every outcome has to
+    occur, and forecasts have to differ.
+    """
+    if len(np.unique(outcomes)) < 3:
+        return float("nan")
+    log_p = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
+    # Columns: intercept of draw, intercept of away, slope; home's intercept is the reference.
+    design = np.zeros((*log_p.shape, 3))
+    design[:, 1, 0] = design[:, 2, 1] = 1.0
+    design[:, :, 2] = log_p
+    happened = np.eye(3)[outcomes]
+    parameters = np.array([0.0, 0.0, 1.0])
+    for _ in range(NEWTON_STEPS):
+        p = softmax(design @ parameters)
+        gradient = np.einsum("nk,nkj->j", happened - p, design)
+        mean = np.einsum("nk,nkj->nj", p, design)
+        information = np.einsum("nk,nki,nkj->ij", p, design, design) - mean.T @ mean
+        if np.linalg.matrix_rank(information, tol=1e-9 * len(outcomes)) < 3:
+            return float("nan")
+        step = np.linalg.solve(information, gradient)
+        parameters = parameters + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(parameters[2])
+
+
+def softmax(scores: Floats) -> Floats:
+    """Probabilities proportional to exp(score) along the last axis."""
+    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float64)
+
+
+def paired_difference(
+    first: Floats, second: Floats, matchdays: NDArray[np.generic], seed: int, n_resamples: int = N_RESAMPLES
+) -> Difference:
+    """Mean of `first - second` (scores of the same matches) with a 95 % interval.
+
+    Paired bootstrap over blocks: whole matchdays (equal values in `matchdays`) are drawn with replacement,
+    because matches of one day share weather, calendar and news; Efron & Tibshirani (1993), percentile method.
+    """
+    _, block = np.unique(matchdays, return_inverse=True)
+    sums = np.bincount(block, first - second)
+    sizes = np.bincount(block)
+    n_blocks = len(sums)
+    draws = np.random.default_rng(seed).multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), n_resamples)
+    means = (draws @ sums) / (draws @ sizes)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Difference(float(sums.sum() / sizes.sum()), float(low), float(high))
