@@ -16,7 +16,9 @@ from touchline.database import bootstrap, embedded
 from touchline.database.engine import open_url
 from touchline.settings import PROJECT_ROOT, Settings
 
-for name in [name for name in os.environ if name.startswith("TOUCHLINE_") and name != "TOUCHLINE_SHARED_DATA"]:
+for name in [
+    name for name in os.environ if name.startswith("TOUCHLINE_") and name != "TOUCHLINE_SHARED_DATA"
+]:
     del os.environ[name]
 
 TEMPLATE = "touchline_template"

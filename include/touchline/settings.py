@@ -107,9 +107,7 @@ class Settings(BaseSettings):
             draft.touch(mode=0o600)
             draft.write_text(json.dumps(stored, indent=1))
             draft.replace(path)
-        return {
-            name: os.environ.get(f"TOUCHLINE_{name.upper()}_PASSWORD", stored[name]) for name in stored
-        }
+        return {name: os.environ.get(f"TOUCHLINE_{name.upper()}_PASSWORD", stored[name]) for name in stored}
 
     @property
     def admin_url(self) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from builders import match_row, season_csv
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders import match_row, season_csv
 from touchline.errors import PayloadRejected
 from touchline.sources.football_data_uk.parse import parse
 from touchline.sources.source import Observations, Rejection
@@ -93,7 +93,9 @@ def test_vc_is_a_bookmaker_and_vcc_its_closing_price():
         ({"FTR": "A"}, "result_contradicts_goals", "FTR"),
     ],
 )
-def test_a_bad_row_is_rejected_by_name_and_the_others_are_kept(changes: dict[str, str], rule: str, field: str):
+def test_a_bad_row_is_rejected_by_name_and_the_others_are_kept(
+    changes: dict[str, str], rule: str, field: str
+):
     good = match_row(HomeTeam="Leeds", AwayTeam="Fulham")
     found = parse(E0, season_csv([match_row(**changes), good]))
     rejection = only_rejection(found)
@@ -138,7 +140,9 @@ def test_a_bad_statistic_is_named_and_the_match_kept():
 
 
 def test_old_header_names_windows_1252_and_no_break_spaces_are_read():
-    body = "Div,Date,HT,AT,FTHG,FTAG,FTR\r\nD1,14/01/2023,K\u00f6ln\u00a0,M\u00fcnchen,1,1,D\r\n".encode("cp1252")
+    body = "Div,Date,HT,AT,FTHG,FTAG,FTR\r\nD1,14/01/2023,K\u00f6ln\u00a0,M\u00fcnchen,1,1,D\r\n".encode(
+        "cp1252"
+    )
     found = parse("mmz4281/2223/D1.csv", body)
     assert found.fixtures.select("home_team", "away_team").row(0) == ("K\u00f6ln", "M\u00fcnchen")
 

@@ -25,7 +25,8 @@ def register(app: typer.Typer) -> None:
     def collect_command(
         ctx: typer.Context,
         kind: Annotated[
-            list[str] | None, typer.Option(help=f"what to collect ({', '.join(KINDS)}); everything if not given")
+            list[str] | None,
+            typer.Option(help=f"what to collect ({', '.join(KINDS)}); everything if not given"),
         ] = None,
     ) -> None:
         """Fetch and land fixtures, odds and scores; every row is parsed or rejected with its reason.
@@ -62,7 +63,7 @@ def _table(report: CollectReport) -> Table:
     for file in report.files:
         parts = file.endpoint.split("/")
         name = parts[1] if len(parts) == 3 else file.endpoint
-        counts = (1, file.rows, file.parsed, file.rejected, file.rejected_prices, file.new_quotes)
+        counts = [1, file.rows, file.parsed, file.rejected, file.rejected_prices, file.new_quotes]
         groups[name] = [a + b for a, b in zip(groups.get(name, [0] * len(counts)), counts, strict=True)]
     for name, counts in groups.items():
         table.add_row(name, *(f"{count:,}" for count in counts))

@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
         current, _ = bootstrap.revisions(settings)
         emit(ctx, {"address": settings.admin_url.rpartition("@")[2], "revision": current})
         if not state(ctx).as_json:
-            typer.echo(f"PostgreSQL answers on {settings.admin_url.rpartition('@')[2]}, migrated to {current}")
+            typer.echo(
+                f"PostgreSQL answers on {settings.admin_url.rpartition('@')[2]}, migrated to {current}"
+            )
 
     @group.command()
     def stop(ctx: typer.Context) -> None:

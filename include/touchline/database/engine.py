@@ -43,12 +43,12 @@ def open_url(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
 def rows(connection: Connection, query: str, parameters: Any = None) -> list[DictRow]:
     """All rows of a query, as dictionaries. Parameters are bound, never pasted in."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, parameters).fetchall()  # type: ignore[arg-type]
+        return cursor.execute(query, parameters).fetchall()
 
 
 def scalar(connection: Connection, query: str, parameters: Any = None) -> Any:
     """The first column of the first row, or None."""
-    row = connection.execute(query, parameters).fetchone()  # type: ignore[arg-type]
+    row = connection.execute(query, parameters).fetchone()
     return None if row is None else row[0]
 
 

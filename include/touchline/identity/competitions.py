@@ -28,7 +28,11 @@ def competitions() -> dict[str, Competition]:
     with SEED.open(newline="") as lines:
         return {
             row["competition"]: Competition(
-                row["competition"], row["name"], row["country"], int(row["tier"]), row["is_simulated"] == "true"
+                row["competition"],
+                row["name"],
+                row["country"],
+                int(row["tier"]),
+                row["is_simulated"] == "true",
             )
             for row in csv.DictReader(lines)
         }

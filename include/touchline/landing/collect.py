@@ -6,33 +6,22 @@ and observations are written in the same transaction as that row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from touchline.clock import RunClock
-from touchline.database.engine import Connection, connect, rows, scalar
+from touchline.database.engine import Connection, connect, scalar
 from touchline.errors import PayloadRejected, SourceUnavailable
 from touchline.landing import observations, payloads
+from touchline.landing.observations import FileReport
+from touchline.landing.payloads import Payload
 from touchline.settings import Settings
 from touchline.sources.registry import open_source
-from touchline.sources.source import KINDS, Kind, NoReply, Request, Source
+from touchline.sources.source import KINDS, Kind, NoReply, Observations, Request, Source
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class FileReport:
-    """What one stored body gave; `rows` = `parsed` + `rejected`. Facts count what was new."""
-
-    payload_id: int
-    endpoint: str
-    rows: int
-    parsed: int
-    rejected: int
-    rejected_prices: int
-    new_fixtures: int
-    new_scores: int
-    new_quotes: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +54,11 @@ class CollectReport:
             f"({self.rejected_prices} prices set aside); new: {self.new_fixtures} fixtures, "
             f"{self.new_scores} scores, {self.new_quotes} quotes."
         )
-        return text if not self.problems else f"{text} {len(self.problems)} problems: " + "; ".join(self.problems)
+        return (
+            text
+            if not self.problems
+            else f"{text} {len(self.problems)} problems: " + "; ".join(self.problems)
+        )
 
 
 def collect(
@@ -92,13 +85,11 @@ def collect(
         pending = payloads.unparsed(connection, source.name)
         connection.commit()
         files = []
-        for done, payload_id in enumerate(pending, start=1):
-            try:
-                report = _parse_one(connection, source, payload_id, run_id)
-            except PayloadRejected as error:
-                problems.append(str(error))
-                report = None
-            if report is not None:
+        for done, (payload, found) in enumerate(_parse_ahead(connection, source, pending), start=1):
+            report = _land(connection, payload, found, run_id)
+            if isinstance(found, PayloadRejected):
+                problems.append(str(found))
+            elif report is not None:
                 files.append(report)
             if on_progress is not None:
                 on_progress("parse", done, len(pending))
@@ -152,22 +143,44 @@ def _fetch_all(
     return counts, problems
 
 
-def _parse_one(connection: Connection, source: Source, payload_id: int, run_id: str) -> FileReport | None:
-    payloads.lock_source(connection, source.name)
-    payload = payloads.read(connection, payload_id)
-    if payload is None:
+def _parse_ahead(
+    connection: Connection, source: Source, pending: Sequence[int]
+) -> Iterator[tuple[Payload, Observations | PayloadRejected]]:
+    """Payloads with what they say; the next one is parsed while the caller writes this one."""
+
+    def parse(payload: Payload) -> tuple[Payload, Observations | PayloadRejected]:
+        try:
+            return payload, source.parse(Request(payload.source, payload.endpoint), payload.body)
+        except PayloadRejected as error:
+            return payload, error
+
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        ahead: deque[Future[tuple[Payload, Observations | PayloadRejected]]] = deque()
+        for payload_id in pending:
+            payload = payloads.read(connection, payload_id)
+            connection.commit()
+            if payload is not None:
+                ahead.append(executor.submit(parse, payload))
+            if len(ahead) > 1:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _land(
+    connection: Connection, payload: Payload, found: Observations | PayloadRejected, run_id: str
+) -> FileReport | None:
+    """Write one payload's facts in one transaction; None when nothing could be read or another run was faster."""
+    # Not waiting for the disk is safe here and only here: what a power cut undoes is parsed again.
+    connection.execute("set local synchronous_commit = off")
+    payloads.lock_source(connection, payload.source)
+    if payloads.is_parsed(connection, payload.payload_id):
         connection.commit()
         return None
-    try:
-        found = source.parse(Request(payload.source, payload.endpoint), payload.body)
-    except PayloadRejected as error:
-        observations.reject_payload(connection, payload, str(error), run_id)
+    if isinstance(found, PayloadRejected):
+        observations.reject_payload(connection, payload, str(found), run_id)
         connection.commit()
-        raise
-    observations.write(connection, payload, found, run_id)
-    (counted,) = rows(connection, "select * from landing.payload_parsed where payload_id = %s", (payload_id,))
+        return None
+    report = observations.write(connection, payload, found, run_id)
     connection.commit()
-    return FileReport(
-        payload_id, payload.endpoint, counted["n_rows"], counted["n_parsed"], counted["n_rejected"],
-        counted["n_rejected_prices"], counted["n_fixtures"], counted["n_scores"], counted["n_quotes"],
-    )  # fmt: skip
+    return report

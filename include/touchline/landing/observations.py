@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -33,15 +34,21 @@ QUOTES = Target(
 
 
 @dataclass(frozen=True)
-class Written:
-    """New facts written from one payload."""
+class FileReport:
+    """What one stored body gave; `rows` = `parsed` + `rejected`. Facts count what was new."""
 
-    n_fixtures: int
-    n_scores: int
-    n_quotes: int
+    payload_id: int
+    endpoint: str
+    rows: int
+    parsed: int
+    rejected: int
+    rejected_prices: int
+    new_fixtures: int
+    new_scores: int
+    new_quotes: int
 
 
-def write(connection: Connection, payload: Payload, observations: Observations, run_id: str) -> Written:
+def write(connection: Connection, payload: Payload, observations: Observations, run_id: str) -> FileReport:
     """Write what a payload says and that it has been parsed; part of the caller's transaction.
 
     The facts of a request's first body are dated by the publisher's schedule (`known_at`), those of later
@@ -50,21 +57,26 @@ def write(connection: Connection, payload: Payload, observations: Observations, 
     keys = observations.fixtures["fixture_key"].to_list()
     known = _already_observed(connection, keys)
     connection.execute("select landing.ensure_odds_partition(%s)", (payload.observed_at,))
-    n_fixtures = _write_facts(connection, FIXTURES, payload, observations.fixtures, known, source=payload.source)
+    n_fixtures = _write_facts(
+        connection, FIXTURES, payload, observations.fixtures, known, source=payload.source
+    )
     n_scores = _write_facts(connection, SCORES, payload, observations.scores, known, source=payload.source)
     n_quotes = _write_facts(connection, QUOTES, payload, observations.quotes, known)
     _copy_rejections(connection, payload, observations.rejections, run_id)
+    scopes = Counter(rejection.scope for rejection in observations.rejections)
+    report = FileReport(
+        payload.payload_id, payload.endpoint, observations.n_rows, observations.n_parsed, scopes["row"],
+        scopes["price"], n_fixtures, n_scores, n_quotes,
+    )  # fmt: skip
     connection.execute(
-        "insert into landing.payload_parsed (payload_id, n_rows, n_parsed, n_rejected, n_fixtures, n_scores, "
-        "n_quotes, n_rejected_prices, run_id) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "insert into landing.payload_parsed (payload_id, n_rows, n_parsed, n_rejected, n_rejected_prices, "
+        "n_fixtures, n_scores, n_quotes, run_id) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
-            payload.payload_id, observations.n_rows, observations.n_parsed,
-            sum(rejection.scope == "row" for rejection in observations.rejections),
-            n_fixtures, n_scores, n_quotes,
-            sum(rejection.scope == "price" for rejection in observations.rejections), run_id,
+            report.payload_id, report.rows, report.parsed, report.rejected, report.rejected_prices,
+            report.new_fixtures, report.new_scores, report.new_quotes, run_id,
         ),
     )  # fmt: skip
-    return Written(n_fixtures, n_scores, n_quotes)
+    return report
 
 
 def reject_payload(connection: Connection, payload: Payload, reason: str, run_id: str) -> None:
@@ -72,7 +84,8 @@ def reject_payload(connection: Connection, payload: Payload, reason: str, run_id
     rejection = Rejection(0, "payload", "payload_unreadable", None, None, reason)
     _copy_rejections(connection, payload, [rejection], run_id)
     connection.execute(
-        "insert into landing.payload_parsed values (%s, 0, 0, 0, 0, 0, 0, 0, %s)", (payload.payload_id, run_id)
+        "insert into landing.payload_parsed values (%s, 0, 0, 0, 0, 0, 0, 0, %s)",
+        (payload.payload_id, run_id),
     )
 
 
@@ -113,7 +126,9 @@ def _write_changes(connection: Connection, target: Target, frame: pl.DataFrame) 
     stage = sql.Identifier(f"stage_{target.table}")
     table = sql.Identifier("landing", target.table)
     connection.execute(
-        sql.SQL("create temporary table if not exists {} (like {}) on commit delete rows").format(stage, table)
+        sql.SQL("create temporary table if not exists {} (like {}) on commit delete rows").format(
+            stage, table
+        )
     )
     connection.execute(sql.SQL("truncate {}").format(stage))
     _copy(connection, stage, frame)
@@ -145,7 +160,10 @@ def _copy_rejections(
     if not rejections:
         return
     columns = "payload_id, row_number, scope, rule, field, value, reason, row_text, observed_at, run_id"
-    with connection.cursor() as cursor, cursor.copy(f"copy landing.rejected_row ({columns}) from stdin") as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"copy landing.rejected_row ({columns}) from stdin") as copy,
+    ):
         for item in rejections:
             copy.write_row(
                 (

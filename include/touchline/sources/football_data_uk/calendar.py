@@ -23,7 +23,9 @@ FIXTURE_NOTICE = pl.duration(days=30)
 
 def as_utc(local: pl.Expr) -> pl.Expr:
     """UK local wall time to UTC."""
-    return local.dt.replace_time_zone(UK_ZONE, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    return local.dt.replace_time_zone(
+        UK_ZONE, ambiguous="earliest", non_existent="null"
+    ).dt.convert_time_zone("UTC")
 
 
 def kickoff_at(day: pl.Expr, time: pl.Expr) -> pl.Expr:

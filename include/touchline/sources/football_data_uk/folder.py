@@ -43,10 +43,14 @@ class FolderSource:
                 "for example 2223/E0.csv"
             )
         self._folder = folder
-        found = {path: read_endpoint(f"mmz4281/{path.parent.name}/{path.name}") for path in _csv_files(folder)}
+        found = {
+            path: read_endpoint(f"mmz4281/{path.parent.name}/{path.name}") for path in _csv_files(folder)
+        }
         self._files = {file.endpoint: (file, path) for path, file in found.items() if file is not None}
-        self.ignored = [
-            str(path.relative_to(folder)) for path, file in found.items() if file is None and path.name != FIXTURES
+        self.ignored: Sequence[str] = [
+            str(path.relative_to(folder))
+            for path, file in found.items()
+            if file is None and path.name != FIXTURES
         ]
         if not self._files and not (folder / FIXTURES).exists():
             raise SourceUnavailable(
@@ -112,8 +116,14 @@ class FolderSource:
 def _upcoming_rows(table: Table, as_of: datetime) -> list[dict[str, str]]:
     """Rows without a published result at `as_of`, stripped of everything not yet known."""
     times = _times(table)
-    prices = {name for quote in quote_columns(table.header) if not quote.is_closing for _, name in quote.prices}
-    prices |= {quote.line_column for quote in quote_columns(table.header) if quote.line_column and not quote.is_closing}
+    prices = {
+        name for quote in quote_columns(table.header) if not quote.is_closing for _, name in quote.prices
+    }
+    prices |= {
+        quote.line_column
+        for quote in quote_columns(table.header)
+        if quote.line_column and not quote.is_closing
+    }
     known_columns = [name for name in table.header if name in prices or name in IDENTITY_COLUMNS]
     position = {name: index for index, name in enumerate(table.header)}
     upcoming = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import polars as pl
@@ -109,7 +110,11 @@ class _Reading:
             return "team_against_itself", "AwayTeam", "home and away team are the same"
         goals = self._read_goals(row)
         if isinstance(goals, str):
-            return "goals_invalid", goals, f"not a whole number from 0 to {MOST_GOALS}, or only one side is given"
+            return (
+                "goals_invalid",
+                goals,
+                f"not a whole number from 0 to {MOST_GOALS}, or only one side is given",
+            )
         outcome = self.cell(row, "FTR")
         if goals is not None and outcome and outcome != OUTCOME_LETTERS[_sign(goals[0] - goals[1])]:
             return "result_contradicts_goals", "FTR", f"the goals are {goals[0]}-{goals[1]}"
@@ -121,7 +126,9 @@ class _Reading:
         minutes = read_time(clock_time)
         if clock_time and minutes is None:
             self.rejections.append(
-                Rejection(index + 1, "field", "time_format", "Time", clock_time, "not a time as HH:MM; kick-off time taken as not known")
+                Rejection(index + 1, "field", "time_format", "Time", clock_time,
+                    "not a time as HH:MM; the kick-off time is taken as not known",
+                )
             )  # fmt: skip
         self.rows.append(
             {
@@ -135,7 +142,7 @@ class _Reading:
         )  # fmt: skip
         return None
 
-    def _read_goals(self, row: list[str]) -> tuple[int, int] | None | str:
+    def _read_goals(self, row: list[str]) -> tuple[int, int] | str | None:
         home, away = self.cell(row, "FTHG"), self.cell(row, "FTAG")
         if not home and not away:
             return None
@@ -156,7 +163,7 @@ class _Reading:
         )
 
 
-_ROW_SCHEMA = {
+_ROW_SCHEMA: dict[str, Any] = {
     "row_number": pl.Int32, "fixture_key": pl.String, "competition": pl.String, "season": pl.String,
     "home_team": pl.String, "away_team": pl.String, "kickoff_on": pl.Date, "time": pl.Duration("us"),
     "home_goals": pl.Int16, "away_goals": pl.Int16, "referee": pl.String,
@@ -206,8 +213,15 @@ def _scores(frame: pl.DataFrame, table: Table, reading: _Reading) -> pl.DataFram
     numbers = [number - 1 for number in played["row_number"]]
     statistics = []
     for theirs, ours in STATISTICS.items():
+        if theirs not in reading.position:
+            statistics.append(pl.Series(ours, [None] * len(numbers), dtype=pl.Int16))
+            continue
         texts = [reading.cell(table.rows[number], theirs) for number in numbers]
-        series = pl.Series(ours, texts, dtype=pl.String).cast(pl.Float64, strict=False).cast(pl.Int16, strict=False)
+        series = (
+            pl.Series(ours, texts, dtype=pl.String)
+            .cast(pl.Float64, strict=False)
+            .cast(pl.Int16, strict=False)
+        )
         series = series.set(series < 0, None)
         for bad in (series.is_null() & (pl.Series(texts, dtype=pl.String) != "")).arg_true():
             reading.rejections.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 
@@ -16,10 +16,15 @@ HIGHEST_PRICE = 1001.0
 BOOKMAKER_BOUNDS = (0.97, 1.35)
 MARKET_MAXIMUM_BOUNDS = (0.80, 1.35)
 
-QUOTE_SCHEMA = {
-    "fixture_key": pl.String, "bookmaker": pl.String, "market": pl.String, "line": pl.Float32,
-    "is_closing": pl.Boolean, **dict.fromkeys(PRICE_COLUMNS, pl.Float32),
-    "row_number": pl.Int32, "quoted_at": pl.Datetime("us", "UTC"), "published_at": pl.Datetime("us", "UTC"),
+QUOTE_COLUMNS = (
+    pl.col("fixture_key"), pl.col("bookmaker"), pl.col("market"),
+    pl.col("line_number").cast(pl.Float32).alias("line"), pl.col("is_closing"),
+    *(pl.col(f"{name}_number").cast(pl.Float32).alias(name) for name in PRICE_COLUMNS),
+    pl.col("row_number"), pl.col("quoted_at"), pl.col("published_at"),
+)  # fmt: skip
+
+_CELL_SCHEMA = {
+    "match": pl.Int32, "quote": pl.Int32, **dict.fromkeys(PRICE_COLUMNS, pl.String), "line": pl.String,
 }  # fmt: skip
 
 
@@ -29,81 +34,115 @@ def read_quotes(table: Table, matches: pl.DataFrame) -> tuple[pl.DataFrame, list
     `matches` holds one row a parsed row (row_number from 1, kickoff_at, prices_collected_at,
     result_published_at). A quote is kept whole or not at all.
     """
-    position = {name: index for index, name in enumerate(table.header)}
     rows = [table.rows[number - 1] for number in matches["row_number"]]
-    frames, rejections = [], []
-    for columns in quote_columns(table.header):
-        wanted = [theirs for _, theirs in columns.prices] + ([columns.line_column] if columns.line_column else [])
-        texts = {
-            name: pl.Series(name, [row[position[name]] for row in rows], dtype=pl.String).str.strip_chars()
-            for name in wanted
-        }
-        if all((series == "").all() for series in texts.values()):
-            continue
-        good, bad = _read_one(columns, matches.with_columns(*texts.values()))
-        frames.append(good)
-        rejections.extend(bad)
-    quotes = pl.concat(frames) if frames else pl.DataFrame(schema=QUOTE_SCHEMA)
+    offered = quote_columns(table.header)
+    judged = _judge(_cells(table, rows, offered), matches)
+    is_good = pl.col("problem").is_null()
+    good = judged.filter(is_good).select(QUOTE_COLUMNS)
+    rejections = [
+        _rejection(offered[row["quote"]], row) for row in judged.filter(~is_good).iter_rows(named=True)
+    ]
     # A season file can hold the same bookmaker under an old and a new name; the first stands.
     key = ["fixture_key", "bookmaker", "market", "is_closing", "line"]
-    return quotes.unique(key, keep="first", maintain_order=True), rejections
+    return good.unique(key, keep="first", maintain_order=True), rejections
 
 
-def _read_one(columns: QuoteColumns, frame: pl.DataFrame) -> tuple[pl.DataFrame, Iterator[Rejection]]:
-    names = [theirs for _, theirs in columns.prices]
-    given = frame.filter(pl.any_horizontal(pl.col(name) != "" for name in names))
-    prices = [pl.col(name).cast(pl.Float64, strict=False) for name in names]
-    line = pl.col(columns.line_column).cast(pl.Float64, strict=False) if columns.line_column else pl.lit(_line(columns))
-    low, high = MARKET_MAXIMUM_BOUNDS if columns.bookmaker == "market_maximum" else BOOKMAKER_BOUNDS
-    overround = pl.sum_horizontal(1 / price for price in prices)
-    unusable = [~price.is_between(1.0, HIGHEST_PRICE, closed="right").fill_null(value=False) for price in prices]
-    is_missing = pl.any_horizontal(pl.col(name) == "" for name in names)
-    problem = (
-        pl.when(is_missing).then(pl.lit("quote_incomplete"))
-        .when(pl.any_horizontal(unusable)).then(pl.lit("price_invalid"))
-        .when(~overround.is_between(low, high)).then(pl.lit("overround_impossible"))
-        .when(line.is_null() | ~line.is_finite()).then(pl.lit("line_missing"))
-    )  # fmt: skip
-    judged = given.with_columns(problem=problem, overround=overround, line_value=line)
-    at = pl.col("kickoff_at") if columns.is_closing else pl.col("prices_collected_at")
-    ours = dict(columns.prices)
-    good = judged.filter(pl.col("problem").is_null()).select(
-        "fixture_key",
-        bookmaker=pl.lit(columns.bookmaker),
-        market=pl.lit(columns.market),
-        line=pl.col("line_value").cast(pl.Float32),
-        is_closing=pl.lit(columns.is_closing),
-        **{
-            name: (pl.col(ours[name]).cast(pl.Float64) if name in ours else pl.lit(None)).cast(pl.Float32)
-            for name in PRICE_COLUMNS
-        },
-        row_number="row_number",
-        quoted_at=at,
-        # Closing prices come out with the result.
-        published_at=pl.col("result_published_at") if columns.is_closing else at,
+def _cells(table: Table, rows: list[list[str]], offered: list[QuoteColumns]) -> pl.DataFrame:
+    """One row a match and offered quote with at least one price cell filled; cells are still text.
+
+    One frame for the whole file: a frame a bookmaker would cost more than the work in it.
+    """
+    position = {name: index for index, name in enumerate(table.header)}
+    parts: dict[str, list[Any]] = {name: [] for name in _CELL_SCHEMA}
+    for number, columns in enumerate(offered):
+        places = [position[theirs] for _, theirs in columns.prices]
+        filled = [
+            (index, cells)
+            for index, row in enumerate(rows)
+            if any(cells := [row[place].strip() for place in places])
+        ]
+        if not filled:
+            continue
+        indices = [index for index, _ in filled]
+        by_column = zip(*(cells for _, cells in filled), strict=True)
+        prices = dict(zip((ours for ours, _ in columns.prices), by_column, strict=True))
+        parts["match"] += indices
+        parts["quote"] += [number] * len(filled)
+        for name in PRICE_COLUMNS:
+            parts[name] += prices.get(name, [None] * len(filled))
+        if columns.line_column is None:
+            parts["line"] += ["2.5" if columns.market == "over_under" else "0"] * len(filled)
+        else:
+            place = position[columns.line_column]
+            parts["line"] += [rows[index][place].strip() for index in indices]
+    return pl.DataFrame(parts, schema=_CELL_SCHEMA).join(
+        pl.DataFrame(
+            {
+                "quote": range(len(offered)),
+                "bookmaker": [columns.bookmaker for columns in offered],
+                "market": [columns.market for columns in offered],
+                "is_closing": [columns.is_closing for columns in offered],
+            },
+            schema={"quote": pl.Int32, "bookmaker": pl.String, "market": pl.String, "is_closing": pl.Boolean},
+        ),
+        on="quote",
+        maintain_order="left",
     )
-    bad = judged.filter(pl.col("problem").is_not_null())
-    return good, (_rejection(names, row, (low, high)) for row in bad.iter_rows(named=True))
 
 
-def _line(columns: QuoteColumns) -> float:
-    return 2.5 if columns.market == "over_under" else 0.0
+def _judge(cells: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
+    """Cells with prices as numbers, times, and the `problem` of those that cannot be used (else null)."""
+    texts = [pl.col(name) for name in PRICE_COLUMNS]
+    numbers = [pl.col(f"{name}_number") for name in PRICE_COLUMNS]
+    low, high = (
+        pl.when(pl.col("bookmaker") == "market_maximum").then(pl.lit(maximum)).otherwise(pl.lit(usual))
+        for maximum, usual in zip(MARKET_MAXIMUM_BOUNDS, BOOKMAKER_BOUNDS, strict=True)
+    )
+    usable = [
+        text.is_null() | number.is_between(1.0, HIGHEST_PRICE, closed="right").fill_null(value=False)
+        for text, number in zip(texts, numbers, strict=True)
+    ]
+    early = pl.col("prices_collected_at")
+    return (
+        cells.join(
+            matches.select(
+                "fixture_key", "row_number", "kickoff_at", "prices_collected_at", "result_published_at",
+                match=pl.int_range(pl.len(), dtype=pl.Int32),
+            ),
+            on="match",
+            maintain_order="left",
+        )
+        .with_columns(
+            *(text.cast(pl.Float64, strict=False).alias(f"{text.meta.output_name()}_number") for text in texts),
+            line_number=pl.col("line").cast(pl.Float64, strict=False),
+        )
+        .with_columns(overround=pl.sum_horizontal(1 / number for number in numbers), low=low, high=high)
+        .with_columns(
+            problem=pl.when(pl.any_horizontal(text == "" for text in texts)).then(pl.lit("quote_incomplete"))
+            .when(~pl.all_horizontal(usable)).then(pl.lit("price_invalid"))
+            .when(~pl.col("overround").is_between(pl.col("low"), pl.col("high")))
+            .then(pl.lit("overround_impossible"))
+            .when(~pl.col("line_number").is_finite().fill_null(value=False)).then(pl.lit("line_missing")),
+            quoted_at=pl.when("is_closing").then("kickoff_at").otherwise(early),
+            # Closing prices come out with the result.
+            published_at=pl.when("is_closing").then("result_published_at").otherwise(early),
+        )
+    )  # fmt: skip
 
 
-def _rejection(names: list[str], row: dict[str, object], bounds: tuple[float, float]) -> Rejection:
+def _rejection(columns: QuoteColumns, row: dict[str, Any]) -> Rejection:
     reasons = {
         "quote_incomplete": "a quote needs all its prices",
         "price_invalid": f"a decimal price lies above 1 and up to {HIGHEST_PRICE:.0f}",
         "overround_impossible": f"the implied probabilities sum to {row['overround']:.3f}, "
-        f"which is not in [{bounds[0]}, {bounds[1]}]",
+        f"which is not in [{row['low']}, {row['high']}]",
         "line_missing": "a handicap quote needs its line",
     }
-    rule = str(row["problem"])
     return Rejection(
-        row_number=int(str(row["row_number"])),
+        row_number=row["row_number"],
         scope="price",
-        rule=rule,
-        field="/".join(names),
-        value="/".join(str(row[name]) for name in names),
-        reason=reasons[rule],
+        rule=row["problem"],
+        field="/".join(theirs for _, theirs in columns.prices),
+        value="/".join(row[ours] for ours, _ in columns.prices),
+        reason=reasons[row["problem"]],
     )

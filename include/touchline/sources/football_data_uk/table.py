@@ -31,7 +31,9 @@ def read_table(body: bytes, place: str) -> Table:
         raise PayloadRejected(f"{place}: the file is empty; download it again")
     text = decode(body)
     if text.lstrip()[:1] == "<":
-        raise PayloadRejected(f"{place}: a web page came instead of a CSV file; check the address or download again")
+        raise PayloadRejected(
+            f"{place}: a web page came instead of a CSV file; check the address or download again"
+        )
     lines = csv.reader(io.StringIO(text))
     header = _clean_header(next(lines, []))
     missing = [name for name in REQUIRED if name not in header]

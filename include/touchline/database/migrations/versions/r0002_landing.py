@@ -183,6 +183,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("drop schema landing cascade; create schema landing;"
-               "grant usage on schema landing to touchline_ingest, touchline_transform, touchline_model,"
-               " touchline_api")
+    op.execute(
+        "drop schema landing cascade; create schema landing;"
+        "grant usage on schema landing to touchline_ingest, touchline_transform, touchline_model,"
+        " touchline_api"
+    )

@@ -102,6 +102,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("drop schema feast cascade; drop schema analytics cascade; drop schema features cascade;"
-               "drop schema staging cascade; drop schema core cascade;"
-               "drop table ledger.prediction_outcome; drop table ledger.prediction")
+    op.execute(
+        "drop schema feast cascade; drop schema analytics cascade; drop schema features cascade;"
+        "drop schema staging cascade; drop schema core cascade;"
+        "drop table ledger.prediction_outcome; drop table ledger.prediction"
+    )
