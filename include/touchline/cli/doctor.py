@@ -1,0 +1,39 @@
+"""`touchline doctor`: what works, what does not, and what to do about it."""
+
+from __future__ import annotations
+
+import typer
+from rich.table import Table
+
+from touchline.cli.output import emit, state
+from touchline.clock import live_clock
+from touchline.errors import TouchlineError
+from touchline.operations.doctor import DoctorReport, examine
+
+MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "failed": "[bold red]failed[/]"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def doctor(ctx: typer.Context) -> None:
+        """Check what is installed, running, reachable, migrated and fresh. Exit code 1 when something failed."""
+        try:
+            as_of = state(ctx).clock.as_of
+        except (TouchlineError, OSError):
+            # A sandbox that does not answer is one of the findings.
+            as_of = live_clock().as_of
+        report = examine(state(ctx).settings, as_of)
+        emit(ctx, report, _table(report))
+        if not report.is_healthy:
+            raise typer.Exit(1)
+
+
+def _table(report: DoctorReport) -> Table:
+    table = Table(title="Touchline doctor")
+    for name in ("what", "state", "finding", "what to do"):
+        table.add_column(name)
+    for check in report.checks:
+        table.add_row(check.subject, MARKS[check.state], check.finding, check.advice if check.state != "ok" else "")
+    return table

@@ -1,0 +1,1 @@
+"""Starting, following, checking and repairing a running Touchline."""
