@@ -36,7 +36,7 @@ $(STAMP): requirements.txt pyproject.toml
 		test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; uv=$(BIN)/uv; fi; \
 	echo "Installing the environment (a minute on a fresh machine) ..."; \
 	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes --compile-bytecode requirements.txt && \
-	VIRTUAL_ENV=$(VENV) $$uv pip install --quiet --no-deps --no-build-isolation-package touchline --editable .
+	VIRTUAL_ENV=$(VENV) $$uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: $(STAMP)  ## from nothing to predictions on screen; leaves everything running
