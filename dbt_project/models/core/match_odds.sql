@@ -1,0 +1,119 @@
+-- one row per match, bookmaker, market, line and stage: the last quote known before kick-off, and the closing one
+{{ config(indexes=[
+    {'columns': ['match_id', 'market', 'stage', 'bookmaker', 'line'], 'unique': true},
+]) }}
+
+with observations as (
+    select * from {{ ref('stg_odds_observation') }}
+),
+
+matches as (
+    select
+        match_id,
+        kickoff_at
+    from {{ ref('match') }}
+),
+
+-- A pre-match price that reached us after kick-off, or was corrected then, is of no use before it.
+usable as (
+    select
+        observations.*,
+        case when observations.is_closing then 'closing' else 'prematch' end as stage
+    from observations
+    inner join matches on observations.fixture_key = matches.match_id
+    where observations.is_closing or observations.known_at < matches.kickoff_at
+),
+
+latest as (
+    select distinct on (fixture_key, bookmaker, market, line, stage) *
+    from usable
+    order by fixture_key, bookmaker, market, line, stage, {{ latest_version() }}
+),
+
+averaged as (
+    select
+        fixture_key,
+        market,
+        line,
+        stage,
+        avg(price_home) as price_home,
+        avg(price_draw) as price_draw,
+        avg(price_away) as price_away,
+        avg(price_over) as price_over,
+        avg(price_under) as price_under,
+        count(*) as n_bookmakers,
+        false as is_given,
+        max(quoted_at) as quoted_at,
+        max(known_at) as known_at
+    from latest
+    where bookmaker not in ('market_average', 'market_maximum')
+    group by fixture_key, market, line, stage
+),
+
+given as (
+    select
+        fixture_key,
+        market,
+        line,
+        stage,
+        price_home,
+        price_draw,
+        price_away,
+        price_over,
+        price_under,
+        null::bigint as n_bookmakers,
+        true as is_given,
+        quoted_at,
+        known_at
+    from latest
+    where bookmaker = 'market_average'
+),
+
+-- The source's own average wins; without it, the line that most bookmakers quote.
+consensus as (
+    select distinct on (fixture_key, market, stage) *
+    from (
+        select * from averaged
+        union all
+        select * from given
+    ) as candidates
+    order by fixture_key, market, stage, is_given desc, n_bookmakers desc, line
+),
+
+quotes as (
+    select
+        fixture_key as match_id,
+        bookmaker,
+        market,
+        line,
+        stage,
+        price_home,
+        price_draw,
+        price_away,
+        price_over,
+        price_under,
+        quoted_at,
+        known_at
+    from latest
+    union all
+    select
+        fixture_key,
+        'consensus' as bookmaker,
+        market,
+        line,
+        stage,
+        price_home,
+        price_draw,
+        price_away,
+        price_over,
+        price_under,
+        quoted_at,
+        known_at
+    from consensus
+)
+
+select
+    *,
+    coalesce(1 / price_home, 0) + coalesce(1 / price_draw, 0) + coalesce(1 / price_away, 0)
+    + coalesce(1 / price_over, 0) + coalesce(1 / price_under, 0) as overround
+from quotes

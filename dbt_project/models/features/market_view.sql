@@ -1,0 +1,41 @@
+-- one row per match with pre-match prices: what the market thought before kick-off
+{{ config(indexes=[{'columns': ['match_id'], 'unique': true}]) }}
+
+with odds as (
+    select * from {{ ref('match_odds') }}
+    where stage = 'prematch'
+),
+
+consensus as (
+    select
+        match_id,
+        max(price_home) filter (where market = '1x2') as price_home,
+        max(price_draw) filter (where market = '1x2') as price_draw,
+        max(price_away) filter (where market = '1x2') as price_away,
+        max(price_over) filter (where market = 'over_under' and line = 2.5) as price_over,
+        max(price_under) filter (where market = 'over_under' and line = 2.5) as price_under,
+        max(line) filter (where market = 'asian_handicap') as handicap_line,
+        max(price_home) filter (where market = 'asian_handicap') as handicap_home,
+        max(price_away) filter (where market = 'asian_handicap') as handicap_away
+    from odds
+    where bookmaker = 'consensus'
+    group by match_id
+),
+
+-- How far bookmakers disagree about the home side, on their own overround-free scale.
+spread as (
+    select
+        match_id,
+        count(*) as n_bookmakers,
+        max(1 / price_home / overround) - min(1 / price_home / overround) as spread
+    from odds
+    where market = '1x2' and bookmaker not in ('consensus', 'market_average', 'market_maximum')
+    group by match_id
+)
+
+select
+    consensus.*,
+    coalesce(spread.n_bookmakers, 0) as n_bookmakers,
+    spread.spread
+from consensus
+left join spread on consensus.match_id = spread.match_id

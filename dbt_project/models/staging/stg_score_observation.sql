@@ -1,0 +1,28 @@
+-- one row per fixture key: the last version of the result known as of the build
+select distinct on (fixture_key)
+    fixture_key,
+    source,
+    home_goals,
+    away_goals,
+    home_goals_half_time,
+    away_goals_half_time,
+    home_shots,
+    away_shots,
+    home_shots_on_target,
+    away_shots_on_target,
+    home_corners,
+    away_corners,
+    home_fouls,
+    away_fouls,
+    home_yellow_cards,
+    away_yellow_cards,
+    home_red_cards,
+    away_red_cards,
+    referee,
+    payload_id,
+    published_at,
+    observed_at,
+    known_at
+from {{ source('landing', 'score_observation') }}
+where known_at <= {{ as_of() }}
+order by fixture_key, {{ latest_version() }}
