@@ -35,5 +35,7 @@ def _table(report: DoctorReport) -> Table:
     for name in ("what", "state", "finding", "what to do"):
         table.add_column(name)
     for check in report.checks:
-        table.add_row(check.subject, MARKS[check.state], check.finding, check.advice if check.state != "ok" else "")
+        table.add_row(
+            check.subject, MARKS[check.state], check.finding, check.advice if check.state != "ok" else ""
+        )
     return table

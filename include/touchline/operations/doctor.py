@@ -124,10 +124,15 @@ def _warehouse(settings: Settings, as_of: datetime) -> Check:
     if not found["n_payloads"]:
         return Check("landing", "warning", "empty", "run `make run`, or `touchline collect`")
     kind = "simulated" if found["is_simulated"] else "real"
-    finding = f"{found['n_payloads']} payloads of {kind} football, the newest {_age(found['observed_at'], as_of)}"
+    finding = (
+        f"{found['n_payloads']} payloads of {kind} football, the newest {_age(found['observed_at'], as_of)}"
+    )
     if found["n_unparsed"]:
         return Check(
-            "landing", "warning", f"{finding}; {found['n_unparsed']} not parsed yet", "run `touchline collect`"
+            "landing",
+            "warning",
+            f"{finding}; {found['n_unparsed']} not parsed yet",
+            "run `touchline collect`",
         )
     return Check("landing", "ok", finding)
 
@@ -154,8 +159,12 @@ def _pipeline(settings: Settings) -> Check:
         )
     failed = [row["step"] for row in found if row["status"] == "failed"]
     if failed:
-        return Check("pipeline", "failed", f"last run failed: {', '.join(failed)}", "see the task's log in Airflow")
-    return Check("pipeline", "ok" if found else "warning", f"{len(found)} steps, none failed", "run `make run`")
+        return Check(
+            "pipeline", "failed", f"last run failed: {', '.join(failed)}", "see the task's log in Airflow"
+        )
+    return Check(
+        "pipeline", "ok" if found else "warning", f"{len(found)} steps, none failed", "run `make run`"
+    )
 
 
 def _service(service: str, port: int, path: str) -> Check:

@@ -127,7 +127,8 @@ def _write(connection: Connection, rated: list[RatedTeam]) -> None:
             "kickoff_at": [row.kickoff_at for row in rated],
             "input_hash": [row.input_hash for row in rated],
             **{
-                name: [row.state[position] for row in rated] for position, name in enumerate(TeamState._fields)
+                name: [row.state[position] for row in rated]
+                for position, name in enumerate(TeamState._fields)
             },
         }
     )

@@ -66,7 +66,9 @@ def build_layer(settings: Settings, layer: Layer, as_of: datetime, run_id: str) 
     )
     failed = [result for result in results if result.status in ("error", "fail", "skipped", "runtime error")]
     if failed:
-        told = [f"  {result.node.name}: {_first_lines(result.message)}" for result in failed if result.message]
+        told = [
+            f"  {result.node.name}: {_first_lines(result.message)}" for result in failed if result.message
+        ]
         raise WarehouseBuildFailed(
             f"dbt could not build {layer} as of {as_of.isoformat()}; {len(failed)} nodes failed or were skipped:\n"
             + "\n".join(told)

@@ -1,0 +1,24 @@
+"""`python -m touchline.sources.sandbox`: serve the simulated world until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from touchline.sources.sandbox.server import SandboxServer
+
+
+def main() -> None:
+    """Read the address, seed and home from the command line and serve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--home", type=Path, required=True, help="folder that keeps the clock")
+    options = parser.parse_args()
+    with SandboxServer(options.host, options.port, options.seed, options.home) as server:
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
