@@ -6,6 +6,7 @@ streams of its own, so advancing the clock reveals more of the same world.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import date
 
@@ -103,7 +104,7 @@ class SandboxWorld:
             frame, points = _play_division(competition, clubs, year, random)
             frames.append(frame)
             divisions[tier] = [clubs[index] for index in np.argsort(-points, kind="stable")]
-        for upper, lower in zip(divisions, divisions[1:], strict=False):
+        for upper, lower in itertools.pairwise(divisions):
             upper[-SWAPPED:], lower[:SWAPPED] = lower[:SWAPPED], upper[-SWAPPED:]
         self._pass_summer(divisions, year, country)
         return pl.concat(frames)

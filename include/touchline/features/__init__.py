@@ -1,0 +1,1 @@
+"""Features through Feast: training by point-in-time joins, prediction from the online store."""

@@ -1,0 +1,82 @@
+"""Features for prediction: from the online store, and from the offline tables when that fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import pandas as pd
+
+from touchline.database.engine import connect, rows
+from touchline.errors import FeaturesUnavailable
+from touchline.features.catalogue import FEATURES
+from touchline.features.store import SERVICE, open_store
+from touchline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# Always known for a match that is built; absent online means the row was never published.
+ALWAYS_PRESENT = "season_progress"
+
+
+@dataclass(frozen=True)
+class FeatureRead:
+    """Features by match: `frame` is indexed by match_id (text), columns are FEATURES (float, NaN when unknown)."""
+
+    frame: pd.DataFrame
+    store: Literal["online", "offline"]
+
+
+def read_features(settings: Settings, match_ids: Sequence[str], as_of: datetime) -> FeatureRead:
+    """Features of fixtures as of the last build at or before `as_of`.
+
+    Falls back to the offline table, with a warning, when the online store does not answer or lacks a match.
+    Raises FeaturesUnavailable when the offline table cannot give them either.
+    """
+    wanted = [str(match_id) for match_id in match_ids]
+    if not wanted:
+        return FeatureRead(pd.DataFrame(columns=list(FEATURES), dtype="float64"), "online")
+    try:
+        return FeatureRead(_read_online(settings, wanted), "online")
+    # Whatever ails the online store, the offline tables hold the same rows.
+    except Exception as error:
+        log.warning("the online feature store failed (%s: %s); reading offline", type(error).__name__, error)
+    return FeatureRead(_read_offline(settings, wanted, as_of), "offline")
+
+
+def _read_online(settings: Settings, match_ids: Sequence[str]) -> pd.DataFrame:
+    store = open_store(settings, "model")
+    frame = store.get_online_features(
+        features=store.get_feature_service(SERVICE), entity_rows=[{"match_id": name} for name in match_ids]
+    ).to_df()
+    frame = frame.set_index("match_id").loc[list(match_ids), list(FEATURES)].astype("float64")
+    missing = frame.index[frame[ALWAYS_PRESENT].isna()]
+    if len(missing):
+        raise FeaturesUnavailable(f"{len(missing)} of {len(match_ids)} matches are not in the online store")
+    return frame
+
+
+def _read_offline(settings: Settings, match_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:
+    try:
+        with connect(settings, "model") as connection:
+            found = rows(
+                connection,
+                f"select match_id::text as match_id, {', '.join(FEATURES)} from features.match_features "  # noqa: S608
+                "where match_id = any(%s::uuid[]) and features_as_of <= %s",
+                (list(match_ids), as_of),
+            )
+    except Exception as error:
+        raise FeaturesUnavailable(
+            f"neither the online store nor features.match_features can be read ({error}); run `touchline build`"
+        ) from error
+    frame = pd.DataFrame(found, columns=["match_id", *FEATURES]).set_index("match_id")
+    missing = sorted(set(match_ids) - set(frame.index))
+    if missing:
+        raise FeaturesUnavailable(
+            f"no features as of {as_of.isoformat()} for {len(missing)} matches (first: {missing[0]}); "
+            "run `touchline build`"
+        )
+    return frame.loc[list(match_ids), list(FEATURES)].astype("float64")

@@ -1,0 +1,77 @@
+"""Training data: features through Feast's point-in-time join, then results and closing prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+from sqlalchemy import create_engine, text
+
+from touchline.database.engine import sqlalchemy_url
+from touchline.features.catalogue import FEATURES
+from touchline.features.store import SERVICE, open_store
+from touchline.settings import Settings
+
+OUTCOMES = ("home", "draw", "away")
+
+LABELS = """
+select
+    match.match_id::text as match_id, match.competition, match.season, match.tier, match.home_team,
+    match.away_team, result.home_goals::int as home_goals, result.away_goals::int as away_goals,
+    array_position(array['home', 'draw', 'away'], result.outcome) - 1 as outcome,
+    closing.price_home::float8 as closing_price_home, closing.price_draw::float8 as closing_price_draw,
+    closing.price_away::float8 as closing_price_away,
+    pinnacle.price_home::float8 as closing_pinnacle_home,
+    pinnacle.price_draw::float8 as closing_pinnacle_draw,
+    pinnacle.price_away::float8 as closing_pinnacle_away
+from core.match as match
+inner join core.match_result as result using (match_id)
+left join core.match_odds as closing
+    on closing.match_id = match.match_id and closing.market = '1x2' and closing.stage = 'closing'
+    and closing.bookmaker = 'consensus'
+left join core.match_odds as pinnacle
+    on pinnacle.match_id = match.match_id and pinnacle.market = '1x2' and pinnacle.stage = 'closing'
+    and pinnacle.bookmaker = 'PS'
+where result.known_at <= :as_of
+"""
+
+
+def training_frame(
+    settings: Settings,
+    as_of: datetime,
+    since: datetime | None = None,
+    competitions: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Played matches with their features as they stood just before kick-off, one row a match, in time order.
+
+    Columns: match_id (text), competition, season, tier, kickoff_at (UTC), home_team, away_team, the FEATURES (float,
+    NaN when unknown), home_goals, away_goals, outcome (0 home, 1 draw, 2 away), closing_price_* (consensus) and
+    closing_pinnacle_* (decimal, NaN when there is none). Closing prices are for scoring, never features.
+    `since` and `competitions` restrict the rows.
+    """
+    conditions = ["is_played"]
+    if since is not None:
+        conditions.append(f"kickoff_at >= '{since.isoformat()}'")
+    if competitions is not None:
+        # Feast takes the entity query as text, so values are quoted here; codes hold nothing to quote.
+        codes = ", ".join("'" + code.replace("'", "''") + "'" for code in competitions)
+        conditions.append(f"competition in ({codes})")
+    entities = (
+        "select match_id::text as match_id, kickoff_at as event_timestamp from features.match_features "  # noqa: S608
+        f"where {' and '.join(conditions)}"
+    )
+    store = open_store(settings, "model")
+    features = store.get_historical_features(
+        entity_df=entities, features=store.get_feature_service(SERVICE)
+    ).to_df()
+    engine = create_engine(sqlalchemy_url(settings.url("model")))
+    try:
+        with engine.connect() as connection:
+            labels = pd.read_sql(text(LABELS), connection, params={"as_of": as_of})
+    finally:
+        engine.dispose()
+    frame = features.rename(columns={"event_timestamp": "kickoff_at"}).merge(labels, on="match_id")
+    frame["kickoff_at"] = pd.to_datetime(frame["kickoff_at"], utc=True)
+    frame[list(FEATURES)] = frame[list(FEATURES)].astype("float64")
+    return frame.sort_values(["kickoff_at", "match_id"], ignore_index=True)
