@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from touchline.forecasting.metrics import Floats
+from touchline.forecasting.logistic import Floats
 
 OverroundMethod = Literal["power", "shin", "proportional"]
 METHODS: tuple[OverroundMethod, ...] = get_args(OverroundMethod)

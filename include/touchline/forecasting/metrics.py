@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from touchline.forecasting.logistic import Floats, Ints, fit_shared, with_intercepts
 
 OUTCOMES = ("home", "draw", "away")
 SMALLEST_PROBABILITY = 1e-15
 N_CALIBRATION_BINS = 20
 N_RESAMPLES = 2000
-NEWTON_STEPS = 50
+FLAT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -108,33 +107,13 @@ def calibration_slope(probabilities: Floats, outcomes: Ints) -> float:
     Newton's method on the likelihood, which is concave. NaN where it has no maximum: every outcome has to
     occur, and forecasts have to differ.
     """
-    if len(np.unique(outcomes)) < 3:
-        return float("nan")
     log_p = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
-    # Columns: intercept of draw, intercept of away, slope; home's intercept is the reference.
-    design = np.zeros((*log_p.shape, 3))
-    design[:, 1, 0] = design[:, 2, 1] = 1.0
-    design[:, :, 2] = log_p
-    happened = np.eye(3)[outcomes]
-    parameters = np.array([0.0, 0.0, 1.0])
-    for _ in range(NEWTON_STEPS):
-        p = softmax(design @ parameters)
-        gradient = np.einsum("nk,nkj->j", happened - p, design)
-        mean = np.einsum("nk,nkj->nj", p, design)
-        information = np.einsum("nk,nki,nkj->ij", p, design, design) - mean.T @ mean
-        if np.linalg.matrix_rank(information, tol=1e-9 * len(outcomes)) < 3:
-            return float("nan")
-        step = np.linalg.solve(information, gradient)
-        parameters = parameters + step
-        if np.abs(step).max() < 1e-10:
-            break
-    return float(parameters[2])
-
-
-def softmax(scores: Floats) -> Floats:
-    """Probabilities proportional to exp(score) along the last axis."""
-    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float64)
+    if len(np.unique(outcomes)) < 3 or np.ptp(log_p - log_p[:, :1], axis=0).max() < FLAT:
+        return float("nan")
+    try:
+        return float(fit_shared(with_intercepts(log_p), outcomes)[0])
+    except np.linalg.LinAlgError:
+        return float("nan")
 
 
 def paired_difference(
