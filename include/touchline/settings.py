@@ -96,7 +96,7 @@ class Settings(BaseSettings):
 
         `TOUCHLINE_<ROLE>_PASSWORD` in the environment wins over the file, for clusters.
         """
-        names = ["postgres", *ROLES, "airflow", "mlflow", "jwt", "fernet"]
+        names = ["postgres", *ROLES, "airflow", "mlflow", "jwt", "fernet", "session"]
         path = self.home / "secrets.json"
         stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
         missing = [name for name in names if name not in stored]
@@ -129,6 +129,11 @@ class Settings(BaseSettings):
             parts._replace(netloc=f"{quote(user)}:{quote(password, safe='')}@{host}", path=f"/{database}")
         )
 
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process exactly these settings."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        return {f"TOUCHLINE_{name.upper()}": str(value) for name, value in values.items()}
+
     def running_port(self, service: str, preferred: int) -> int:
         """The port a service of ours was last started on, or the preferred one."""
         path = self.home / "run" / f"{service}.json"
@@ -136,6 +141,18 @@ class Settings(BaseSettings):
             return int(json.loads(path.read_text())["port"])
         except (OSError, ValueError, KeyError, TypeError):
             return preferred
+
+
+def inherited_environment() -> dict[str, str]:
+    """This process's variables for a child, without settings, which the child gets from `environment()`.
+
+    Passwords given as `TOUCHLINE_<ROLE>_PASSWORD` are not settings and are passed on.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TOUCHLINE_") or name.endswith("_PASSWORD")
+    }
 
 
 def _as_plain_postgresql(url: str) -> str:

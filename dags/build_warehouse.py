@@ -1,0 +1,91 @@
+"""### Build the warehouse
+
+**What** checks what has landed, builds `core` and `features` with dbt, rates the teams, checks the result, renews the
+analytics views and puts the features of all fixtures into the online store. A build with nothing new since the last
+one (same landing, same `as_of`, same code) ends at once.
+**When** any landing asset is new. **Reads** `landing.*`. **Publishes** `warehouse/features` (predictions follow) and
+`warehouse/results` (settling follows).
+
+**When a task fails**, nothing after it runs, and what it would have changed is as it was.
+* `check_landing`, `check_core`, `check_features`: a quality gate. The log names the expectation and shows
+  rows that broke it; all results are in `ops.quality_result` and in Data Docs (`<home>/quality`). Correct the cause,
+  then clear the task.
+* `build_core`, `build_features`, `build_analytics`: dbt. The log names the model or test; its compiled SQL is in
+  `<home>/dbt`. Repeat by hand with `touchline build`.
+* `update_ratings`: ratings are written in one transaction; clear the task. `touchline build --from-scratch` rates anew.
+* `publish_features`: the online store. Until it works predictions read the offline tables; clear the task.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import dag, task
+
+from touchline.operations import names, pipeline
+from touchline_assets import LANDING_FIXTURES, LANDING_ODDS, LANDING_SCORES, WHEN_NEW
+from touchline_tasks import DAG_DEFAULTS, run_step
+
+
+@dag(
+    schedule=LANDING_FIXTURES | LANDING_ODDS | LANDING_SCORES,
+    tags=[names.TAG, "warehouse"],
+    doc_md=__doc__,
+    **DAG_DEFAULTS,
+)
+def build_warehouse() -> None:
+    landing = check_landing()
+    as_of = landing["as_of"]
+    (
+        landing
+        >> build_core(as_of)
+        >> check_core(as_of)
+        >> update_ratings(as_of)
+        >> build_features(as_of)
+        >> check_features(as_of)
+        >> build_analytics(as_of)
+        >> publish_features(as_of)
+    )
+
+
+@task
+def check_landing() -> dict[str, Any]:
+    return run_step(pipeline.check_landing)
+
+
+@task
+def build_core(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.build_core, as_of)
+
+
+@task
+def check_core(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.check_core, as_of)
+
+
+@task
+def update_ratings(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.update_ratings, as_of)
+
+
+@task
+def build_features(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.build_features, as_of)
+
+
+@task
+def check_features(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.check_features, as_of)
+
+
+@task
+def build_analytics(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.build_analytics, as_of)
+
+
+@task(outlets=[WHEN_NEW[names.FEATURES], WHEN_NEW[names.RESULTS]])
+def publish_features(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.publish_features, as_of)
+
+
+build_warehouse()

@@ -1,0 +1,34 @@
+"""### Collect scores
+
+**What** asks the source for results (the season files, which also hold the prices of played matches) and lands them.
+**When** every 6 hours; every 10 minutes while matches are on and for 3 hours after (`plugins/matchday_timetable.py`).
+**Reads** the source of `TOUCHLINE_SOURCE`. **Publishes** `landing/scores` when the warehouse is behind.
+
+**When `collect` fails**: its log says which address or file could not be read; what was read is kept. Source down:
+nothing to do, the next run asks again, results are late but not lost. Format changed: the payload is in
+`landing.payload`, the reasons in `landing.rejected_row`; correct the parser and run again. Clear the task to retry.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import dag, task
+
+from matchday_timetable import ScoresTimetable
+from touchline.operations import names, pipeline
+from touchline_assets import WHEN_NEW
+from touchline_tasks import DAG_DEFAULTS, run_step
+
+
+@dag(schedule=ScoresTimetable(), tags=[names.TAG, "collect"], doc_md=__doc__, **DAG_DEFAULTS)
+def collect_scores() -> None:
+    collect()
+
+
+@task(outlets=[WHEN_NEW[names.LANDING_SCORES]], pool=names.LANDING_POOL)
+def collect() -> dict[str, Any]:
+    return run_step(pipeline.collect_scores)
+
+
+collect_scores()

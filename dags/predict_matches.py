@@ -1,0 +1,40 @@
+"""### Predict matches
+
+**What** predicts every fixture of the next days (`TOUCHLINE_HORIZON_DAYS`) with champion, challenger and baselines,
+checks the output and appends it to the ledger. The same model on the same features writes nothing twice.
+**When** features or the champion are new. **Reads** the online store (or the offline tables), MLflow. **Publishes**
+`predictions/upcoming`.
+
+**When a task fails**
+* `predict`: nothing of this run was written. The log names the gate's expectation (see `ops.quality_result`), the
+  missing model, or the database's refusal (a match that has begun is never predicted). Correct the cause, clear it.
+* `refresh_analytics`: predictions are in the ledger, the views do not show them yet; clear the task.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import dag, task
+
+from touchline.operations import names, pipeline
+from touchline_assets import CHAMPION, FEATURES, WHEN_NEW
+from touchline_tasks import DAG_DEFAULTS, run_step
+
+
+@dag(schedule=FEATURES | CHAMPION, tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
+def predict_matches() -> None:
+    refresh_analytics(predict()["as_of"])
+
+
+@task(outlets=[WHEN_NEW[names.PREDICTIONS]])
+def predict() -> dict[str, Any]:
+    return run_step(pipeline.predict)
+
+
+@task
+def refresh_analytics(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.refresh_analytics, as_of)
+
+
+predict_matches()

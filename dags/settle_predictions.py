@@ -1,0 +1,40 @@
+"""### Settle predictions
+
+**What** scores every prediction whose result has come in or was corrected: RPS, log loss, Brier, closing-line value.
+A corrected result makes a new revision; nothing is overwritten.
+**When** results are new. **Reads** `ledger.prediction`, `core.match_result`, closing prices. **Publishes**
+`predictions/settled`, and `models/drift` when the models have drifted.
+
+**When a task fails**
+* `settle`: nothing of this run was written; the predictions wait for the next run. The log names match and reason.
+  Correct the cause, clear the task, or run `touchline settle`.
+* `refresh_analytics`: scores are in the ledger, the views do not show them yet; clear the task.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import dag, task
+
+from touchline.operations import names, pipeline
+from touchline_assets import RESULTS, WHEN_NEW
+from touchline_tasks import DAG_DEFAULTS, run_step
+
+
+@dag(schedule=[RESULTS], tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
+def settle_predictions() -> None:
+    refresh_analytics(settle()["as_of"])
+
+
+@task(outlets=[WHEN_NEW[names.SETTLED], WHEN_NEW[names.DRIFT]])
+def settle() -> dict[str, Any]:
+    return run_step(pipeline.settle)
+
+
+@task
+def refresh_analytics(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.refresh_analytics, as_of)
+
+
+settle_predictions()

@@ -1,0 +1,41 @@
+"""### Train the models
+
+**What** takes the training set through Feast, evaluates all candidates season by season, fits, calibrates, logs and
+registers a version in MLflow, and moves the alias `champion` if the new version is not worse on held-out matches. With
+the data, code and parameters of the last version it does nothing.
+**When** nightly at 03:00 UTC, and when drift was found. **Reads** `features.*`, `core.*`. **Publishes**
+`models/champion` until predictions were made with the champion.
+
+**When `train` fails**: predictions go on with the champion of before. The log says which candidate and season failed.
+MLflow not reachable: `touchline status`, then clear the task. A champion that should not have been:
+`touchline rollback model` moves the alias back.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+
+from touchline.operations import names, pipeline
+from touchline_assets import DRIFT, WHEN_NEW
+from touchline_tasks import DAG_DEFAULTS, run_step
+
+
+@dag(
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 3 * * *", timezone="UTC"), assets=[DRIFT]),
+    tags=[names.TAG, "models"],
+    doc_md=__doc__,
+    **DAG_DEFAULTS,
+)
+def train_models() -> None:
+    train()
+
+
+@task(outlets=[WHEN_NEW[names.CHAMPION]], pool=names.TRAINING_POOL, execution_timeout=timedelta(hours=2))
+def train() -> dict[str, Any]:
+    return run_step(pipeline.train)
+
+
+train_models()

@@ -1,0 +1,182 @@
+"""The few calls of Airflow's REST API (version 2) that a run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from touchline.errors import ServiceFailed
+from touchline.operations.names import DAGS
+
+ACTIVE = ("queued", "running")
+PAGE = 100
+
+
+@dataclass(frozen=True)
+class DagRun:
+    """One run of a DAG; `state` is queued, running, success or failed, times are UTC."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    queued_at: str
+
+    @property
+    def is_active(self) -> bool:
+        """True until the run has ended."""
+        return self.state in ACTIVE
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """One task of a run; `state` is None before it was scheduled."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    state: str | None
+    try_number: int
+
+
+class AirflowApi:
+    """A client of the API server at `address`. Every method raises ServiceFailed when it does not answer."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._client = httpx.Client(base_url=address, timeout=30)
+
+    def __enter__(self) -> AirflowApi:
+        # On the loopback address everybody is an administrator, but the API still wants a token.
+        token = self._ask("GET", "/auth/token")["access_token"]
+        self._client.headers["Authorization"] = f"Bearer {token}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def set_pools(self, pools: Mapping[str, tuple[int, str]]) -> None:
+        """Create or change pools: name -> (slots, description)."""
+        entities = [
+            {"name": name, "slots": slots, "description": description, "include_deferred": False}
+            for name, (slots, description) in pools.items()
+        ]
+        body = {"actions": [{"action": "create", "entities": entities, "action_on_existence": "overwrite"}]}
+        self._ask("PATCH", "/api/v2/pools", json=body)
+
+    def heartbeats(self) -> dict[str, datetime | None]:
+        """When scheduler and dag_processor last reported (UTC)."""
+        health = self._ask("GET", "/api/v2/monitor/health")
+        found = {}
+        for name in ("scheduler", "dag_processor"):
+            last = (health.get(name) or {}).get(f"latest_{name}_heartbeat")
+            found[name] = datetime.fromisoformat(last) if last else None
+        return found
+
+    def parsed_at(self) -> dict[str, datetime]:
+        """When each of our DAGs was last read from its file (UTC); DAGs never read are left out."""
+        dags = self._ask("GET", "/api/v2/dags", params={"limit": PAGE})["dags"]
+        return {
+            dag["dag_id"]: datetime.fromisoformat(dag["last_parsed_time"])
+            for dag in dags
+            if dag["dag_id"] in DAGS and dag["last_parsed_time"] and not dag["is_stale"]
+        }
+
+    def import_errors(self) -> list[str]:
+        """File and traceback of every DAG file that cannot be read."""
+        found = self._ask("GET", "/api/v2/importErrors", params={"limit": PAGE})["import_errors"]
+        return [f"{error['filename']}:\n{error['stack_trace']}" for error in found]
+
+    def unpause(self, dag_ids: Sequence[str]) -> None:
+        """Let the scheduler run these DAGs."""
+        for dag_id in dag_ids:
+            self._ask("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> DagRun:
+        """Start a run by hand."""
+        body = {"logical_date": None, "conf": dict(conf)}
+        return _dag_run(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body))
+
+    def runs(self, *, active: bool = False, ended_since: datetime | None = None) -> list[DagRun]:
+        """Runs of our DAGs: those that have not ended, or those that ended since an instant (UTC)."""
+        params: dict[str, Any] = {"limit": PAGE, "order_by": "-id"}
+        if active:
+            params["state"] = list(ACTIVE)
+        if ended_since is not None:
+            params["end_date_gte"] = ended_since.isoformat()
+        found = self._ask("GET", "/api/v2/dags/~/dagRuns", params=params)["dag_runs"]
+        return [_dag_run(run) for run in found if run["dag_id"] in DAGS]
+
+    def abandon(self, run: DagRun, reason: str) -> None:
+        """Mark an unfinished run as failed, with the reason in its note."""
+        address = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}"
+        self._ask("PATCH", address, json={"state": "failed", "note": reason})
+
+    def n_queued_events(self) -> int:
+        """Asset events that wait for a run of ours to be created."""
+        return sum(
+            self._ask("GET", f"/api/v2/dags/{dag_id}/assets/queuedEvents", missing={"total_entries": 0})[
+                "total_entries"
+            ]
+            for dag_id in DAGS
+        )
+
+    def forget_queued_events(self) -> None:
+        """Drop the asset events that wait for a run of ours."""
+        for dag_id in DAGS:
+            self._ask("DELETE", f"/api/v2/dags/{dag_id}/assets/queuedEvents", missing={})
+
+    def tasks(self, run: DagRun) -> list[TaskRun]:
+        """The tasks of a run."""
+        address = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
+        found = self._ask("GET", address, params={"limit": PAGE})["task_instances"]
+        return [
+            TaskRun(run.dag_id, run.run_id, task["task_id"], task["state"], task["try_number"])
+            for task in found
+        ]
+
+    def log(self, task: TaskRun) -> list[str]:
+        """The log of a task's last try, one line an event."""
+        of_task = f"/api/v2/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}"
+        address = f"{of_task}/logs/{task.try_number}"
+        content = self._ask("GET", address, params={"full_content": True}, missing={"content": []})["content"]
+        return [_line(event) for event in content]
+
+    def _ask(
+        self, method: str, path: str, *, missing: Mapping[str, Any] | None = None, **request: Any
+    ) -> dict[str, Any]:
+        try:
+            reply = self._client.request(method, path, **request)
+        except httpx.TransportError as error:
+            raise ServiceFailed(
+                f"Airflow's API server at {self._address} does not answer ({type(error).__name__}); "
+                "`touchline status` says what runs, another `make run` takes up the work"
+            ) from error
+        if reply.status_code == httpx.codes.NOT_FOUND and missing is not None:
+            return dict(missing)
+        if reply.is_error:
+            raise ServiceFailed(
+                f"Airflow answered {reply.status_code} to {method} {path}: {reply.text[:1000]}"
+            )
+        return dict(reply.json()) if reply.content else {}
+
+
+def _dag_run(found: Mapping[str, Any]) -> DagRun:
+    return DagRun(found["dag_id"], found["dag_run_id"], found["state"], found["queued_at"] or "")
+
+
+def _line(event: Any) -> str:
+    if not isinstance(event, dict):
+        return str(event)
+    parts = [event.get("timestamp") or "", event.get("level") or "", str(event.get("event", ""))]
+    lines = [" ".join(part for part in parts if part)]
+    for failure in event.get("error_detail") or []:
+        lines.append(f"{failure.get('exc_type')}: {failure.get('exc_value')}")
+        lines += [
+            f"  {frame.get('filename')}:{frame.get('lineno')} in {frame.get('name')}"
+            for frame in failure.get("frames", [])[-5:]
+        ]
+    return "\n".join(lines)

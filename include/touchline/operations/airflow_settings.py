@@ -1,0 +1,45 @@
+"""Airflow's settings on one machine: addresses, paths and secrets. What holds everywhere is in airflow.cfg."""
+
+from __future__ import annotations
+
+import hashlib
+
+from touchline.database.engine import sqlalchemy_url
+from touchline.settings import PROJECT_ROOT, Settings
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "SCARF_NO_ANALYTICS": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "FEAST_USAGE": "False",
+}
+
+
+def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
+    """The environment of every Airflow process, and so of every task. `api_port` is the API server's."""
+    folder = settings.home / "airflow"
+    address = f"http://127.0.0.1:{api_port}"
+    secrets = settings.secrets
+    database = settings.url_for("airflow", secrets["airflow"], "airflow")
+    return {
+        **QUIET,
+        **settings.environment(),
+        "AIRFLOW_HOME": str(folder),
+        "AIRFLOW_CONFIG": str(PROJECT_ROOT / "airflow.cfg"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": sqlalchemy_url(database),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+        # A Fernet key is 32 bytes in base64 with its padding; the stored secret has none.
+        "AIRFLOW__CORE__FERNET_KEY": secrets["fernet"].rstrip("=") + "=",
+        "AIRFLOW__API__BASE_URL": address,
+        "AIRFLOW__API__SECRET_KEY": secrets["session"],
+        # SHA-512 signatures want a key of at least 64 bytes.
+        "AIRFLOW__API_AUTH__JWT_SECRET": hashlib.sha512(secrets["jwt"].encode()).hexdigest(),
+        "AIRFLOW__API_AUTH__JWT_ISSUER": "touchline",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(folder / "logs" / "dag_processor"),
+        "PYTHONPATH": str(PROJECT_ROOT / "include"),
+    }

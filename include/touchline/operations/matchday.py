@@ -1,0 +1,66 @@
+"""When to collect: every six hours, and often around kick-offs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from touchline.database.engine import open_url, rows
+from touchline.settings import Settings
+
+RHYTHM = timedelta(hours=6)
+ODDS_EVERY = timedelta(minutes=15)
+ODDS_BEFORE_KICKOFF = timedelta(hours=3)
+SCORES_EVERY = timedelta(minutes=10)
+MATCH_LASTS = timedelta(hours=2)
+SCORES_AFTER_MATCH = timedelta(hours=3)
+# Kick-offs further away than this cannot decide the next collection.
+LOOK_AHEAD = RHYTHM + ODDS_BEFORE_KICKOFF
+LOOK_BACK = MATCH_LASTS + SCORES_AFTER_MATCH
+ANSWER_MILLISECONDS = 2000
+
+Window = tuple[datetime, datetime]
+
+
+def odds_windows(kickoffs: Iterable[datetime]) -> list[Window]:
+    """From three hours before each kick-off (UTC) to the kick-off: prices move fastest, and then close."""
+    return [(kickoff - ODDS_BEFORE_KICKOFF, kickoff) for kickoff in kickoffs]
+
+
+def scores_windows(kickoffs: Iterable[datetime]) -> list[Window]:
+    """From each kick-off (UTC) until three hours after the match."""
+    return [(kickoff, kickoff + LOOK_BACK) for kickoff in kickoffs]
+
+
+def next_collection(after: datetime, windows: Sequence[Window], every: timedelta) -> datetime:
+    """The first instant later than `after` (UTC) at which to collect.
+
+    That is the next of the six-hour marks of the day, or the next mark of `every` that lies in a window; a
+    window includes its beginning and not its end. `every` divides a day.
+    """
+    candidates = [_next_mark(after, RHYTHM)]
+    for start, end in windows:
+        mark = _next_mark(max(after, start - timedelta(microseconds=1)), every)
+        if mark < end:
+            candidates.append(mark)
+    return min(candidates)
+
+
+def kickoffs_around(settings: Settings, moment: datetime) -> list[datetime]:
+    """Kick-offs (UTC) near enough to `moment` to decide when to collect next.
+
+    Asked while Airflow schedules, so an answer must come at once; raises DatabaseUnavailable when none does.
+    """
+    options = f"options=-c%20statement_timeout%3D{ANSWER_MILLISECONDS}&connect_timeout=2"
+    with open_url(f"{settings.url('api')}?{options}") as connection:
+        found = rows(
+            connection,
+            "select distinct kickoff_at from core.match where kickoff_at between %s and %s",
+            (moment - LOOK_BACK, moment + LOOK_AHEAD),
+        )
+    return [row["kickoff_at"] for row in found]
+
+
+def _next_mark(after: datetime, every: timedelta) -> datetime:
+    midnight = after.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + ((after - midnight) // every + 1) * every

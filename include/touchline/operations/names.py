@@ -1,0 +1,56 @@
+"""Names that DAGs, the command line and operators share; the package itself knows nothing of Airflow."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OWNER: Final = "touchline"
+TAG: Final = "touchline"
+
+COLLECT_FIXTURES: Final = "collect_fixtures"
+COLLECT_ODDS: Final = "collect_odds"
+COLLECT_SCORES: Final = "collect_scores"
+BUILD_WAREHOUSE: Final = "build_warehouse"
+TRAIN_MODELS: Final = "train_models"
+PREDICT_MATCHES: Final = "predict_matches"
+SETTLE_PREDICTIONS: Final = "settle_predictions"
+DAGS: Final = (
+    COLLECT_FIXTURES,
+    COLLECT_ODDS,
+    COLLECT_SCORES,
+    BUILD_WAREHOUSE,
+    TRAIN_MODELS,
+    PREDICT_MATCHES,
+    SETTLE_PREDICTIONS,
+)
+
+LANDING_FIXTURES: Final = "landing/fixtures"
+LANDING_ODDS: Final = "landing/odds"
+LANDING_SCORES: Final = "landing/scores"
+FEATURES: Final = "warehouse/features"
+RESULTS: Final = "warehouse/results"
+CHAMPION: Final = "models/champion"
+DRIFT: Final = "models/drift"
+PREDICTIONS: Final = "predictions/upcoming"
+SETTLED: Final = "predictions/settled"
+ASSETS: Final = (
+    LANDING_FIXTURES,
+    LANDING_ODDS,
+    LANDING_SCORES,
+    FEATURES,
+    RESULTS,
+    CHAMPION,
+    DRIFT,
+    PREDICTIONS,
+    SETTLED,
+)
+
+# One collection at a time (they ask the same source), two tasks that work the database hard, one training.
+LANDING_POOL: Final = "landing"
+DATABASE_POOL: Final = "database"
+TRAINING_POOL: Final = "training"
+POOLS: Final = {
+    LANDING_POOL: (1, "collections: one conversation with a source at a time"),
+    DATABASE_POOL: (2, "tasks that keep PostgreSQL busy"),
+    TRAINING_POOL: (1, "training takes every core there is"),
+}

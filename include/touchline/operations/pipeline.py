@@ -1,0 +1,279 @@
+"""The steps of the pipeline, one function a task: each finds its clock, does its part once, and records it.
+
+A step that is settled for its inputs (what has landed, as of when, with which code) does nothing again. Which
+assets a step has made new is read from the records too, so that a consumer that died is told again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from touchline.clock import RunClock, live_clock
+from touchline.database.engine import connect
+from touchline.operations import names, records
+from touchline.operations.code import code_digest
+from touchline.operations.edge import run_clock
+from touchline.settings import Settings
+from touchline.sources.source import Kind
+
+log = logging.getLogger(__name__)
+
+# With the wall clock every collection has a new as_of; features of fixtures are made anew this often at least.
+LIVE_REBUILD_AFTER = timedelta(hours=6)
+BUILD_STEPS = (
+    "check_landing", "build_core", "check_core", "update_ratings", "build_features", "check_features",
+    "build_analytics", "publish_features",
+)  # fmt: skip
+BUILT = BUILD_STEPS[-1]
+LANDING_ASSETS: dict[Kind, str] = {
+    "fixtures": names.LANDING_FIXTURES,
+    "odds": names.LANDING_ODDS,
+    "scores": names.LANDING_SCORES,
+}
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What a step did: `as_of` for the steps after it, and the assets whose consumers have something to do."""
+
+    step: str
+    as_of: str
+    summary: str
+    is_repeat: bool = False
+    new_assets: tuple[str, ...] = ()
+
+
+def collect_fixtures(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Fetch and land the list of fixtures."""
+    return _collect(settings, "fixtures", run_id, as_of)
+
+
+def collect_odds(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Fetch and land prices."""
+    return _collect(settings, "odds", run_id, as_of)
+
+
+def collect_scores(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Fetch and land results."""
+    return _collect(settings, "scores", run_id, as_of)
+
+
+def check_landing(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """The quality gate on what has landed; the first step of a build fixes its `as_of`."""
+    from touchline.quality.gates import check_landing as gate
+
+    return _build_step(
+        settings, "check_landing", run_id, as_of, lambda moment: gate(settings, moment, run_id)
+    )
+
+
+def build_core(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Teams, matches, results and prices."""
+    return _build_layer(settings, "core", run_id, as_of)
+
+
+def check_core(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """The quality gate on matches, results and prices."""
+    from touchline.quality.gates import check_core as gate
+
+    return _build_step(settings, "check_core", run_id, as_of, lambda moment: gate(settings, moment, run_id))
+
+
+def update_ratings(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Elo and pi-ratings after every new result."""
+    from touchline.ratings.update import update_ratings as update
+
+    return _build_step(
+        settings, "update_ratings", run_id, as_of, lambda moment: update(settings, moment, run_id)
+    )
+
+
+def build_features(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Features of every match, from what was known before it."""
+    return _build_layer(settings, "features", run_id, as_of)
+
+
+def check_features(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """The quality gate on features."""
+    from touchline.quality.gates import check_features as gate
+
+    return _build_step(
+        settings, "check_features", run_id, as_of, lambda moment: gate(settings, moment, run_id)
+    )
+
+
+def build_analytics(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """The views that analysts, the API and the board read."""
+    return _build_layer(settings, "analytics", run_id, as_of)
+
+
+def publish_features(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Fixtures' features into the online store; new are the assets whose consumers have not seen this build."""
+    from touchline.features.store import publish_features as publish
+
+    outcome = _build_step(settings, BUILT, run_id, as_of, lambda moment: publish(settings, moment, run_id))
+    with connect(settings, "ingest") as connection:
+        consumers = {names.FEATURES: "predict", names.RESULTS: "settle"}
+        new = tuple(asset for asset, step in consumers.items() if not _has_seen_build(connection, step))
+    return dataclasses.replace(outcome, new_assets=new)
+
+
+def train(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Train, evaluate and register; the champion is new until predictions were made with it on this build."""
+    from touchline.registry.training import train as train_models
+
+    clock = run_clock(settings, as_of)
+    with records.recorded(settings, "train", run_id, clock.as_of) as detail:
+        with connect(settings, "ingest") as connection:
+            detail["inputs"] = {"build": records.last_inputs(connection, BUILT)}
+        report = train_models(settings, clock.as_of, run_id)
+        detail.update(_plain(report))
+        with connect(settings, "ingest") as connection:
+            is_used = records.last_inputs(connection, "predict") == _prediction_inputs(settings, connection)
+        new = () if is_used else (names.CHAMPION,)
+        return _told(StepOutcome("train", clock.as_of.isoformat(), report.summary, new_assets=new))
+
+
+def predict(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Predictions of every fixture in the horizon into the ledger; none while there is no champion yet."""
+    from touchline.ledger.predict import predict_matches
+
+    clock = _present(settings, as_of)
+    outcome = StepOutcome(
+        "predict", clock.as_of.isoformat(), "There is no champion yet: `train_models` makes one."
+    )
+    with records.recorded(settings, "predict", run_id, clock.as_of) as detail:
+        with connect(settings, "ingest") as connection:
+            inputs = _prediction_inputs(settings, connection)
+        if inputs["champion"] is not None:
+            report = predict_matches(settings, clock, run_id)
+            detail.update(_plain(report))
+            outcome = dataclasses.replace(outcome, summary=report.summary, new_assets=(names.PREDICTIONS,))
+        detail["inputs"] = inputs
+    return _told(outcome)
+
+
+def settle(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Scores of the predictions whose results are in."""
+    from touchline.ledger.settle import settle_predictions
+
+    clock = _present(settings, as_of)
+    with records.recorded(settings, "settle", run_id, clock.as_of) as detail:
+        with connect(settings, "ingest") as connection:
+            inputs = {"build": records.last_inputs(connection, BUILT)}
+        report = settle_predictions(settings, clock, run_id)
+        detail.update({**_plain(report), "inputs": inputs})
+        return _told(
+            StepOutcome("settle", clock.as_of.isoformat(), report.summary, new_assets=(names.SETTLED,))
+        )
+
+
+def refresh_analytics(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """The views again where the wall clock has moved on since the build: what was just written is in them."""
+    from touchline.warehouse.build import build_layer
+
+    clock = _present(settings, as_of)
+    step = "refresh_analytics"
+    if clock.mode == "virtual":
+        return _told(StepOutcome(step, clock.as_of.isoformat(), "The clock stands still.", is_repeat=True))
+    with records.recorded(settings, step, run_id, clock.as_of) as detail:
+        report = build_layer(settings, "analytics", clock.as_of, run_id)
+        detail.update(_plain(report))
+    return _told(StepOutcome(step, clock.as_of.isoformat(), report.summary))
+
+
+def _collect(settings: Settings, kind: Kind, run_id: str, as_of: datetime | None) -> StepOutcome:
+    """Land one kind of facts; its asset is new when the warehouse, or what follows it, is behind."""
+    from touchline.landing.collect import collect
+
+    clock = run_clock(settings, as_of)
+    step = f"collect_{kind}"
+    with records.recorded(settings, step, run_id, clock.as_of) as detail:
+        report = collect(settings, clock, run_id, (kind,))
+        detail.update(_plain(report))
+        for problem in report.problems:
+            log.warning("%s", problem)
+        new = (LANDING_ASSETS[kind],) if _warehouse_is_behind(settings, clock) else ()
+        return _told(StepOutcome(step, clock.as_of.isoformat(), report.summary, new_assets=new))
+
+
+def _build_layer(settings: Settings, layer: Any, run_id: str, as_of: datetime | None) -> StepOutcome:
+    from touchline.warehouse.build import build_layer
+
+    return _build_step(
+        settings, f"build_{layer}", run_id, as_of, lambda moment: build_layer(settings, layer, moment, run_id)
+    )
+
+
+def _build_step(
+    settings: Settings, step: str, run_id: str, as_of: datetime | None, work: Callable[[datetime], Any]
+) -> StepOutcome:
+    """Do a step of the build unless it is settled for what has landed, `as_of` and the code."""
+    moment = run_clock(settings, as_of).as_of
+    with connect(settings, "ingest") as connection:
+        inputs = _build_inputs(connection, moment)
+        is_repeat = records.last_inputs(connection, step) == inputs
+    if is_repeat:
+        return _told(
+            StepOutcome(step, moment.isoformat(), "Nothing new since the last time.", is_repeat=True)
+        )
+    with records.recorded(settings, step, run_id, moment) as detail:
+        report = work(moment)
+        detail.update({**_plain(report), "inputs": inputs})
+    return _told(StepOutcome(step, moment.isoformat(), report.summary))
+
+
+def _build_inputs(connection: Any, as_of: datetime) -> dict[str, Any]:
+    return {
+        "landing": records.landing_watermark(connection, as_of),
+        "as_of": as_of.isoformat(),
+        "code": code_digest(),
+    }
+
+
+def _prediction_inputs(settings: Settings, connection: Any) -> dict[str, Any]:
+    from touchline.registry.models import champion_version
+
+    return {"build": records.last_inputs(connection, BUILT), "champion": champion_version(settings)}
+
+
+def _has_seen_build(connection: Any, step: str) -> bool:
+    """True when a consumer of the build has succeeded with the last one."""
+    seen, built = records.last_inputs(connection, step), records.last_inputs(connection, BUILT)
+    return seen is not None and built is not None and seen["build"] == built
+
+
+def _warehouse_is_behind(settings: Settings, clock: RunClock) -> bool:
+    with connect(settings, "ingest") as connection:
+        wanted = _build_inputs(connection, clock.as_of)
+        settled = [records.last_inputs(connection, step) for step in BUILD_STEPS]
+        consumed = all(_has_seen_build(connection, step) for step in ("predict", "settle"))
+    if not consumed or any(inputs != settled[-1] for inputs in settled) or settled[-1] is None:
+        return True
+    built = settled[-1]
+    moved = abs(clock.as_of - datetime.fromisoformat(built["as_of"]))
+    is_old = moved >= LIVE_REBUILD_AFTER if clock.mode == "live" else bool(moved)
+    return is_old or any(wanted[name] != built[name] for name in ("landing", "code"))
+
+
+def _present(settings: Settings, as_of: datetime | None) -> RunClock:
+    """As `run_clock`, but with the wall clock the present itself: a prediction is made now, or not at all."""
+    clock = run_clock(settings, as_of)
+    return live_clock() if clock.mode == "live" else clock
+
+
+def _plain(report: Any) -> dict[str, Any]:
+    """A report's own numbers; its lists of files and findings have tables of their own."""
+    return {
+        name: value for name, value in dataclasses.asdict(report).items() if name not in ("files", "findings")
+    }
+
+
+def _told(outcome: StepOutcome) -> StepOutcome:
+    log.info("%s", outcome.summary)
+    return outcome

@@ -1,0 +1,261 @@
+"""Touchline's services on one machine: what each is, in which order they start, where they answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from touchline.database import bootstrap, embedded
+from touchline.database.engine import open_url, scalar, sqlalchemy_url
+from touchline.errors import ServiceFailed
+from touchline.operations import processes
+from touchline.operations.airflow_settings import QUIET, airflow_variables
+from touchline.operations.processes import HOST, Program, Running
+from touchline.settings import PROJECT_ROOT, Settings, inherited_environment
+
+SANDBOX, MLFLOW, API = "sandbox", "mlflow", "api"
+AIRFLOW_API, SCHEDULER, DAG_PROCESSOR = "airflow-api", "airflow-scheduler", "airflow-dag-processor"
+# In the order in which they stop: those that use a service before it.
+STOP_ORDER = (SCHEDULER, DAG_PROCESSOR, AIRFLOW_API, API, MLFLOW, SANDBOX)
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """One service as found; `address` is empty where nothing listens."""
+
+    service: str
+    state: str
+    pid: int | None
+    address: str
+    log: str
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """Every service as found."""
+
+    services: tuple[ServiceState, ...]
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        running = sum(service.state == "running" for service in self.services)
+        return f"{running} of {len(self.services)} services run."
+
+
+def ensure_source(settings: Settings) -> None:
+    """Start the sandbox if the settings ask for the simulated world and it does not run yet."""
+    if settings.is_simulated:
+        program = _sandbox(settings)
+        processes.await_health(settings.home, program, processes.launch(settings.home, program))
+
+
+def start_all(settings: Settings, on_progress: Told = lambda _: None) -> None:
+    """Start every service that does not run yet, or runs with other settings or code; wait until all answer.
+
+    `on_progress` is told what is being waited for. Raises ServiceFailed or DatabaseUnavailable.
+    """
+    on_progress("PostgreSQL")
+    bootstrap.prepare(settings)
+    started: list[tuple[Program, Running]] = []
+
+    def launch(program: Program) -> Running:
+        running = processes.launch(settings.home, program)
+        started.append((program, running))
+        return running
+
+    if settings.is_simulated:
+        launch(_sandbox(settings))
+    if settings.mlflow_tracking_uri is None:
+        launch(_mlflow(settings))
+    on_progress("Airflow's database")
+    migrate_airflow(settings)
+    airflow_api = launch(_airflow_api(settings))
+    for program in _airflow_workers(settings, airflow_api.port):
+        launch(program)
+    launch(_api(settings))
+    for program, running in started:
+        on_progress(program.name)
+        processes.await_health(settings.home, program, running)
+
+
+def stop_all(settings: Settings) -> list[str]:
+    """Stop every service, the embedded database last; returns the names of those that ran."""
+    stopped = [name for name in STOP_ORDER if processes.stop(settings.home, name)]
+    if settings.database_url is None and embedded.is_running(settings):
+        embedded.stop(settings)
+        stopped.append("postgres")
+    return stopped
+
+
+def status(settings: Settings) -> StatusReport:
+    """What runs, and where; asks nothing but the operating system and, for PostgreSQL, the server."""
+    return StatusReport(tuple(_states(settings)))
+
+
+def dead_services(settings: Settings) -> list[str]:
+    """Services that were started and are gone."""
+    found = {name: processes.find(settings.home, name) for name in STOP_ORDER}
+    dead = [name for name, running in found.items() if running is not None and not running.is_alive]
+    if settings.database_url is None and not embedded.is_running(settings):
+        dead.append("postgres")
+    return dead
+
+
+def log_of(settings: Settings, name: str) -> Path:
+    """Where a service writes what it has to say."""
+    if name == "postgres":
+        return settings.home / "postgres" / "server.log"
+    return settings.home / "logs" / f"{name}.log"
+
+
+def migrate_airflow(settings: Settings) -> None:
+    """Bring Airflow's database to the installed version; nothing to do (and quick) when it is there already.
+
+    Raises ServiceFailed with Airflow's output.
+    """
+    stamp = settings.home / "airflow" / "migrated.json"
+    (settings.home / "airflow").mkdir(parents=True, exist_ok=True)
+    version = {"programs": _fingerprint([PROJECT_ROOT / "requirements.txt"]), "revision": _revision(settings)}
+    if stamp.exists() and json.loads(stamp.read_text()) == version:
+        return
+    result = subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        env={**inherited_environment(), **airflow_variables(settings, settings.airflow_port)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise ServiceFailed(f"`airflow db migrate` failed:\n{(result.stdout + result.stderr)[-3000:]}")
+    stamp.write_text(json.dumps({**version, "revision": _revision(settings)}))
+
+
+def _revision(settings: Settings) -> str | None:
+    with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
+        if scalar(connection, "select to_regclass('public.alembic_version')") is None:
+            return None
+        return str(scalar(connection, "select version_num from public.alembic_version"))
+
+
+def _sandbox(settings: Settings) -> Program:
+    folder = settings.home / "sandbox"
+    return Program(
+        name=SANDBOX,
+        command=lambda port: [
+            sys.executable, "-m", "touchline.sources.sandbox", "--host", settings.bind_host, "--port", str(port),
+            "--seed", str(settings.sandbox_seed), "--home", str(folder),
+        ],
+        variables={"TOUCHLINE_HOME": str(settings.home), "PYTHONPATH": str(PROJECT_ROOT / "include")},
+        is_healthy=_answers("/clock"),
+        preferred_port=settings.sandbox_port,
+    )  # fmt: skip
+
+
+def _mlflow(settings: Settings) -> Program:
+    database = settings.url_for("mlflow", settings.secrets["mlflow"], "mlflow")
+    return Program(
+        name=MLFLOW,
+        command=lambda port: [
+            sys.executable, "-m", "mlflow", "server", "--host", settings.bind_host, "--port", str(port),
+            "--workers", "1",
+        ],
+        # The job machinery would be ten more processes and 1.5 GiB.
+        variables={
+            **QUIET,
+            "TOUCHLINE_HOME": str(settings.home),
+            "MLFLOW_BACKEND_STORE_URI": sqlalchemy_url(database),
+            "MLFLOW_ARTIFACTS_DESTINATION": str(settings.home / "mlflow"),
+            "MLFLOW_SERVE_ARTIFACTS": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        },
+        is_healthy=_answers("/health"),
+        preferred_port=settings.mlflow_port,
+    )  # fmt: skip
+
+
+def _api(settings: Settings) -> Program:
+    return Program(
+        name=API,
+        command=lambda port: [sys.executable, "-m", "touchline.serving", "--port", str(port)],
+        variables={**QUIET, **settings.environment(), "PYTHONPATH": str(PROJECT_ROOT / "include")},
+        is_healthy=_answers("/v1/health/live"),
+        preferred_port=settings.api_port,
+        fingerprint=_code(),
+    )
+
+
+def _airflow_api(settings: Settings) -> Program:
+    # Base URL and execution address follow the port that is really used, in the command's own variables.
+    return Program(
+        name=AIRFLOW_API,
+        command=lambda port: [
+            sys.executable, "-m", "airflow", "api-server", "--host", settings.bind_host, "--port", str(port),
+        ],
+        variables=airflow_variables(settings, settings.airflow_port),
+        is_healthy=_answers("/api/v2/version"),
+        preferred_port=settings.airflow_port,
+        fingerprint=_code(),
+    )  # fmt: skip
+
+
+def _airflow_workers(settings: Settings, api_port: int) -> Iterator[Program]:
+    # Without its log server, which listens on every address; the API server reads the same folder.
+    commands = {SCHEDULER: ["scheduler", "--skip-serve-logs"], DAG_PROCESSOR: ["dag-processor"]}
+    for name, arguments in commands.items():
+        yield Program(
+            name=name,
+            command=lambda _, arguments=arguments: [sys.executable, "-m", "airflow", *arguments],  # type: ignore[misc]
+            variables=airflow_variables(settings, api_port),
+            is_healthy=lambda _: True,
+            fingerprint=_code(),
+        )
+
+
+def _answers(path: str) -> Callable[[int], bool]:
+    def is_healthy(port: int) -> bool:
+        try:
+            return httpx.get(f"http://{HOST}:{port}{path}", timeout=5).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    return is_healthy
+
+
+def _states(settings: Settings) -> Iterator[ServiceState]:
+    if settings.database_url is None:
+        up = embedded.is_running(settings)
+        address = settings.admin_url.rpartition("@")[2].rpartition("/")[0] if up else ""
+        state = "running" if up else "stopped"
+        yield ServiceState("postgres", state, None, address, str(log_of(settings, "postgres")))
+    for name in reversed(STOP_ORDER):
+        running = processes.find(settings.home, name)
+        alive = running is not None and running.is_alive
+        yield ServiceState(
+            service=name,
+            state="running" if alive else "stopped" if running is None else "died",
+            pid=running.pid if running is not None and alive else None,
+            address=f"http://{HOST}:{running.port}" if running is not None and alive and running.port else "",
+            log=str(log_of(settings, name)),
+        )
+
+
+def _code() -> str:
+    """Changes with the code that long-lived processes have loaded."""
+    folders = [PROJECT_ROOT / name for name in ("include", "plugins", "dags")]
+    files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+    return _fingerprint([*files, PROJECT_ROOT / "airflow.cfg", PROJECT_ROOT / "requirements.txt"])
+
+
+def _fingerprint(files: list[Path]) -> str:
+    stats = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files if path.exists()]
+    return hashlib.sha256(json.dumps(stats).encode()).hexdigest()

@@ -1,0 +1,90 @@
+"""Timetables that follow the fixtures: collect often around kick-offs, every six hours otherwise."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import pendulum
+import psycopg
+from airflow.plugins_manager import AirflowPlugin
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
+
+from touchline.clock import live_clock
+from touchline.errors import TouchlineError
+from touchline.operations import matchday
+from touchline.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class _MatchdayTimetable(Timetable):
+    """Runs that are instants, chosen from the kick-offs known when the next one is planned."""
+
+    every: ClassVar[timedelta]
+
+    @classmethod
+    def windows(cls, kickoffs: list[datetime]) -> list[matchday.Window]:
+        """When to collect every `every`."""
+        raise TypeError(f"{cls.__name__} has no windows")
+
+    def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
+        """A run by hand is an instant too."""
+        return DataInterval.exact(run_after)
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """The next instant after the last run, or after now when runs were missed."""
+        after = live_clock().as_of
+        if last_automated_data_interval is not None and last_automated_data_interval.end > after:
+            after = last_automated_data_interval.end
+        if restriction.earliest is not None and restriction.earliest > after:
+            after = restriction.earliest
+        moment = pendulum.instance(
+            matchday.next_collection(after, self.windows(_kickoffs_around(after)), self.every)
+        )
+        if restriction.latest is not None and moment > restriction.latest:
+            return None
+        return DagRunInfo.exact(moment)
+
+
+class OddsTimetable(_MatchdayTimetable):
+    """Every six hours; every 15 minutes in the last three hours before a kick-off."""
+
+    description = "every 6 h; every 15 min in the 3 h before a kick-off"
+    every = matchday.ODDS_EVERY
+
+    @classmethod
+    def windows(cls, kickoffs: list[datetime]) -> list[matchday.Window]:
+        """The hours before each kick-off."""
+        return matchday.odds_windows(kickoffs)
+
+
+class ScoresTimetable(_MatchdayTimetable):
+    """Every six hours; every 10 minutes while matches are on and for three hours after."""
+
+    description = "every 6 h; every 10 min while matches are on and 3 h after"
+    every = matchday.SCORES_EVERY
+
+    @classmethod
+    def windows(cls, kickoffs: list[datetime]) -> list[matchday.Window]:
+        """Each match and the hours after it."""
+        return matchday.scores_windows(kickoffs)
+
+
+class MatchdayPlugin(AirflowPlugin):
+    """Makes the timetables known to Airflow."""
+
+    name = "matchday_timetable"
+    timetables: ClassVar[list[Any]] = [OddsTimetable, ScoresTimetable]
+
+
+def _kickoffs_around(moment: datetime) -> list[datetime]:
+    try:
+        return matchday.kickoffs_around(Settings(), moment)
+    # Scheduling goes on at its slow rhythm while the warehouse is not built, or not there.
+    except (TouchlineError, psycopg.Error) as error:
+        log.info("no kick-offs to plan by (%s): collecting every six hours", type(error).__name__)
+        return []

@@ -1,0 +1,68 @@
+"""How a step of the pipeline becomes an Airflow task: defaults, clock, asset events, what to retry."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Param, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from touchline.errors import QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
+from touchline.operations import names
+from touchline.operations.pipeline import StepOutcome
+from touchline.settings import Settings
+from touchline_assets import ASSETS, WHEN_NEW
+
+Step = Callable[[Settings, str, datetime | None], StepOutcome]
+# A second try would find the same rows; nothing downstream may run until somebody has looked.
+NOT_WORTH_A_RETRY = (QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
+
+TASK_DEFAULTS = {
+    "owner": names.OWNER,
+    "retries": 2,
+    "retry_delay": timedelta(seconds=5),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=5),
+    "execution_timeout": timedelta(minutes=30),
+    "pool": names.DATABASE_POOL,
+}
+DAG_DEFAULTS = {
+    "catchup": False,
+    "max_active_runs": 1,
+    "dagrun_timeout": timedelta(hours=3),
+    "default_args": TASK_DEFAULTS,
+    "params": {
+        "as_of": Param(None, type=["null", "string"], description="run as if this were now (UTC, ISO 8601)"),
+        "announce": Param(True, type="boolean", description="let the DAGs that wait for this one start"),
+    },
+}
+
+
+def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
+    """Run one step in the current task, add an event for each asset it made new, return its outcome.
+
+    The clock is `as_of` if the task before gave one, else the run's parameter, else that of the newest asset
+    event that started the run, else the step finds it.
+    """
+    context = get_current_context()
+    run = context["dag_run"]
+    given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
+    try:
+        outcome = step(
+            Settings(), f"{run.dag_id}/{run.run_id}", datetime.fromisoformat(given) if given else None
+        )
+    except NOT_WORTH_A_RETRY as error:
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+    if context["params"].get("announce", True):
+        for name in outcome.new_assets:
+            context["outlet_events"][WHEN_NEW[name]].add(ASSETS[name], extra={"as_of": outcome.as_of})
+    return dataclasses.asdict(outcome)
+
+
+def _as_of_of_events(events: Any) -> str | None:
+    found = [event for _, of_one_asset in (events or {}).items() for event in of_one_asset]
+    newest = max(found, key=lambda event: event.timestamp, default=None)
+    return None if newest is None else newest.extra.get("as_of")
