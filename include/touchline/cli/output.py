@@ -11,9 +11,9 @@ from typing import Any
 import typer
 from rich.console import Console, RenderableType
 
-from touchline.clock import RunClock, live_clock, virtual_clock
+from touchline.clock import RunClock
+from touchline.operations.edge import run_clock
 from touchline.settings import Settings
-from touchline.sources.sandbox import read_clock
 
 console = Console(width=None if sys.stdout.isatty() else 120)
 errors = Console(stderr=True)
@@ -30,16 +30,6 @@ class State:
     def clock(self) -> RunClock:
         """The run clock: `as_of` if given, the simulated world's clock, or the present."""
         return run_clock(self.settings)
-
-
-def run_clock(settings: Settings) -> RunClock:
-    """The run clock of these settings; asks the running sandbox when the source is simulated."""
-    if settings.as_of is not None:
-        return virtual_clock(settings.as_of)
-    if settings.is_simulated:
-        port = settings.running_port("sandbox", settings.sandbox_port)
-        return virtual_clock(read_clock(f"http://127.0.0.1:{port}"))
-    return live_clock()
 
 
 def state(ctx: typer.Context) -> State:

@@ -7,7 +7,6 @@ live in /var/lib/touchline instead and `<home>/postgres` is a link to them.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import json
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import psycopg
 
+from touchline.database.locks import FileLock
 from touchline.errors import DatabaseUnavailable
 from touchline.settings import Settings
 
@@ -242,19 +242,3 @@ def _free_port(preferred: int) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise DatabaseUnavailable("no free TCP port on 127.0.0.1")
-
-
-class FileLock:
-    """An exclusive lock between processes; the kernel drops it when the holder dies."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor = -1
-
-    def __enter__(self) -> FileLock:
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)

@@ -1,0 +1,50 @@
+"""`touchline build`: the warehouse, without Airflow."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.status import Status
+
+from touchline.cli.output import emit, errors, state
+from touchline.database.bootstrap import prepare
+from touchline.features.store import publish_features
+from touchline.operations.services import ensure_source
+from touchline.ratings.update import update_ratings
+from touchline.run_id import new_run_id
+from touchline.warehouse.build import LAYERS, Layer, build_layer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def build(
+        ctx: typer.Context,
+        layer: Annotated[
+            str | None, typer.Option(help=f"only this layer ({', '.join(LAYERS)}); everything if not given")
+        ] = None,
+    ) -> None:
+        """Build the layers with dbt, the ratings between core and features, and publish the features."""
+        wanted: list[Layer] = [name for name in LAYERS if layer in (None, name)]
+        if not wanted:
+            raise typer.BadParameter(f"{layer!r}: choose from {', '.join(LAYERS)}")
+        settings = state(ctx).settings
+        prepare(settings)
+        ensure_source(settings)
+        as_of, run_id = state(ctx).clock.as_of, new_run_id("build")
+        reports: dict[str, object] = {}
+        with Status("building", console=errors) as status:
+            for name in wanted:
+                status.update(f"building {name}")
+                if name == "features":
+                    reports["ratings"] = update_ratings(settings, as_of, run_id)
+                reports[name] = build_layer(settings, name, as_of, run_id)
+                if name == "features":
+                    reports["publish"] = publish_features(settings, as_of, run_id)
+        if state(ctx).as_json:
+            emit(ctx, {name: vars(report) for name, report in reports.items()})
+        else:
+            for report in reports.values():
+                emit(ctx, report)

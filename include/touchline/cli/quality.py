@@ -1,0 +1,36 @@
+"""`touchline quality`: run a gate by hand."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from touchline.cli.output import emit, state
+from touchline.database.bootstrap import prepare
+from touchline.operations.services import ensure_source
+from touchline.quality.gates import check_features, check_landing
+from touchline.run_id import new_run_id
+
+GATES = {"landing": check_landing, "features": check_features}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(help="Quality gates (Great Expectations).", no_args_is_help=True)
+    app.add_typer(group, name="quality")
+
+    @group.command()
+    def check(
+        ctx: typer.Context, gate: Annotated[str, typer.Argument(help=f"one of {', '.join(GATES)}")]
+    ) -> None:
+        """Run a gate; exit code 1, with the failing expectations and sample rows, when it blocks."""
+        if gate not in GATES:
+            raise typer.BadParameter(f"{gate!r}: choose from {', '.join(GATES)}")
+        settings = state(ctx).settings
+        prepare(settings)
+        ensure_source(settings)
+        report = GATES[gate](settings, state(ctx).clock.as_of, new_run_id("quality"))
+        emit(ctx, report)
+        if not state(ctx).as_json:
+            typer.echo(f"Data Docs: {report.data_docs}")

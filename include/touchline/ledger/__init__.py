@@ -1,0 +1,1 @@
+"""The ledger: predictions before kick-off, outcomes after it, and nothing ever changed."""

@@ -1,0 +1,138 @@
+"""Settling: what came of each prediction, once the result is known; a corrected result is a new revision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from touchline.clock import RunClock
+from touchline.database.engine import connect, rows
+from touchline.forecasting import metrics
+from touchline.forecasting.market import remove_overround
+from touchline.settings import Settings
+
+OUTCOMES = ("home", "draw", "away")
+
+# Predictions whose match has a result that is not the one they were last settled with.
+UNSETTLED = """
+select
+    prediction.prediction_id, prediction.p_home, prediction.p_draw, prediction.p_away,
+    (prediction.features ->> 'market_price_home')::float8 as early_home,
+    (prediction.features ->> 'market_price_draw')::float8 as early_draw,
+    (prediction.features ->> 'market_price_away')::float8 as early_away,
+    result.home_goals, result.away_goals, result.outcome,
+    closing.price_home::float8 as closing_home, closing.price_draw::float8 as closing_draw,
+    closing.price_away::float8 as closing_away,
+    coalesce(last.revision, 0) + 1 as revision
+from ledger.prediction
+inner join core.match_result as result using (match_id)
+left join core.match_odds as closing
+    on closing.match_id = prediction.match_id and closing.bookmaker = 'consensus' and closing.market = '1x2'
+    and closing.stage = 'closing'
+left join lateral (
+    select revision, home_goals, away_goals from ledger.prediction_outcome as outcome
+    where outcome.prediction_id = prediction.prediction_id
+    order by revision desc limit 1
+) as last on true
+where result.known_at <= %(as_of)s and prediction.predicted_at <= %(as_of)s
+    and (last.home_goals, last.away_goals) is distinct from (result.home_goals, result.away_goals)
+order by prediction.prediction_id
+"""
+
+INSERT = """
+insert into ledger.prediction_outcome (prediction_id, revision, home_goals, away_goals, outcome, rps, log_loss,
+    brier, is_correct, p_closing_home, p_closing_draw, p_closing_away, closing_line_value, settled_at, run_id)
+values (%(prediction_id)s, %(revision)s, %(home_goals)s, %(away_goals)s, %(outcome)s, %(rps)s, %(log_loss)s,
+    %(brier)s, %(is_correct)s, %(p_closing_home)s, %(p_closing_draw)s, %(p_closing_away)s,
+    %(closing_line_value)s, %(settled_at)s, %(run_id)s)
+on conflict do nothing
+"""
+
+
+@dataclass(frozen=True)
+class SettleReport:
+    """What was settled; scores are means over the champion's newly settled predictions, None without any."""
+
+    as_of: str
+    n_settled: int
+    n_corrected: int
+    n_still_open: int
+    rps: float | None
+    log_loss: float | None
+
+    @property
+    def summary(self) -> str:
+        """One sentence for a log."""
+        text = (
+            f"Settled {self.n_settled} predictions as of {self.as_of} ({self.n_corrected} of them corrected); "
+            f"{self.n_still_open} wait for their result."
+        )
+        return text if self.rps is None else f"{text} Mean RPS {self.rps:.4f}, log loss {self.log_loss:.4f}."
+
+
+def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> SettleReport:
+    """Score every prediction whose result is known at `clock.as_of` and not settled yet.
+
+    Closing line value is ln(closing / pre-match probability) of the forecast's most probable outcome, market
+    consensus with the overround removed: positive when the market moved towards the forecast. None without
+    both prices. The same call twice writes nothing the second time.
+    """
+    with connect(settings, "model") as connection:
+        found = rows(connection, UNSETTLED, {"as_of": clock.as_of})
+        outcomes = _score(found) if found else []
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                INSERT, [{**row, "settled_at": clock.as_of, "run_id": run_id} for row in outcomes]
+            )
+        (waiting,) = rows(
+            connection,
+            "select count(*) as n from ledger.prediction left join ledger.prediction_outcome using (prediction_id) "
+            "where prediction_outcome.prediction_id is null",
+        )
+    return SettleReport(
+        as_of=clock.as_of.isoformat(),
+        n_settled=len(outcomes),
+        n_corrected=sum(row["revision"] > 1 for row in found),
+        n_still_open=waiting["n"],
+        rps=float(np.mean([row["rps"] for row in outcomes])) if outcomes else None,
+        log_loss=float(np.mean([row["log_loss"] for row in outcomes])) if outcomes else None,
+    )
+
+
+def _score(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    probabilities = _columns(found, "p")
+    happened = np.array([OUTCOMES.index(row["outcome"]) for row in found], dtype=np.int64)
+    closing = remove_overround(_columns(found, "closing"))
+    early = remove_overround(_columns(found, "early"))
+    favourite = probabilities.argmax(axis=1)
+    at = np.arange(len(found))
+    moved = np.log(closing[at, favourite] / early[at, favourite])
+    scores = {
+        "rps": metrics.rps(probabilities, happened),
+        "log_loss": metrics.log_loss(probabilities, happened),
+        "brier": metrics.brier(probabilities, happened),
+    }
+    return [
+        {
+            **{
+                name: row[name]
+                for name in ("prediction_id", "revision", "home_goals", "away_goals", "outcome")
+            },
+            **{name: float(values[index]) for name, values in scores.items()},
+            "is_correct": bool(favourite[index] == happened[index]),
+            **{f"p_closing_{name}": _known(closing[index, place]) for place, name in enumerate(OUTCOMES)},
+            "closing_line_value": _known(moved[index]),
+        }
+        for index, row in enumerate(found)
+    ]
+
+
+def _columns(found: Sequence[dict[str, Any]], prefix: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([[row[f"{prefix}_{name}"] for name in OUTCOMES] for row in found], dtype=np.float64)
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
