@@ -43,3 +43,7 @@ class ModelUnavailable(TouchlineError):
 
 class WarehouseBuildFailed(TouchlineError):
     """dbt could not build or test a layer."""
+
+
+class BacktestImpossible(TouchlineError):
+    """There is nothing to forecast, or nothing to learn from."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets as token_source
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -57,6 +57,11 @@ class Settings(BaseSettings):
     database_name: str | None = Field(default=None, description="overrides the name derived from the source")
     mlflow_tracking_uri: str | None = Field(default=None, description="an existing MLflow server")
     random_seed: int = 20260801
+    training_since: datetime = Field(
+        default=datetime(2000, 7, 1, tzinfo=UTC),
+        description="models learn from matches since; older ones have no shots",
+    )
+    evaluation_seasons: int = Field(default=3, ge=1, description="last seasons a new model is tested on")
 
     @field_validator("as_of", mode="before")
     @classmethod

@@ -52,18 +52,18 @@ class WithOdds:
     @classmethod
     def fit(cls, matches: pd.DataFrame, parameters: WithOddsParameters, seed: int) -> WithOdds:
         """Fitted on the training matches that have prices. Raises ValueError when none has."""
-        priced = matches.loc[np.isfinite(_log_market(matches)).all(axis=1)]
+        priced = matches.iloc[np.flatnonzero(np.isfinite(_log_market(matches)).all(axis=1))]
         if priced.empty:
             raise ValueError("no training match has pre-match prices")
         design, log_p = market_design(priced), _log_market(priced)
         outcomes = priced["outcome"].to_numpy(dtype=np.int64)
         residual = fit_trees(design, outcomes, parameters.residual, seed, start=log_p)
         moves = _coordinates(_log_closing(priced)) - _coordinates(log_p)
-        plausible = (np.abs(moves) < LARGEST_MOVE).all(axis=1)
+        plausible = np.flatnonzero((np.abs(moves) < LARGEST_MOVE).all(axis=1))
         movement: tuple[lightgbm.Booster, ...] = ()
-        if plausible.sum() >= parameters.fewest_moves:
+        if len(plausible) >= parameters.fewest_moves:
             movement = tuple(
-                fit_trees(design.loc[plausible], moves[plausible, axis], parameters.movement, seed)
+                fit_trees(design.iloc[plausible], moves[plausible, axis], parameters.movement, seed)
                 for axis in range(2)
             )
         return cls(movement, residual, parameters.residual_share)

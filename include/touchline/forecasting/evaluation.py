@@ -1,0 +1,92 @@
+"""What a walk-forward showed: every forecast on the same matches, differences with their intervals."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from touchline.forecasting.forecaster import ELO, NO_ODDS, WITH_ODDS
+from touchline.forecasting.logistic import Floats, Ints
+from touchline.forecasting.metrics import log_loss, paired_difference, rps, score
+from touchline.forecasting.walk_forward import (
+    BASE_RATES,
+    FORECASTS,
+    MARKET_CLOSING,
+    MARKET_PREMATCH,
+    probabilities_of,
+)
+
+PAIRS = (
+    (WITH_ODDS, MARKET_PREMATCH), (WITH_ODDS, MARKET_CLOSING), (MARKET_CLOSING, MARKET_PREMATCH),
+    (NO_ODDS, MARKET_PREMATCH), (WITH_ODDS, NO_ODDS), (NO_ODDS, ELO), (ELO, BASE_RATES),
+)  # fmt: skip
+# A reference that covers fewer of the matches would shrink the comparison to where it happens to exist.
+LEAST_COVERAGE = 0.5
+
+
+def evaluate(predictions: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Scores of the forecasts in a frame of `walk_forward`, on the matches that all of them cover.
+
+    Returns `matches`, `forecasts` by name, `paired` differences (first minus second: below zero, the first is
+    better) with 95 % intervals, `gap_closed` (share of the log-loss gap from pre-match to closing market that
+    with_odds closes), `seasons` with the same for each season, `coverage` (share of all matches) and
+    `left_out` (forecasts that cover less than half of them). Raises ValueError when no match is covered.
+    """
+    coverage = {
+        name: float(np.isfinite(probabilities_of(predictions, name)).all(axis=1).mean()) for name in FORECASTS
+    }
+    compared = [name for name in FORECASTS if coverage[name] >= LEAST_COVERAGE]
+    covered = np.all(
+        [np.isfinite(probabilities_of(predictions, name)).all(axis=1) for name in compared], axis=0
+    )
+    common = predictions.iloc[np.flatnonzero(covered)]
+    by_season = {
+        str(season): _evaluate_common(part, compared, seed) for season, part in common.groupby("season")
+    }
+    return {
+        **_evaluate_common(common, compared, seed),
+        "seasons": by_season,
+        "coverage": coverage,
+        "left_out": [name for name in FORECASTS if name not in compared],
+    }
+
+
+def _evaluate_common(common: pd.DataFrame, compared: list[str], seed: int) -> dict[str, Any]:
+    outcomes: Ints = common["outcome"].to_numpy(dtype=np.int64)
+    p = {name: probabilities_of(common, name) for name in compared}
+    matchdays = common["kickoff_at"].dt.date.to_numpy()
+    paired = {
+        f"{first} - {second}": _compare(p[first], p[second], outcomes, matchdays, seed)
+        for first, second in PAIRS
+        if first in p and second in p
+    }
+    forecasts = {name: asdict(score(p[name], outcomes)) for name in compared}
+    return {
+        "matches": len(common),
+        "forecasts": forecasts,
+        "paired": paired,
+        "gap_closed": _gap_closed(forecasts),
+    }
+
+
+def _compare(
+    first: Floats, second: Floats, outcomes: Ints, matchdays: np.ndarray[Any, Any], seed: int
+) -> dict[str, Any]:
+    return {
+        "n": len(outcomes),
+        "rps": asdict(paired_difference(rps(first, outcomes), rps(second, outcomes), matchdays, seed)),
+        "log_loss": asdict(
+            paired_difference(log_loss(first, outcomes), log_loss(second, outcomes), matchdays, seed)
+        ),
+    }
+
+
+def _gap_closed(forecasts: dict[str, dict[str, float]]) -> float | None:
+    if not {WITH_ODDS, MARKET_PREMATCH, MARKET_CLOSING} <= set(forecasts):
+        return None
+    prematch = forecasts[MARKET_PREMATCH]["log_loss"]
+    gap = prematch - forecasts[MARKET_CLOSING]["log_loss"]
+    return (prematch - forecasts[WITH_ODDS]["log_loss"]) / gap if gap > 0 else None
