@@ -124,10 +124,8 @@ def _differences(found: dict[str, Any]) -> Table:
     for name in ("pair", "RPS", "log loss"):
         table.add_column(name, justify="left" if name == "pair" else "right")
     for pair, difference in found["paired"].items():
-        cells = [
-            f"{difference[score]['difference']:+.5f} [{difference[score]['low']:+.5f}, {difference[score]['high']:+.5f}]"
-            for score in ("rps", "log_loss")
-        ]
+        intervals = (difference[score] for score in ("rps", "log_loss"))
+        cells = [f"{each['difference']:+.5f} [{each['low']:+.5f}, {each['high']:+.5f}]" for each in intervals]
         table.add_row(pair, *(cell.replace("[", "\\[") for cell in cells))
     if found["gap_closed"] is not None:
         table.caption = (

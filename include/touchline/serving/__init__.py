@@ -1,0 +1,1 @@
+"""The thin read API and the board: what analysts and their programs see of the ledger."""
