@@ -47,3 +47,11 @@ class WarehouseBuildFailed(TouchlineError):
 
 class BacktestImpossible(TouchlineError):
     """There is nothing to forecast, or nothing to learn from."""
+
+
+class PipelineFailed(TouchlineError):
+    """A task of a run failed for good; the message holds its log."""
+
+
+class PredictionUnknown(TouchlineError):
+    """The ledger holds no prediction, or more than one, with the id given."""

@@ -133,6 +133,7 @@ create trigger refuse_change before update or delete or truncate on ops.audit_lo
 grant select on all tables in schema ops to touchline_ingest, touchline_transform, touchline_model;
 grant select on ops.world, ops.pipeline_run, ops.quality_result, ops.drift_metric, ops.lineage_edge,
     ops.api_key to touchline_api;
+grant select on public.alembic_version to touchline_api;
 grant insert on ops.world to touchline_ingest;
 grant insert, update on ops.pipeline_run to touchline_ingest, touchline_transform, touchline_model;
 grant insert on ops.quality_result, ops.drift_metric, ops.lineage_edge, ops.audit_log

@@ -1,0 +1,98 @@
+"""`touchline run`, `up`, `down` and `status`: the whole installation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.status import Status
+from rich.table import Table
+
+from touchline.cli.output import console, emit, errors, state
+from touchline.cli.predict import upcoming_table
+from touchline.cli.run_display import RunDisplay
+from touchline.cli.skill import skill_table
+from touchline.operations import run as operations
+from touchline.operations import services
+
+PARTLY_FAILED = 3
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+
+    @app.command()
+    def run(
+        ctx: typer.Context,
+        timeout_minutes: Annotated[
+            float, typer.Option(help="give up following after this long", min=1)
+        ] = 120,
+    ) -> None:
+        """From nothing to predictions on screen, through Airflow; leaves everything running.
+
+        Exit code 0: done. 1: a task failed (its log is shown) or a service died. 3: done, but some files of
+        the source could not be read at all.
+        """
+        settings = state(ctx).settings
+        try:
+            with RunDisplay(errors, quiet=state(ctx).as_json) as display:
+                report = operations.run_pipeline(settings, timeout_minutes * 60, display.tell, display.watch)
+        except KeyboardInterrupt as interrupt:
+            errors.print(
+                "Interrupted. The services go on with the work; `make run` follows it again, `make down` stops them."
+            )
+            raise typer.Exit(INTERRUPTED) from interrupt
+        emit(ctx, report, upcoming_table(settings), skill_table(settings), _address_table(report.addresses))
+        for problem in report.problems:
+            errors.print(f"[yellow]not read[/]: {problem}", highlight=False)
+        if not state(ctx).as_json:
+            console.print("Everything keeps running; `make down` stops it.")
+        if report.problems:
+            raise typer.Exit(PARTLY_FAILED)
+
+    @app.command()
+    def up(ctx: typer.Context) -> None:
+        """Start everything and leave it running; Airflow then runs the DAGs on their schedules."""
+        settings = state(ctx).settings
+        with Status("starting", console=errors) as status:
+            operations.start(settings, lambda name: status.update(f"starting {name}"))
+        found = operations.addresses(settings)
+        emit(ctx, found) if state(ctx).as_json else console.print(_address_table(found))
+
+    @app.command()
+    def down(ctx: typer.Context) -> None:
+        """Stop everything; nothing is lost, `touchline up` goes on where it was."""
+        stopped = services.stop_all(state(ctx).settings)
+        if state(ctx).as_json:
+            emit(ctx, {"stopped": stopped})
+        else:
+            console.print(f"Stopped: {', '.join(stopped)}" if stopped else "Nothing was running.")
+
+    @app.command()
+    def status(ctx: typer.Context) -> None:
+        """What is running, and where. Exit code 1 when a service was started and has died."""
+        report = services.status(state(ctx).settings)
+        emit(ctx, report, _status_table(report))
+        if any(service.state == "died" for service in report.services):
+            raise typer.Exit(1)
+
+
+def _address_table(addresses: dict[str, str]) -> Table:
+    table = Table(title="Where to look")
+    table.add_column("page")
+    table.add_column("address", no_wrap=True)
+    for name, address in addresses.items():
+        table.add_row(name, address)
+    return table
+
+
+def _status_table(report: services.StatusReport) -> Table:
+    table = Table(title="Touchline services")
+    for name in ("service", "state", "pid", "address", "log"):
+        table.add_column(name, no_wrap=name in ("address", "log"))
+    colours = {"running": "green", "stopped": "dim", "died": "bold red"}
+    for service in report.services:
+        mark = f"[{colours[service.state]}]{service.state}[/]"
+        table.add_row(service.service, mark, str(service.pid or ""), service.address, service.log)
+    return table

@@ -1,0 +1,94 @@
+"""How a run looks while it goes on: a live table on a terminal, one line an event anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from touchline.operations import names
+from touchline.operations.airflow_api import DagRun, TaskRun
+
+MARKS = {
+    "success": "[green]done[/]",
+    "running": "[cyan]running[/]",
+    "queued": "[dim]queued[/]",
+    "failed": "[bold red]failed[/]",
+}
+TOLD = ("success", "failed", "up_for_retry")
+
+
+class RunDisplay:
+    """Use as a context manager; hand its `tell` and `watch` to `run_pipeline`."""
+
+    def __init__(self, console: Console, *, quiet: bool) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._started = time.monotonic()
+        self._starting = ""
+        self._told: set[tuple[str, str, str, int, str]] = set()
+        self._live = Live(console=console, refresh_per_second=4, transient=False)
+
+    def __enter__(self) -> RunDisplay:
+        if self._is_live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_live:
+            self._live.stop()
+
+    def tell(self, what: str) -> None:
+        """Say which service is being waited for."""
+        self._starting = what
+        if self._is_live:
+            self._live.update(f"{self._elapsed} starting {what} ...")
+        elif not self._quiet:
+            self._line(f"waiting for {what}")
+
+    def watch(self, runs: Sequence[DagRun], tasks: Sequence[TaskRun]) -> None:
+        """Show the state of every run and task."""
+        if self._is_live:
+            self._live.update(self._table(runs, tasks))
+        elif not self._quiet:
+            for task in tasks:
+                self._tell_once(task)
+
+    @property
+    def _is_live(self) -> bool:
+        return self._console.is_terminal and not self._quiet
+
+    @property
+    def _elapsed(self) -> str:
+        seconds = int(time.monotonic() - self._started)
+        return f"{seconds // 60:02d}:{seconds % 60:02d}"
+
+    def _tell_once(self, task: TaskRun) -> None:
+        event = (task.dag_id, task.run_id, task.task_id, task.try_number, task.state or "")
+        if task.state in TOLD and event not in self._told:
+            self._told.add(event)
+            state = "to be tried again" if task.state == "up_for_retry" else task.state
+            self._line(f"{task.dag_id}.{task.task_id}: {state} ({task.seconds or 0:.1f} s)")
+
+    def _line(self, text: str) -> None:
+        self._console.print(f"{self._elapsed} {text}", markup=False, highlight=False)
+
+    def _table(self, runs: Sequence[DagRun], tasks: Sequence[TaskRun]) -> Table:
+        table = Table(title=f"Touchline pipeline, {self._elapsed}", title_justify="left")
+        for column in ("DAG", "state", "tasks", "now"):
+            table.add_column(column)
+        newest = {run.dag_id: run for run in reversed(runs)}
+        for dag_id in names.DAGS:
+            run = newest.get(dag_id)
+            if run is None:
+                table.add_row(dag_id, "[dim]waiting[/]", "", "")
+                continue
+            own = [task for task in tasks if (task.dag_id, task.run_id) == (dag_id, run.run_id)]
+            done = sum(task.state == "success" for task in own)
+            active = [task for task in own if task.state in ("running", "up_for_retry", "failed")]
+            now = ", ".join(f"{task.task_id} {task.seconds or 0:.0f} s" for task in active)
+            table.add_row(dag_id, MARKS.get(run.state, run.state), f"{done}/{len(own)}", now)
+        return table

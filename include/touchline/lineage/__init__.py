@@ -1,0 +1,1 @@
+"""From a prediction back to the payloads it came from."""
