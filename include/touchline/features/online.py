@@ -49,10 +49,10 @@ def read_features(settings: Settings, match_ids: Sequence[str], as_of: datetime)
 
 def _read_online(settings: Settings, match_ids: Sequence[str]) -> pd.DataFrame:
     store = open_store(settings, "model")
-    frame = store.get_online_features(
+    found: pd.DataFrame = store.get_online_features(
         features=store.get_feature_service(SERVICE), entity_rows=[{"match_id": name} for name in match_ids]
     ).to_df()
-    frame = frame.set_index("match_id").loc[list(match_ids), list(FEATURES)].astype("float64")
+    frame = found.set_index("match_id").loc[list(match_ids), list(FEATURES)].astype("float64")
     missing = frame.index[frame[ALWAYS_PRESENT].isna()]
     if len(missing):
         raise FeaturesUnavailable(f"{len(missing)} of {len(match_ids)} matches are not in the online store")

@@ -36,7 +36,9 @@ class PublishReport:
     @property
     def summary(self) -> str:
         """One sentence for a log."""
-        return f"Published {self.n_features} features of {self.n_fixtures} fixtures as of {self.as_of} to the online store."
+        return (
+            f"Published {self.n_features} features of {self.n_fixtures} fixtures as of {self.as_of} online."
+        )
 
 
 def open_store(settings: Settings, role: Role) -> Any:
@@ -109,7 +111,7 @@ def definitions() -> list[Any]:
         for group, names in GROUPS.items()
     ]
     service = FeatureService(
-        name=SERVICE, features=views, description="Everything the match result models read."
+        name=SERVICE, features=[*views], description="Everything the match result models read."
     )
     return [match, *views, service]
 

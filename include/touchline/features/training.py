@@ -62,7 +62,7 @@ def training_frame(
         f"where {' and '.join(conditions)}"
     )
     store = open_store(settings, "model")
-    features = store.get_historical_features(
+    features: pd.DataFrame = store.get_historical_features(
         entity_df=entities, features=store.get_feature_service(SERVICE)
     ).to_df()
     engine = create_engine(sqlalchemy_url(settings.url("model")))

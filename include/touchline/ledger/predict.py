@@ -176,7 +176,7 @@ def _numbers(forecast: Forecast, index: int) -> dict[str, Any]:
     }
 
 
-def _stored_features(values: Mapping[str, float]) -> str:
+def _stored_features(values: Mapping[Any, float]) -> str:
     """Features as JSON in name order; the same values give the same text, and so the same hash."""
     known = {name: None if math.isnan(value) else value for name, value in sorted(values.items())}
     return json.dumps(known, separators=(",", ":"))

@@ -147,7 +147,8 @@ def _predictions(settings: Settings, as_of: datetime) -> Check:
         )
     if not found["n"]:
         return Check("predictions", "warning", "none yet", "run `make run`")
-    finding = f"{found['n']} in the ledger, {found['n_upcoming']} matches ahead, the newest {_age(found['newest'], as_of)}"
+    age = _age(found["newest"], as_of)
+    finding = f"{found['n']} in the ledger, {found['n_upcoming']} matches ahead, the newest {age}"
     return Check("predictions", "ok", finding)
 
 

@@ -126,11 +126,12 @@ def _validate(
     settings: Settings, gate: str, suites: Sequence[Suite], frame: pd.DataFrame | None, role: Role
 ) -> list[Finding]:
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     os.environ[URL_VARIABLE] = sqlalchemy_url(settings.url(role))
     try:
         context = gx.get_context(mode="file", project_root_dir=str(_folder(settings)))
-        context.variables.progress_bars = {"globally": False}
+        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         definitions = [_definition(context, suite, frame) for suite in suites]
         checkpoint = context.checkpoints.add_or_update(
             gx.Checkpoint(

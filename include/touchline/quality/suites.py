@@ -42,7 +42,8 @@ def landing_suites(since_payload_id: int) -> list[Suite]:
     return [
         Suite(
             "landing_payload",
-            "select concat_ws(' ', 'payload', payload_id, endpoint) as row_key, n_rows, n_parsed + n_rejected - n_rows as n_unaccounted, "  # noqa: S608
+            "select concat_ws(' ', 'payload', payload_id, endpoint) as row_key, n_rows, "  # noqa: S608
+            "n_parsed + n_rejected - n_rows as n_unaccounted, "
             "case when n_rows >= 20 then n_rejected::float8 / n_rows else 0 end as rejected_share "
             f"from landing.payload_parsed inner join landing.payload using (payload_id) where payload_id > {since}",
             lambda: [

@@ -7,15 +7,15 @@ update weight grows with the goal difference, k = k0 (1 + |difference|)^lambda.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class EloParameters:
-    """Chosen by walk-forward log loss on seasons before 2015/16.
+    """How ratings move and where they begin.
 
-    `home_advantage` in rating points; `scale` turns a difference of performance into a score between 0 and 1
-    (None: win 1, draw 1/2, loss 0).
+    `home_advantage` and `tier_step` are in rating points.
     """
 
     k0: float = 9.0
@@ -36,11 +36,11 @@ SHOTS = EloParameters(k0=6.0, exponent=0.55)
 
 def expected_score(home: float, away: float, parameters: EloParameters) -> float:
     """Expected score of the home side, between 0 and 1 (eq. 1)."""
-    return 1.0 / (1.0 + 10.0 ** ((away - home - parameters.home_advantage) / 400.0))
+    return 1.0 / (1.0 + math.pow(10.0, (away - home - parameters.home_advantage) / 400.0))
 
 
 def change(home: float, away: float, difference: float, parameters: EloParameters) -> float:
     """Points the home side gains and the away side loses; `difference` is home minus away (goals or shots)."""
     score = 1.0 if difference > 0 else 0.0 if difference < 0 else 0.5
-    weight = parameters.k0 * (1.0 + abs(difference)) ** parameters.exponent
+    weight = parameters.k0 * math.pow(1.0 + abs(difference), parameters.exponent)
     return weight * (score - expected_score(home, away, parameters))

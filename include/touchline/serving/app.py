@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import asyncpg
-from fastapi import HTTPException, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -27,16 +27,16 @@ Role = Literal["champion", "challenger", "baseline"]
 PROBLEMS: dict[int | str, dict[str, Any]] = {503: {"description": "not ready; the reply says what to do"}}
 
 
-def create_app(settings: Settings, present: Callable[[], datetime]) -> FastAPIOffline:
+def create_app(settings: Settings, present: Callable[[], datetime]) -> FastAPI:
     """The application for these settings; `present` gives the run clock's present (UTC), read once a request."""
     reader, measures = Reader(settings), Measures()
 
     @asynccontextmanager
-    async def lifespan(_: FastAPIOffline) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await reader.close()
 
-    app = FastAPIOffline(
+    app: FastAPI = FastAPIOffline(
         title="Touchline",
         version=__version__,
         summary="Football forecasts that can prove they did not know the future.",
@@ -51,7 +51,7 @@ def create_app(settings: Settings, present: Callable[[], datetime]) -> FastAPIOf
     return app
 
 
-def _add_predictions(app: FastAPIOffline, reader: Reader, present: Callable[[], datetime]) -> None:
+def _add_predictions(app: FastAPI, reader: Reader, present: Callable[[], datetime]) -> None:
     @app.get("/v1/predictions/upcoming", tags=["predictions"], responses=PROBLEMS)
     async def upcoming(
         competition: Annotated[str | None, Query(description="code, such as E0")] = None,
@@ -94,7 +94,7 @@ def _add_predictions(app: FastAPIOffline, reader: Reader, present: Callable[[], 
 
 
 def _add_operations(
-    app: FastAPIOffline,
+    app: FastAPI,
     settings: Settings,
     reader: Reader,
     measures: Measures,
@@ -149,7 +149,7 @@ async def _missing(reader: Reader) -> list[str]:
     return [] if state["last_predicted_at"] else ["there is no prediction yet: run `make run`"]
 
 
-def _handle_problems(app: FastAPIOffline) -> None:
+def _handle_problems(app: FastAPI) -> None:
     async def unavailable(_: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, status_code=503)
 
@@ -160,7 +160,7 @@ def _handle_problems(app: FastAPIOffline) -> None:
     app.add_exception_handler(asyncpg.UndefinedTableError, not_built)
 
 
-def _measure(app: FastAPIOffline, measures: Measures) -> None:
+def _measure(app: FastAPI, measures: Measures) -> None:
     @app.middleware("http")
     async def measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         started = time.perf_counter()

@@ -44,8 +44,9 @@ def _stage(suffix: str, view: Floats, line: Floats, random: np.random.Generator)
         for market in ("over_under", "asian_handicap"):
             quoted[market].append(prices[market])
     for market, all_prices in quoted.items():
-        columns |= _name("Max" + suffix, market, np.max(all_prices, axis=0))
-        columns |= _name("Avg" + suffix, market, np.round(np.mean(all_prices, axis=0), 2))
+        stacked = np.array(all_prices)
+        columns |= _name("Max" + suffix, market, stacked.max(axis=0))
+        columns |= _name("Avg" + suffix, market, np.round(stacked.mean(axis=0), 2))
     return columns
 
 

@@ -24,7 +24,8 @@ def double_round_robin(n_teams: int, random: np.random.Generator) -> npt.NDArray
         rounds.append([pair if (number + index) % 2 == 0 else pair[::-1] for index, pair in enumerate(half)])
         circle = [circle[0], circle[-1], *circle[1:-1]]
     first = np.array(rounds)
-    return order[np.concatenate([first, first[:, :, ::-1]])]
+    pairs: npt.NDArray[np.int64] = order[np.concatenate([first, first[:, :, ::-1]])]
+    return pairs
 
 
 def match_days(
