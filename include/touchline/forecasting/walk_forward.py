@@ -61,7 +61,7 @@ def walk_forward(
 
 def probabilities_of(predictions: pd.DataFrame, forecast: str) -> Floats:
     """The (n, 3) probabilities of one forecast in a frame of `walk_forward`."""
-    return predictions[_columns(forecast)].to_numpy(dtype=np.float64)
+    return predictions[probability_columns(forecast)].to_numpy(dtype=np.float64)
 
 
 def _forecast_season(
@@ -75,9 +75,12 @@ def _forecast_season(
     for name, prices in ((MARKET_CLOSING, "closing_price"), (MARKET_CLOSING_PINNACLE, "closing_pinnacle")):
         closing = tested[[f"{prices}_{outcome}" for outcome in OUTCOMES]].astype("float64")
         found[name] = remove_overround(closing, parameters.overround)
-    columns = {column: found[name][:, k] for name in FORECASTS for k, column in enumerate(_columns(name))}
+    columns = {
+        column: found[name][:, k] for name in FORECASTS for k, column in enumerate(probability_columns(name))
+    }
     return pd.concat([tested[IDENTITY].reset_index(drop=True), pd.DataFrame(columns)], axis=1)
 
 
-def _columns(forecast: str) -> list[str]:
+def probability_columns(forecast: str) -> list[str]:
+    """Names of the three columns of a forecast in a frame of `walk_forward`."""
     return [f"p_{forecast}_{outcome}" for outcome in OUTCOMES]

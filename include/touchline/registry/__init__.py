@@ -1,0 +1,1 @@
+"""Registry: models trained, logged, registered, promoted and rolled back, in MLflow."""

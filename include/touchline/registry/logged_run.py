@@ -1,0 +1,145 @@
+"""One training as one MLflow run and one registered version."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from touchline.features.catalogue import FEATURES
+from touchline.forecasting.forecaster import ELO, NO_ODDS, WITH_ODDS, Forecaster, ForecasterParameters
+from touchline.registry.fingerprints import code_version, dataset_digest
+from touchline.registry.plots import reliability_diagram, skill_by_season
+from touchline.registry.promotion import PREDICTIONS
+from touchline.settings import Settings
+
+# What unpickling and forecasting import, beside touchline itself.
+REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas", "scipy")
+N_EXAMPLES = 3
+EXPERIMENT_SIMULATED = " (simulated)"
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything a run logs. `predictions` is a frame of walk_forward, `evaluation` what evaluate said of it."""
+
+    matches: pd.DataFrame
+    parameters: ForecasterParameters
+    forecaster: Forecaster
+    predictions: pd.DataFrame
+    evaluation: dict[str, Any]
+    key: str
+    as_of: datetime
+    run_id: str
+
+
+def log_training(client: Any, settings: Settings, training: Training) -> str:
+    """Log the run, register the model, tag the version; returns the version. The aliases stay as they are."""
+    import mlflow
+
+    from touchline.registry.pyfunc_model import ForecastModel
+
+    mlflow.set_experiment(settings.model_name + (EXPERIMENT_SIMULATED if settings.is_simulated else ""))
+    tags = _tags(settings, training)
+    with mlflow.start_run(run_name=training.run_id, tags=tags) as run:
+        mlflow.log_params(dict(_flat("", asdict(training.parameters))))
+        mlflow.log_metrics(_metrics(training.evaluation))
+        mlflow.log_dict(training.evaluation, "evaluation.json")
+        mlflow.log_dict({"features": list(FEATURES)}, "features.json")
+        world = "simulated football" if settings.is_simulated else "real football"
+        known = [name for name in (WITH_ODDS, NO_ODDS, ELO) if name in training.evaluation["forecasts"]]
+        mlflow.log_figure(
+            reliability_diagram(training.predictions, known, f"Reliability on held-out seasons, {world}"),
+            "plots/reliability.png",
+        )
+        mlflow.log_figure(
+            skill_by_season(training.evaluation, f"Skill by season, {world}"), "plots/skill_by_season.png"
+        )
+        _log_predictions(training.predictions)
+        example = training.matches[list(FEATURES)].tail(N_EXAMPLES).reset_index(drop=True)
+        model = ForecastModel(training.forecaster)
+        logged = mlflow.pyfunc.log_model(
+            name="forecaster",
+            python_model=model,
+            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            signature=mlflow.models.infer_signature(example, model.predict(None, example)),
+            input_example=example,
+        )
+    _require_registered_model(client, settings)
+    created = client.create_model_version(
+        settings.model_name, logged.model_uri, run.info.run_id, tags={**tags, "logged_model": logged.model_id},
+        model_id=logged.model_id,
+    )  # fmt: skip
+    return str(created.version)
+
+
+def _tags(settings: Settings, training: Training) -> dict[str, str]:
+    matches = training.matches
+    return {
+        "training_key": training.key,
+        "dataset_digest": dataset_digest(matches),
+        "code_version": code_version(),
+        "is_simulated": str(settings.is_simulated).lower(),
+        "primary": training.forecaster.primary,
+        "forecasts": ",".join(training.forecaster.names),
+        "as_of": training.as_of.isoformat(),
+        "pipeline_run_id": training.run_id,
+        "n_matches": str(len(matches)),
+        "n_features": str(len(FEATURES)),
+        "trained_from": matches["kickoff_at"].min().isoformat(),
+        "trained_until": matches["kickoff_at"].max().isoformat(),
+        "competitions": ",".join(sorted(matches["competition"].unique())),
+        "held_out_seasons": ",".join(sorted(training.predictions["season"].unique())),
+        **{f"slope.{name}": f"{slope:.4f}" for name, slope in training.forecaster.slopes.items()},
+    }
+
+
+def _metrics(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    metrics = {"held_out_matches": float(evaluation["matches"])}
+    for name, scores in evaluation["forecasts"].items():
+        metrics |= {f"{name}.{score}": float(value) for score, value in scores.items() if value == value}
+    for pair, difference in evaluation["paired"].items():
+        first, _, second = pair.partition(" - ")
+        for score in ("rps", "log_loss"):
+            for part, value in difference[score].items():
+                metrics[f"{first} minus {second}.{score}.{part}"] = float(value)
+    if evaluation["gap_closed"] is not None:
+        metrics["gap_closed"] = float(evaluation["gap_closed"])
+    return metrics
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _log_predictions(predictions: pd.DataFrame) -> None:
+    import mlflow
+
+    place = Path(PREDICTIONS)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, place.name)
+        predictions.to_parquet(path, index=False)
+        mlflow.log_artifact(str(path), str(place.parent))
+
+
+def _require_registered_model(client: Any, settings: Settings) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(
+            settings.model_name, tags={"is_simulated": json.dumps(settings.is_simulated)}
+        )
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise

@@ -1,0 +1,212 @@
+"""Registered models: load one, list them, move the champion forward and back.
+
+The champion is the alias `champion`. Who held it before is kept in order in the tag `champion_history` of the
+registered model, the present holder last.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from touchline.errors import ModelUnavailable
+from touchline.forecasting.forecaster import Forecaster
+from touchline.registry.tracking import open_registry
+from touchline.settings import Settings
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+HISTORY = "champion_history"
+ROLLED_BACK = "rolled_back"
+TRAIN_FIRST = "train one with `touchline train`"
+
+
+@dataclass(frozen=True)
+class RegisteredForecaster:
+    """A forecaster with the name and version it is registered under."""
+
+    name: str
+    version: str
+    forecaster: Forecaster
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered version as the registry describes it. `tags` hold what training wrote."""
+
+    name: str
+    version: str
+    aliases: tuple[str, ...]
+    run_id: str
+    tags: dict[str, str]
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class ChampionReport:
+    """The champion's alias moved from one version to another."""
+
+    model_name: str
+    from_version: str | None
+    to_version: str
+
+    @property
+    def summary(self) -> str:
+        """One sentence for a log."""
+        return (
+            f"{self.model_name}: champion was version {self.from_version}, is version {self.to_version} now."
+        )
+
+
+def load(settings: Settings, alias: str = CHAMPION) -> RegisteredForecaster:
+    """The forecaster behind an alias; downloaded and unpickled once a version.
+
+    Raises ModelUnavailable when no version has the alias or it cannot be read, ServiceFailed when MLflow does not
+    answer.
+    """
+    client = open_registry(settings)
+    version = aliased_version(client, settings.model_name, alias)
+    if version is None:
+        raise ModelUnavailable(f"no version of {settings.model_name} has the alias {alias}: {TRAIN_FIRST}")
+    found = client.get_model_version(settings.model_name, version)
+    # The run id makes the folder unique over registries that count versions from one again.
+    folder = settings.home / "models" / settings.model_name / f"{version}-{found.run_id}"
+    return RegisteredForecaster(
+        settings.model_name, version, _read_forecaster(f"models:/{settings.model_name}/{version}", folder)
+    )
+
+
+def champion_version(settings: Settings) -> str | None:
+    """The champion's version, None when there is no champion."""
+    return aliased_version(open_registry(settings), settings.model_name, CHAMPION)
+
+
+def versions(settings: Settings) -> list[ModelVersion]:
+    """Every registered version with its aliases, tags and metrics, newest first."""
+    from mlflow.exceptions import MlflowException
+
+    client = open_registry(settings)
+    try:
+        aliases: dict[str, str] = client.get_registered_model(settings.model_name).aliases
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return []
+        raise
+    found = client.search_model_versions(f"name = '{settings.model_name}'")
+    return [
+        ModelVersion(
+            name=each.name,
+            version=str(each.version),
+            aliases=tuple(
+                sorted(name for name, version in aliases.items() if str(version) == str(each.version))
+            ),
+            run_id=each.run_id,
+            tags=dict(each.tags),
+            metrics=dict(client.get_run(each.run_id).data.metrics),
+        )
+        for each in sorted(found, key=lambda each: -int(each.version))
+    ]
+
+
+def promote(settings: Settings, version: str) -> ChampionReport:
+    """Give `version` the alias champion and note it in the history; nothing happens when it has it already.
+
+    Raises ModelUnavailable when there is no such version.
+    """
+    client = open_registry(settings)
+    _require_version(client, settings.model_name, version)
+    before = aliased_version(client, settings.model_name, CHAMPION)
+    history = [each for each in _champions_until(client, settings.model_name, before) if each != version]
+    # The history first: after a kill in between it still holds the champion, and what follows it is ignored.
+    client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps([*history, version]))
+    client.set_registered_model_alias(settings.model_name, CHAMPION, version)
+    if aliased_version(client, settings.model_name, CHALLENGER) == version:
+        client.delete_registered_model_alias(settings.model_name, CHALLENGER)
+    return ChampionReport(settings.model_name, before, version)
+
+
+def rollback(settings: Settings) -> ChampionReport:
+    """Give the alias champion back to the version that held it before the present one.
+
+    The version rolled back is tagged, so that training does not promote it again. Raises ModelUnavailable when
+    there is no champion, or none before it.
+    """
+    client = open_registry(settings)
+    current = aliased_version(client, settings.model_name, CHAMPION)
+    if current is None:
+        raise ModelUnavailable(f"{settings.model_name} has no champion to roll back: {TRAIN_FIRST}")
+    earlier = _champions_until(client, settings.model_name, current)[:-1]
+    if not earlier:
+        raise ModelUnavailable(
+            f"version {current} is the first champion of {settings.model_name}: there is none to go back to"
+        )
+    client.set_model_version_tag(settings.model_name, current, ROLLED_BACK, "true")
+    client.set_registered_model_alias(settings.model_name, CHAMPION, earlier[-1])
+    client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps(earlier))
+    return ChampionReport(settings.model_name, current, earlier[-1])
+
+
+def aliased_version(client: Any, model_name: str, alias: str) -> str | None:
+    """The version with this alias, None when no version has it or nothing is registered yet."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(client.get_model_version_by_alias(model_name, alias).version)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def _champions_until(client: Any, model_name: str, current: str | None) -> list[str]:
+    """Champions in the order in which they held the alias, up to `current`, which is the last."""
+    if current is None:
+        return []
+    tags = client.get_registered_model(model_name).tags
+    history = [str(version) for version in json.loads(tags.get(HISTORY, "[]"))]
+    return [*history[: history.index(current)], current] if current in history else [current]
+
+
+def _require_version(client: Any, model_name: str, version: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_model_version(model_name, version)
+    except MlflowException as error:
+        raise ModelUnavailable(
+            f"{model_name} has no version {version}: `touchline models` lists those there are"
+        ) from error
+
+
+@lru_cache(maxsize=4)
+def _read_forecaster(model_uri: str, folder: Path) -> Forecaster:
+    import mlflow
+
+    try:
+        if not folder.exists():
+            _download(model_uri, folder)
+        forecaster = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model().forecaster
+    except (mlflow.exceptions.MlflowException, OSError, AttributeError, ImportError, TypeError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ModelUnavailable(
+            f"{model_uri} cannot be read by this code ({type(error).__name__}: {error}): {TRAIN_FIRST}"
+        ) from error
+    assert isinstance(forecaster, Forecaster), f"{model_uri} holds a {type(forecaster).__name__}"
+    return forecaster
+
+
+def _download(model_uri: str, folder: Path) -> None:
+    """Into `folder` all at once, so that a kill leaves nothing half there."""
+    import mlflow
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
+        mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=draft)
+        # Another process may have finished first; its copy is the same.
+        if not folder.exists():
+            Path(draft).rename(folder)
+            Path(draft).mkdir()

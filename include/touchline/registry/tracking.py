@@ -1,0 +1,45 @@
+"""The connection to MLflow."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import httpx
+
+from touchline.errors import ServiceFailed
+from touchline.settings import Settings
+
+ANSWERS_WITHIN = 10.0
+
+
+def tracking_uri(settings: Settings) -> str:
+    """Where MLflow is: the address given in the settings, or our own server's."""
+    if settings.mlflow_tracking_uri is not None:
+        return settings.mlflow_tracking_uri
+    return f"http://127.0.0.1:{settings.running_port('mlflow', settings.mlflow_port)}"
+
+
+def open_registry(settings: Settings) -> Any:
+    """An mlflow.MlflowClient; the fluent API of this process points to the same server.
+
+    Raises ServiceFailed when nothing answers there, at once instead of after MLflow's minutes of retries.
+    """
+    address = tracking_uri(settings)
+    try:
+        httpx.get(f"{address}/health", timeout=ANSWERS_WITHIN).raise_for_status()
+    except httpx.HTTPError as error:
+        raise ServiceFailed(
+            f"MLflow does not answer at {address} ({error}): start it with `touchline up`, "
+            "or correct TOUCHLINE_MLFLOW_TRACKING_URI"
+        ) from error
+    # MLflow reads these when it is imported.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    mlflow.set_tracking_uri(address)
+    mlflow.set_registry_uri(address)
+    return mlflow.MlflowClient(address, address)
