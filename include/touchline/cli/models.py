@@ -1,0 +1,100 @@
+"""`touchline models`: what is registered, and how good it was on held-out matches."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from touchline.cli.output import console, emit, errors, state
+from touchline.database.bootstrap import prepare
+from touchline.forecasting.walk_forward import FORECASTS
+from touchline.operations.services import ensure_mlflow
+from touchline.registry.models import CHAMPION, ModelVersion, promote, versions
+from touchline.registry.training import VERDICT
+from touchline.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(help="Registered models.", invoke_without_command=True)
+    app.add_typer(group, name="models")
+
+    @group.callback()
+    def models_command(ctx: typer.Context) -> None:
+        """List versions, aliases and scores on held-out matches."""
+        if ctx.invoked_subcommand is not None:
+            return
+        settings = _ready(ctx)
+        found = versions(settings)
+        if state(ctx).as_json:
+            emit(ctx, [dataclasses.asdict(each) for each in found])
+            return
+        if not found:
+            errors.print(f"No version of {settings.model_name} is registered; `touchline train` makes one.")
+            return
+        champion = next((each for each in found if CHAMPION in each.aliases), found[0])
+        for table in (model_table(settings, found), skill_table(settings, champion)):
+            console.print(table)
+
+    @group.command(name="promote")
+    def promote_command(
+        ctx: typer.Context, version: Annotated[str, typer.Argument(help="the version to make champion")]
+    ) -> None:
+        """Make a version the champion by hand, whatever the comparison said."""
+        emit(ctx, promote(_ready(ctx), version))
+
+
+def model_table(settings: Settings, found: list[ModelVersion]) -> Table:
+    """One row a version, newest first; scores of its primary forecast on its held-out seasons."""
+    table = Table(title=_title(settings, f"Registered versions of {settings.model_name}"))
+    for name in ("version", "alias", "forecast", "as of", "matches", "held out", "log loss", "market", "RPS"):
+        table.add_column(name, justify="left" if name in ("alias", "forecast", "as of") else "right")
+    table.add_column("verdict", overflow="fold")
+    for each in found:
+        primary = each.tags.get("primary", "")
+        alias = ", ".join(each.aliases) or ("rolled back" if "rolled_back" in each.tags else "")
+        table.add_row(
+            each.version, alias, primary, each.tags.get("as_of", "")[:10], f"{int(each.tags.get('n_matches', 0)):,}",
+            f"{each.metrics.get('held_out_matches', 0):,.0f}", _number(each, f"{primary}.log_loss"),
+            _number(each, "market_prematch.log_loss"), _number(each, f"{primary}.rps"), each.tags.get(VERDICT, ""),
+        )  # fmt: skip
+    return table
+
+
+def skill_table(settings: Settings, version: ModelVersion) -> Table:
+    """Every forecast of one version on the same held-out matches, the market among them."""
+    seasons = version.tags.get("held_out_seasons", "").replace(",", ", ")
+    table = Table(
+        title=_title(settings, f"Version {version.version} on {version.metrics.get('held_out_matches', 0):,.0f} "
+        f"held-out matches of {seasons}")
+    )  # fmt: skip
+    table.add_column("forecast")
+    for name in ("RPS", "log loss", "accuracy", "ECE", "slope"):
+        table.add_column(name, justify="right")
+    for name in FORECASTS:
+        if f"{name}.log_loss" in version.metrics:
+            scores = (
+                _number(version, f"{name}.{score}")
+                for score in ("rps", "log_loss", "accuracy", "ece", "slope")
+            )
+            table.add_row(name, *scores)
+    return table
+
+
+def _title(settings: Settings, title: str) -> str:
+    return f"{title} (SIMULATED football)" if settings.is_simulated else title
+
+
+def _number(version: ModelVersion, metric: str) -> str:
+    value = version.metrics.get(metric)
+    return "" if value is None else f"{value:.5f}"
+
+
+def _ready(ctx: typer.Context) -> Settings:
+    settings = state(ctx).settings
+    prepare(settings)
+    ensure_mlflow(settings)
+    return settings

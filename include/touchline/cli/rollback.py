@@ -1,0 +1,28 @@
+"""`touchline rollback`: undo a promotion."""
+
+from __future__ import annotations
+
+import typer
+
+from touchline.cli.output import emit, state
+from touchline.database.bootstrap import prepare
+from touchline.operations.services import ensure_mlflow
+from touchline.registry.models import rollback
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(help="Go back to what was before.", no_args_is_help=True)
+    app.add_typer(group, name="rollback")
+
+    @group.callback()
+    def rollback_group() -> None:
+        """Go back to what was before."""
+
+    @group.command(name="model")
+    def model(ctx: typer.Context) -> None:
+        """Give the alias champion back to the version that held it before."""
+        settings = state(ctx).settings
+        prepare(settings)
+        ensure_mlflow(settings)
+        emit(ctx, rollback(settings))
