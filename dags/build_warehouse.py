@@ -7,7 +7,7 @@ one (same landing, same `as_of`, same code) ends at once.
 `warehouse/results` (settling follows).
 
 **When a task fails**, nothing after it runs, and what it would have changed is as it was.
-* `check_landing`, `check_core`, `check_features`: a quality gate. The log names the expectation and shows
+* `check_landing`, `check_features`: a quality gate. The log names the expectation and shows
   rows that broke it; all results are in `ops.quality_result` and in Data Docs (`<home>/quality`). Correct the cause,
   then clear the task.
 * `build_core`, `build_features`, `build_analytics`: dbt. The log names the model or test; its compiled SQL is in
@@ -39,7 +39,6 @@ def build_warehouse() -> None:
     (
         landing
         >> build_core(as_of)
-        >> check_core(as_of)
         >> update_ratings(as_of)
         >> build_features(as_of)
         >> check_features(as_of)
@@ -56,11 +55,6 @@ def check_landing() -> dict[str, Any]:
 @task
 def build_core(as_of: str) -> dict[str, Any]:
     return run_step(pipeline.build_core, as_of)
-
-
-@task
-def check_core(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.check_core, as_of)
 
 
 @task

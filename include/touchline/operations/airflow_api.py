@@ -33,13 +33,14 @@ class DagRun:
 
 @dataclass(frozen=True)
 class TaskRun:
-    """One task of a run; `state` is None before it was scheduled."""
+    """One task of a run; `state` is None before it was scheduled, `seconds` its duration so far."""
 
     dag_id: str
     run_id: str
     task_id: str
     state: str | None
     try_number: int
+    seconds: float | None
 
 
 class AirflowApi:
@@ -67,15 +68,6 @@ class AirflowApi:
         body = {"actions": [{"action": "create", "entities": entities, "action_on_existence": "overwrite"}]}
         self._ask("PATCH", "/api/v2/pools", json=body)
 
-    def heartbeats(self) -> dict[str, datetime | None]:
-        """When scheduler and dag_processor last reported (UTC)."""
-        health = self._ask("GET", "/api/v2/monitor/health")
-        found = {}
-        for name in ("scheduler", "dag_processor"):
-            last = (health.get(name) or {}).get(f"latest_{name}_heartbeat")
-            found[name] = datetime.fromisoformat(last) if last else None
-        return found
-
     def parsed_at(self) -> dict[str, datetime]:
         """When each of our DAGs was last read from its file (UTC); DAGs never read are left out."""
         dags = self._ask("GET", "/api/v2/dags", params={"limit": PAGE})["dags"]
@@ -100,15 +92,18 @@ class AirflowApi:
         body = {"logical_date": None, "conf": dict(conf)}
         return _dag_run(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body))
 
-    def runs(self, *, active: bool = False, ended_since: datetime | None = None) -> list[DagRun]:
-        """Runs of our DAGs: those that have not ended, or those that ended since an instant (UTC)."""
-        params: dict[str, Any] = {"limit": PAGE, "order_by": "-id"}
-        if active:
-            params["state"] = list(ACTIVE)
-        if ended_since is not None:
-            params["end_date_gte"] = ended_since.isoformat()
-        found = self._ask("GET", "/api/v2/dags/~/dagRuns", params=params)["dag_runs"]
-        return [_dag_run(run) for run in found if run["dag_id"] in DAGS]
+    def active_runs(self) -> list[DagRun]:
+        """Runs of ours that have not ended."""
+        return self._runs({"state": list(ACTIVE)})
+
+    def runs_since(self, moment: datetime) -> list[DagRun]:
+        """Runs of ours that were created, went on or ended since an instant (UTC)."""
+        return self._runs({"updated_at_gte": moment.isoformat()})
+
+    def tasks_since(self, moment: datetime) -> list[TaskRun]:
+        """Tasks of ours that changed since an instant (UTC), in the order in which they started."""
+        params = {"updated_at_gte": moment.isoformat(), "limit": PAGE, "order_by": "start_date"}
+        return self._tasks("/api/v2/dags/~/dagRuns/~/taskInstances", params)
 
     def abandon(self, run: DagRun, reason: str) -> None:
         """Mark an unfinished run as failed, with the reason in its note."""
@@ -131,12 +126,7 @@ class AirflowApi:
 
     def tasks(self, run: DagRun) -> list[TaskRun]:
         """The tasks of a run."""
-        address = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
-        found = self._ask("GET", address, params={"limit": PAGE})["task_instances"]
-        return [
-            TaskRun(run.dag_id, run.run_id, task["task_id"], task["state"], task["try_number"])
-            for task in found
-        ]
+        return self._tasks(f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances", {"limit": PAGE})
 
     def log(self, task: TaskRun) -> list[str]:
         """The log of a task's last try, one line an event."""
@@ -144,6 +134,27 @@ class AirflowApi:
         address = f"{of_task}/logs/{task.try_number}"
         content = self._ask("GET", address, params={"full_content": True}, missing={"content": []})["content"]
         return [_line(event) for event in content]
+
+    def _runs(self, params: Mapping[str, Any]) -> list[DagRun]:
+        found = self._ask(
+            "GET", "/api/v2/dags/~/dagRuns", params={**params, "limit": PAGE, "order_by": "-id"}
+        )
+        return [_dag_run(run) for run in found["dag_runs"] if run["dag_id"] in DAGS]
+
+    def _tasks(self, address: str, params: Mapping[str, Any]) -> list[TaskRun]:
+        found = self._ask("GET", address, params=params)["task_instances"]
+        return [
+            TaskRun(
+                dag_id=task["dag_id"],
+                run_id=task["dag_run_id"],
+                task_id=task["task_id"],
+                state=task["state"],
+                try_number=task["try_number"],
+                seconds=task["duration"],
+            )
+            for task in found
+            if task["dag_id"] in DAGS
+        ]
 
     def _ask(
         self, method: str, path: str, *, missing: Mapping[str, Any] | None = None, **request: Any

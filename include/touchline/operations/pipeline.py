@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 # With the wall clock every collection has a new as_of; features of fixtures are made anew this often at least.
 LIVE_REBUILD_AFTER = timedelta(hours=6)
 BUILD_STEPS = (
-    "check_landing", "build_core", "check_core", "update_ratings", "build_features", "check_features",
+    "check_landing", "build_core", "update_ratings", "build_features", "check_features",
     "build_analytics", "publish_features",
 )  # fmt: skip
 BUILT = BUILD_STEPS[-1]
@@ -77,13 +77,6 @@ def build_core(settings: Settings, run_id: str, as_of: datetime | None = None) -
     return _build_layer(settings, "core", run_id, as_of)
 
 
-def check_core(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
-    """The quality gate on matches, results and prices."""
-    from touchline.quality.gates import check_core as gate
-
-    return _build_step(settings, "check_core", run_id, as_of, lambda moment: gate(settings, moment, run_id))
-
-
 def update_ratings(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
     """Elo and pi-ratings after every new result."""
     from touchline.ratings.update import update_ratings as update
@@ -99,7 +92,7 @@ def build_features(settings: Settings, run_id: str, as_of: datetime | None = Non
 
 
 def check_features(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
-    """The quality gate on features."""
+    """The quality gate on core and features."""
     from touchline.quality.gates import check_features as gate
 
     return _build_step(
@@ -125,18 +118,26 @@ def publish_features(settings: Settings, run_id: str, as_of: datetime | None = N
 
 def train(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
     """Train, evaluate and register; the champion is new until predictions were made with it on this build."""
+    from touchline.registry.models import champion_version
     from touchline.registry.training import train as train_models
 
     clock = run_clock(settings, as_of)
-    with records.recorded(settings, "train", run_id, clock.as_of) as detail:
-        with connect(settings, "ingest") as connection:
-            detail["inputs"] = {"build": records.last_inputs(connection, BUILT)}
-        report = train_models(settings, clock.as_of, run_id)
-        detail.update(_plain(report))
-        with connect(settings, "ingest") as connection:
-            is_used = records.last_inputs(connection, "predict") == _prediction_inputs(settings, connection)
-        new = () if is_used else (names.CHAMPION,)
-        return _told(StepOutcome("train", clock.as_of.isoformat(), report.summary, new_assets=new))
+    with connect(settings, "ingest") as connection:
+        inputs = {"build": records.last_inputs(connection, BUILT)}
+        is_repeat = (
+            records.last_inputs(connection, "train") == inputs and champion_version(settings) is not None
+        )
+    outcome = StepOutcome(
+        "train", clock.as_of.isoformat(), "Trained on this build already.", is_repeat=is_repeat
+    )
+    if not is_repeat:
+        with records.recorded(settings, "train", run_id, clock.as_of) as detail:
+            report = train_models(settings, clock.as_of, run_id)
+            detail.update({**_plain(report), "inputs": inputs})
+        outcome = dataclasses.replace(outcome, summary=report.summary)
+    with connect(settings, "ingest") as connection:
+        is_used = records.last_inputs(connection, "predict") == _prediction_inputs(settings, connection)
+    return _told(dataclasses.replace(outcome, new_assets=() if is_used else (names.CHAMPION,)))
 
 
 def predict(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:

@@ -31,14 +31,14 @@ LOG_TAIL_LINES = 30
 class Program:
     """What to start and how to tell that it works.
 
-    `command` gets the port it was given (0 when it listens nowhere); `variables` are added to the environment;
-    `is_healthy` gets the port and must not raise. A change of `fingerprint` (or of the rest) is a reason to
-    start it anew.
+    `command` and `variables` (added to the environment) get the port it was given, 0 when it listens nowhere;
+    `is_healthy` gets it too and must not raise. A change of `fingerprint`, or of the rest, is a reason to start
+    it anew.
     """
 
     name: str
     command: Callable[[int], Sequence[str]]
-    variables: Mapping[str, str]
+    variables: Callable[[int], Mapping[str, str]]
     is_healthy: Callable[[int], bool]
     preferred_port: int | None = None
     fingerprint: str = ""
@@ -48,11 +48,8 @@ class Program:
     @property
     def digest(self) -> str:
         """Identifies what would run; equal digests need no restart."""
-        parts = [
-            list(self.command(self.preferred_port or 0)),
-            sorted(self.variables.items()),
-            self.fingerprint,
-        ]
+        port = self.preferred_port or 0
+        parts = [list(self.command(port)), sorted(self.variables(port).items()), self.fingerprint]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -156,7 +153,7 @@ def _spawn(home: Path, program: Program) -> Running:
         try:
             process = subprocess.Popen(
                 program.command(port),
-                env={**inherited_environment(), **program.variables},
+                env={**inherited_environment(), **program.variables(port)},
                 cwd=home,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

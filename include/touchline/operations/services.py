@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -17,6 +17,7 @@ from touchline.database.engine import open_url, scalar, sqlalchemy_url
 from touchline.errors import ServiceFailed
 from touchline.operations import processes
 from touchline.operations.airflow_settings import QUIET, airflow_variables
+from touchline.operations.code import code_digest
 from touchline.operations.processes import HOST, Program, Running
 from touchline.settings import PROJECT_ROOT, Settings, inherited_environment
 
@@ -54,22 +55,29 @@ class StatusReport:
 def ensure_source(settings: Settings) -> None:
     """Start the sandbox if the settings ask for the simulated world and it does not run yet."""
     if settings.is_simulated:
-        program = _sandbox(settings)
-        processes.await_health(settings.home, program, processes.launch(settings.home, program))
+        _start(settings, _sandbox(settings))
 
 
-def start_all(settings: Settings, on_progress: Told = lambda _: None) -> None:
+def ensure_mlflow(settings: Settings) -> None:
+    """Start the MLflow server if the settings name no other and it does not run yet."""
+    if settings.mlflow_tracking_uri is None:
+        _start(settings, _mlflow(settings))
+
+
+def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[str]:
     """Start every service that does not run yet, or runs with other settings or code; wait until all answer.
 
-    `on_progress` is told what is being waited for. Raises ServiceFailed or DatabaseUnavailable.
+    `on_progress` is told what is being waited for. Returns the names of those that were started. Raises
+    ServiceFailed or DatabaseUnavailable.
     """
     on_progress("PostgreSQL")
     bootstrap.prepare(settings)
-    started: list[tuple[Program, Running]] = []
+    before = {name: processes.find(settings.home, name) for name in STOP_ORDER}
+    launched: list[tuple[Program, Running]] = []
 
     def launch(program: Program) -> Running:
         running = processes.launch(settings.home, program)
-        started.append((program, running))
+        launched.append((program, running))
         return running
 
     if settings.is_simulated:
@@ -82,9 +90,10 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> None:
     for program in _airflow_workers(settings, airflow_api.port):
         launch(program)
     launch(_api(settings))
-    for program, running in started:
+    for program, running in launched:
         on_progress(program.name)
         processes.await_health(settings.home, program, running)
+    return [running.name for _, running in launched if running != before[running.name]]
 
 
 def stop_all(settings: Settings) -> list[str]:
@@ -124,7 +133,7 @@ def migrate_airflow(settings: Settings) -> None:
     """
     stamp = settings.home / "airflow" / "migrated.json"
     (settings.home / "airflow").mkdir(parents=True, exist_ok=True)
-    version = {"programs": _fingerprint([PROJECT_ROOT / "requirements.txt"]), "revision": _revision(settings)}
+    version = {"airflow": importlib.metadata.version("apache-airflow"), "revision": _revision(settings)}
     if stamp.exists() and json.loads(stamp.read_text()) == version:
         return
     result = subprocess.run(
@@ -140,6 +149,10 @@ def migrate_airflow(settings: Settings) -> None:
     stamp.write_text(json.dumps({**version, "revision": _revision(settings)}))
 
 
+def _start(settings: Settings, program: Program) -> None:
+    processes.await_health(settings.home, program, processes.launch(settings.home, program))
+
+
 def _revision(settings: Settings) -> str | None:
     with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
         if scalar(connection, "select to_regclass('public.alembic_version')") is None:
@@ -148,14 +161,13 @@ def _revision(settings: Settings) -> str | None:
 
 
 def _sandbox(settings: Settings) -> Program:
-    folder = settings.home / "sandbox"
     return Program(
         name=SANDBOX,
         command=lambda port: [
             sys.executable, "-m", "touchline.sources.sandbox", "--host", settings.bind_host, "--port", str(port),
-            "--seed", str(settings.sandbox_seed), "--home", str(folder),
+            "--seed", str(settings.sandbox_seed), "--home", str(settings.home),
         ],
-        variables={"TOUCHLINE_HOME": str(settings.home), "PYTHONPATH": str(PROJECT_ROOT / "include")},
+        variables=lambda _: {"TOUCHLINE_HOME": str(settings.home), "PYTHONPATH": str(PROJECT_ROOT / "include")},
         is_healthy=_answers("/clock"),
         preferred_port=settings.sandbox_port,
     )  # fmt: skip
@@ -170,7 +182,7 @@ def _mlflow(settings: Settings) -> Program:
             "--workers", "1",
         ],
         # The job machinery would be ten more processes and 1.5 GiB.
-        variables={
+        variables=lambda _: {
             **QUIET,
             "TOUCHLINE_HOME": str(settings.home),
             "MLFLOW_BACKEND_STORE_URI": sqlalchemy_url(database),
@@ -186,25 +198,29 @@ def _mlflow(settings: Settings) -> Program:
 def _api(settings: Settings) -> Program:
     return Program(
         name=API,
-        command=lambda port: [sys.executable, "-m", "touchline.serving", "--port", str(port)],
-        variables={**QUIET, **settings.environment(), "PYTHONPATH": str(PROJECT_ROOT / "include")},
+        command=lambda _: [sys.executable, "-m", "touchline.serving"],
+        variables=lambda port: {
+            **QUIET,
+            **settings.environment(),
+            "TOUCHLINE_API_PORT": str(port),
+            "PYTHONPATH": str(PROJECT_ROOT / "include"),
+        },
         is_healthy=_answers("/v1/health/live"),
         preferred_port=settings.api_port,
-        fingerprint=_code(),
+        fingerprint=code_digest(),
     )
 
 
 def _airflow_api(settings: Settings) -> Program:
-    # Base URL and execution address follow the port that is really used, in the command's own variables.
     return Program(
         name=AIRFLOW_API,
         command=lambda port: [
             sys.executable, "-m", "airflow", "api-server", "--host", settings.bind_host, "--port", str(port),
         ],
-        variables=airflow_variables(settings, settings.airflow_port),
+        variables=lambda port: airflow_variables(settings, port),
         is_healthy=_answers("/api/v2/version"),
         preferred_port=settings.airflow_port,
-        fingerprint=_code(),
+        fingerprint=code_digest(),
     )  # fmt: skip
 
 
@@ -215,9 +231,9 @@ def _airflow_workers(settings: Settings, api_port: int) -> Iterator[Program]:
         yield Program(
             name=name,
             command=lambda _, arguments=arguments: [sys.executable, "-m", "airflow", *arguments],  # type: ignore[misc]
-            variables=airflow_variables(settings, api_port),
+            variables=lambda _: airflow_variables(settings, api_port),
             is_healthy=lambda _: True,
-            fingerprint=_code(),
+            fingerprint=code_digest(),
         )
 
 
@@ -247,15 +263,3 @@ def _states(settings: Settings) -> Iterator[ServiceState]:
             address=f"http://{HOST}:{running.port}" if running is not None and alive and running.port else "",
             log=str(log_of(settings, name)),
         )
-
-
-def _code() -> str:
-    """Changes with the code that long-lived processes have loaded."""
-    folders = [PROJECT_ROOT / name for name in ("include", "plugins", "dags")]
-    files = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
-    return _fingerprint([*files, PROJECT_ROOT / "airflow.cfg", PROJECT_ROOT / "requirements.txt"])
-
-
-def _fingerprint(files: list[Path]) -> str:
-    stats = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files if path.exists()]
-    return hashlib.sha256(json.dumps(stats).encode()).hexdigest()

@@ -1,0 +1,83 @@
+"""Follow the runs of our DAGs until all have ended, and say what happens on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from touchline.errors import PipelineFailed, ServiceFailed
+from touchline.operations import processes, services
+from touchline.operations.airflow_api import AirflowApi, DagRun, TaskRun
+from touchline.settings import Settings
+
+POLL_SECONDS = 0.5
+# Asking whether every process still lives takes longer than asking Airflow.
+LIFE_SIGN_SECONDS = 5.0
+LOG_TAIL_LINES = 60
+
+Watch = Callable[[Sequence[DagRun], Sequence[TaskRun]], None]
+
+
+class Follower:
+    """Follows everything that has happened since `since` (UTC); `watch` is shown each state of affairs."""
+
+    def __init__(
+        self, settings: Settings, api: AirflowApi, since: datetime, timeout_seconds: float, watch: Watch
+    ) -> None:
+        self._settings = settings
+        self._api = api
+        self._since = since
+        self._timeout_seconds = timeout_seconds
+        self._deadline = time.monotonic() + timeout_seconds
+        self._watch = watch
+        self._next_life_sign = 0.0
+
+    def until_idle(self) -> None:
+        """Return when no run is left to start or to finish.
+
+        Raises PipelineFailed with the failing task's log, ServiceFailed when a service dies, and PipelineFailed
+        when the deadline passes first.
+        """
+        while True:
+            self._look_for_the_dead()
+            runs = self._api.runs_since(self._since)
+            self._watch(runs, self._api.tasks_since(self._since))
+            for run in runs:
+                if run.state == "failed":
+                    raise PipelineFailed(self._story_of(run))
+            if self._is_idle():
+                return
+            if time.monotonic() > self._deadline:
+                unfinished = ", ".join(f"{run.dag_id} ({run.state})" for run in self._api.active_runs())
+                raise PipelineFailed(
+                    f"not finished after {self._timeout_seconds / 60:.0f} minutes: {unfinished}. The services go on "
+                    "with it; the next `make run` follows it again"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _is_idle(self) -> bool:
+        # An event becomes a run between two looks, so runs are looked for on both sides of the events.
+        return not self._api.active_runs() and not self._api.n_queued_events() and not self._api.active_runs()
+
+    def _look_for_the_dead(self) -> None:
+        if time.monotonic() < self._next_life_sign:
+            return
+        self._next_life_sign = time.monotonic() + LIFE_SIGN_SECONDS
+        for name in services.dead_services(self._settings):
+            log = services.log_of(self._settings, name)
+            raise ServiceFailed(
+                f"{name} died while the pipeline was running; the end of {log}:\n{processes.tail(log)}\n"
+                "run the command again: it finishes the work"
+            )
+
+    def _story_of(self, run: DagRun) -> str:
+        failed = [task for task in self._api.tasks(run) if task.state == "failed"]
+        if not failed:
+            return f"{run.dag_id} failed without a failed task (run {run.run_id}): it took longer than it may"
+        task = failed[0]
+        lines = "\n".join(self._api.log(task)).splitlines()[-LOG_TAIL_LINES:]
+        return (
+            f"task {task.task_id} of {task.dag_id} failed at try {task.try_number} (run {task.run_id}). Its log:\n"
+            + "\n".join(lines)
+        )

@@ -1,0 +1,152 @@
+"""From nothing to predictions: start the services, let Airflow run the pipeline, follow it to its end."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from touchline.clock import live_clock
+from touchline.database.engine import connect, rows
+from touchline.errors import PipelineFailed
+from touchline.operations import names, services
+from touchline.operations.airflow_api import AirflowApi
+from touchline.operations.edge import run_clock
+from touchline.operations.follow import Follower, Watch
+from touchline.operations.services import Told
+from touchline.settings import Settings
+from touchline.sources.registry import open_source
+
+PARSE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run came to. `addresses` maps the names of pages to where they answer."""
+
+    as_of: str
+    is_simulated: bool
+    n_dag_runs: int
+    n_tasks: int
+    n_upcoming: int
+    problems: tuple[str, ...]
+    addresses: dict[str, str]
+    seconds: float
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        return (
+            f"{self.n_upcoming} matches predicted as of {self.as_of[:16]}; {self.n_dag_runs} DAG runs with "
+            f"{self.n_tasks} tasks, all successful, in {self.seconds:.0f} s."
+        )
+
+
+def start(settings: Settings, tell: Told) -> AirflowApi:
+    """Start every service, make Airflow ready to run our DAGs, and return a client of its API.
+
+    Raises ServiceFailed or DatabaseUnavailable when a service does not come up, PipelineFailed when a DAG file
+    cannot be read.
+    """
+    launched_at = datetime.now(UTC)
+    launched = services.start_all(settings, tell)
+    api = AirflowApi(f"http://127.0.0.1:{settings.running_port(services.AIRFLOW_API, settings.airflow_port)}")
+    api.set_pools(names.POOLS)
+    if services.DAG_PROCESSOR in launched:
+        tell("the DAG files")
+        _await_dags(api, launched_at)
+    api.unpause(names.DAGS)
+    return api
+
+
+def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: Watch) -> RunReport:
+    """Run everything once and return when it is done; finishes first what an earlier run left unfinished.
+
+    Raises what `start` and `Follower.until_idle` raise, and SourceUnavailable when there is no source.
+    """
+    started, since = time.monotonic(), live_clock().as_of
+    with start(settings, tell) as api:
+        open_source(settings)
+        _forget_other_worlds(settings, api)
+        clock = run_clock(settings)
+        conf = {"as_of": clock.as_of.isoformat()} if clock.mode == "virtual" else {}
+        follower = Follower(settings, api, since, timeout_seconds, watch)
+        # The last collection tells the warehouse of all three: one build instead of two.
+        for dag_id in (names.COLLECT_FIXTURES, names.COLLECT_ODDS):
+            api.trigger(dag_id, {**conf, "announce": False})
+        follower.until_idle()
+        for dag_id in (names.COLLECT_SCORES, names.TRAIN_MODELS):
+            api.trigger(dag_id, conf)
+            follower.until_idle()
+        runs, tasks = api.runs_since(since), api.tasks_since(since)
+    return RunReport(
+        as_of=clock.as_of.isoformat(),
+        is_simulated=settings.is_simulated,
+        n_dag_runs=len(runs),
+        n_tasks=len(tasks),
+        n_upcoming=_n_upcoming(settings),
+        problems=_problems(settings, since),
+        addresses=addresses(settings),
+        seconds=time.monotonic() - started,
+    )
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    """Where to look: the board, the API's interactive documentation, Airflow and MLflow."""
+
+    def at(service: str, preferred: int) -> str:
+        return f"http://127.0.0.1:{settings.running_port(service, preferred)}"
+
+    api = at(services.API, settings.api_port)
+    return {
+        "board": f"{api}/",
+        "API": f"{api}/docs",
+        "Airflow": f"{at(services.AIRFLOW_API, settings.airflow_port)}/",
+        "MLflow": settings.mlflow_tracking_uri or f"{at(services.MLFLOW, settings.mlflow_port)}/",
+    }
+
+
+def _await_dags(api: AirflowApi, since: datetime) -> None:
+    deadline = time.monotonic() + PARSE_SECONDS
+    while True:
+        if errors := api.import_errors():
+            raise PipelineFailed("Airflow cannot read a DAG file:\n" + "\n".join(errors))
+        parsed = api.parsed_at()
+        missing = [dag_id for dag_id in names.DAGS if dag_id not in parsed or parsed[dag_id] < since]
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            raise PipelineFailed(
+                f"Airflow has not read {', '.join(missing)} within {PARSE_SECONDS:.0f} s; "
+                "see the log of airflow-dag-processor"
+            )
+        time.sleep(0.2)
+
+
+def _forget_other_worlds(settings: Settings, api: AirflowApi) -> None:
+    """Drop what an earlier run with another source or `as_of` left unfinished: it would be done in this one's name."""
+    path = settings.home / "run" / "world.json"
+    world = {"database": settings.warehouse_database, "source": settings.source, "as_of": str(settings.as_of)}
+    if path.exists() and json.loads(path.read_text()) != world:
+        api.forget_queued_events()
+        for run in api.active_runs():
+            api.abandon(run, "abandoned: the source or as_of was changed before it had ended")
+    path.write_text(json.dumps(world))
+
+
+def _n_upcoming(settings: Settings) -> int:
+    with connect(settings, "api") as connection:
+        return int(rows(connection, "select count(*) as n from analytics.upcoming_predictions")[0]["n"])
+
+
+def _problems(settings: Settings, since: datetime) -> tuple[str, ...]:
+    """Files that the collections of this run could not have or read."""
+    with connect(settings, "ingest") as connection:
+        found = rows(
+            connection,
+            "select distinct jsonb_array_elements_text(detail -> 'problems') as problem from ops.pipeline_run "
+            "where step like 'collect_%%' and started_at >= %s",
+            (since,),
+        )
+    return tuple(row["problem"] for row in found)
