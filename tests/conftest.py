@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,9 @@ def server() -> Iterator[Settings]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture
-def settings(server: Settings) -> Iterator[Settings]:
-    """Settings whose warehouse database is new, migrated and empty."""
+@contextmanager
+def fresh_database(server: Settings) -> Iterator[Settings]:
+    """Settings whose warehouse database is new, migrated and empty, and gone afterwards."""
     database = f"touchline_test_{next(_numbers)}"
     with open_url(server.admin_url, autocommit=True) as admin:
         admin.execute(
@@ -51,6 +52,20 @@ def settings(server: Settings) -> Iterator[Settings]:
     yield server.model_copy(update={"database_name": database})
     with open_url(server.admin_url, autocommit=True) as admin:
         admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(database)))
+
+
+@pytest.fixture
+def settings(server: Settings) -> Iterator[Settings]:
+    """A database of its own for one test."""
+    with fresh_database(server) as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="module")
+def module_settings(server: Settings) -> Iterator[Settings]:
+    """A database shared by the tests of one module, which only read what its fixtures wrote."""
+    with fresh_database(server) as fresh:
+        yield fresh
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,197 @@
+"""The warehouse on small landed files: what is built, and that it never knows the future."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import match_row
+from warehouse import build, land, round_robin
+
+from touchline.database.engine import connect, rows
+from touchline.errors import WarehouseBuildFailed
+from touchline.features.catalogue import FEATURES
+from touchline.settings import Settings
+from touchline.warehouse.build import build_layer, run_dbt
+
+NOVEMBER = datetime(2022, 11, 1, tzinfo=UTC)
+
+
+def fetch(settings: Settings, query: str, parameters: Any = None) -> list[dict[str, Any]]:
+    with connect(settings, "transform") as connection:
+        return rows(connection, query, parameters)
+
+
+@pytest.fixture(scope="module")
+def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    fixture = match_row(Date="02/11/2022", HomeTeam="Arsenal", AwayTeam="Leeds", FTHG="", FTAG="", FTR="")
+    sourced = land(module_settings, tmp_path_factory.mktemp("files"), [*round_robin(), fixture], NOVEMBER)
+    build(sourced, NOVEMBER)
+    build_layer(sourced, "analytics", NOVEMBER, "build")
+    return sourced
+
+
+def test_every_match_becomes_one_row_of_core_and_of_features(built: Settings):
+    counted = fetch(
+        built,
+        "select (select count(*) from core.match) as n_matches, (select count(*) from core.match_result) as n_results, "
+        "(select count(*) from features.match_features) as n_features, (select count(*) from core.team) as n_teams",
+    )
+    assert counted == [{"n_matches": 16, "n_results": 15, "n_features": 16, "n_teams": 6}]
+
+
+def test_features_of_a_fixture_are_those_of_the_teams_last_matches(built: Settings):
+    (row,) = fetch(built, "select * from features.match_features where not is_played")
+    played = [match for match in round_robin() if "Arsenal" in (match["HomeTeam"], match["AwayTeam"])]
+    assert all(match["HomeTeam"] == "Arsenal" for match in played)
+    last_five = played[-5:]
+    assert row["home_goals_for_5"] == pytest.approx(sum(int(match["FTHG"]) for match in last_five) / 5)
+    assert row["home_n_played"] == 5
+    assert row["features_as_of"] == NOVEMBER
+    last_day = datetime.strptime(played[-1]["Date"], "%d/%m/%Y").replace(tzinfo=UTC)
+    kickoff = datetime(2022, 11, 2, 15, tzinfo=UTC)
+    # The last match kicked off at 15:00 British Summer Time.
+    assert row["home_rest_days"] == pytest.approx((kickoff - (last_day + timedelta(hours=14))).total_seconds() / 86400)
+
+
+def test_features_of_a_match_stand_before_its_kickoff_and_ignore_its_own_result(built: Settings):
+    first = fetch(
+        built,
+        "select features.* from features.match_features as features inner join core.match using (match_id) "
+        "where home_team = 'Arsenal' and away_team = 'Chelsea'",
+    )[0]
+    assert first["features_as_of"] == first["kickoff_at"] - timedelta(minutes=1)
+    assert first["home_elo"] is None
+    assert first["home_goals_for_5"] is None
+    assert first["h2h_n_matches"] == 0
+
+
+def test_a_result_known_only_after_the_next_kickoff_is_not_in_its_features(settings: Settings, tmp_path: Path):
+    first = match_row(Date="01/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea", FTHG="4")
+    second = match_row(Date="08/10/2022", HomeTeam="Arsenal", AwayTeam="Leeds")
+    unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
+    # The first file came before any result; the results were only seen a month later.
+    land(settings, tmp_path, [first | unplayed, second | unplayed], datetime(2022, 9, 30, tzinfo=UTC))
+    land(settings, tmp_path, [match_row(Date="02/10/2022", HomeTeam="Fulham", AwayTeam="Everton")],
+         datetime(2022, 10, 3, 12, tzinfo=UTC))  # fmt: skip
+    sourced = land(settings, tmp_path, [first, second], NOVEMBER)
+    build(sourced, NOVEMBER)
+    found = fetch(
+        sourced,
+        "select away_team, home_goals_for_5, home_elo from features.match_features inner join core.match "
+        "using (match_id) where home_team = 'Arsenal' order by match.kickoff_at",
+    )
+    assert [(row["away_team"], row["home_goals_for_5"], row["home_elo"]) for row in found] == [
+        ("Chelsea", None, None), ("Leeds", None, None),
+    ]  # fmt: skip
+
+
+def test_planting_a_future_result_changes_no_earlier_feature(settings: Settings, tmp_path: Path):
+    season = round_robin()
+    as_of = datetime(2022, 10, 9, 12, tzinfo=UTC)
+    sourced = land(settings, tmp_path, season, as_of)
+    build(sourced, as_of)
+    query = "select * from features.match_features order by match_id"
+    before = fetch(sourced, query)
+    for match in season[10:]:
+        match |= {"FTHG": "9", "FTAG": "0", "FTR": "H"}
+    land(settings, tmp_path, season, NOVEMBER)
+    build(sourced, as_of)
+    assert fetch(sourced, query) == before
+
+
+def test_a_pairing_played_four_times_a_season_is_four_matches(settings: Settings, tmp_path: Path):
+    days = ("01/10/2022", "15/10/2022", "01/11/2022", "15/11/2022")
+    meetings = [match_row(Date=day, HomeTeam="Arsenal", AwayTeam="Chelsea") for day in days]
+    sourced = land(settings, tmp_path, meetings, datetime(2022, 12, 1, tzinfo=UTC))
+    build(sourced, datetime(2022, 12, 1, tzinfo=UTC))
+    found = fetch(sourced, "select h2h_n_matches, status from features.match_features inner join core.match "
+                  "using (match_id) order by match.kickoff_at")  # fmt: skip
+    assert [(row["h2h_n_matches"], row["status"]) for row in found] == [(n, "played") for n in range(4)]
+
+
+def test_a_match_played_on_another_day_supersedes_its_announcement(settings: Settings, tmp_path: Path):
+    announced = match_row(Date="08/10/2022", FTHG="", FTAG="", FTR="")
+    land(settings, tmp_path, [announced], datetime(2022, 10, 3, tzinfo=UTC))
+    sourced = land(settings, tmp_path, [match_row(Date="19/10/2022")], NOVEMBER)
+    build(sourced, NOVEMBER)
+    found = fetch(sourced, "select kickoff_on::text as day, status from core.match order by 1")
+    assert [(row["day"], row["status"]) for row in found] == [("2022-10-08", "superseded"), ("2022-10-19", "played")]
+    assert len(fetch(sourced, "select 1 from features.match_features")) == 1
+
+
+def test_the_league_table_counts_what_was_known(built: Settings):
+    final = fetch(built, "select distinct on (team_id) name, points, n_played, position from features.league_table "
+                  "inner join core.team using (team_id) order by team_id, valid_from desc")  # fmt: skip
+    points = dict.fromkeys((row["name"] for row in final), 0)
+    for match in round_robin():
+        home, away = int(match["FTHG"]), int(match["FTAG"])
+        points[match["HomeTeam"]] += 3 * (home > away) + (home == away)
+        points[match["AwayTeam"]] += 3 * (away > home) + (home == away)
+    assert {row["name"]: row["points"] for row in final} == points
+    assert {row["n_played"] for row in final} == {5}
+    assert min(final, key=lambda row: row["position"])["points"] == max(points.values())
+
+
+def test_consensus_prices_are_the_sources_average_and_never_the_closing_ones(built: Settings):
+    found = fetch(built, "select stage, price_home, overround from core.match_odds where bookmaker = 'consensus' "
+                  "and match_id = (select match_id from core.match order by kickoff_at limit 1) order by stage")  # fmt: skip
+    assert [(row["stage"], round(row["price_home"], 2)) for row in found] == [("closing", 1.95), ("prematch", 1.98)]
+    (row,) = fetch(built, "select market_price_home from features.match_features order by kickoff_at limit 1")
+    assert row["market_price_home"] == pytest.approx(1.98, abs=1e-6)
+
+
+def test_the_same_build_twice_gives_the_same_tables(built: Settings):
+    tables = ("core.match", "core.match_result", "core.match_odds", "features.team_form", "features.league_table",
+              "features.head_to_head", "features.match_features")  # fmt: skip
+    before = [sorted(map(str, fetch(built, f"select * from {table}"))) for table in tables]
+    build(built, NOVEMBER)
+    assert [sorted(map(str, fetch(built, f"select * from {table}"))) for table in tables] == before
+
+
+def test_a_broken_layer_says_which_model_and_why(built: Settings):
+    with connect(built, "transform") as connection:
+        connection.execute("alter table features.team_rating rename to hidden")
+    with pytest.raises(WarehouseBuildFailed, match="match_features") as caught:
+        build_layer(built, "features", NOVEMBER, "test")
+    assert "team_rating" in str(caught.value)
+    with connect(built, "transform") as connection:
+        connection.execute("alter table features.hidden rename to team_rating")
+    assert build_layer(built, "features", NOVEMBER, "test").n_models == 5
+
+
+def test_every_feature_of_the_catalogue_is_a_column(built: Settings):
+    columns = fetch(built, "select column_name from information_schema.columns where table_schema = 'features' "
+                    "and table_name = 'match_features'")  # fmt: skip
+    assert set(FEATURES) <= {row["column_name"] for row in columns}
+
+
+def test_every_model_and_column_is_documented(built: Settings):
+    manifest = json.loads((built.home / "dbt" / built.warehouse_database / "target" / "manifest.json").read_text())
+    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")]
+    assert len(nodes) > 20
+    for node in nodes:
+        assert node["description"], node["name"]
+        documented = {name for name, column in node["columns"].items() if column["description"]}
+        found = fetch(
+            built,
+            "select column_name from information_schema.columns where table_schema = %s and table_name = %s",
+            (node["schema"], node["name"]),
+        )
+        assert {row["column_name"] for row in found} == documented, node["name"]
+
+
+def test_the_read_only_role_sees_analytics_and_writes_nothing(built: Settings):
+    with connect(built, "api") as connection:
+        assert rows(connection, "select count(*) as n from analytics.team_strength") == [{"n": 6}]
+        with pytest.raises(Exception, match="permission denied"):
+            connection.execute("delete from core.match")
+
+
+def test_dbt_unit_tests_pass(built: Settings):
+    results = run_dbt(built, "test", "--select", "test_type:unit", "--vars", f"{{as_of: '{NOVEMBER.isoformat()}'}}")
+    assert results
+    assert {result.status for result in results} == {"pass"}

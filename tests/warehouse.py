@@ -1,0 +1,45 @@
+"""A small warehouse for tests: season files landed, built and rated through the production code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from builders import match_row, write_season_file
+
+from touchline.clock import virtual_clock
+from touchline.landing.collect import collect
+from touchline.ratings.update import update_ratings
+from touchline.settings import Settings
+from touchline.warehouse.build import build_layer
+
+TEAMS = ("Arsenal", "Chelsea", "Leeds", "Fulham", "Everton", "Burnley")
+
+
+def land(settings: Settings, folder: Path, rows: Sequence[Mapping[str, str]], as_of: datetime) -> Settings:
+    """Write a season file below `folder` and collect it as of an instant; returns settings with that source."""
+    write_season_file(folder, rows)
+    sourced = settings.model_copy(update={"source": str(folder)})
+    collect(sourced, virtual_clock(as_of), f"collect-{as_of.isoformat()}")
+    return sourced
+
+
+def build(settings: Settings, as_of: datetime) -> None:
+    """Core, ratings and features as of an instant."""
+    build_layer(settings, "core", as_of, "build")
+    update_ratings(settings, as_of, "build")
+    build_layer(settings, "features", as_of, "build")
+
+
+def round_robin(day_of_first: int = 1) -> list[dict[str, str]]:
+    """A season's first weeks among six teams: 15 matches, one a day from 1 October 2022, scores of all kinds."""
+    pairs = [(home, away) for index, home in enumerate(TEAMS) for away in TEAMS[index + 1 :]]
+    return [
+        match_row(
+            Date=f"{day_of_first + number:02d}/10/2022", Time="15:00", HomeTeam=home, AwayTeam=away,
+            FTHG=str(number % 4), FTAG=str((number * 7) % 3), HST=str(3 + number % 5), AST=str(2 + number % 3),
+            HS=str(9 + number % 5), AS=str(7 + number % 4),
+        )
+        for number, (home, away) in enumerate(pairs)
+    ]  # fmt: skip
