@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Serve the read API, its documentation (/docs) and the board (/) until interrupted."""
         settings = state(ctx).settings
-        command = [sys.executable, "-m", "touchline.serving", "--port", str(port or settings.api_port)]
+        chosen = settings.api_port if port is None else port
+        command = [sys.executable, "-m", "touchline.serving", "--port", str(chosen)]
         # A process of its own: the server starts workers that must find these settings in their environment.
         variables = {**inherited_environment(), **settings.environment()}
         raise typer.Exit(subprocess.call(command, env=variables))

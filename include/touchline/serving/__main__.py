@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
-from typing import Any
 
+from fastapi import FastAPI
 from granian import Granian
 from granian.constants import Interfaces
 
-from touchline.clock import live_clock
-from touchline.errors import SourceUnavailable
 from touchline.serving.app import create_app
+from touchline.serving.present import present_of
 from touchline.settings import Settings
-from touchline.sources.sandbox import read_clock
 
 
-def application() -> Any:
-    """The application of this process's settings."""
+def application() -> FastAPI:
+    """The application of this process's settings; granian's workers call it."""
     settings = Settings()
-
-    def present() -> datetime:
-        if settings.as_of is not None:
-            return settings.as_of
-        if settings.is_simulated:
-            port = settings.running_port("sandbox", settings.sandbox_port)
-            try:
-                return read_clock(f"http://127.0.0.1:{port}")
-            except SourceUnavailable:
-                # Without its clock the simulated world has no present; everything in the ledger is shown.
-                return datetime.fromtimestamp(0, UTC)
-        return live_clock().as_of
-
-    return create_app(settings, present)
+    return create_app(settings, present_of(settings))
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,25 +10,33 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from touchline import __version__
-from touchline.serving import queries
+from touchline.errors import DatabaseUnavailable
+from touchline.serving import queries, replies, schemas
 from touchline.serving.database import Reader
+from touchline.serving.present import Present
+from touchline.serving.state import State, read_state
 from touchline.settings import Settings
 
-N_FIXTURES = 60
+N_FIXTURES = 100
+MINUTE, HOUR, DAY = 60, 3600, 86400
 
-TRACK_RECORD = """
-select forecast, role, sum(n)::int as n, sum(rps * n) / sum(n) as rps, sum(log_loss * n) / sum(n) as log_loss,
-    sum(accuracy * n) / sum(n) as accuracy,
-    sum(closing_log_loss * n_with_closing) / nullif(sum(n_with_closing), 0) as closing_log_loss
-from analytics.track_record group by forecast, role order by log_loss
-"""
 
-SOURCES = "select * from analytics.source_health order by source"
+def since(moment: datetime | None, now: datetime) -> str:
+    """How long ago something was, in words; both UTC."""
+    if moment is None:
+        return "never"
+    seconds = (now - moment).total_seconds()
+    if seconds < MINUTE:
+        return "just now"
+    if seconds < HOUR:
+        return f"{seconds / MINUTE:.0f} min ago"
+    return f"{seconds / HOUR:.0f} h ago" if seconds < 2 * DAY else f"{seconds / DAY:.0f} days ago"
 
-STRONGEST = """
-select name, country, elo, pi_home, pi_away from analytics.team_strength
-where last_kickoff_at > $1 - interval '120 days' order by elo desc limit 10
-"""
+
+def percent(probability: float) -> str:
+    """A probability as whole per cent, without the sign."""
+    return f"{100 * probability:.0f}"
+
 
 _pages = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -36,39 +44,55 @@ _pages = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_pages.filters |= {"since": since, "percent": percent}
 
 
-async def page(
-    settings: Settings, reader: Reader, reasons: Sequence[str], present: Callable[[], datetime]
-) -> str:
-    """The page as HTML; `reasons` are what is missing when there is nothing to show yet."""
+async def page(settings: Settings, reader: Reader, present: Present, competition: str | None) -> str:
+    """The page as HTML, with the fixtures of one competition or of all; without data it says what to do."""
+    state = await read_state(reader, present)
     values: dict[str, Any] = {
         "version": __version__,
         "is_simulated": settings.is_simulated,
-        "reasons": reasons,
-        "links": {
-            "API": "/docs",
-            "Airflow": f"http://127.0.0.1:{settings.running_port('airflow-api', settings.airflow_port)}",
-            "MLflow": f"http://127.0.0.1:{settings.running_port('mlflow', settings.mlflow_port)}",
-        },
+        "state": state,
+        "competition": competition,
+        "links": _links(settings),
     }
-    if not reasons:
-        now = present()
-        found = await reader.rows(queries.UPCOMING, "champion", now, None, None, N_FIXTURES, 0)
-        values |= {
-            "now": now,
-            "days": _by_day(found),
-            "total": found[0]["total"] if found else 0,
-            "model": found[0] if found else None,
-            "track_record": await reader.rows(TRACK_RECORD),
-            "sources": await reader.rows(SOURCES),
-            "strongest": await reader.rows(STRONGEST, now),
-        }
+    if not state.reasons:
+        try:
+            values |= await _content(reader, state, competition)
+        except DatabaseUnavailable as error:
+            values["state"] = State((str(error),))
     return _pages.get_template("board.html").render(values)
 
 
-def _by_day(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    days: dict[str, list[Mapping[str, Any]]] = {}
-    for row in found:
-        days.setdefault(f"{row['kickoff_at']:%A, %d %B %Y}", []).append(row)
+async def _content(reader: Reader, state: State, competition: str | None) -> dict[str, Any]:
+    champion = ("champion", state.as_of, None, None)
+    counts = await reader.rows(queries.UPCOMING_COUNTS, *champion, None)
+    found = replies.upcoming(await reader.rows(queries.UPCOMING, *champion, competition, N_FIXTURES, 0))
+    models = await reader.rows(queries.MODELS)
+    return {
+        "counts": counts,
+        "days": _by_day(found),
+        "n_shown": len(found),
+        "n_upcoming": sum(row["n"] for row in counts if competition in (None, row["competition"])),
+        "model": next((row for row in models if row["role"] == "champion"), None),
+        "track_record": await reader.rows(queries.TRACK_RECORD),
+        "lately": await reader.rows(queries.LATELY_SETTLED),
+        "sources": await reader.rows(queries.SOURCES),
+        "strongest": await reader.rows(queries.STRONGEST, state.as_of),
+    }
+
+
+def _links(settings: Settings) -> dict[str, str]:
+    airflow = f"http://127.0.0.1:{settings.running_port('airflow-api', settings.airflow_port)}"
+    mlflow = f"http://127.0.0.1:{settings.running_port('mlflow', settings.mlflow_port)}"
+    return {"API": "/docs", "Airflow": airflow, "MLflow": settings.mlflow_tracking_uri or mlflow}
+
+
+def _by_day(
+    found: Sequence[schemas.UpcomingPrediction],
+) -> list[tuple[str, list[schemas.UpcomingPrediction]]]:
+    days: dict[str, list[schemas.UpcomingPrediction]] = {}
+    for prediction in found:
+        days.setdefault(f"{prediction.kickoff_at:%A, %d %B %Y}", []).append(prediction)
     return list(days.items())

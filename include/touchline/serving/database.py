@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,22 @@ from touchline.errors import DatabaseUnavailable
 from touchline.settings import Settings
 
 STATEMENT_TIMEOUT = "5s"
+CONNECT_SECONDS = 5
+N_CONNECTIONS = 10
+
+Row = Mapping[str, Any]
+
+# The connection is of no use any more, or there is none to be had: a new one may do better.
+LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InsufficientResourcesError,
+)
 
 
 class Reader:
@@ -22,34 +39,60 @@ class Reader:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool: asyncpg.Pool | None = None
+        self._connecting = asyncio.Lock()
 
-    async def rows(self, query: str, *parameters: Any) -> list[Mapping[str, Any]]:
-        """All rows. Raises DatabaseUnavailable when nothing answers."""
+    async def rows(self, query: str, *parameters: Any) -> list[Row]:
+        """All rows. Raises DatabaseUnavailable when nothing answers, or not within the statement timeout."""
         try:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    self._settings.url("api"),
-                    min_size=1,
-                    max_size=10,
-                    timeout=5,
-                    server_settings={
-                        "default_transaction_read_only": "on",
-                        "statement_timeout": STATEMENT_TIMEOUT,
-                        "application_name": "touchline-api",
-                    },
-                )
-            return list(await self._pool.fetch(query, *parameters))
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError) as error:
-            await self.close()
-            raise DatabaseUnavailable("the database does not answer; see `touchline doctor`") from error
+            return await self._fetch(query, parameters)
+        except asyncpg.QueryCanceledError as error:
+            raise DatabaseUnavailable(
+                f"the database took longer than {STATEMENT_TIMEOUT}: ask for less, or again when it is less busy"
+            ) from error
+        except LOST as error:
+            raise DatabaseUnavailable(
+                f"the database does not answer ({type(error).__name__}): start it with `touchline up`, "
+                "see `touchline doctor`"
+            ) from error
 
-    async def row(self, query: str, *parameters: Any) -> Mapping[str, Any] | None:
+    async def row(self, query: str, *parameters: Any) -> Row | None:
         """The first row, or None."""
         found = await self.rows(query, *parameters)
         return found[0] if found else None
 
     async def close(self) -> None:
         """Drop all connections; the next read connects again."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.terminate()
+        if self._pool is not None:
+            self._drop(self._pool)
+
+    async def _fetch(self, query: str, parameters: tuple[Any, ...]) -> list[Row]:
+        pool = await self._connected()
+        try:
+            return list(await pool.fetch(query, *parameters))
+        except asyncpg.QueryCanceledError:
+            raise
+        except LOST:
+            self._drop(pool)
+        # A server that was restarted broke every idle connection: nobody has to hear of that.
+        return list(await (await self._connected()).fetch(query, *parameters))
+
+    async def _connected(self) -> asyncpg.Pool:
+        async with self._connecting:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._settings.url("api"),
+                    min_size=1,
+                    max_size=N_CONNECTIONS,
+                    timeout=CONNECT_SECONDS,
+                    server_settings={
+                        "default_transaction_read_only": "on",
+                        "statement_timeout": STATEMENT_TIMEOUT,
+                        "application_name": "touchline-api",
+                    },
+                )
+            return self._pool
+
+    def _drop(self, pool: asyncpg.Pool) -> None:
+        if pool is self._pool:
+            self._pool = None
+        pool.terminate()

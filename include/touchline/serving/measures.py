@@ -2,50 +2,99 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from touchline.serving.state import State
+
+UNKNOWN = float("nan")
 
 
 class Measures:
-    """Requests as they come, and the state of the pipeline as last read. One registry an application."""
+    """Requests as they come, and the state of the pipeline as last read. One registry an application.
+
+    Times of the pipeline are on the run clock, which `touchline_run_clock_timestamp_seconds` gives too: an age is
+    the difference of the two, also where the clock is virtual.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "touchline_api_requests",
-            "Requests by route and status.",
-            ["route", "status"],
+            "Requests by route, method and status.",
+            ["route", "method", "status"],
             registry=self.registry,
         )
         self.seconds = Histogram(
             "touchline_api_request_seconds", "Time to answer, by route.", ["route"], registry=self.registry
         )
-        self._ready = Gauge("touchline_ready", "1 when predictions can be served.", registry=self.registry)
-        self._predicted = Gauge(
-            "touchline_last_predicted_timestamp_seconds", "Run clock of the newest prediction.",
-            registry=self.registry,
-        )  # fmt: skip
-        self._step = Gauge(
-            "touchline_last_step_timestamp_seconds", "When a pipeline step last succeeded.",
-            registry=self.registry,
-        )  # fmt: skip
-        self._upcoming = Gauge(
-            "touchline_upcoming_predictions",
-            "Champion predictions of fixtures ahead.",
+        self._ready = self._gauge("touchline_ready", "1 when predictions can be served.")
+        self._now = self._gauge("touchline_run_clock_timestamp_seconds", "The run clock's present.")
+        self._predicted = self._gauge(
+            "touchline_last_predicted_timestamp_seconds", "Run clock of the newest prediction."
+        )
+        self._upcoming = self._gauge(
+            "touchline_upcoming_predictions", "Fixtures ahead with a champion prediction."
+        )
+        self._unpredicted = self._gauge(
+            "touchline_unpredicted_fixtures", "Fixtures of the next day without a champion prediction."
+        )
+        self._steps = Gauge(
+            "touchline_last_step_timestamp_seconds",
+            "Run clock of the last success of a pipeline step.",
+            ["step"],
             registry=self.registry,
         )
 
-    def observe_state(
-        self,
-        *,
-        is_ready: bool,
-        last_predicted_at: datetime | None,
-        last_step_at: datetime | None,
-        n_upcoming: int,
-    ) -> None:
-        """Set the gauges; times are UTC, 0 stands for never."""
-        self._ready.set(is_ready)
-        self._predicted.set(last_predicted_at.timestamp() if last_predicted_at else 0)
-        self._step.set(last_step_at.timestamp() if last_step_at else 0)
-        self._upcoming.set(n_upcoming)
+    def text(self, state: State) -> bytes:
+        """All measures with the pipeline's state, in Prometheus' text format; NaN stands for unknown."""
+        self._ready.set(not state.reasons)
+        self._now.set(_seconds(state.as_of))
+        self._predicted.set(_seconds(state.last_predicted_at))
+        self._upcoming.set(UNKNOWN if state.n_upcoming is None else state.n_upcoming)
+        self._unpredicted.set(UNKNOWN if state.n_unpredicted is None else state.n_unpredicted)
+        self._set_steps(state.last_steps)
+        return generate_latest(self.registry)
+
+    def _gauge(self, name: str, description: str) -> Gauge:
+        return Gauge(name, description, registry=self.registry)
+
+    def _set_steps(self, last_steps: Mapping[str, datetime]) -> None:
+        for step, as_of in last_steps.items():
+            self._steps.labels(step).set(as_of.timestamp())
+
+
+class RequestMeter:
+    """ASGI middleware: counts and times every request, also those that end in an error."""
+
+    def __init__(self, app: ASGIApp, measures: Measures) -> None:
+        self._app = app
+        self._measures = measures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            # The route's pattern, not the path: ids would make a series each.
+            route = getattr(scope.get("route"), "path", "other")
+            self._measures.requests.labels(route, scope["method"], status).inc()
+            self._measures.seconds.labels(route).observe(time.perf_counter() - started)
+
+
+def _seconds(moment: datetime | None) -> float:
+    return UNKNOWN if moment is None else moment.timestamp()

@@ -1,63 +1,99 @@
-"""The API's SQL, and from rows to replies."""
+"""The API's SQL. Parameters are bound; every query reads core, analytics, ledger or ops, and nothing else."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
+from typing import Final
 
-from touchline.serving import schemas
-
-UPCOMING = """
-select prediction.*, fixture.best_price_home, fixture.best_price_draw, fixture.best_price_away,
-    count(*) over () as total
-from (
-    select distinct on (match_id, forecast) *
-    from ledger.prediction
-    where role = $1
-    order by match_id, forecast, predicted_at desc, prediction_id desc
-) as prediction
-inner join lateral (
-    select
-        max(odds.price_home) as best_price_home, max(odds.price_draw) as best_price_draw,
-        max(odds.price_away) as best_price_away
-    from core.match as match
-    left join core.match_odds as odds
-        on odds.match_id = match.match_id and odds.market = '1x2' and odds.stage = 'prematch'
-        and odds.bookmaker <> 'consensus'
-    where match.match_id = prediction.match_id and not match.is_played and match.status = 'scheduled'
-    group by match.match_id
-) as fixture on true
-where prediction.kickoff_at > $2 and ($3::timestamptz is null or prediction.kickoff_at <= $3)
-    and ($4::text is null or prediction.competition = $4)
-order by prediction.kickoff_at, prediction.competition, prediction.home_team, prediction.forecast
-limit $5 offset $6
+SUMMARY: Final = """
+prediction.prediction_id, prediction.match_id, prediction.kickoff_at, prediction.competition, prediction.season,
+prediction.home_team, prediction.away_team, prediction.p_home, prediction.p_draw, prediction.p_away,
+prediction.expected_home_goals, prediction.expected_away_goals, prediction.model_name, prediction.model_version,
+prediction.forecast, prediction.role, prediction.predicted_at, prediction.is_simulated
 """
 
-PREDICTION = "select * from ledger.prediction where prediction_id = $1"
+# One row a fixture, or a fixture and forecast for the baselines, who are several.
+# $1 role, $2 present, $3 from, $4 to, $5 competition
+UPCOMING_FROM: Final = """
+from core.match as match
+inner join core.competition as competition on competition.competition = match.competition
+cross join lateral (
+    select distinct on (case when role = 'baseline' then forecast end) *
+    from ledger.prediction
+    where match_id = match.match_id and role = $1 and predicted_at <= $2
+    order by case when role = 'baseline' then forecast end, predicted_at desc, prediction_id desc
+) as prediction
+where match.status = 'scheduled' and not match.is_played and match.kickoff_at > $2
+    and ($3::timestamptz is null or match.kickoff_at >= $3)
+    and ($4::timestamptz is null or match.kickoff_at <= $4)
+    and ($5::text is null or match.competition = $5)
+"""
 
-OUTCOME = """
+# The kick-off is the match's: it may have been moved since the prediction.
+UPCOMING: Final = f"""
+with page as materialized (
+    select {SUMMARY.replace("prediction.kickoff_at", "match.kickoff_at")}, competition.name as competition_name
+    {UPCOMING_FROM}
+    order by match.kickoff_at, match.competition, match.home_team, prediction.forecast, prediction.prediction_id
+    limit $6 offset $7
+)
+select page.*, odds.*
+from page
+left join lateral (
+    select
+        max(price_home) filter (where bookmaker <> 'consensus') as best_price_home,
+        max(price_draw) filter (where bookmaker <> 'consensus') as best_price_draw,
+        max(price_away) filter (where bookmaker <> 'consensus') as best_price_away,
+        max(price_home) filter (where bookmaker = 'consensus') as market_price_home,
+        max(price_draw) filter (where bookmaker = 'consensus') as market_price_draw,
+        max(price_away) filter (where bookmaker = 'consensus') as market_price_away
+    from core.match_odds
+    where match_id = page.match_id and market = '1x2' and stage = 'prematch'
+) as odds on true
+order by page.kickoff_at, page.competition, page.home_team, page.forecast, page.prediction_id
+"""  # noqa: S608 - put together from constants of this file
+
+UPCOMING_COUNTS: Final = f"""
+select match.competition, min(competition.name) as competition_name, count(*) as n
+{UPCOMING_FROM}
+group by match.competition order by match.competition
+"""
+
+COMPETITIONS: Final = "select competition from core.competition order by competition"
+
+PREDICTION: Final = f"""
+select {SUMMARY}, features_as_of, feature_store, feature_hash, features, scoreline_grid, clock, run_id
+from ledger.prediction as prediction where prediction_id = $1
+"""  # noqa: S608
+
+OUTCOME: Final = """
 select * from ledger.prediction_outcome where prediction_id = $1 order by revision desc limit 1
 """
 
-MATCH = """
-select match.*, result.home_goals, result.away_goals, result.outcome, result.known_at as result_known_at
+MATCH: Final = """
+select match.match_id, match.competition, competition.name as competition_name, match.season, match.home_team,
+    match.away_team, match.kickoff_at, match.is_kickoff_time_known, match.status, match.is_simulated,
+    result.home_goals, result.away_goals, result.outcome, result.known_at as result_known_at
 from core.match as match
-left join core.match_result as result using (match_id)
-where match_id = $1
+inner join core.competition as competition on competition.competition = match.competition
+left join core.match_result as result on result.match_id = match.match_id
+where match.match_id = $1
 """
 
-QUOTES = """
-select bookmaker, stage, price_home, price_draw, price_away, overround, quoted_at
-from core.match_odds where match_id = $1 and market = '1x2' order by stage desc, bookmaker
+QUOTES: Final = """
+select bookmaker, market, line, stage, price_home, price_draw, price_away, price_over, price_under, overround,
+    quoted_at, known_at
+from core.match_odds where match_id = $1 order by market, line, stage desc, bookmaker
 """
 
-MATCH_PREDICTIONS = """
-select * from ledger.prediction where match_id = $1 order by predicted_at desc, role, forecast
-"""
+MATCH_PREDICTIONS: Final = f"""
+select {SUMMARY}
+from ledger.prediction as prediction where match_id = $1
+order by predicted_at desc, role, forecast, prediction_id desc
+"""  # noqa: S608
 
-MODELS = """
-select made.*, board.n as n_settled, board.rps, board.log_loss, board.accuracy, board.log_loss_behind_closing
+MODELS: Final = """
+select made.*, coalesce(board.n, 0) as n_settled, board.rps, board.log_loss, board.brier, board.accuracy,
+    board.log_loss_behind_closing
 from (
     select model_name, model_version, forecast, role, is_simulated, count(*) as n_predictions,
         max(predicted_at) as last_predicted_at
@@ -65,81 +101,51 @@ from (
     group by model_name, model_version, forecast, role, is_simulated
 ) as made
 left join analytics.model_leaderboard as board using (model_name, model_version, forecast, role, is_simulated)
-order by made.last_predicted_at desc, made.model_version desc, made.role, made.forecast
+order by made.last_predicted_at desc, made.model_version desc, board.log_loss, made.role, made.forecast
 """
 
-STATE = """
+STATE: Final = """
 select
     (select version_num from public.alembic_version) as revision,
-    to_regclass('analytics.upcoming_predictions') is not null as is_built,
-    (select is_simulated from ops.world) as is_simulated,
+    to_regclass('core.match') is not null and to_regclass('analytics.source_health') is not null as is_built,
     (select max(predicted_at) from ledger.prediction) as last_predicted_at,
-    (select max(finished_at) from ops.pipeline_run where status = 'success') as last_step_at
+    (select max(as_of) from ops.pipeline_run) as last_as_of
 """
 
+LAST_STEPS: Final = """
+select step, max(as_of) as as_of from ops.pipeline_run where status = 'success' group by step order by step
+"""
 
-def summary(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns every prediction has."""
-    names = schemas.PredictionSummary.model_fields.keys() - {"probabilities"}
-    return {name: row[name] for name in names} | {
-        "probabilities": {"home": row["p_home"], "draw": row["p_draw"], "away": row["p_away"]}
-    }
+LAST_AS_OF: Final = "select max(as_of) as as_of from ops.pipeline_run"
 
-
-def upcoming(row: Mapping[str, Any]) -> schemas.UpcomingPrediction:
-    """A prediction with fair and best prices."""
-    sides = ("home", "draw", "away")
-    fair = {side: 1 / row[f"p_{side}"] if row[f"p_{side}"] else None for side in sides}
-    return schemas.UpcomingPrediction(
-        **summary(row),
-        fair_prices=schemas.Prices(**fair),
-        best_prices=schemas.Prices(**{side: row[f"best_price_{side}"] for side in sides}),
+# Fixtures of the next day that nobody has predicted.
+UNPREDICTED: Final = """
+select count(*) as n from core.match as match
+where match.status = 'scheduled' and not match.is_played
+    and match.kickoff_at > $1 and match.kickoff_at <= $1 + interval '1 day'
+    and not exists (
+        select from ledger.prediction as prediction
+        where prediction.match_id = match.match_id and prediction.role = 'champion' and prediction.predicted_at <= $1
     )
+"""
 
+TRACK_RECORD: Final = """
+select forecast, role, sum(n)::int as n, sum(rps * n) / sum(n) as rps, sum(log_loss * n) / sum(n) as log_loss,
+    sum(accuracy * n) / sum(n) as accuracy, sum(n_with_closing)::int as n_with_closing,
+    sum(log_loss_behind_closing * n_with_closing) / nullif(sum(n_with_closing), 0) as log_loss_behind_closing
+from analytics.track_record group by forecast, role order by role = 'champion' desc, log_loss
+"""
 
-def prediction(row: Mapping[str, Any], outcome: Mapping[str, Any] | None) -> schemas.Prediction:
-    """A prediction with its features, grid and outcome."""
-    names = ("features_as_of", "feature_store", "scoreline_grid")
-    return schemas.Prediction(
-        **summary(row),
-        **{name: row[name] for name in names},
-        features=json.loads(row["features"]),
-        outcome=None if outcome is None else _outcome(outcome),
-    )
+LATELY_SETTLED: Final = """
+select prediction_id, kickoff_at, competition, home_team, away_team, home_goals, away_goals, outcome,
+    p_home, p_draw, p_away, log_loss, closing_log_loss
+from analytics.settled_predictions where role = 'champion'
+order by kickoff_at desc, competition, home_team limit 12
+"""
 
+SOURCES: Final = "select * from analytics.source_health order by source"
 
-def match(
-    row: Mapping[str, Any], quotes: list[Mapping[str, Any]], predictions: list[Mapping[str, Any]]
-) -> schemas.Match:
-    """A match with all that belongs to it."""
-    result = None
-    if row["outcome"] is not None:
-        result = schemas.Result(
-            home_goals=row["home_goals"],
-            away_goals=row["away_goals"],
-            outcome=row["outcome"],
-            known_at=row["result_known_at"],
-        )
-    names = schemas.Match.model_fields.keys() - {"result", "quotes", "predictions"}
-    return schemas.Match(
-        **{name: row[name] for name in names},
-        result=result,
-        quotes=[_quote(quote) for quote in quotes],
-        predictions=[schemas.PredictionSummary(**summary(item)) for item in predictions],
-    )
-
-
-def _quote(row: Mapping[str, Any]) -> schemas.Quote:
-    prices = schemas.Prices(home=row["price_home"], draw=row["price_draw"], away=row["price_away"])
-    names = ("bookmaker", "stage", "overround", "quoted_at")
-    return schemas.Quote(prices=prices, **{name: row[name] for name in names})
-
-
-def _outcome(row: Mapping[str, Any]) -> schemas.Outcome:
-    closing = None
-    if row["p_closing_home"] is not None:
-        closing = schemas.Probabilities(
-            home=row["p_closing_home"], draw=row["p_closing_draw"], away=row["p_closing_away"]
-        )
-    names = schemas.Outcome.model_fields.keys() - {"closing_probabilities"}
-    return schemas.Outcome(closing_probabilities=closing, **{name: row[name] for name in names})
+STRONGEST: Final = """
+select name, country, elo, pi_home, pi_away from analytics.team_strength
+where last_kickoff_at > $1 - interval '120 days' order by elo desc, name limit 10
+"""

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+
+Side = Literal["home", "draw", "away"]
+Role = Literal["champion", "challenger", "baseline"]
+
+# Stored as single precision, which would show as 2.180000066757202.
+Price = Annotated[float, AfterValidator(lambda price: round(price, 4))]
+CellProbability = Annotated[float, AfterValidator(lambda p: round(p, 8))]
+
+SIMULATED = Field(description="true when the football is invented by the sandbox", examples=[True])
+A_PREDICTION = "019ce7a1-52c0-7d3e-9f61-0c8c5a1f2b34"
+A_MATCH = "3f0a3c1e-6a53-7a41-c0b4-2f3c0d1f8a11"
 
 
 class Probabilities(BaseModel):
@@ -19,131 +31,184 @@ class Probabilities(BaseModel):
 class Prices(BaseModel):
     """Decimal prices of home win, draw, away win; null where nobody offers one."""
 
-    home: float | None = Field(examples=[2.17])
-    draw: float | None = Field(examples=[3.7])
-    away: float | None = Field(examples=[3.7])
+    home: Price | None = Field(examples=[2.17])
+    draw: Price | None = Field(examples=[3.7])
+    away: Price | None = Field(examples=[3.7])
 
 
 class Outcome(BaseModel):
     """What came of a prediction; scores are lower the better the forecast was."""
 
-    home_goals: int
-    away_goals: int
-    outcome: str = Field(description="home, draw or away")
-    rps: float = Field(description="ranked probability score")
-    log_loss: float = Field(description="natural logarithm")
-    brier: float
-    is_correct: bool
-    closing_probabilities: Probabilities | None = Field(description="closing market without overround")
-    closing_line_value: float | None
-    settled_at: datetime
-    revision: int = Field(description="above 1 when the result was corrected")
+    home_goals: int = Field(examples=[2])
+    away_goals: int = Field(examples=[1])
+    outcome: Side = Field(examples=["home"])
+    rps: float = Field(description="ranked probability score", examples=[0.182])
+    log_loss: float = Field(description="natural logarithm, in nats", examples=[0.777])
+    brier: float = Field(description="sum over the three outcomes", examples=[0.438])
+    is_correct: bool = Field(description="the most probable outcome is the one that happened")
+    closing_probabilities: Probabilities | None = Field(
+        description="the closing market without its overround; null without closing prices"
+    )
+    closing_line_value: float | None = Field(
+        description="ln(closing / pre-match market probability) of the forecast's favourite; positive when the "
+        "market moved towards the forecast",
+        examples=[0.012],
+    )
+    settled_at: datetime = Field(description="run clock of the settling")
+    revision: int = Field(description="above 1 when the result was corrected", examples=[1])
 
 
 class PredictionSummary(BaseModel):
     """One prediction of one match."""
 
-    prediction_id: UUID
-    match_id: UUID
+    prediction_id: UUID = Field(description="UUID version 7: sorts by time", examples=[A_PREDICTION])
+    match_id: UUID = Field(examples=[A_MATCH])
     kickoff_at: datetime
-    competition: str = Field(examples=["E0"])
+    competition: str = Field(description="code of the competition", examples=["E0"])
     season: str = Field(examples=["2022/23"])
-    home_team: str
-    away_team: str
+    home_team: str = Field(examples=["Arsenal"])
+    away_team: str = Field(examples=["Chelsea"])
     probabilities: Probabilities
-    expected_home_goals: float
-    expected_away_goals: float
-    model_name: str
-    model_version: str
-    forecast: str = Field(examples=["with_odds"])
-    role: str = Field(description="champion, challenger or baseline")
-    predicted_at: datetime
-    is_simulated: bool
+    expected_home_goals: float = Field(examples=[1.62])
+    expected_away_goals: float = Field(examples=[1.18])
+    model_name: str = Field(examples=["touchline_match_result"])
+    model_version: str = Field(description="version in the MLflow registry", examples=["3"])
+    forecast: str = Field(description="which of the model's forecasts", examples=["with_odds"])
+    role: Role = Field(description="the champion is the forecast in use", examples=["champion"])
+    predicted_at: datetime = Field(description="run clock of the prediction; before kick-off, always")
+    is_simulated: bool = SIMULATED
 
 
 class UpcomingPrediction(PredictionSummary):
-    """A prediction of a fixture, with the best prices on offer."""
+    """A prediction of a fixture, beside what the market thinks of it and offers."""
 
-    fair_prices: Prices
-    best_prices: Prices
+    competition_name: str = Field(examples=["Premier League"])
+    fair_prices: Prices = Field(description="the prices at which this forecast expects to lose nothing")
+    best_prices: Prices = Field(description="the best pre-match price on offer, over all bookmakers")
+    market_probabilities: Probabilities | None = Field(
+        description="the pre-match consensus without its overround; null without prices"
+    )
 
 
 class UpcomingPredictions(BaseModel):
     """A page of predictions; `total` counts all that match the filters."""
 
-    total: int
-    limit: int
-    offset: int
+    as_of: datetime = Field(description="the present these are ahead of: the run clock")
+    is_simulated: bool = SIMULATED
+    total: int = Field(examples=[57])
+    limit: int = Field(examples=[100])
+    offset: int = Field(examples=[0])
     predictions: list[UpcomingPrediction]
 
 
 class Prediction(PredictionSummary):
     """A prediction with everything it was made from."""
 
-    features_as_of: datetime
-    feature_store: str = Field(description="online or offline")
-    features: dict[str, float | None]
-    scoreline_grid: list[list[float]] = Field(description="P(home goals = row, away goals = column), 0 to 10")
-    outcome: Outcome | None
+    features_as_of: datetime = Field(description="nothing learned later is in the features")
+    feature_store: Literal["online", "offline"] = Field(description="where the features were read")
+    feature_hash: str = Field(description="SHA-256 of the features in name order")
+    features: dict[str, float | None] = Field(
+        description="values by name; null when unknown then", examples=[{"home_elo": 1612.4}]
+    )
+    scoreline_grid: list[list[CellProbability]] = Field(
+        description="P(home goals = row, away goals = column), both 0 to 10; sums to one"
+    )
+    clock: Literal["live", "virtual"] = Field(description="virtual when the run was told what time it is")
+    run_id: str = Field(description="the run that made it, as in Airflow and ops.pipeline_run")
+    outcome: Outcome | None = Field(description="null until the match is played and settled")
 
 
 class Result(BaseModel):
     """The score of a played match."""
 
-    home_goals: int
-    away_goals: int
-    outcome: str
-    known_at: datetime
+    home_goals: int = Field(examples=[2])
+    away_goals: int = Field(examples=[1])
+    outcome: Side = Field(examples=["home"])
+    known_at: datetime = Field(description="when we learned it, or the publisher's schedule for old files")
 
 
 class Quote(BaseModel):
-    """The last 1X2 quote of a bookmaker before kick-off (prematch) or at kick-off (closing)."""
+    """The last quote of a bookmaker for a market, before kick-off (prematch) or at kick-off (closing)."""
 
-    bookmaker: str
-    stage: str
-    prices: Prices
-    overround: float
+    bookmaker: str = Field(description="code; `consensus` stands for all of them", examples=["B365"])
+    market: Literal["1x2", "over_under", "asian_handicap"] = Field(examples=["1x2"])
+    line: float = Field(description="goals; 0 where the market has none", examples=[0.0])
+    stage: Literal["prematch", "closing"] = Field(examples=["prematch"])
+    price_home: Price | None = Field(examples=[2.1])
+    price_draw: Price | None = Field(examples=[3.5])
+    price_away: Price | None = Field(examples=[3.8])
+    price_over: Price | None = Field(examples=[None])
+    price_under: Price | None = Field(examples=[None])
+    overround: float = Field(
+        description="sum of the inverse prices; 1.05 is a margin of 5 %", examples=[1.05]
+    )
     quoted_at: datetime
+    known_at: datetime
 
 
 class Match(BaseModel):
     """A match with its result, prices and predictions."""
 
-    match_id: UUID
-    competition: str
-    season: str
-    home_team: str
-    away_team: str
+    match_id: UUID = Field(examples=[A_MATCH])
+    competition: str = Field(examples=["E0"])
+    competition_name: str = Field(examples=["Premier League"])
+    season: str = Field(examples=["2022/23"])
+    home_team: str = Field(examples=["Arsenal"])
+    away_team: str = Field(examples=["Chelsea"])
     kickoff_at: datetime
-    is_kickoff_time_known: bool
-    status: str
-    is_simulated: bool
-    result: Result | None
+    is_kickoff_time_known: bool = Field(description="false when the source gives only the day")
+    status: str = Field(description="scheduled, played, postponed, superseded, ...", examples=["scheduled"])
+    is_simulated: bool = SIMULATED
+    result: Result | None = Field(description="null until it is known")
     quotes: list[Quote]
-    predictions: list[PredictionSummary]
+    predictions: list[PredictionSummary] = Field(description="newest first, every role")
 
 
 class ModelRecord(BaseModel):
-    """A forecast of a model version and how its settled predictions scored; null before any is settled."""
+    """A forecast of a model version, and how its settled predictions scored; null before any is settled."""
 
-    model_name: str
-    model_version: str
-    forecast: str
-    role: str
-    n_predictions: int
+    model_name: str = Field(examples=["touchline_match_result"])
+    model_version: str = Field(examples=["3"])
+    forecast: str = Field(examples=["with_odds"])
+    role: Role = Field(examples=["champion"])
+    n_predictions: int = Field(examples=[420])
     last_predicted_at: datetime
-    n_settled: int
-    rps: float | None
-    log_loss: float | None
-    accuracy: float | None
+    n_settled: int = Field(examples=[380])
+    rps: float | None = Field(examples=[0.1957])
+    log_loss: float | None = Field(examples=[0.9731])
+    brier: float | None = Field(examples=[0.5771])
+    accuracy: float | None = Field(examples=[0.537])
     log_loss_behind_closing: float | None = Field(
-        description="mean difference; positive is worse than the market"
+        description="mean of log loss minus the closing market's on the same matches; positive is worse than it",
+        examples=[0.004],
     )
-    is_simulated: bool
+    is_simulated: bool = SIMULATED
 
 
-class Health(BaseModel):
-    """`ok`, or what is missing and what to do about it."""
+class Models(BaseModel):
+    """Every model version that has predicted, by forecast; the latest prediction first."""
 
-    status: str = Field(examples=["ok"])
-    reasons: list[str] = []
+    is_simulated: bool = SIMULATED
+    models: list[ModelRecord]
+
+
+class Liveness(BaseModel):
+    """The process runs."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """Whether predictions can be served; when not, what is missing and what to do about it."""
+
+    status: Literal["ok", "not ready"]
+    reasons: list[str] = Field(description="why not; empty with status ok", examples=[[]])
+    warnings: list[str] = Field(description="worth a look, but no reason to stop serving", examples=[[]])
+    as_of: datetime | None = Field(default=None, description="the run clock's present")
+    last_predicted_at: datetime | None = Field(default=None, description="newest prediction, run clock")
+    prediction_age_seconds: float | None = Field(
+        default=None, description="as_of - last_predicted_at", examples=[3600.0]
+    )
+    last_steps: dict[str, datetime] = Field(
+        default={}, description="run clock of the last success of each pipeline step"
+    )

@@ -1,0 +1,117 @@
+"""Routes that show football: predictions, matches, models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from touchline.clock import parse_as_of
+from touchline.errors import SettingsInvalid
+from touchline.serving import queries, replies, schemas
+from touchline.serving.database import Reader
+from touchline.serving.present import Present
+from touchline.serving.problems import documented
+from touchline.serving.state import now
+from touchline.settings import Settings
+
+MOST_PER_PAGE = 500
+FARTHEST_OFFSET = 1_000_000
+
+
+def _moment(text: object) -> object:
+    try:
+        return parse_as_of(str(text))
+    except (SettingsInvalid, OverflowError) as error:
+        raise PydanticCustomError("moment", "write 2023-03-10 (midnight UTC) or 2023-03-10T18:00Z") from error
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+CompetitionCode = Annotated[
+    str | None, Query(pattern="^[A-Za-z0-9]{1,8}$", description="code of a competition", examples=["E0"])
+]
+
+
+def football_routes(settings: Settings, reader: Reader, present: Present) -> APIRouter:
+    """The routes under /v1 that read predictions, matches and models."""
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/predictions/upcoming", tags=["predictions"], responses=documented(422, 503))
+    async def upcoming_predictions(
+        competition: CompetitionCode = None,
+        since: Annotated[
+            Moment | None,
+            Query(alias="from", description="kick-off at or after this (UTC)", examples=["2023-03-10"]),
+        ] = None,
+        until: Annotated[
+            Moment | None,
+            Query(alias="to", description="kick-off at or before this (UTC)", examples=["2023-03-17T18:00Z"]),
+        ] = None,
+        role: Annotated[schemas.Role, Query(description="whose forecasts")] = "champion",
+        limit: Annotated[int, Query(ge=1, le=MOST_PER_PAGE, description="predictions a page")] = 100,
+        offset: Annotated[int, Query(ge=0, le=FARTHEST_OFFSET, description="predictions to skip")] = 0,
+    ) -> schemas.UpcomingPredictions:
+        """The latest prediction of every fixture ahead, soonest first.
+
+        The champion and the challenger have one a fixture, the baselines one a fixture and forecast.
+        """
+        as_of = await now(reader, present)
+        filters = (role, as_of, since, until, competition)
+        counts = await reader.rows(queries.UPCOMING_COUNTS, *filters)
+        if competition is not None and not counts:
+            await _refuse_unknown(reader, competition)
+        return schemas.UpcomingPredictions(
+            as_of=as_of,
+            is_simulated=settings.is_simulated,
+            total=sum(count["n"] for count in counts),
+            limit=limit,
+            offset=offset,
+            predictions=replies.upcoming(await reader.rows(queries.UPCOMING, *filters, limit, offset)),
+        )
+
+    @router.get("/predictions/{prediction_id}", tags=["predictions"], responses=documented(404, 422, 503))
+    async def prediction(
+        prediction_id: Annotated[UUID, Path(examples=[schemas.A_PREDICTION])],
+    ) -> schemas.Prediction:
+        """One prediction with its features, its scoreline grid, and what came of it."""
+        row = await reader.row(queries.PREDICTION, prediction_id)
+        if row is None:
+            raise HTTPException(404, f"there is no prediction {prediction_id}")
+        return replies.prediction(row, await reader.row(queries.OUTCOME, prediction_id))
+
+    @router.get("/matches/{match_id}", tags=["matches"], responses=documented(404, 422, 503))
+    async def match(match_id: Annotated[UUID, Path(examples=[schemas.A_MATCH])]) -> schemas.Match:
+        """One match with its result, the last quote of every bookmaker, and every prediction made of it."""
+        row = await reader.row(queries.MATCH, match_id)
+        if row is None:
+            raise HTTPException(404, f"there is no match {match_id}")
+        quotes = await reader.rows(queries.QUOTES, match_id)
+        return replies.match(row, quotes, await reader.rows(queries.MATCH_PREDICTIONS, match_id))
+
+    @router.get("/models", tags=["models"], responses=documented(503))
+    async def models() -> schemas.Models:
+        """Every model version that has predicted, by forecast, with its track record."""
+        found = await reader.rows(queries.MODELS)
+        return schemas.Models(
+            is_simulated=settings.is_simulated, models=[schemas.ModelRecord(**row) for row in found]
+        )
+
+    return router
+
+
+async def _refuse_unknown(reader: Reader, competition: str) -> None:
+    known = [row["competition"] for row in await reader.rows(queries.COMPETITIONS)]
+    if competition not in known:
+        message = f"there is no competition {competition}; known are {', '.join(known)}"
+        problem = {
+            "type": "value_error",
+            "loc": ("query", "competition"),
+            "msg": message,
+            "input": competition,
+        }
+        raise RequestValidationError([problem])

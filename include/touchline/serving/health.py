@@ -1,0 +1,53 @@
+"""Routes for operators: is it alive, is it ready, how is it doing."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from touchline.serving import schemas
+from touchline.serving.database import Reader
+from touchline.serving.measures import Measures
+from touchline.serving.present import Present
+from touchline.serving.state import State, read_state
+
+
+def health_routes(reader: Reader, measures: Measures, present: Present) -> APIRouter:
+    """Liveness, readiness and Prometheus measures."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/v1/health/live")
+    async def live() -> schemas.Liveness:
+        """The process runs. Says nothing of the database: restarting the API would not bring that back."""
+        return schemas.Liveness()
+
+    @router.get("/v1/health/ready", responses={503: {"model": schemas.Readiness}})
+    async def ready(response: Response) -> schemas.Readiness:
+        """Predictions can be served: the database answers, is migrated and built, and holds predictions."""
+        state = await read_state(reader, present)
+        if state.reasons:
+            response.status_code = 503
+        return _readiness(state)
+
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    async def metrics() -> Response:
+        """Prometheus measures: requests, the pipeline's times on the run clock, predictions ahead."""
+        text = measures.text(await read_state(reader, present))
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def _readiness(state: State) -> schemas.Readiness:
+    age = None
+    if state.as_of is not None and state.last_predicted_at is not None:
+        age = (state.as_of - state.last_predicted_at).total_seconds()
+    return schemas.Readiness(
+        status="not ready" if state.reasons else "ok",
+        reasons=list(state.reasons),
+        warnings=list(state.warnings),
+        as_of=state.as_of,
+        last_predicted_at=state.last_predicted_at,
+        prediction_age_seconds=age,
+        last_steps=dict(state.last_steps),
+    )

@@ -1,0 +1,54 @@
+"""What time it is for the API: the edge where a server process reads its clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from touchline.clock import live_clock
+from touchline.errors import SourceUnavailable
+from touchline.settings import Settings
+from touchline.sources.sandbox import read_clock
+
+# Gives the run clock's present (UTC), or None while it cannot be known.
+Present = Callable[[], Awaitable[datetime | None]]
+
+KEPT_SECONDS = 1.0
+
+
+def present_of(settings: Settings) -> Present:
+    """The clock that these settings ask for: a given `as_of`, the simulated world's, or the wall clock."""
+    if settings.as_of is None and settings.is_simulated:
+        return SimulatedPresent(settings)
+
+    async def present() -> datetime:
+        return settings.as_of or live_clock().as_of
+
+    return present
+
+
+class SimulatedPresent:
+    """The clock of the running simulated world, asked at most once a second."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._asking = asyncio.Lock()
+        self._asked: float | None = None
+        self._now: datetime | None = None
+
+    async def __call__(self) -> datetime | None:
+        """The world's present (UTC); None while the world is not running."""
+        async with self._asking:
+            if self._asked is None or time.monotonic() - self._asked > KEPT_SECONDS:
+                self._now = await asyncio.to_thread(self._ask)
+                self._asked = time.monotonic()
+            return self._now
+
+    def _ask(self) -> datetime | None:
+        port = self._settings.running_port("sandbox", self._settings.sandbox_port)
+        try:
+            return read_clock(f"http://127.0.0.1:{port}")
+        except SourceUnavailable:
+            return None

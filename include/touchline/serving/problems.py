@@ -1,0 +1,90 @@
+"""Errors as problem details (RFC 9457): every reply that is not a success says what is wrong and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from touchline.errors import DatabaseUnavailable
+
+MEDIA_TYPE = "application/problem+json"
+NOT_BUILT = "the warehouse is not built yet: run `make run`, or `touchline collect` and `touchline build`"
+RETRY_AFTER = {"Retry-After": "5"}
+
+
+class Problem(BaseModel):
+    """What is wrong, as RFC 9457 has it."""
+
+    title: str = Field(examples=["Not Found"], description="name of the status")
+    status: int = Field(examples=[404], description="HTTP status")
+    detail: str = Field(examples=["there is no match 00000000-0000-0000-0000-000000000000"])
+    errors: list[dict[str, Any]] | None = Field(
+        default=None, description="which parameters were refused, and why; only with status 422"
+    )
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may reply with these statuses, for the OpenAPI document."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Make every error of the application a problem document."""
+
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        detail = error.detail
+        if detail == HTTPStatus(error.status_code).phrase:
+            detail = f"{request.method} {request.url.path} is not served; /docs lists what is"
+        return _reply(error.status_code, detail, headers=error.headers)
+
+    async def invalid(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        problems = jsonable_encoder(error.errors(), exclude={"ctx", "url"})
+        where = (
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems
+        )
+        return _reply(422, "; ".join(where), errors=problems)
+
+    async def unavailable(_: Request, error: Exception) -> JSONResponse:
+        return _reply(503, str(error), headers=RETRY_AFTER)
+
+    async def not_built(_: Request, __: Exception) -> JSONResponse:
+        return _reply(503, NOT_BUILT, headers=RETRY_AFTER)
+
+    async def broken(_: Request, __: Exception) -> JSONResponse:
+        return _reply(500, "an error of ours; the API's log has it in full")
+
+    app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(DatabaseUnavailable, unavailable)
+    app.add_exception_handler(asyncpg.UndefinedTableError, not_built)
+    app.add_exception_handler(Exception, broken)
+
+
+def _reply(
+    status: int,
+    detail: str,
+    *,
+    errors: Sequence[dict[str, Any]] | None = None,
+    headers: Any = None,
+) -> JSONResponse:
+    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    if errors is not None:
+        content["errors"] = errors
+    return JSONResponse(content, status, media_type=MEDIA_TYPE, headers=headers)

@@ -1,0 +1,99 @@
+"""The pipeline's state as the API sees it: what is missing, how old things are, what time it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+
+import asyncpg
+from alembic.script import ScriptDirectory
+
+from touchline.database.bootstrap import MIGRATIONS
+from touchline.errors import DatabaseUnavailable
+from touchline.serving import queries
+from touchline.serving.database import Reader
+from touchline.serving.present import Present
+from touchline.serving.problems import NOT_BUILT
+
+NOT_MIGRATED = "the database is not migrated: run `touchline database start`"
+NO_PREDICTION = "there is no prediction yet: run `make run`, or `touchline train` and `touchline predict`"
+NO_PRESENT = "the simulated world's clock does not answer and no run has left its own: run `touchline up`"
+CLOCK_STOPPED = "the simulated world's clock does not answer: the time is that of the last run"
+
+
+@dataclass(frozen=True)
+class State:
+    """`reasons` say why nothing can be served; times are UTC on the run clock, None where not known."""
+
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    as_of: datetime | None = None
+    last_predicted_at: datetime | None = None
+    n_upcoming: int | None = None
+    n_unpredicted: int | None = None
+    last_steps: Mapping[str, datetime] = field(default_factory=dict)
+
+
+async def now(reader: Reader, present: Present) -> datetime:
+    """The run clock's present (UTC), or that of the last run while a simulated world is not running.
+
+    Raises DatabaseUnavailable when there is neither.
+    """
+    moment = await present()
+    if moment is None:
+        row = await reader.row(queries.LAST_AS_OF)
+        moment = None if row is None else row["as_of"]
+    if moment is None:
+        raise DatabaseUnavailable(NO_PRESENT)
+    return moment
+
+
+async def read_state(reader: Reader, present: Present) -> State:
+    """Look at everything once; never raises for what is merely missing."""
+    try:
+        row = await reader.row(queries.STATE)
+    except DatabaseUnavailable as error:
+        return State((str(error),))
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError):
+        return State((NOT_MIGRATED,))
+    assert row is not None, "a select without from gives one row"
+    if row["revision"] != _newest_revision():
+        return State((f"{NOT_MIGRATED} (it is at {row['revision']}, the code at {_newest_revision()})",))
+    live = await present()
+    as_of = live or row["last_as_of"]
+    reasons = [
+        reason
+        for reason, is_missing in (
+            (NOT_BUILT, not row["is_built"]),
+            (NO_PREDICTION, row["last_predicted_at"] is None),
+            (NO_PRESENT, as_of is None),
+        )
+        if is_missing
+    ]
+    warnings = [CLOCK_STOPPED] if live is None and as_of is not None else []
+    n_upcoming = n_unpredicted = None
+    if row["is_built"] and as_of is not None:
+        counts = await reader.rows(queries.UPCOMING_COUNTS, "champion", as_of, None, None, None)
+        n_upcoming = sum(count["n"] for count in counts)
+        unpredicted = await reader.row(queries.UNPREDICTED, as_of)
+        n_unpredicted = 0 if unpredicted is None else unpredicted["n"]
+    if n_unpredicted:
+        warnings.append(
+            f"{n_unpredicted} fixtures of the next 24 hours have no prediction: run `touchline predict`"
+        )
+    return State(
+        tuple(reasons),
+        tuple(warnings),
+        as_of,
+        row["last_predicted_at"],
+        n_upcoming,
+        n_unpredicted,
+        {step["step"]: step["as_of"] for step in await reader.rows(queries.LAST_STEPS)},
+    )
+
+
+@cache
+def _newest_revision() -> str | None:
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
