@@ -136,7 +136,7 @@ grant select on ops.world, ops.pipeline_run, ops.quality_result, ops.drift_metri
 grant select on public.alembic_version to touchline_api;
 grant insert on ops.world to touchline_ingest;
 grant insert, update on ops.pipeline_run to touchline_ingest, touchline_transform, touchline_model;
-grant insert on ops.quality_result, ops.drift_metric, ops.lineage_edge, ops.audit_log
+grant insert on ops.quality_result, ops.drift_metric, ops.lineage_edge
     to touchline_ingest, touchline_transform, touchline_model;
 """
 

@@ -173,18 +173,27 @@ select ops.make_append_only(t::regclass) from unnest(array[
 
 grant select, insert on all tables in schema landing to touchline_ingest;
 grant select on all tables in schema landing to touchline_transform, touchline_model;
-grant temporary on database {database} to touchline_ingest;
+-- PostgreSQL lets everybody create temporary tables; a read-only role creates nothing.
+revoke temporary on database {database} from public;
+grant temporary on database {database} to touchline_ingest, touchline_transform, touchline_model;
+"""
+
+DOWNGRADE = """
+revoke temporary on database {database} from touchline_ingest, touchline_transform, touchline_model;
+grant temporary on database {database} to public;
+drop schema landing cascade;
+create schema landing;
+grant usage on schema landing to touchline_ingest, touchline_transform, touchline_model, touchline_api;
 """
 
 
 def upgrade() -> None:
-    database = op.get_bind().exec_driver_sql("select quote_ident(current_database())").scalar()
-    op.execute(UPGRADE.replace("{database}", str(database)).replace(":'", "\\:'"))
+    op.execute(UPGRADE.replace("{database}", _database()).replace(":'", "\\:'"))
 
 
 def downgrade() -> None:
-    op.execute(
-        "drop schema landing cascade; create schema landing;"
-        "grant usage on schema landing to touchline_ingest, touchline_transform, touchline_model,"
-        " touchline_api"
-    )
+    op.execute(DOWNGRADE.replace("{database}", _database()))
+
+
+def _database() -> str:
+    return str(op.get_bind().exec_driver_sql("select quote_ident(current_database())").scalar())

@@ -66,13 +66,32 @@ create table ledger.prediction_outcome (
     recorded_at timestamptz not null default clock_timestamp(),
     primary key (prediction_id, revision)
 );
+comment on column ledger.prediction.features_as_of is
+    'the instant the features were built for; nothing learned later is in them';
+comment on column ledger.prediction_outcome.closing_line_value is
+    'ln(closing probability / pre-match probability) of the most probable outcome of the forecast, from consensus '
+    'prices with the overround removed (power method); positive when the market moved towards the forecast, null '
+    'without both prices';
 comment on table ledger.prediction_outcome is 'One row a prediction and revision of its result: a corrected '
     'score is a new revision.';
 
 select ops.make_append_only(t::regclass) from unnest(array[
     'ledger.prediction', 'ledger.prediction_outcome']) as t;
-grant select, insert on all tables in schema ledger to touchline_model;
-grant select on all tables in schema ledger to touchline_transform, touchline_api;
+grant select on all tables in schema ledger to touchline_model, touchline_transform, touchline_api;
+-- Every column but recorded_at, which is the server's own clock: the writer cannot backdate a prediction.
+do $$
+declare
+    target record;
+begin
+    for target in
+        select table_name, string_agg(quote_ident(column_name), ', ' order by ordinal_position) as names
+        from information_schema.columns
+        where table_schema = 'ledger' and column_name <> 'recorded_at'
+        group by table_name
+    loop
+        execute format('grant insert (%s) on ledger.%I to touchline_model', target.names, target.table_name);
+    end loop;
+end $$;
 
 -- dbt owns core, features and analytics; Feast keeps its online tables in a schema of its own.
 create schema core authorization touchline_transform;

@@ -1,0 +1,39 @@
+"""Rows of the ledger for tests: a test names only what matters to it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uuid6
+
+from touchline.database.engine import Connection
+
+KICKOFF = datetime(2022, 11, 2, 15, tzinfo=UTC)
+MADE = KICKOFF - timedelta(days=1)
+
+
+def prediction(**changes: Any) -> dict[str, Any]:
+    """A valid row of ledger.prediction, made with a virtual clock a day before kick-off."""
+    row = {
+        "prediction_id": str(uuid6.uuid7()), "match_id": "00000000-0000-0000-0000-000000000001",
+        "competition": "E0", "season": "2022/23", "home_team": "Arsenal", "away_team": "Leeds",
+        "kickoff_at": KICKOFF, "model_name": "touchline_match_result", "model_version": "1",
+        "forecast": "with_odds", "role": "champion", "predicted_at": MADE, "features_as_of": MADE,
+        "clock": "virtual", "p_home": 0.5, "p_draw": 0.3, "p_away": 0.2, "expected_home_goals": 1.6,
+        "expected_away_goals": 1.0, "scoreline_grid": [[0.5, 0.2], [0.3, 0.0]], "features": {},
+        "feature_hash": "h", "feature_store": "online", "is_simulated": False, "run_id": "test",
+    }  # fmt: skip
+    assert not changes.keys() - row.keys() - {"recorded_at"}, "unknown columns"
+    return row | changes
+
+
+def insert_prediction(connection: Connection, **changes: Any) -> str:
+    """Insert `prediction(**changes)` by plain SQL and return its id."""
+    row = prediction(**changes)
+    row["features"] = json.dumps(row["features"])
+    names = ", ".join(row)
+    values = ", ".join(f"%({name})s" for name in row)
+    connection.execute(f"insert into ledger.prediction ({names}) values ({values})", row)
+    return str(row["prediction_id"])
