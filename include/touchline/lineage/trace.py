@@ -2,73 +2,43 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from touchline.database.engine import Connection, connect, rows
+from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.errors import PredictionUnknown
+from touchline.lineage import queries
 from touchline.settings import Settings
 
-# As many as the longest form feature looks back on.
+# As many as the longest form feature and the head-to-head features look back on.
 MATCHES_PER_TEAM = 20
-
-FIND = (
-    "select * from ledger.prediction where prediction_id::text like %s || '%%' order by prediction_id limit 2"
-)
-
-# Results known when the features were made, of either team, latest first.
-MATCHES = """
-select
-    match.match_id::text as match_id, match.kickoff_at, match.competition, match.home_team, match.away_team,
-    result.home_goals, result.away_goals, observed.known_at, observed.payload_id, observed.row_number
-from core.match as target
-inner join core.match as match
-    on %(side)s = 'home' and target.home_team_id in (match.home_team_id, match.away_team_id)
-    or %(side)s = 'away' and target.away_team_id in (match.home_team_id, match.away_team_id)
-inner join core.match_result as result on result.match_id = match.match_id
-inner join lateral (
-    select payload_id, row_number, known_at from landing.score_observation
-    where fixture_key = match.match_id and known_at <= %(features_as_of)s
-    order by known_at desc, observed_at desc, payload_id desc limit 1
-) as observed on true
-where target.match_id = %(match_id)s and match.kickoff_at < target.kickoff_at
-order by match.kickoff_at desc
-limit %(limit)s
-"""
-
-QUOTES = """
-select distinct on (bookmaker, market, line)
-    bookmaker, market, line, price_home, price_draw, price_away, price_over, price_under, quoted_at, known_at,
-    payload_id, row_number
-from landing.odds_observation
-where fixture_key = %(match_id)s and not is_closing and known_at <= %(features_as_of)s
-order by bookmaker, market, line, known_at desc, observed_at desc, payload_id desc
-"""
-
-FIXTURE = """
-select payload_id, row_number, known_at from landing.fixture_observation
-where fixture_key = %(match_id)s and known_at <= %(features_as_of)s
-order by known_at desc, observed_at desc, payload_id desc limit 1
-"""
-
-PAYLOADS = """
-select payload_id, source, endpoint, observed_at, is_backfill, encode(content_hash, 'hex') as content_hash, n_bytes
-from landing.payload where payload_id = any(%s) order by payload_id
-"""
+MEETINGS = 6
+CANDIDATES_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class LineageReport:
-    """Everything behind one prediction. Rows of a payload count from 1, without its header."""
+    """Everything behind one prediction, as known at its `features_as_of`. Times are UTC.
+
+    Matches, quotes and the fixture name the payload and row they were read from; rows count from 1, the first
+    after the header. `payloads` lists those payloads once, each with the rows used. `outcome` is None until the
+    prediction is settled.
+    """
 
     prediction: dict[str, Any]
     features: dict[str, float | None]
     home_matches: list[dict[str, Any]]
     away_matches: list[dict[str, Any]]
+    meetings: list[dict[str, Any]]
     quotes: list[dict[str, Any]]
-    fixture: dict[str, Any]
+    fixture: dict[str, Any] | None
     payloads: list[dict[str, Any]]
+    outcome: dict[str, Any] | None
 
     @property
     def summary(self) -> str:
@@ -76,7 +46,7 @@ class LineageReport:
         return (
             f"Prediction {self.prediction['prediction_id']} rests on {len(self.home_matches)} + "
             f"{len(self.away_matches)} matches and {len(self.quotes)} quotes from {len(self.payloads)} payloads, "
-            f"all known by {self.prediction['features_as_of']}."
+            f"all known by {self.prediction['features_as_of'].isoformat()}."
         )
 
 
@@ -86,36 +56,68 @@ def trace(settings: Settings, prediction_id: str) -> LineageReport:
     Raises PredictionUnknown when no prediction, or more than one, begins like that.
     """
     with connect(settings, "model") as connection:
-        found = rows(connection, FIND, (prediction_id.lower(),))
-        if len(found) != 1:
-            problem = "no prediction begins with" if not found else "more than one prediction begins with"
-            raise PredictionUnknown(
-                f"{problem} {prediction_id!r}; ids are in analytics.upcoming_predictions and ledger.prediction"
-            )
-        return _trace(connection, found[0])
+        return _trace(connection, _find(connection, prediction_id))
+
+
+def _find(connection: Connection, prediction_id: str) -> dict[str, Any]:
+    digits = prediction_id.strip().lower().replace("-", "")
+    if not re.fullmatch("[0-9a-f]{1,32}", digits):
+        raise PredictionUnknown(
+            f"{prediction_id!r} is not the beginning of a prediction's id: those are hexadecimal digits and "
+            "dashes, as in analytics.upcoming_predictions or on the board"
+        )
+    bounds = {"first": UUID(digits.ljust(32, "0")), "last": UUID(digits.ljust(32, "f"))}
+    found = rows(connection, queries.FIND, {**bounds, "limit": CANDIDATES_SHOWN + 1})
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        n_predictions = scalar(connection, "select count(*) from ledger.prediction")
+        raise PredictionUnknown(
+            f"none of the {n_predictions:,} predictions in the ledger begins with {prediction_id!r}; ids are in "
+            "analytics.upcoming_predictions and ledger.prediction"
+        )
+    shown = [
+        f"  {row['prediction_id']}  {row['home_team']} v {row['away_team']}, {row['forecast']}"
+        for row in found[:CANDIDATES_SHOWN]
+    ]
+    more = ["  ..."] if len(found) > CANDIDATES_SHOWN else []
+    raise PredictionUnknown(
+        "\n".join(
+            [f"more than one prediction begins with {prediction_id!r}; give more of it:", *shown, *more]
+        )
+    )
 
 
 def _trace(connection: Connection, prediction: dict[str, Any]) -> LineageReport:
-    parameters = {
-        "match_id": prediction["match_id"],
-        "features_as_of": prediction["features_as_of"],
-        "limit": MATCHES_PER_TEAM,
-    }
-    home, away = (rows(connection, MATCHES, {**parameters, "side": side}) for side in ("home", "away"))
-    quotes = rows(connection, QUOTES, parameters)
-    fixture = rows(connection, FIXTURE, parameters)
-    payload_ids = sorted({row["payload_id"] for row in [*home, *away, *quotes, *fixture]})
-    features = prediction.pop("features")
+    known = {"match_id": prediction["match_id"], "features_as_of": prediction["features_as_of"]}
+    home = rows(connection, queries.HOME_MATCHES, {**known, "limit": MATCHES_PER_TEAM})
+    away = rows(connection, queries.AWAY_MATCHES, {**known, "limit": MATCHES_PER_TEAM})
+    meetings = rows(connection, queries.MEETINGS, {**known, "limit": MEETINGS})
+    quotes = rows(connection, queries.QUOTES, known)
+    fixture = rows(connection, queries.FIXTURE, known)
+    outcome = rows(connection, queries.OUTCOME, (prediction["prediction_id"],))
+    features = dict(sorted(prediction.pop("features").items()))
+    # Derived from the model and the features; /v1/predictions/{id} has it.
     prediction.pop("scoreline_grid")
     return LineageReport(
         prediction={name: _plain(value) for name, value in prediction.items()},
         features=features,
         home_matches=home,
         away_matches=away,
+        meetings=meetings,
         quotes=quotes,
-        fixture=fixture[0] if fixture else {},
-        payloads=rows(connection, PAYLOADS, (payload_ids,)),
+        fixture=fixture[0] if fixture else None,
+        payloads=_payloads(connection, [*home, *away, *meetings, *quotes, *fixture]),
+        outcome=outcome[0] if outcome else None,
     )
+
+
+def _payloads(connection: Connection, observations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    used: dict[int, set[int]] = defaultdict(set)
+    for row in observations:
+        used[row["payload_id"]].add(row["row_number"])
+    found = rows(connection, queries.PAYLOADS, (list(used),))
+    return [{**payload, "row_numbers": sorted(used[payload["payload_id"]])} for payload in found]
 
 
 def _plain(value: Any) -> Any:

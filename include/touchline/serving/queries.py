@@ -147,5 +147,5 @@ SOURCES: Final = "select * from analytics.source_health order by source"
 
 STRONGEST: Final = """
 select name, country, elo, pi_home, pi_away from analytics.team_strength
-where last_kickoff_at > $1 - interval '120 days' order by elo desc, name limit 10
+where last_kickoff_at > $1::timestamptz - interval '120 days' order by elo desc, name limit 10
 """

@@ -36,7 +36,7 @@ def prediction(row: Row, outcome: Row | None) -> schemas.Prediction:
     return schemas.Prediction(
         **_summary(row),
         **{name: row[name] for name in names},
-        features=json.loads(row["features"]),
+        features=dict(sorted(json.loads(row["features"]).items())),
         outcome=None if outcome is None else _outcome(outcome),
     )
 

@@ -1,0 +1,69 @@
+"""The SQL of lineage. Everything is as it was known when the features were made (`features_as_of`)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# A range on the key, not a comparison of texts: it stays fast in a ledger of millions.
+FIND: Final = """
+select * from ledger.prediction
+where prediction_id between %(first)s and %(last)s
+order by prediction_id limit %(limit)s
+"""
+
+# Matches before the one predicted, latest first, with the result as it was known then.
+_BEFORE: Final = """
+select
+    match.match_id::text as match_id, match.kickoff_at, match.competition, match.home_team, match.away_team,
+    observed.home_goals, observed.away_goals, observed.known_at, observed.payload_id, observed.row_number
+from core.match as target
+inner join core.match as match on {condition}
+inner join lateral (
+    select home_goals, away_goals, payload_id, row_number, known_at
+    from landing.score_observation
+    where fixture_key = match.match_id and known_at <= %(features_as_of)s
+    order by known_at desc, observed_at desc, payload_id desc limit 1
+) as observed on true
+where target.match_id = %(match_id)s and match.kickoff_at < target.kickoff_at
+order by match.kickoff_at desc, match.match_id
+limit %(limit)s
+"""
+
+# Behind the ratings, the form and the table of each side.
+HOME_MATCHES: Final = _BEFORE.format(
+    condition="target.home_team_id in (match.home_team_id, match.away_team_id)"
+)
+AWAY_MATCHES: Final = _BEFORE.format(
+    condition="target.away_team_id in (match.home_team_id, match.away_team_id)"
+)
+
+# Behind the head-to-head features: the meetings of the two sides, at either venue.
+MEETINGS: Final = _BEFORE.format(
+    condition="(match.home_team_id, match.away_team_id) in "
+    "((target.home_team_id, target.away_team_id), (target.away_team_id, target.home_team_id))"
+)
+
+QUOTES: Final = """
+select distinct on (bookmaker, market, line)
+    bookmaker, market, line, price_home, price_draw, price_away, price_over, price_under, quoted_at, known_at,
+    payload_id, row_number
+from landing.odds_observation
+where fixture_key = %(match_id)s and not is_closing and known_at <= %(features_as_of)s
+order by bookmaker, market, line, known_at desc, observed_at desc, payload_id desc
+"""
+
+FIXTURE: Final = """
+select kickoff_at, status, payload_id, row_number, known_at from landing.fixture_observation
+where fixture_key = %(match_id)s and known_at <= %(features_as_of)s
+order by known_at desc, observed_at desc, payload_id desc limit 1
+"""
+
+PAYLOADS: Final = """
+select payload_id, source, endpoint, observed_at, is_backfill, encode(content_hash, 'hex') as content_hash, n_bytes
+from landing.payload where payload_id = any(%s) order by payload_id
+"""
+
+OUTCOME: Final = """
+select revision, home_goals, away_goals, outcome, rps, log_loss, brier, is_correct, settled_at, run_id
+from ledger.prediction_outcome where prediction_id = %s order by revision desc limit 1
+"""
