@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
+import signal
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 import psycopg
@@ -12,8 +17,9 @@ import pytest
 from psycopg import errors, sql
 
 from predictions import KICKOFF, insert_prediction
-from touchline.database import bootstrap
+from touchline.database import bootstrap, embedded
 from touchline.database.engine import connect, open_url, rows, scalar
+from touchline.errors import DatabaseUnavailable
 from touchline.settings import Role, Settings
 
 LANDING = ("payload", "payload_seen", "payload_parsed", "rejected_row", "fixture_observation", "score_observation",
@@ -137,6 +143,20 @@ def test_the_owner_repairs_with_a_reason_that_is_recorded(written: Settings, tab
         touched = PARTITION if table == "landing.odds_observation" and action != "truncate" else table
         assert touched in {row["object"] for row in noted if row["action"] == action.upper()}
         assert left == (1 if action == "update" else 0)
+
+
+def test_the_bypass_is_the_owners_alone_whatever_else_is_granted(written: Settings):
+    with connect(written, "owner") as connection:
+        connection.execute("grant delete on landing.rejected_row to touchline_ingest")
+    try:
+        with connect(written, "ingest") as connection:
+            connection.execute("set local touchline.bypass_reason = 'I would like to'")
+            with pytest.raises(errors.InsufficientPrivilege, match="append-only"):
+                connection.execute("delete from landing.rejected_row")
+            connection.rollback()
+    finally:
+        with connect(written, "owner") as connection:
+            connection.execute("revoke delete on landing.rejected_row from touchline_ingest")
 
 
 @pytest.mark.parametrize("statement", [
@@ -283,8 +303,9 @@ def test_down_to_nothing_and_up_again_gives_the_same_database(server: Settings):
                 "select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'",
             )
         assert left == [{"nspname": "public"}]
-        bootstrap.migrate(settings)
-        assert bootstrap.revisions(settings) == ("0003", "0003")
+        for revision in ("0001", "0002", "0003"):
+            bootstrap.migrate(settings, revision)
+            assert bootstrap.revisions(settings) == (revision, "0003")
         after = structure(settings)
         assert after == before
         with connect(settings, "model") as connection:
@@ -309,7 +330,42 @@ def test_every_role_of_the_settings_exists_and_connects(migrated: Settings):
             assert scalar(connection, "select current_user") == f"touchline_{role}"
 
 
+def test_the_read_only_role_does_not_see_raw_payloads(written: Settings):
+    with connect(written, "api") as connection, pytest.raises(errors.InsufficientPrivilege):
+        connection.execute("select * from landing.payload")
+
+
 def test_a_role_with_a_wrong_password_is_refused(migrated: Settings):
     good = migrated.url("api")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(good.replace(migrated.secrets["api"], "guess"), connect_timeout=5)
+
+
+def test_secrets_are_readable_by_their_owner_only(server: Settings):
+    assert (server.home / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.fixture
+def own_server() -> Iterator[Settings]:
+    """An installation that a test may kill. Not below pytest's tmp_path, which another user cannot enter."""
+    home = Path(tempfile.mkdtemp(prefix="touchline-own-"))
+    home.chmod(0o755)
+    settings = Settings(home=home, postgres_port=0)
+    yield settings
+    embedded.stop(settings)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def test_the_embedded_server_comes_back_after_kill_9(own_server: Settings):
+    bootstrap.prepare(own_server)
+    with connect(own_server, "model") as connection:
+        insert_prediction(connection)
+    server = embedded.describe(own_server)
+    os.kill(int((server.data / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+    bootstrap.prepare(own_server)
+    with connect(own_server, "model") as connection:
+        assert scalar(connection, "select count(*) from ledger.prediction") == 1
+    embedded.stop(own_server)
+    assert not embedded.is_running(own_server)
+    with pytest.raises(DatabaseUnavailable, match="touchline up"), connect(own_server, "model"):
+        pass
