@@ -17,7 +17,7 @@ from touchline.errors import TouchlineError
 from touchline.settings import Settings
 
 TOPICS = (
-    "run", "collect", "build", "features", "train", "predict", "backtest", "models", "rollback", "quality",
+    "run", "collect", "build", "train", "predict", "backtest", "models", "rollback", "quality",
     "lineage", "doctor", "serve", "sandbox", "database",
 )  # fmt: skip
 

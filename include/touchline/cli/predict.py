@@ -1,4 +1,4 @@
-"""`touchline predict` and `touchline settle`."""
+"""`touchline predict` and `touchline settle`. What is heavy to import is imported when a command runs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from rich.table import Table
 from touchline.cli.output import emit, state
 from touchline.database.bootstrap import prepare
 from touchline.database.engine import connect, rows
-from touchline.ledger.predict import predict_matches
-from touchline.ledger.settle import settle_predictions
 from touchline.operations.services import ensure_mlflow, ensure_source
 from touchline.run_id import new_run_id
 from touchline.settings import Settings
@@ -21,6 +19,8 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def predict(ctx: typer.Context) -> None:
         """Predict every fixture in the horizon into the ledger, with the champion."""
+        from touchline.ledger.predict import predict_matches
+
         settings = state(ctx).settings
         prepare(settings)
         ensure_source(settings)
@@ -31,6 +31,8 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def settle(ctx: typer.Context) -> None:
         """Score predictions whose result is known (collect and build first)."""
+        from touchline.ledger.settle import settle_predictions
+
         settings = state(ctx).settings
         prepare(settings)
         ensure_source(settings)
