@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
@@ -22,6 +23,8 @@ WITH_ODDS, NO_ODDS, ELO, MARKET = "with_odds", "no_odds", "elo", "market"
 # In order of preference: the first is taken where two are equally good. All cover every match.
 PRIMARY_CANDIDATES = (WITH_ODDS, NO_ODDS, ELO)
 
+# LightGBM and numpy leave the interpreter's lock, so models of one thread each share the cores.
+N_SIDE_BY_SIDE = 2
 LONGEST_HOLDOUT = timedelta(days=730)
 LARGEST_HOLDOUT_SHARE = 0.25
 # A slope from few matches is mostly noise: it counts as much as this many matches saying 1.
@@ -108,30 +111,31 @@ def fit_forecaster(matches: pd.DataFrame, parameters: ForecasterParameters) -> F
     end = matches["kickoff_at"].max()
     start = max(end - LONGEST_HOLDOUT, matches["kickoff_at"].quantile(1 - LARGEST_HOLDOUT_SHARE))
     early, late = matches[matches["kickoff_at"] < start], matches[matches["kickoff_at"] >= start]
+    with ThreadPoolExecutor(N_SIDE_BY_SIDE) as pool:
+        jobs = [_fit_candidates(part, parameters, pool) for part in (early, matches) if not part.empty]
+        *rehearsed, candidates = [{name: job.result() for name, job in each.items()} for each in jobs]
     slopes: dict[str, float] = {}
-    primary = PRIMARY_CANDIDATES[0]
-    if not early.empty:
-        rehearsal = Forecaster(_fit_candidates(early, parameters), {}, primary)
-        found = rehearsal.probabilities(late)
+    primary = next(name for name in PRIMARY_CANDIDATES if name in candidates)
+    if rehearsed:
+        found = Forecaster(rehearsed[0], {}, primary).probabilities(late)
         outcomes = late["outcome"].to_numpy(dtype=np.int64)
-        slopes = {name: _slope(found[name], outcomes) for name in found if name in (WITH_ODDS, NO_ODDS)}
-        losses = {
-            name: log_loss(found[name], outcomes).mean() for name in PRIMARY_CANDIDATES if name in found
-        }
-        primary = min(losses, key=lambda name: losses[name])
-    candidates = _fit_candidates(matches, parameters)
-    return Forecaster(candidates, slopes, primary if primary in candidates else NO_ODDS)
+        slopes = {name: _slope(found[name], outcomes) for name in (WITH_ODDS, NO_ODDS) if name in found}
+        tried = [name for name in PRIMARY_CANDIDATES if name in found and name in candidates]
+        primary = min(tried, key=lambda name: log_loss(found[name], outcomes).mean())
+    return Forecaster(candidates, slopes, primary)
 
 
-def _fit_candidates(matches: pd.DataFrame, parameters: ForecasterParameters) -> dict[str, Candidate]:
-    candidates: dict[str, Candidate] = {}
+def _fit_candidates(
+    matches: pd.DataFrame, parameters: ForecasterParameters, pool: ThreadPoolExecutor
+) -> dict[str, Future[Candidate]]:
     market = Market(parameters.overround)
+    jobs: dict[str, Future[Candidate]] = {}
     if np.isfinite(market.probabilities(matches)).any():
-        candidates[WITH_ODDS] = WithOdds.fit(matches, parameters.with_odds, parameters.seed)
-        candidates[MARKET] = market
-    candidates[NO_ODDS] = NoOdds.fit(matches, parameters.no_odds, parameters.seed)
-    candidates[ELO] = Elo.fit(matches)
-    return candidates
+        jobs[WITH_ODDS] = pool.submit(WithOdds.fit, matches, parameters.with_odds, parameters.seed)
+        jobs[MARKET] = pool.submit(lambda: market)
+    jobs[NO_ODDS] = pool.submit(NoOdds.fit, matches, parameters.no_odds, parameters.seed)
+    jobs[ELO] = pool.submit(Elo.fit, matches)
+    return jobs
 
 
 def _slope(probabilities: Floats, outcomes: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:

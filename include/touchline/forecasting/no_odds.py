@@ -15,7 +15,7 @@ from touchline.forecasting.logistic import Floats, fit_per_outcome, per_outcome_
 DAYS_A_YEAR = 365.25
 
 
-TREES = Boosting(rounds=250, learning_rate=0.05, leaves=5, smallest_leaf=500, feature_share=0.3, ridge=20.0)
+TREES = Boosting(rounds=120, learning_rate=0.1, leaves=5, smallest_leaf=500, feature_share=0.2, ridge=20.0)
 
 
 @dataclass(frozen=True)

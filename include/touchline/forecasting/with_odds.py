@@ -16,10 +16,10 @@ from touchline.forecasting.metrics import OUTCOMES
 
 LARGEST_MOVE = 1.0
 MOVEMENT_TREES = Boosting(
-    rounds=200, learning_rate=0.05, leaves=15, smallest_leaf=300, feature_share=0.4, ridge=20.0
+    rounds=100, learning_rate=0.1, leaves=15, smallest_leaf=300, feature_share=0.4, ridge=20.0
 )
 RESIDUAL_TREES = Boosting(
-    rounds=150, learning_rate=0.03, leaves=5, smallest_leaf=1000, feature_share=0.2, ridge=100.0
+    rounds=75, learning_rate=0.06, leaves=5, smallest_leaf=1000, feature_share=0.2, ridge=100.0
 )
 
 
