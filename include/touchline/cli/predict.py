@@ -51,13 +51,13 @@ def upcoming_table(settings: Settings, limit: int = 20) -> Table:
     title = "Upcoming predictions" + (" (SIMULATED football)" if settings.is_simulated else "")
     table = Table(title=title)
     for name in ("kick-off (UTC)", "competition", "home", "away"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in ("p home", "p draw", "p away", "sum", "fair prices"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in found:
         p = [row["p_home"], row["p_draw"], row["p_away"]]
         table.add_row(
-            f"{row['kickoff_at']:%a %d %b %H:%M}", row["competition_name"], row["home_team"], row["away_team"],
+            f"{row['kickoff_at']:%a %d %b %H:%M}", row["competition"], row["home_team"], row["away_team"],
             *(f"{value:.3f}" for value in p), f"{sum(p):.3f}", " / ".join(f"{1 / value:.2f}" for value in p),
         )  # fmt: skip
     return table
