@@ -27,12 +27,15 @@ RESIDUAL_TREES = Boosting(
 class WithOddsParameters:
     """`residual_share`: how much of what the outcome trees found is believed; outcomes are noisy teachers.
 
+    `movement_share` is above 1 because regularised trees understate the movements they find.
+
     `fewest_moves`: closing prices needed before movements are learnt at all.
     """
 
     movement: Boosting = MOVEMENT_TREES
     residual: Boosting = RESIDUAL_TREES
     residual_share: float = 0.5
+    movement_share: float = 1.2
     fewest_moves: int = 2000
 
 
@@ -48,6 +51,7 @@ class WithOdds:
     movement: tuple[lightgbm.Booster, ...]
     residual: lightgbm.Booster
     residual_share: float
+    movement_share: float
 
     @classmethod
     def fit(cls, matches: pd.DataFrame, parameters: WithOddsParameters, seed: int) -> WithOdds:
@@ -66,7 +70,7 @@ class WithOdds:
                 fit_trees(design.iloc[plausible], moves[plausible, axis], parameters.movement, seed)
                 for axis in range(2)
             )
-        return cls(movement, residual, parameters.residual_share)
+        return cls(movement, residual, parameters.residual_share, parameters.movement_share)
 
     def probabilities(self, features: pd.DataFrame) -> Floats:
         """(n, 3); NaN where a price is missing."""
@@ -75,7 +79,8 @@ class WithOdds:
         scores = log_p + self.residual_share * raw_scores(self.residual, design)
         if self.movement:
             supremacy, draw = (raw_scores(trees, design) for trees in self.movement)
-            scores = scores + np.stack([supremacy / 2, draw, -supremacy / 2], axis=1)
+            moves = np.stack([supremacy / 2, draw, -supremacy / 2], axis=1)
+            scores = scores + self.movement_share * moves
         return softmax(scores)
 
 
