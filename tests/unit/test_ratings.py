@@ -1,81 +1,145 @@
-"""The ratings engine against the papers' formulas, and increments against rating everything at once."""
+"""The ratings engine against the papers' formulas written plainly, and increments against rating everything at once."""
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from collections import defaultdict
+from math import copysign, log10
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from touchline.ratings import elo, pi
-from touchline.ratings.engine import Result, TeamState, rate
-
-START = datetime(2022, 8, 6, 14, tzinfo=UTC)
+from touchline.ratings.engine import STATE_COLUMNS, Result, State, rate
 
 
-def result(number: int, home: int, away: int, goals: tuple[int, int], shots: tuple[int, int] | None = (5, 4)) -> Result:
-    kickoff = START + timedelta(days=number)
-    return Result(
-        UUID(int=1000 + number), kickoff, kickoff + timedelta(hours=16), 1, UUID(int=home), UUID(int=away), *goals,
-        *(shots or (None, None)), f"hash-{number}",
-    )  # fmt: skip
+def result(
+    number: int,
+    home: str,
+    away: str,
+    goals: tuple[int, int],
+    shots: tuple[int, int] | None = (5, 4),
+    **changes: Any,
+) -> Result:
+    """Match `number` of a first tier, known as many microseconds after the epoch."""
+    return Result(1, home, away, *goals, *(shots or (None, None)), number)._replace(**changes)
 
 
-def test_elo_of_equals_expects_the_home_side_to_win_more_often_by_its_advantage():
-    expected = elo.expected_score(1500, 1500, elo.GOALS)
-    assert expected == pytest.approx(1 / (1 + 10 ** (-elo.GOALS.home_advantage / 400)))
+def named(state: State) -> dict[str, float]:
+    return dict(zip(STATE_COLUMNS, state, strict=True))
 
 
-def test_elo_points_move_from_one_side_to_the_other_and_more_for_bigger_wins():
-    states: dict[UUID, TeamState] = {}
-    home, away = rate([result(0, 1, 2, (3, 0))], states)
-    assert home.state.elo - 1500 == pytest.approx(1500 - away.state.elo)
-    narrow = elo.change(1500, 1500, 1, elo.GOALS)
-    assert home.state.elo - 1500 > narrow > 0
+def test_elo_of_equals_without_home_advantage_moves_by_half_the_weight():
+    neutral = elo.EloParameters(k0=10, exponent=1, home_advantage=0)
+    assert elo.change(1500, 1500, 2, neutral) == pytest.approx(15)
+    assert elo.change(1500, 1500, -2, neutral) == pytest.approx(-15)
+    assert elo.change(1500, 1500, 0, neutral) == 0
 
 
-def test_pi_rating_update_is_the_papers_example():
-    # Constantinou & Fenton (2013), section 3: Manchester United (1.6 at home, 0.4 away) beat Chelsea (0.3, -1.2)
-    # by four goals to one with lambda 0.1 and gamma 0.3.
-    home, away = pi.update((1.6, 0.4), (0.3, -1.2), 3, pi.PiParameters(rate=0.1, carry=0.3))
-    expected = (10 ** (1.6 / 3) - 1) + (10 ** (1.2 / 3) - 1)
-    step = math.copysign(3 * math.log10(1 + abs(3 - expected)), 3 - expected) * 0.1
-    assert home == pytest.approx((1.6 + step, 0.4 + 0.3 * step))
-    assert away == pytest.approx((0.3 - 0.3 * step, -1.2 - step))
+def test_elo_of_a_favourite_by_400_points_expects_ten_elevenths():
+    neutral = elo.EloParameters(k0=10, exponent=1, home_advantage=0)
+    assert elo.change(1900, 1500, 1, neutral) == pytest.approx(20 / 11)
+
+
+def test_pi_rating_step_worked_by_hand():
+    # Expected: 10^(1.6/3) - 1 = 2.4145 goals at home and -(10^(1.2/3) - 1) = -1.5119 away, so a margin of 3.9264.
+    # A margin of 3 is 0.9264 short: 3 log10(1.9264) = 0.8542, a tenth of which the home side loses.
+    assert pi.step(1.6, -1.2, 3, pi.PiParameters(rate=0.1)) == pytest.approx(-0.08542, abs=1e-5)
+
+
+def test_points_move_from_one_side_to_the_other():
+    home, away = map(named, rate([result(0, "a", "b", (3, 0))], {}))
+    assert home["elo"] - 1500 == pytest.approx(1500 - away["elo"]) != 0
+    assert home["pi_home"] == pytest.approx(-away["pi_away"])
+    assert home["pi_away"] == pytest.approx(pi.GOALS.carry * home["pi_home"])
+
+
+def test_a_new_team_begins_lower_in_a_lower_tier():
+    home, away = map(named, rate([result(0, "a", "b", (0, 0), tier=3)], {}))
+    mean = (home["elo"] + away["elo"]) / 2
+    assert mean == pytest.approx(elo.GOALS.first_tier - 2 * elo.GOALS.tier_step)
 
 
 def test_a_match_without_shots_leaves_the_shot_ratings_alone():
-    states: dict[UUID, TeamState] = {}
-    list(rate([result(0, 1, 2, (1, 0))], states))
-    before = states[UUID(int=1)]
-    list(rate([result(1, 1, 2, (1, 0), shots=None)], states))
-    after = states[UUID(int=1)]
-    assert (after.elo_shots, after.pi_home_shots) == (before.elo_shots, before.pi_home_shots)
-    assert after.elo != before.elo
+    states: dict[str, State] = {}
+    rate([result(0, "a", "b", (1, 0))], states)
+    before = named(states["a"])
+    rate([result(1, "a", "b", (1, 0), shots=None)], states)
+    after = named(states["a"])
+    for name in ("elo_shots", "pi_home_shots", "pi_away_shots"):
+        assert after[name] == before[name]
+    assert after["elo"] != before["elo"]
 
 
 def test_valid_from_is_when_the_last_of_all_results_was_known():
-    late = result(0, 1, 2, (1, 0))._replace(known_at=START + timedelta(days=30))
-    rows = list(rate([late, result(1, 1, 3, (1, 1))], {}))
-    assert rows[2].state.valid_from == START + timedelta(days=30)
-    assert rows[3].state.valid_from == START + timedelta(days=1, hours=16)
+    late = result(0, "a", "b", (1, 0), known_at=900)
+    states = [named(state)["valid_from"] for state in rate([late, result(100, "a", "c", (1, 1))], {})]
+    assert states == [900, 900, 900, 100]
 
 
-games = st.lists(
-    st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 6), st.integers(0, 6)).filter(
-        lambda game: game[0] != game[1]
-    ),
-    max_size=40,
-)
+score = st.integers(0, 6)
+shots = st.one_of(st.none(), st.tuples(st.integers(0, 12), st.integers(0, 12)))
+teams = st.lists(st.sampled_from("abcdef"), min_size=2, max_size=2, unique=True)
+seasons = st.lists(st.tuples(teams, st.tuples(score, score), shots, st.integers(1, 4)), max_size=40)
 
 
-@given(games, st.integers(0, 40))
-def test_going_on_from_stored_states_equals_rating_everything_bit_for_bit(played: list[tuple[int, ...]], cut: int):
-    results = [result(number, home, away, (h, a)) for number, (home, away, h, a) in enumerate(played)]
-    everything = list(rate(results, {}))
-    states: dict[UUID, TeamState] = {}
-    in_parts = [*rate(results[:cut], states), *rate(results[cut:], states)]
-    assert in_parts == everything
+def results(played: list[Any]) -> list[Result]:
+    return [
+        result(number, *pair, goals, shots, tier=tier)
+        for number, (pair, goals, shots, tier) in enumerate(played)
+    ]
+
+
+@given(seasons)
+def test_the_engine_is_the_plain_formulas(played: list[Any]):
+    games = results(played)
+    states: dict[str, State] = {}
+    rate(games, states)
+    for name, expected in plain_ratings(games).items():
+        assert named(states[name]) | {"valid_from": 0} == pytest.approx(
+            expected | {"valid_from": 0}, abs=1e-9
+        )
+
+
+@given(seasons, st.integers(0, 40))
+def test_going_on_from_stored_states_equals_rating_everything_bit_for_bit(played: list[Any], cut: int):
+    games = results(played)
+    states: dict[str, State] = {}
+    assert rate(games[:cut], states) + rate(games[cut:], states) == rate(games, {})
+
+
+def plain_ratings(games: list[Result]) -> dict[str, dict[str, float]]:
+    """Elo (Hvattum & Arntzen 2010, ELOg) and pi-ratings (Constantinou & Fenton 2013), one formula a line."""
+    ratings: dict[str, dict[str, float]] = defaultdict(dict)
+    for game in games:
+        home, away = ratings[game.home_team_id], ratings[game.away_team_id]
+        margins = {"": (game.home_goals - game.away_goals, elo.GOALS, pi.GOALS)}
+        if game.home_shots_on_target is not None:
+            shots = game.home_shots_on_target - game.away_shots_on_target
+            margins["_shots"] = (shots, elo.SHOTS, pi.SHOTS)
+        for side in (home, away):
+            for kind, e, p in (("", elo.GOALS, pi.GOALS), ("_shots", elo.SHOTS, pi.SHOTS)):
+                side.setdefault(f"elo{kind}", e.first_tier - (game.tier - 1) * e.tier_step)
+                side.setdefault(f"pi_home{kind}", -(game.tier - 1) * p.tier_step)
+                side.setdefault(f"pi_away{kind}", -(game.tier - 1) * p.tier_step)
+        for kind, (margin, e, p) in margins.items():
+            gap = home[f"elo{kind}"] + e.home_advantage - away[f"elo{kind}"]
+            expected_score = 1 / (1 + 10 ** (-gap / 400))
+            actual_score = (margin > 0) + (margin == 0) / 2
+            k = e.k0 * (1 + abs(margin)) ** e.exponent
+            home[f"elo{kind}"] += k * (actual_score - expected_score)
+            away[f"elo{kind}"] += k * (expected_score - actual_score)
+
+            goals = margin * (pi.GOALS_PER_SHOT_ON_TARGET if kind else 1)
+            expected_home = copysign(10 ** (abs(home[f"pi_home{kind}"]) / 3) - 1, home[f"pi_home{kind}"])
+            expected_away = copysign(10 ** (abs(away[f"pi_away{kind}"]) / 3) - 1, away[f"pi_away{kind}"])
+            error = abs(goals - (expected_home - expected_away))
+            direction = 1 if goals > expected_home - expected_away else -1
+            psi = 3 * log10(1 + error)
+            before_home, before_away = home[f"pi_home{kind}"], away[f"pi_away{kind}"]
+            home[f"pi_home{kind}"] += direction * psi * p.rate
+            away[f"pi_away{kind}"] -= direction * psi * p.rate
+            home[f"pi_away{kind}"] += (home[f"pi_home{kind}"] - before_home) * p.carry
+            away[f"pi_home{kind}"] += (away[f"pi_away{kind}"] - before_away) * p.carry
+    return ratings

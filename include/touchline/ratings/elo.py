@@ -1,21 +1,21 @@
 """Elo ratings of football teams, from goals and from shots on target.
 
 Source: Hvattum & Arntzen (2010), "Using ELO ratings for match result prediction in association football",
-International Journal of Forecasting 26(3): eq. 1 (expected score) and the goal-based variant ELOg, in which the
-update weight grows with the goal difference, k = k0 (1 + |difference|)^lambda.
+International Journal of Forecasting 26(3): the expected score, and the goal-based variant ELOg, in which the update
+weight grows with the goal difference, k = k0 (1 + |difference|)^lambda. The home advantage in rating points is ours.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EloParameters:
     """How ratings move and where they begin.
 
-    `home_advantage` and `tier_step` are in rating points.
+    `home_advantage` and `tier_step` are in rating points. `benchmarks/ratings.py --tune` shows where the values of
+    GOALS and SHOTS come from.
     """
 
     k0: float = 9.0
@@ -34,13 +34,12 @@ GOALS = EloParameters()
 SHOTS = EloParameters(k0=6.0, exponent=0.55)
 
 
-def expected_score(home: float, away: float, parameters: EloParameters) -> float:
-    """Expected score of the home side, between 0 and 1 (eq. 1)."""
-    return 1.0 / (1.0 + math.pow(10.0, (away - home - parameters.home_advantage) / 400.0))
-
-
 def change(home: float, away: float, difference: float, parameters: EloParameters) -> float:
-    """Points the home side gains and the away side loses; `difference` is home minus away (goals or shots)."""
+    """Points the home side gains and the away side loses after a match.
+
+    `difference` is home minus away, in goals or shots. The expected score counts a win 1 and a draw a half.
+    """
     score = 1.0 if difference > 0 else 0.0 if difference < 0 else 0.5
-    weight = parameters.k0 * math.pow(1.0 + abs(difference), parameters.exponent)
-    return weight * (score - expected_score(home, away, parameters))
+    weight: float = parameters.k0 * (1.0 + abs(difference)) ** parameters.exponent
+    expected: float = 1.0 / (1.0 + 10.0 ** ((away - home - parameters.home_advantage) / 400.0))
+    return weight * (score - expected)

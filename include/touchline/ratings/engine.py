@@ -1,97 +1,99 @@
-"""The ratings engine: results in order of kick-off in, the state of both teams after each match out."""
+"""The ratings engine: results in order of kick-off in, the state of both teams after each match out.
+
+Times are microseconds since 1970 (UTC) here: the loop only compares them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable
 from typing import NamedTuple
-from uuid import UUID
 
 from touchline.ratings import elo, pi
 
+# elo, elo_shots, pi_home, pi_away, pi_home_shots, pi_away_shots, valid_from: the columns of features.team_rating.
+# valid_from is when everything in the state was known. A plain tuple: building a named one costs as much as rating.
+State = tuple[float, float, float, float, float, float, int]
+STATE_COLUMNS = ("elo", "elo_shots", "pi_home", "pi_away", "pi_home_shots", "pi_away_shots", "valid_from")
+
+# Raise when a formula changes: stored ratings of another version are rated anew.
+VERSION = 1
+PARAMETERS = f"{VERSION} {elo.GOALS} {elo.SHOTS} {pi.GOALS} {pi.SHOTS} {pi.GOALS_PER_SHOT_ON_TARGET}"
+
 
 class Result(NamedTuple):
-    """A played match. Shots on target may be missing; times are UTC."""
+    """A played match; shots on target may be missing."""
 
-    match_id: UUID
-    kickoff_at: datetime
-    known_at: datetime
     tier: int
-    home_team_id: UUID
-    away_team_id: UUID
+    home_team_id: str
+    away_team_id: str
     home_goals: int
     away_goals: int
     home_shots_on_target: int | None
     away_shots_on_target: int | None
-    input_hash: str
+    known_at: int
 
 
-class TeamState(NamedTuple):
-    """Ratings of a team after a match; `valid_from` is when everything in them was known (UTC)."""
+def rate(
+    results: Iterable[tuple[int, str, str, int, int, int | None, int | None, int]], states: dict[str, State]
+) -> list[State]:
+    """Rate results (fields as in Result) given in order of (kickoff_at, match_id); updates `states` by team.
 
-    elo: float
-    elo_shots: float
-    pi_home: float
-    pi_away: float
-    pi_home_shots: float
-    pi_away_shots: float
-    valid_from: datetime
-
-
-class RatedTeam(NamedTuple):
-    """One row of features.team_rating."""
-
-    team_id: UUID
-    match_id: UUID
-    kickoff_at: datetime
-    input_hash: str
-    state: TeamState
-
-
-def rate(results: Iterable[Result], states: dict[UUID, TeamState]) -> Iterator[RatedTeam]:
-    """Rate results given in order of (kickoff_at, match_id); `states` is updated in place.
-
-    Yields two rows a match, home side first. The state after a match depends on the two teams' states before it
-    and the result alone, so going on from stored states equals rating everything again, bit for bit.
+    Returns the states after each match: home side, away side, home side, ... The state after a match depends on the
+    two teams' states before it and the result alone, so going on from stored states equals rating everything again,
+    bit for bit.
     """
-    for result in results:
-        home = states.get(result.home_team_id) or _newcomer(result)
-        away = states.get(result.away_team_id) or _newcomer(result)
-        after = _play(home, away, result)
-        for team_id, state in zip((result.home_team_id, result.away_team_id), after, strict=True):
-            states[team_id] = state
-            yield RatedTeam(team_id, result.match_id, result.kickoff_at, result.input_hash, state)
+    after: list[State] = []
+    for tier, home_id, away_id, home_goals, away_goals, home_shots, away_shots, known_at in results:
+        home = states.get(home_id) or newcomer(tier, known_at)
+        away = states.get(away_id) or newcomer(tier, known_at)
+        (
+            home_elo,
+            home_elo_shots,
+            home_at_home,
+            home_at_away,
+            home_shots_at_home,
+            home_shots_at_away,
+            home_from,
+        ) = home
+        (
+            away_elo,
+            away_elo_shots,
+            away_at_home,
+            away_at_away,
+            away_shots_at_home,
+            away_shots_at_away,
+            away_from,
+        ) = away
+        goals = home_goals - away_goals
+        points = elo.change(home_elo, away_elo, goals, elo.GOALS)
+        step = pi.step(home_at_home, away_at_away, goals, pi.GOALS)
+        if home_shots is None or away_shots is None:
+            shot_points = shot_step = 0.0
+        else:
+            shots = home_shots - away_shots
+            shot_points = elo.change(home_elo_shots, away_elo_shots, shots, elo.SHOTS)
+            shot_step = pi.step(
+                home_shots_at_home, away_shots_at_away, shots * pi.GOALS_PER_SHOT_ON_TARGET, pi.SHOTS
+            )
+        carried, shot_carried = step * pi.GOALS.carry, shot_step * pi.SHOTS.carry
+        home = (
+            home_elo + points, home_elo_shots + shot_points, home_at_home + step, home_at_away + carried,
+            home_shots_at_home + shot_step, home_shots_at_away + shot_carried,
+            home_from if home_from > known_at else known_at,
+        )  # fmt: skip
+        away = (
+            away_elo - points, away_elo_shots - shot_points, away_at_home - carried, away_at_away - step,
+            away_shots_at_home - shot_carried, away_shots_at_away - shot_step,
+            away_from if away_from > known_at else known_at,
+        )  # fmt: skip
+        states[home_id], states[away_id] = home, away
+        after += (home, away)
+    return after
 
 
-def _newcomer(result: Result) -> TeamState:
-    pi_goals, pi_shots = pi.GOALS.initial(result.tier), pi.SHOTS.initial(result.tier)
-    return TeamState(
-        elo.GOALS.initial(result.tier), elo.SHOTS.initial(result.tier), pi_goals, pi_goals, pi_shots, pi_shots,
-        result.known_at,
-    )  # fmt: skip
-
-
-def _play(home: TeamState, away: TeamState, result: Result) -> tuple[TeamState, TeamState]:
-    goals = result.home_goals - result.away_goals
-    points = elo.change(home.elo, away.elo, goals, elo.GOALS)
-    home_pi, away_pi = pi.update((home.pi_home, home.pi_away), (away.pi_home, away.pi_away), goals, pi.GOALS)
-    home_pi_shots, away_pi_shots = (
-        (home.pi_home_shots, home.pi_away_shots), (away.pi_home_shots, away.pi_away_shots),
-    )  # fmt: skip
-    shot_points = 0.0
-    if result.home_shots_on_target is not None and result.away_shots_on_target is not None:
-        shots = result.home_shots_on_target - result.away_shots_on_target
-        shot_points = elo.change(home.elo_shots, away.elo_shots, shots, elo.SHOTS)
-        home_pi_shots, away_pi_shots = pi.update(
-            home_pi_shots, away_pi_shots, shots * pi.GOALS_PER_SHOT_ON_TARGET, pi.SHOTS
-        )
+def newcomer(tier: int, known_at: int) -> State:
+    """The state before its first match of a team that first plays in a competition of `tier`."""
+    pi_goals, pi_shots = pi.GOALS.initial(tier), pi.SHOTS.initial(tier)
     return (
-        TeamState(
-            home.elo + points, home.elo_shots + shot_points, *home_pi, *home_pi_shots,
-            max(home.valid_from, result.known_at),
-        ),
-        TeamState(
-            away.elo - points, away.elo_shots - shot_points, *away_pi, *away_pi_shots,
-            max(away.valid_from, result.known_at),
-        ),
+        elo.GOALS.initial(tier), elo.SHOTS.initial(tier), pi_goals, pi_goals, pi_shots, pi_shots, known_at,
     )  # fmt: skip

@@ -1,7 +1,9 @@
 """Pi-ratings: expected goal difference against the average team, at home and away.
 
 Source: Constantinou & Fenton (2013), "Determining the level of ability of football teams by dynamic ratings based
-on the relative discrepancies in scores between adversaries", Journal of Quantitative Analysis in Sports 9(1).
+on the relative discrepancies in scores between adversaries", Journal of Quantitative Analysis in Sports 9(1):
+the expected goal difference 10^(|R|/3) - 1 with the sign of R, the error e of home minus away, its diminished weight
+3 log10(1 + |e|), and the learning rates lambda (venue played at) and gamma (carried over to the other venue).
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ BASE = 10.0
 SPREAD = 3.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PiParameters:
-    """Learning rates: `rate` (lambda) for the venue played at, `carry` (gamma) for the other one."""
+    """Learning rates `rate` (lambda) and `carry` (gamma), and the goals that a tier lower costs a new team."""
 
     rate: float = 0.05
     carry: float = 0.70
@@ -32,23 +34,14 @@ SHOTS = PiParameters(rate=0.06)
 GOALS_PER_SHOT_ON_TARGET = 0.3
 
 
-def expected_goal_difference(rating: float) -> float:
-    """Goal difference expected against the average team (eq. 2): sign(R) (10^(|R|/3) - 1)."""
-    return math.copysign(BASE ** (abs(rating) / SPREAD) - 1.0, rating)
+def step(home: float, away: float, goal_difference: float, parameters: PiParameters) -> float:
+    """How far the home side's rating at home rises, and the away side's rating away falls, after a match.
 
-
-def weighted_error(error: float) -> float:
-    """Diminishing weight of an error in goals (eq. 5): 3 log10(1 + e), with the sign of the error."""
-    return math.copysign(SPREAD * math.log10(1.0 + abs(error)), error)
-
-
-def update(
-    home: tuple[float, float], away: tuple[float, float], goal_difference: float, parameters: PiParameters
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """New (home rating, away rating) of the home side and of the away side (eq. 3, 4, 6 and 7)."""
-    expected = expected_goal_difference(home[0]) - expected_goal_difference(away[1])
-    step = weighted_error(goal_difference - expected) * parameters.rate
-    return (
-        (home[0] + step, home[1] + step * parameters.carry),
-        (away[0] - step * parameters.carry, away[1] - step),
+    `home` is the rating of the home side at home, `away` that of the away side away, `goal_difference` home minus
+    away. Each side's rating for the other venue moves by `parameters.carry` times as much.
+    """
+    expected = math.copysign(BASE ** (abs(home) / SPREAD) - 1.0, home) - math.copysign(
+        BASE ** (abs(away) / SPREAD) - 1.0, away
     )
+    error = goal_difference - expected
+    return parameters.rate * math.copysign(SPREAD * math.log10(1.0 + abs(error)), error)

@@ -8,8 +8,8 @@ from io import BytesIO
 
 import polars as pl
 
-from touchline.database.engine import Connection, connect, rows, scalar
-from touchline.ratings.engine import RatedTeam, Result, TeamState, rate
+from touchline.database.engine import Connection, connect, scalar
+from touchline.ratings.engine import PARAMETERS, STATE_COLUMNS, Result, State, rate
 from touchline.settings import Settings
 
 TABLE = """
@@ -33,15 +33,17 @@ comment on table features.team_rating is
     'One row a team and played match: its ratings after that match. Written by the ratings step.';
 """
 
+# Whatever the ratings depend on is in the hash, so that any change of it is seen.
 RESULTS = """
 create temporary table rated_result on commit drop as
 select
-    match.match_id, match.kickoff_at, result.known_at, match.tier, match.home_team_id, match.away_team_id,
+    match.match_id, match.kickoff_at, match.tier, match.home_team_id, match.away_team_id,
     result.home_goals::int as home_goals, result.away_goals::int as away_goals,
     result.home_shots_on_target::int as home_shots_on_target,
     result.away_shots_on_target::int as away_shots_on_target,
-    md5(concat_ws('|', extract(epoch from match.kickoff_at), extract(epoch from result.known_at), match.tier,
-        match.home_team_id, match.away_team_id, result.home_goals, result.away_goals,
+    result.known_at,
+    md5(concat_ws('|', %s::text, extract(epoch from match.kickoff_at), extract(epoch from result.known_at),
+        match.tier, match.home_team_id, match.away_team_id, result.home_goals, result.away_goals,
         coalesce(result.home_shots_on_target, -1), coalesce(result.away_shots_on_target, -1))) as input_hash
 from core.match as match
 inner join core.match_result as result using (match_id)
@@ -56,12 +58,27 @@ full outer join (select distinct match_id, kickoff_at, input_hash from features.
 where known.input_hash is distinct from rated.input_hash
 """
 
+RESULTS_FROM = """
+copy (
+    select
+        match_id, (extract(epoch from kickoff_at) * 1000000)::bigint as kickoff_at, input_hash, tier,
+        home_team_id, away_team_id, home_goals, away_goals, home_shots_on_target, away_shots_on_target,
+        (extract(epoch from known_at) * 1000000)::bigint as known_at
+    from rated_result
+    where kickoff_at >= %s
+    order by kickoff_at, match_id
+) to stdout (format csv, header)
+"""
+
 LAST_STATES = """
 select distinct on (team_id)
-    team_id, elo, elo_shots, pi_home, pi_away, pi_home_shots, pi_away_shots, valid_from
+    team_id::text, elo, elo_shots, pi_home, pi_away, pi_home_shots, pi_away_shots,
+    (extract(epoch from valid_from) * 1000000)::bigint
 from features.team_rating
 order by team_id, kickoff_at desc, match_id desc
 """
+
+STATE_TYPES = {name: pl.Int64 if name == "valid_from" else pl.Float64 for name in STATE_COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -95,48 +112,50 @@ def update_ratings(
         connection.execute(TABLE)
         if from_scratch:
             connection.execute("truncate features.team_rating")
-        connection.execute(RESULTS)
+        connection.execute(RESULTS, (PARAMETERS,))
         start = scalar(connection, FIRST_DIFFERENCE)
         if start is None:
             return RatingsReport(as_of.isoformat(), 0, 0, None)
         connection.execute("delete from features.team_rating where kickoff_at >= %s", (start,))
-        states = {row.pop("team_id"): TeamState(**row) for row in rows(connection, LAST_STATES)}
-        rated = list(rate(_results_from(connection, start), states))
-        _write(connection, rated)
+        results = _results_from(connection, start)
+        states: dict[str, State] = {row[0]: tuple(row[1:]) for row in connection.execute(LAST_STATES)}
+        after = rate(zip(*(results[name].to_list() for name in Result._fields), strict=True), states)
+        _write(connection, results, after)
         connection.execute("analyze features.team_rating")
-    return RatingsReport(
-        as_of.isoformat(), len(rated) // 2, len({row.team_id for row in rated}), start.isoformat()
-    )
+    n_teams = pl.concat([results["home_team_id"], results["away_team_id"]]).n_unique()
+    return RatingsReport(as_of.isoformat(), results.height, n_teams, start.isoformat())
 
 
-def _results_from(connection: Connection, start: datetime) -> list[Result]:
-    found = connection.execute(
-        f"select {', '.join(Result._fields)} from rated_result "  # noqa: S608
-        "where kickoff_at >= %s order by kickoff_at, match_id",
-        (start,),
-    )
-    return [Result(*row) for row in found]
+def _results_from(connection: Connection, start: datetime) -> pl.DataFrame:
+    """Results since `start` in order of (kickoff_at, match_id); times in microseconds since 1970."""
+    lines = BytesIO()
+    with connection.cursor() as cursor, cursor.copy(RESULTS_FROM, (start,)) as copy:
+        for block in copy:
+            lines.write(block)
+    texts = dict.fromkeys(("match_id", "input_hash", "home_team_id", "away_team_id"), pl.String)
+    numbers = dict.fromkeys(("kickoff_at", "known_at", "tier"), pl.Int64)
+    counts = {name: pl.Int64 for name in Result._fields if name.endswith(("_goals", "_on_target"))}
+    return pl.read_csv(lines.getvalue(), schema_overrides={**texts, **numbers, **counts})
 
 
-def _write(connection: Connection, rated: list[RatedTeam]) -> None:
-    columns = ["team_id", "match_id", "kickoff_at", "input_hash", *TeamState._fields]
-    frame = pl.DataFrame(
-        {
-            "team_id": [str(row.team_id) for row in rated],
-            "match_id": [str(row.match_id) for row in rated],
-            "kickoff_at": [row.kickoff_at for row in rated],
-            "input_hash": [row.input_hash for row in rated],
-            **{
-                name: [row.state[position] for row in rated]
-                for position, name in enumerate(TeamState._fields)
-            },
-        }
+def _write(connection: Connection, results: pl.DataFrame, after: list[State]) -> None:
+    matches = results.select("match_id", "kickoff_at", "input_hash")
+    sides = [
+        matches.with_columns(team_id=results[f"{side}_team_id"]).hstack(
+            pl.DataFrame(after[first::2], schema=STATE_TYPES, orient="row")
+        )
+        for first, side in enumerate(("home", "away"))
+    ]
+    frame = pl.concat(sides).with_columns(
+        pl.from_epoch(pl.col("kickoff_at", "valid_from"), "us").dt.replace_time_zone("UTC")
     )
     lines = BytesIO()
-    # Shortest digits that read back to the same double.
+    # Floats are written with the shortest digits that read back to the same double.
     frame.write_csv(lines, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00")
     with (
         connection.cursor() as cursor,
-        cursor.copy(f"copy features.team_rating ({', '.join(columns)}) from stdin (format csv)") as copy,
+        cursor.copy(
+            f"copy features.team_rating ({', '.join(frame.columns)}) from stdin (format csv)"
+        ) as copy,
     ):
         copy.write(lines.getbuffer())
