@@ -1,0 +1,1 @@
+"""Measurements: each figure beside a named baseline taken in the same run."""
