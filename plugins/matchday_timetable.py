@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pendulum
@@ -37,14 +37,11 @@ class _MatchdayTimetable(Timetable):
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         """The next instant after the last run, or after now when runs were missed."""
-        after = live_clock().as_of
-        if last_automated_data_interval is not None and last_automated_data_interval.end > after:
-            after = last_automated_data_interval.end
-        if restriction.earliest is not None and restriction.earliest > after:
-            after = restriction.earliest
-        moment = pendulum.instance(
-            matchday.next_collection(after, self.windows(_kickoffs_around(after)), self.every)
-        )
+        last = None if last_automated_data_interval is None else last_automated_data_interval.end
+        known = [_plain(moment) for moment in (last, restriction.earliest) if moment is not None]
+        after = max([live_clock().as_of, *known])
+        windows = self.windows(_kickoffs_around(after))
+        moment = pendulum.instance(matchday.next_collection(after, windows, self.every))
         if restriction.latest is not None and moment > restriction.latest:
             return None
         return DagRunInfo.exact(moment)
@@ -79,6 +76,11 @@ class MatchdayPlugin(AirflowPlugin):
 
     name = "matchday_timetable"
     timetables: ClassVar[list[Any]] = [OddsTimetable, ScoresTimetable]
+
+
+def _plain(moment: pendulum.DateTime) -> datetime:
+    """The same instant without pendulum, whose durations do not divide by the standard library's."""
+    return datetime.fromtimestamp(moment.timestamp(), UTC)
 
 
 def _kickoffs_around(moment: datetime) -> list[datetime]:

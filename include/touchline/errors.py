@@ -33,6 +33,10 @@ class FixtureAlreadyKickedOff(TouchlineError):
     """A prediction was asked for a match that has begun."""
 
 
+class MatchUnknown(TouchlineError):
+    """A match was asked for that the warehouse does not hold, or that will not be played."""
+
+
 class FeaturesUnavailable(TouchlineError):
     """Neither the online store nor the offline tables can give the features asked for."""
 

@@ -160,18 +160,20 @@ def predict(settings: Settings, run_id: str, as_of: datetime | None = None) -> S
 
 
 def settle(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
-    """Scores of the predictions whose results are in."""
+    """Scores of the predictions whose results are in; drift is new when the champion falls behind the market."""
     from touchline.ledger.settle import settle_predictions
+    from touchline.monitoring.drift import measure_drift
 
     clock = _present(settings, as_of)
     with records.recorded(settings, "settle", run_id, clock.as_of) as detail:
         with connect(settings, "ingest") as connection:
             inputs = {"build": records.last_inputs(connection, BUILT)}
         report = settle_predictions(settings, clock, run_id)
-        detail.update({**_plain(report), "inputs": inputs})
-        return _told(
-            StepOutcome("settle", clock.as_of.isoformat(), report.summary, new_assets=(names.SETTLED,))
-        )
+        drift = measure_drift(settings, clock, run_id)
+        detail.update({**_plain(report), "drift": _plain(drift), "inputs": inputs})
+        new = (names.SETTLED, names.DRIFT) if drift.is_drift else (names.SETTLED,)
+        summary = f"{report.summary} {drift.summary}"
+        return _told(StepOutcome("settle", clock.as_of.isoformat(), summary, new_assets=new))
 
 
 def refresh_analytics(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:

@@ -1,0 +1,22 @@
+"""Airflow, configured as on a laptop but without a server: its settings are read when it is first imported."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from touchline.operations.airflow_settings import QUIET
+from touchline.settings import PROJECT_ROOT
+
+_home = Path(tempfile.mkdtemp(prefix="touchline-airflow-"))
+os.environ.update(
+    QUIET
+    | {
+        "AIRFLOW_HOME": str(_home),
+        "AIRFLOW_CONFIG": str(PROJECT_ROOT / "airflow.cfg"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(_home / "logs"),
+    }
+)

@@ -1,0 +1,108 @@
+"""Every DAG can be read, says what an operator needs to know, and holds no logic."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+
+from touchline.operations import names
+from touchline.settings import PROJECT_ROOT
+
+FILES = sorted((PROJECT_ROOT / "dags").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def bag() -> DagBag:
+    return DagBag(PROJECT_ROOT / "dags", known_pools={"default_pool", *names.POOLS})
+
+
+def test_every_file_is_read_without_error(bag: DagBag):
+    assert bag.import_errors == {}
+    assert set(bag.dags) == set(names.DAGS)
+
+
+@pytest.fixture(params=names.DAGS)
+def dag(request: pytest.FixtureRequest, bag: DagBag) -> DAG:
+    return bag.dags[request.param]
+
+
+def test_a_dag_tells_the_operator_what_it_does_and_what_to_do_when_it_fails(dag: DAG):
+    assert dag.doc_md is not None
+    for word in ("**What**", "**When**", "**Reads**", "**Publishes**"):
+        assert word in dag.doc_md
+    failing = dag.doc_md.partition("fails**")[2]
+    for task in dag.tasks:
+        assert f"`{task.task_id}`" in dag.doc_md.partition("**When")[2] + failing
+    assert failing
+
+
+def test_a_dag_has_owner_tags_and_limits(dag: DAG):
+    assert names.TAG in dag.tags
+    assert len(dag.tags) >= 2
+    assert dag.max_active_runs == 1
+    assert dag.dagrun_timeout is not None
+    assert not dag.catchup
+    for task in dag.tasks:
+        assert task.owner == names.OWNER
+        assert task.retries >= 1
+        assert task.execution_timeout is not None
+        assert task.execution_timeout <= dag.dagrun_timeout
+        assert task.retry_delay <= timedelta(minutes=1)
+        assert task.pool in names.POOLS
+
+
+def test_assets_start_the_dags_that_need_them(bag: DagBag):
+    def waits_for(dag_id: str) -> set[str]:
+        return {asset.name for asset in bag.dags[dag_id].timetable.asset_condition.objects}
+
+    assert waits_for(names.BUILD_WAREHOUSE) == {
+        names.LANDING_FIXTURES,
+        names.LANDING_ODDS,
+        names.LANDING_SCORES,
+    }
+    assert waits_for(names.PREDICT_MATCHES) == {names.FEATURES, names.CHAMPION}
+    assert waits_for(names.SETTLE_PREDICTIONS) == {names.RESULTS}
+    assert waits_for(names.TRAIN_MODELS) == {names.DRIFT}
+
+
+def test_every_asset_is_published_by_one_task(bag: DagBag):
+    aliases = [
+        outlet.name
+        for dag in bag.dags.values()
+        for task in dag.tasks
+        for outlet in getattr(task, "outlets", [])
+    ]
+    assert sorted(aliases) == sorted(f"{name} when new" for name in names.ASSETS)
+
+
+def test_a_build_is_one_chain_so_a_failed_gate_stops_what_follows(bag: DagBag):
+    build = bag.dags[names.BUILD_WAREHOUSE]
+    order = [task.task_id for task in build.topological_sort()]
+    assert order == [
+        "check_landing", "build_core", "update_ratings", "build_features", "check_features", "build_analytics",
+        "publish_features",
+    ]  # fmt: skip
+    for before, after in itertools.pairwise(order):
+        assert after in build.get_task(before).downstream_task_ids
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_dag_file_is_a_table_of_contents(path: Path):
+    """Imports, one decorated DAG, decorated tasks that are one call each, and nothing that decides or repeats."""
+    tree = ast.parse(path.read_text())
+    forbidden = (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.ClassDef, ast.Lambda)
+    assert not [node for node in ast.walk(tree) if isinstance(node, forbidden)]
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert [function.name for function in functions if len(function.decorator_list) != 1] == []
+    tasks = functions[1:]
+    assert functions[0].name == path.stem
+    for task in tasks:
+        assert len(task.body) == 1
+        assert isinstance(task.body[0], ast.Return)
+        assert isinstance(task.body[0].value, ast.Call)

@@ -1,0 +1,92 @@
+"""The timetables as Airflow's scheduler asks them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pendulum
+import pytest
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
+
+from matchday_timetable import OddsTimetable, ScoresTimetable
+from touchline.clock import live_clock
+from touchline.database.engine import connect
+from touchline.settings import Settings
+
+WHENEVER = TimeRestriction(earliest=None, latest=None, catchup=False)
+
+
+@pytest.fixture
+def warehouse(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    return settings
+
+
+def next_run(
+    timetable: OddsTimetable | ScoresTimetable, after: pendulum.DateTime | None = None
+) -> DagRunInfo | None:
+    last = None if after is None else DataInterval.exact(after)
+    return timetable.next_dagrun_info(last_automated_data_interval=last, restriction=WHENEVER)
+
+
+def kick_off(settings: Settings, moment: pendulum.DateTime) -> None:
+    with connect(settings, "transform") as connection:
+        connection.execute("create table core.match as select %s::timestamptz as kickoff_at", (moment,))
+
+
+def test_without_a_warehouse_the_rhythm_is_six_hours(warehouse: Settings):
+    found = next_run(OddsTimetable())
+    assert found is not None
+    assert (found.run_after.hour % 6, found.run_after.minute) == (0, 0)
+
+
+def test_without_a_database_the_rhythm_is_six_hours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("TOUCHLINE_HOME", str(tmp_path))
+    monkeypatch.setenv("TOUCHLINE_DATABASE_URL", "postgresql://nobody:x@127.0.0.1:9/postgres")
+    found = next_run(ScoresTimetable())
+    assert found is not None
+    assert found.run_after.hour % 6 == 0
+
+
+def test_before_a_kickoff_odds_are_collected_within_a_quarter_of_an_hour(warehouse: Settings):
+    now = pendulum.instance(live_clock().as_of)
+    kick_off(warehouse, now.add(hours=2))
+    found = next_run(OddsTimetable())
+    assert found is not None
+    assert now < found.run_after <= now.add(minutes=16)
+
+
+def test_during_a_match_scores_are_collected_within_ten_minutes(warehouse: Settings):
+    now = pendulum.instance(live_clock().as_of)
+    kick_off(warehouse, now.subtract(hours=1))
+    found = next_run(ScoresTimetable())
+    assert found is not None
+    assert now < found.run_after <= now.add(minutes=11)
+    after = next_run(ScoresTimetable(), after=found.run_after)
+    assert after is not None
+    assert after.run_after - found.run_after == timedelta(minutes=10)
+
+
+def test_missed_runs_are_not_made_up_for(warehouse: Settings):
+    found = next_run(OddsTimetable(), after=pendulum.datetime(2020, 1, 1))
+    assert found is not None
+    assert found.run_after > live_clock().as_of
+
+
+def test_no_run_comes_after_the_end_of_a_dag(warehouse: Settings):
+    now = pendulum.instance(live_clock().as_of)
+    ended = TimeRestriction(earliest=now.subtract(days=2), latest=now.subtract(days=1), catchup=False)
+    assert OddsTimetable().next_dagrun_info(last_automated_data_interval=None, restriction=ended) is None
+
+
+def test_a_run_by_hand_is_an_instant():
+    now = pendulum.now("UTC")
+    assert OddsTimetable().infer_manual_data_interval(run_after=now) == DataInterval.exact(now)
+
+
+@pytest.mark.parametrize("timetable", [OddsTimetable(), ScoresTimetable()])
+def test_a_timetable_survives_serialization(timetable: OddsTimetable | ScoresTimetable):
+    again = type(timetable).deserialize(timetable.serialize())
+    assert again.description == timetable.description

@@ -1,0 +1,118 @@
+"""How a step becomes a task: its clock, its asset events, what is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
+
+from touchline.errors import QualityGateFailed, ServiceFailed
+from touchline.operations import names
+from touchline.operations.pipeline import StepOutcome
+from touchline.settings import Settings
+from touchline_assets import ASSETS, WHEN_NEW
+from touchline_tasks import run_step
+
+FRIDAY = datetime(2026, 3, 13, 16, tzinfo=UTC)
+SATURDAY = datetime(2026, 3, 14, 16, tzinfo=UTC)
+
+
+@dataclass
+class Step:
+    """A step that remembers what it was called with."""
+
+    outcome: StepOutcome = field(default_factory=lambda: StepOutcome("build", FRIDAY.isoformat(), "Done."))
+    error: Exception | None = None
+    calls: list[tuple[Settings, str, datetime | None]] = field(default_factory=list)
+
+    def __call__(self, settings: Settings, run_id: str, as_of: datetime | None) -> StepOutcome:
+        self.calls.append((settings, run_id, as_of))
+        if self.error is not None:
+            raise self.error
+        return self.outcome
+
+
+def run(
+    step: Step,
+    as_of: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    events: Mapping[Asset, list[Any]] | None = None,
+) -> tuple[dict[str, Any], OutletEventAccessors]:
+    outlet_events = OutletEventAccessors()
+    context: Any = {
+        "dag_run": SimpleNamespace(dag_id="some_dag", run_id="some_run"),
+        "params": {"as_of": None, "announce": True, **(params or {})},
+        "triggering_asset_events": events or {},
+        "outlet_events": outlet_events,
+    }
+    with set_current_context(context):
+        return run_step(step, as_of), outlet_events
+
+
+def event(timestamp: datetime, as_of: datetime) -> Any:
+    return SimpleNamespace(timestamp=timestamp, extra={"as_of": as_of.isoformat()})
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    monkeypatch.setenv("TOUCHLINE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_step_gets_settings_and_the_name_of_its_run(home: Path):
+    step = Step()
+    outcome, _ = run(step)
+    ((settings, run_id, as_of),) = step.calls
+    assert settings.home == home
+    assert run_id == "some_dag/some_run"
+    assert as_of is None
+    assert outcome["summary"] == "Done."
+
+
+def test_the_clock_is_that_of_the_task_before_then_of_the_parameter_then_of_the_newest_event():
+    events = {
+        ASSETS[names.LANDING_ODDS]: [event(FRIDAY, SATURDAY)],
+        ASSETS[names.LANDING_SCORES]: [event(SATURDAY, FRIDAY)],
+    }
+    step = Step()
+    run(step, events=events)
+    run(step, params={"as_of": SATURDAY.isoformat()}, events=events)
+    run(step, as_of="2026-01-01T00:00:00+00:00", params={"as_of": SATURDAY.isoformat()}, events=events)
+    assert [as_of for _, _, as_of in step.calls] == [FRIDAY, SATURDAY, datetime(2026, 1, 1, tzinfo=UTC)]
+
+
+def test_an_asset_that_is_new_gets_an_event_that_hands_the_clock_on():
+    step = Step(StepOutcome("publish_features", FRIDAY.isoformat(), "Done.", new_assets=(names.FEATURES,)))
+    _, events = run(step)
+    (added,) = events[WHEN_NEW[names.FEATURES]].asset_alias_events
+    assert added.dest_asset_key.name == names.FEATURES
+    assert added.extra == {"as_of": FRIDAY.isoformat()}
+
+
+def test_nothing_new_publishes_nothing():
+    _, events = run(Step())
+    assert len(events) == 0
+
+
+def test_a_run_may_be_told_not_to_announce():
+    step = Step(StepOutcome("collect_odds", FRIDAY.isoformat(), "Done.", new_assets=(names.LANDING_ODDS,)))
+    _, events = run(step, params={"announce": False})
+    assert len(events) == 0
+
+
+def test_a_failed_gate_is_not_tried_again_and_says_why():
+    with pytest.raises(AirflowFailException, match="QualityGateFailed: odds below 1"):
+        run(Step(error=QualityGateFailed("odds below 1")))
+
+
+def test_what_may_pass_is_tried_again():
+    with pytest.raises(ServiceFailed):
+        run(Step(error=ServiceFailed("MLflow does not answer")))
