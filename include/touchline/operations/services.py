@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +24,7 @@ from touchline.settings import PROJECT_ROOT, Settings, inherited_environment
 
 SANDBOX, MLFLOW, API = "sandbox", "mlflow", "api"
 AIRFLOW_API, SCHEDULER, DAG_PROCESSOR = "airflow-api", "airflow-scheduler", "airflow-dag-processor"
-# In the order in which they stop: those that use a service before it.
-STOP_ORDER = (SCHEDULER, DAG_PROCESSOR, AIRFLOW_API, API, MLFLOW, SANDBOX)
+SERVICES = (SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, API)
 Told = Callable[[str], None]
 
 
@@ -72,7 +72,7 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
     """
     on_progress("PostgreSQL")
     bootstrap.prepare(settings)
-    before = {name: processes.find(settings.home, name) for name in STOP_ORDER}
+    before = {name: processes.find(settings.home, name) for name in SERVICES}
     launched: list[tuple[Program, Running]] = []
 
     def launch(program: Program) -> Running:
@@ -98,7 +98,9 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
 
 def stop_all(settings: Settings) -> list[str]:
     """Stop every service, the embedded database last; returns the names of those that ran."""
-    stopped = [name for name in STOP_ORDER if processes.stop(settings.home, name)]
+    with ThreadPoolExecutor(len(SERVICES)) as pool:
+        ran = pool.map(lambda name: processes.stop(settings.home, name), SERVICES)
+    stopped = [name for name, was_running in zip(SERVICES, ran, strict=True) if was_running]
     if settings.database_url is None and embedded.is_running(settings):
         embedded.stop(settings)
         stopped.append("postgres")
@@ -112,7 +114,7 @@ def status(settings: Settings) -> StatusReport:
 
 def dead_services(settings: Settings) -> list[str]:
     """Services that were started and are gone."""
-    found = {name: processes.find(settings.home, name) for name in STOP_ORDER}
+    found = {name: processes.find(settings.home, name) for name in SERVICES}
     dead = [name for name, running in found.items() if running is not None and not running.is_alive]
     if settings.database_url is None and not embedded.is_running(settings):
         dead.append("postgres")
@@ -253,7 +255,7 @@ def _states(settings: Settings) -> Iterator[ServiceState]:
         address = settings.admin_url.rpartition("@")[2].rpartition("/")[0] if up else ""
         state = "running" if up else "stopped"
         yield ServiceState("postgres", state, None, address, str(log_of(settings, "postgres")))
-    for name in reversed(STOP_ORDER):
+    for name in SERVICES:
         running = processes.find(settings.home, name)
         alive = running is not None and running.is_alive
         yield ServiceState(
