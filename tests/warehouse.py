@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from builders import match_row, write_season_file
-
 from touchline.clock import virtual_clock
 from touchline.landing.collect import collect
 from touchline.ratings.update import update_ratings

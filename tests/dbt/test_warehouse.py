@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import match_row
-from warehouse import build, land, round_robin
 
+from builders import match_row
 from touchline.database.engine import connect, rows
 from touchline.errors import WarehouseBuildFailed
 from touchline.features.catalogue import FEATURES
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer, run_dbt
+from warehouse import build, land, round_robin
 
 NOVEMBER = datetime(2022, 11, 1, tzinfo=UTC)
 
@@ -54,7 +54,9 @@ def test_features_of_a_fixture_are_those_of_the_teams_last_matches(built: Settin
     last_day = datetime.strptime(played[-1]["Date"], "%d/%m/%Y").replace(tzinfo=UTC)
     kickoff = datetime(2022, 11, 2, 15, tzinfo=UTC)
     # The last match kicked off at 15:00 British Summer Time.
-    assert row["home_rest_days"] == pytest.approx((kickoff - (last_day + timedelta(hours=14))).total_seconds() / 86400)
+    assert row["home_rest_days"] == pytest.approx(
+        (kickoff - (last_day + timedelta(hours=14))).total_seconds() / 86400
+    )
 
 
 def test_features_of_a_match_stand_before_its_kickoff_and_ignore_its_own_result(built: Settings):
@@ -69,7 +71,9 @@ def test_features_of_a_match_stand_before_its_kickoff_and_ignore_its_own_result(
     assert first["h2h_n_matches"] == 0
 
 
-def test_a_result_known_only_after_the_next_kickoff_is_not_in_its_features(settings: Settings, tmp_path: Path):
+def test_a_result_known_only_after_the_next_kickoff_is_not_in_its_features(
+    settings: Settings, tmp_path: Path
+):
     first = match_row(Date="01/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea", FTHG="4")
     second = match_row(Date="08/10/2022", HomeTeam="Arsenal", AwayTeam="Leeds")
     unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
@@ -119,7 +123,10 @@ def test_a_match_played_on_another_day_supersedes_its_announcement(settings: Set
     sourced = land(settings, tmp_path, [match_row(Date="19/10/2022")], NOVEMBER)
     build(sourced, NOVEMBER)
     found = fetch(sourced, "select kickoff_on::text as day, status from core.match order by 1")
-    assert [(row["day"], row["status"]) for row in found] == [("2022-10-08", "superseded"), ("2022-10-19", "played")]
+    assert [(row["day"], row["status"]) for row in found] == [
+        ("2022-10-08", "superseded"),
+        ("2022-10-19", "played"),
+    ]
     assert len(fetch(sourced, "select 1 from features.match_features")) == 1
 
 
@@ -138,8 +145,11 @@ def test_the_league_table_counts_what_was_known(built: Settings):
 
 def test_consensus_prices_are_the_sources_average_and_never_the_closing_ones(built: Settings):
     found = fetch(built, "select stage, price_home, overround from core.match_odds where bookmaker = 'consensus' "
-                  "and match_id = (select match_id from core.match order by kickoff_at limit 1) order by stage")  # fmt: skip
-    assert [(row["stage"], round(row["price_home"], 2)) for row in found] == [("closing", 1.95), ("prematch", 1.98)]
+                  "and match_id = (select match_id from core.match order by kickoff_at limit 1) order by 1")  # fmt: skip
+    assert [(row["stage"], round(row["price_home"], 2)) for row in found] == [
+        ("closing", 1.95),
+        ("prematch", 1.98),
+    ]
     (row,) = fetch(built, "select market_price_home from features.match_features order by kickoff_at limit 1")
     assert row["market_price_home"] == pytest.approx(1.98, abs=1e-6)
 
@@ -170,7 +180,9 @@ def test_every_feature_of_the_catalogue_is_a_column(built: Settings):
 
 
 def test_every_model_and_column_is_documented(built: Settings):
-    manifest = json.loads((built.home / "dbt" / built.warehouse_database / "target" / "manifest.json").read_text())
+    manifest = json.loads(
+        (built.home / "dbt" / built.warehouse_database / "target" / "manifest.json").read_text()
+    )
     nodes = [node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed")]
     assert len(nodes) > 20
     for node in nodes:
@@ -192,6 +204,8 @@ def test_the_read_only_role_sees_analytics_and_writes_nothing(built: Settings):
 
 
 def test_dbt_unit_tests_pass(built: Settings):
-    results = run_dbt(built, "test", "--select", "test_type:unit", "--vars", f"{{as_of: '{NOVEMBER.isoformat()}'}}")
+    results = run_dbt(
+        built, "test", "--select", "test_type:unit", "--vars", f"{{as_of: '{NOVEMBER.isoformat()}'}}"
+    )
     assert results
     assert {result.status for result in results} == {"pass"}

@@ -16,10 +16,11 @@ select
     offered.p * offered.best_price - 1 as expected_return,
     upcoming.is_simulated
 from upcoming
-cross join lateral (
-    values
-    ('home', upcoming.p_home, upcoming.best_price_home),
-    ('draw', upcoming.p_draw, upcoming.best_price_draw),
-    ('away', upcoming.p_away, upcoming.best_price_away)
-) as offered (outcome, p, best_price)
+cross join
+    lateral (
+        values
+        ('home', upcoming.p_home, upcoming.best_price_home),
+        ('draw', upcoming.p_draw, upcoming.best_price_draw),
+        ('away', upcoming.p_away, upcoming.best_price_away)
+    ) as offered (outcome, p, best_price)
 where offered.best_price is not null

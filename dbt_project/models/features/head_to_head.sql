@@ -26,6 +26,14 @@ meetings as (
         end as goal_difference
     from matches
     inner join results on matches.match_id = results.match_id
+),
+
+scored as (
+    select
+        *,
+        case when goal_difference > 0 then 3 when goal_difference = 0 then 1 else 0 end as first_points,
+        case when goal_difference < 0 then 3 when goal_difference = 0 then 1 else 0 end as second_points
+    from meetings
 )
 
 select
@@ -38,12 +46,10 @@ select
         rows between unbounded preceding and current row
     ) as valid_from,
     count(*) over last_6 as n_matches,
-    sum(case when goal_difference > 0 then 3 when goal_difference = 0 then 1 else 0 end)
-        over last_6::double precision / count(*) over last_6 as first_points_mean,
-    sum(case when goal_difference < 0 then 3 when goal_difference = 0 then 1 else 0 end)
-        over last_6::double precision / count(*) over last_6 as second_points_mean,
+    sum(first_points) over last_6::double precision / count(*) over last_6 as first_points_mean,
+    sum(second_points) over last_6::double precision / count(*) over last_6 as second_points_mean,
     sum(goal_difference) over last_6::double precision / count(*) over last_6 as first_goal_difference_mean
-from meetings
+from scored
 window last_6 as (
     partition by first_team_id, second_team_id order by kickoff_at, match_id
     rows between 5 preceding and current row
