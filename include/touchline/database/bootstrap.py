@@ -42,6 +42,8 @@ def prepare(settings: Settings) -> None:
             exists = scalar(admin, "select 1 from pg_roles where rolname = %s", (name,))
             statement = "alter role {} login password {}" if exists else "create role {} login password {}"
             admin.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Literal(password)))
+            # Feast writes UTC without saying so; on a server in another zone it would be read as local time.
+            admin.execute(sql.SQL("alter role {} set timezone to 'UTC'").format(sql.Identifier(name)))
         # Builds sort millions of prices; what fits in memory does not go to disk.
         admin.execute("alter role touchline_transform set work_mem = '160MB'")
         # The migrations create dbt's schemas in dbt's name.

@@ -12,14 +12,11 @@ import pandas as pd
 
 from touchline.database.engine import connect, rows
 from touchline.errors import FeaturesUnavailable
-from touchline.features.catalogue import FEATURES
+from touchline.features.catalogue import FEATURES, GROUPS
 from touchline.features.store import SERVICE, open_store
 from touchline.settings import Settings
 
 log = logging.getLogger(__name__)
-
-# Always known for a match that is built; absent online means the row was never published.
-ALWAYS_PRESENT = "season_progress"
 
 
 @dataclass(frozen=True)
@@ -31,32 +28,62 @@ class FeatureRead:
 
 
 def read_features(settings: Settings, match_ids: Sequence[str], as_of: datetime) -> FeatureRead:
-    """Features of fixtures as of the last build at or before `as_of`.
+    """Features of fixtures as of the last build, at or before `as_of`.
 
-    Falls back to the offline table, with a warning, when the online store does not answer or lacks a match.
-    Raises FeaturesUnavailable when the offline table cannot give them either.
+    Falls back to the offline table, with a warning, when the online store does not answer, lacks a match, or holds
+    an older (or, for a replay, a later) state than the last build. Raises FeaturesUnavailable when the offline table
+    cannot give them either.
     """
-    wanted = [str(match_id) for match_id in match_ids]
+    wanted = list(dict.fromkeys(str(match_id) for match_id in match_ids))
     if not wanted:
         return FeatureRead(pd.DataFrame(columns=list(FEATURES), dtype="float64"), "online")
     try:
-        return FeatureRead(_read_online(settings, wanted), "online")
+        return FeatureRead(_read_online(settings, wanted, as_of), "online")
     # Whatever ails the online store, the offline tables hold the same rows.
     except Exception as error:
         log.warning("the online feature store failed (%s: %s); reading offline", type(error).__name__, error)
     return FeatureRead(_read_offline(settings, wanted, as_of), "offline")
 
 
-def _read_online(settings: Settings, match_ids: Sequence[str]) -> pd.DataFrame:
+def _read_online(settings: Settings, match_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:
     store = open_store(settings, "model")
     found: pd.DataFrame = store.get_online_features(
         features=store.get_feature_service(SERVICE), entity_rows=[{"match_id": name} for name in match_ids]
-    ).to_df()
-    frame = found.set_index("match_id").loc[list(match_ids), list(FEATURES)].astype("float64")
-    missing = frame.index[frame[ALWAYS_PRESENT].isna()]
-    if len(missing):
-        raise FeaturesUnavailable(f"{len(missing)} of {len(match_ids)} matches are not in the online store")
-    return frame
+    ).to_df(include_event_timestamps=True)
+    found = found.set_index("match_id").loc[list(match_ids)]
+    # One view's features of a match are written together: the time of the first is that of all. Whole seconds.
+    published_at = found[[f"{names[0]}__ts" for names in GROUPS.values()]]
+    missing = (published_at == 0).any(axis="columns")
+    if missing.any():
+        raise FeaturesUnavailable(f"{missing.sum()} of {len(match_ids)} matches are not in the online store")
+    if published_at.to_numpy().max() > as_of.timestamp():
+        raise FeaturesUnavailable(f"the online store was published after {as_of.isoformat()}")
+    built_at = pd.Series(_built_at(settings, match_ids)).reindex(found.index)
+    stale = published_at.lt(built_at, axis="index").any(axis="columns")
+    if stale.any():
+        raise FeaturesUnavailable(
+            f"{stale.sum()} of {len(match_ids)} matches are older online than the last build"
+        )
+    return found[list(FEATURES)].astype("float64")
+
+
+def _built_at(settings: Settings, match_ids: Sequence[str]) -> dict[str, float]:
+    """Whole seconds since 1970 of features_as_of, by match; empty, with a warning, when the offline table cannot tell."""
+    try:
+        with connect(settings, "model") as connection:
+            found = rows(
+                connection,
+                "select match_id::text as match_id, floor(extract(epoch from features_as_of))::float8 as built_at "
+                "from features.match_features where match_id = any(%s::uuid[])",
+                (list(match_ids),),
+            )
+    # The online rows are good on their own; that they are the latest cannot be checked now.
+    except Exception as error:
+        log.warning(
+            "features.match_features cannot be read (%s); the online rows are taken as they are", error
+        )
+        return {}
+    return {row["match_id"]: row["built_at"] for row in found}
 
 
 def _read_offline(settings: Settings, match_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:

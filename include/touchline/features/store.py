@@ -6,18 +6,25 @@ Offline and online store are both the warehouse's PostgreSQL; online tables live
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
+import json
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from touchline.database.engine import connect, rows, scalar
+from psycopg import sql
+
+from touchline.database.engine import connect, scalar
 from touchline.errors import FeaturesUnavailable
-from touchline.features.catalogue import GROUPS
+from touchline.features.catalogue import GROUP_DEFINITIONS, GROUPS
 from touchline.settings import Role, Settings
 
+PROJECT = "touchline"
 SERVICE = "match_result"
 # A fixture's features stay readable this long; a match is played well within it.
 TIME_TO_LIVE = timedelta(days=400)
@@ -44,24 +51,34 @@ class PublishReport:
 def open_store(settings: Settings, role: Role) -> Any:
     """A feast.FeatureStore that acts with the rights of `role`.
 
-    Its registry is a file below the installation's home; the definitions are this module, so where that file is
-    missing they are applied again, at next to no cost.
+    Its registry is a file below the installation's home, named after the definitions it holds: where it is missing,
+    or the definitions have changed, they are applied.
     """
     registry = _registry(settings)
-    if role != "transform" and not registry.exists():
-        open_store(settings, "transform").apply(definitions())
-    return _feast_store(settings, role)
+    if not registry.exists():
+        with _draft(registry) as draft:
+            _feast_store(settings, "transform", draft).apply(definitions())
+    return _feast_store(settings, role, registry)
 
 
 def _registry(settings: Settings) -> Path:
-    return settings.home / "feast" / settings.warehouse_database / "registry.db"
+    fingerprint = hashlib.sha256(json.dumps(GROUP_DEFINITIONS).encode()).hexdigest()[:12]
+    return settings.home / "feast" / settings.warehouse_database / f"registry-{fingerprint}.db"
 
 
-def _feast_store(settings: Settings, role: Role) -> Any:
+@contextlib.contextmanager
+def _draft(registry: Path) -> Iterator[Path]:
+    """A new registry that takes the place of `registry` at once when complete: readers never see half of one."""
+    registry.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=registry.parent) as folder:
+        draft = Path(folder) / registry.name
+        yield draft
+        draft.replace(registry)
+
+
+def _feast_store(settings: Settings, role: Role, registry: Path) -> Any:
     from feast import FeatureStore, RepoConfig
 
-    registry = _registry(settings)
-    registry.parent.mkdir(parents=True, exist_ok=True)
     parts = urlsplit(settings.url(role))
     connection = {
         "host": parts.hostname,
@@ -72,7 +89,7 @@ def _feast_store(settings: Settings, role: Role) -> Any:
         "sslmode": "prefer" if settings.database_url else "disable",
     }
     config = RepoConfig(
-        project="touchline",
+        project=PROJECT,
         provider="local",
         registry={"registry_type": "file", "path": str(registry), "cache_ttl_seconds": 0},
         offline_store={
@@ -99,7 +116,10 @@ def definitions() -> list[Any]:
             name=group,
             entities=[match],
             ttl=TIME_TO_LIVE,
-            schema=[Field(name=name, dtype=Float64) for name in names],
+            schema=[
+                Field(name=name, dtype=Float64, description=text)
+                for name, text in GROUP_DEFINITIONS[group].items()
+            ],
             source=PostgreSQLSource(
                 name=f"{group}_source",
                 query=f"select match_id::text as match_id, features_as_of, {', '.join(names)} "  # noqa: S608
@@ -119,27 +139,40 @@ def definitions() -> list[Any]:
 def publish_features(settings: Settings, as_of: datetime, run_id: str) -> PublishReport:
     """Register the definitions and put the features of all fixtures ahead into the online store.
 
-    features.match_features must have been built as of `as_of`. The same call twice leaves the same store.
-    Raises FeaturesUnavailable when the table was built as of another instant.
+    features.match_features must have been built as of `as_of`. Rows of earlier builds are removed; the same call
+    twice leaves the same store. Raises FeaturesUnavailable when the table was built as of another instant.
     """
     del run_id
-    store = open_store(settings, "transform")
-    store.apply(definitions())
     with connect(settings, "transform") as connection:
         n_fixtures = scalar(
             connection, "select count(*) from features.match_features where features_as_of = %s", (as_of,)
         )
-        ahead = rows(
+        # Only fixtures ahead are as of the build; other rows are as of their kick-off.
+        built_as_of = scalar(
             connection,
-            "select max(features_as_of) as built_as_of from features.match_features where kickoff_at > features_as_of "
-            "+ interval '1 minute'",
+            "select max(features_as_of) from features.match_features "
+            "where features_as_of <> kickoff_at - interval '1 minute'",
         )
-    built_as_of = ahead[0]["built_as_of"]
     if built_as_of is not None and built_as_of != as_of and n_fixtures == 0:
         raise FeaturesUnavailable(
             f"features were built as of {built_as_of.isoformat()}, not {as_of.isoformat()}: run `touchline build`"
         )
     # Feast reports its progress on standard output, which belongs to the caller.
-    with contextlib.redirect_stdout(io.StringIO()):
-        store.materialize(start_date=as_of - SLACK, end_date=as_of, force=True)
+    with _draft(_registry(settings)) as draft, contextlib.redirect_stdout(io.StringIO()):
+        store = _feast_store(settings, "transform", draft)
+        store.apply(definitions())
+        store.materialize(start_date=as_of - SLACK, end_date=as_of)
+    _remove_other_builds(settings, as_of)
     return PublishReport(as_of.isoformat(), n_fixtures, sum(len(names) for names in GROUPS.values()))
+
+
+def _remove_other_builds(settings: Settings, as_of: datetime) -> None:
+    with connect(settings, "transform") as connection:
+        for group in GROUPS:
+            # Feast writes UTC without a zone, which the session's own zone then reads: compare likewise.
+            connection.execute(
+                sql.SQL("delete from feast.{} where event_ts <> (%s at time zone 'UTC')::timestamptz").format(
+                    sql.Identifier(f"{PROJECT}_{group}")
+                ),
+                (as_of,),
+            )
