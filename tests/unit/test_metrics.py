@@ -17,6 +17,7 @@ from touchline.forecasting.metrics import (
     expected_calibration_error,
     log_loss,
     paired_difference,
+    resample_matchdays,
     rps,
     score,
 )
@@ -114,7 +115,7 @@ def _plain_ece(p: Floats, outcomes: Ints) -> float:
 
 def test_interval_of_a_constant_difference_is_that_difference() -> None:
     first = np.array([1.0, 2.0, 3.0])
-    found = paired_difference(first, first - 0.5, np.array([1, 1, 2]), seed=1)
+    found = paired_difference(first, first - 0.5, resample_matchdays(np.array([1, 1, 2]), seed=1))
     assert (found.difference, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
@@ -123,8 +124,8 @@ def test_interval_covers_zero_for_noise_and_not_for_an_effect() -> None:
     days = np.repeat(np.arange(400), 10)
     noise = rng.normal(0, 1, len(days))
     noise -= noise.mean()
-    nothing = paired_difference(noise, np.zeros(len(days)), days, seed=1)
-    effect = paired_difference(noise + 0.2, np.zeros(len(days)), days, seed=1)
+    nothing = paired_difference(noise, np.zeros(len(days)), resample_matchdays(days, seed=1))
+    effect = paired_difference(noise + 0.2, np.zeros(len(days)), resample_matchdays(days, seed=1))
     assert nothing.low < 0 < nothing.high
     assert 0 < effect.low < 0.2 < effect.high
 
@@ -135,15 +136,15 @@ def test_matches_of_one_day_are_drawn_together() -> None:
     days = np.repeat(np.arange(300), 9)
     shared = np.repeat(rng.normal(0, 1, 300), 9)
     zeros = np.zeros(len(days))
-    by_day = paired_difference(shared, zeros, days, seed=1)
-    by_match = paired_difference(shared, zeros, np.arange(len(days)), seed=1)
+    by_day = paired_difference(shared, zeros, resample_matchdays(days, seed=1))
+    by_match = paired_difference(shared, zeros, resample_matchdays(np.arange(len(days)), seed=1))
     assert (by_day.high - by_day.low) / (by_match.high - by_match.low) == pytest.approx(3.0, rel=0.15)
 
 
 def test_same_seed_same_interval() -> None:
     rng = np.random.default_rng(7)
     first, days = rng.normal(0, 1, 500), np.repeat(np.arange(100), 5)
-    runs = [paired_difference(first, np.zeros(500), days, seed=9) for _ in range(2)]
+    runs = [paired_difference(first, np.zeros(500), resample_matchdays(days, seed=9)) for _ in range(2)]
     assert runs[0] == runs[1]
 
 
@@ -151,7 +152,7 @@ def test_interval_agrees_with_a_plain_bootstrap() -> None:
     rng = np.random.default_rng(8)
     days = rng.integers(0, 60, 400)
     values = rng.normal(0.05, 1, 400)
-    found = paired_difference(values, np.zeros(400), days, seed=1, n_resamples=4000)
+    found = paired_difference(values, np.zeros(400), resample_matchdays(days, seed=1, n_resamples=4000))
     blocks = [values[days == day] for day in np.unique(days)]
     means = []
     for _ in range(4000):

@@ -10,7 +10,14 @@ import pandas as pd
 
 from touchline.forecasting.forecaster import ELO, NO_ODDS, WITH_ODDS
 from touchline.forecasting.logistic import Floats, Ints
-from touchline.forecasting.metrics import log_loss, paired_difference, rps, score
+from touchline.forecasting.metrics import (
+    Resamples,
+    log_loss,
+    paired_difference,
+    resample_matchdays,
+    rps,
+    score,
+)
 from touchline.forecasting.walk_forward import (
     BASE_RATES,
     FORECASTS,
@@ -57,9 +64,9 @@ def evaluate(predictions: pd.DataFrame, seed: int) -> dict[str, Any]:
 def _evaluate_common(common: pd.DataFrame, compared: list[str], seed: int) -> dict[str, Any]:
     outcomes: Ints = common["outcome"].to_numpy(dtype=np.int64)
     p = {name: probabilities_of(common, name) for name in compared}
-    matchdays = common["kickoff_at"].dt.date.to_numpy()
+    resamples = resample_matchdays(common["kickoff_at"].dt.date.to_numpy(), seed)
     paired = {
-        f"{first} - {second}": _compare(p[first], p[second], outcomes, matchdays, seed)
+        f"{first} - {second}": _compare(p[first], p[second], outcomes, resamples)
         for first, second in PAIRS
         if first in p and second in p
     }
@@ -72,14 +79,12 @@ def _evaluate_common(common: pd.DataFrame, compared: list[str], seed: int) -> di
     }
 
 
-def _compare(
-    first: Floats, second: Floats, outcomes: Ints, matchdays: np.ndarray[Any, Any], seed: int
-) -> dict[str, Any]:
+def _compare(first: Floats, second: Floats, outcomes: Ints, resamples: Resamples) -> dict[str, Any]:
     return {
         "n": len(outcomes),
-        "rps": asdict(paired_difference(rps(first, outcomes), rps(second, outcomes), matchdays, seed)),
+        "rps": asdict(paired_difference(rps(first, outcomes), rps(second, outcomes), resamples)),
         "log_loss": asdict(
-            paired_difference(log_loss(first, outcomes), log_loss(second, outcomes), matchdays, seed)
+            paired_difference(log_loss(first, outcomes), log_loss(second, outcomes), resamples)
         ),
     }
 

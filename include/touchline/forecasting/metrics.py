@@ -116,19 +116,32 @@ def calibration_slope(probabilities: Floats, outcomes: Ints) -> float:
         return float("nan")
 
 
-def paired_difference(
-    first: Floats, second: Floats, matchdays: NDArray[np.generic], seed: int, n_resamples: int = N_RESAMPLES
-) -> Difference:
+@dataclass(frozen=True)
+class Resamples:
+    """Matchdays drawn with replacement: the day of each match (n,), and how often each day is in each draw."""
+
+    day: Ints
+    draws: Floats
+
+
+def resample_matchdays(
+    matchdays: NDArray[np.generic], seed: int, n_resamples: int = N_RESAMPLES
+) -> Resamples:
+    """Bootstrap draws of whole matchdays (equal values in `matchdays`), to share between comparisons."""
+    _, day = np.unique(matchdays, return_inverse=True)
+    n_days = int(day.max()) + 1
+    draws = np.random.default_rng(seed).multinomial(n_days, np.full(n_days, 1 / n_days), n_resamples)
+    return Resamples(day, draws.astype(np.float64))
+
+
+def paired_difference(first: Floats, second: Floats, resamples: Resamples) -> Difference:
     """Mean of `first - second` (scores of the same matches) with a 95 % interval.
 
-    Paired bootstrap over blocks: whole matchdays (equal values in `matchdays`) are drawn with replacement,
-    because matches of one day share weather, calendar and news; Efron & Tibshirani (1993), percentile method.
+    Paired bootstrap over blocks: whole matchdays are drawn, because matches of one day share weather, calendar
+    and news; Efron & Tibshirani (1993), percentile method.
     """
-    _, block = np.unique(matchdays, return_inverse=True)
-    sums = np.bincount(block, first - second)
-    sizes = np.bincount(block)
-    n_blocks = len(sums)
-    draws = np.random.default_rng(seed).multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), n_resamples)
-    means = (draws @ sums) / (draws @ sizes)
+    sums = np.bincount(resamples.day, first - second)
+    sizes = np.bincount(resamples.day).astype(np.float64)
+    means = (resamples.draws @ sums) / (resamples.draws @ sizes)
     low, high = np.quantile(means, [0.025, 0.975])
     return Difference(float(sums.sum() / sizes.sum()), float(low), float(high))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from touchline.forecasting.metrics import Difference, log_loss, paired_difference
+from touchline.forecasting.metrics import Difference, log_loss, paired_difference, resample_matchdays
 from touchline.forecasting.walk_forward import probability_columns
 
 PREDICTIONS = "predictions/walk_forward.parquet"
@@ -50,8 +50,7 @@ def judge(
     difference = paired_difference(
         log_loss(p_new[known], outcomes),
         log_loss(p_champion[known], outcomes),
-        common["kickoff_at"].dt.date.to_numpy()[known],
-        seed,
+        resample_matchdays(common["kickoff_at"].dt.date.to_numpy()[known], seed),
     )
     is_promoted = difference.difference <= LARGEST_LOSS and difference.low <= 0
     reason = (

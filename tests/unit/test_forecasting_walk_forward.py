@@ -1,0 +1,181 @@
+"""Walk-forward and its evaluation: no look ahead, the same matches for everybody."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from touchline.errors import BacktestImpossible
+from touchline.forecasting.backtest import BacktestRequest, backtest, backtest_settings
+from touchline.forecasting.evaluation import evaluate
+from touchline.forecasting.metrics import log_loss, score
+from touchline.forecasting.walk_forward import FORECASTS, probabilities_of, probability_columns, walk_forward
+from touchline.settings import Settings
+from training_frames import QUICK, simulated_matches, without_prices
+
+SCORES = {"n", "rps", "log_loss", "brier", "accuracy", "ece", "slope"}
+
+
+@pytest.fixture(scope="module")
+def matches() -> pd.DataFrame:
+    return simulated_matches(n_seasons=4, n_a_season=250)
+
+
+@pytest.fixture(scope="module")
+def predictions(matches: pd.DataFrame) -> pd.DataFrame:
+    return walk_forward(matches, ["2017/18", "2018/19"], QUICK)
+
+
+def test_each_match_of_the_seasons_is_forecast_once(matches: pd.DataFrame, predictions: pd.DataFrame) -> None:
+    asked = matches[matches["season"].isin(["2017/18", "2018/19"])]
+    assert sorted(predictions["match_id"]) == sorted(asked["match_id"])
+    for name in FORECASTS:
+        assert probabilities_of(predictions, name).sum(axis=1) == pytest.approx(np.ones(len(asked)))
+
+
+def test_a_season_does_not_know_itself_or_what_came_after(
+    matches: pd.DataFrame, predictions: pd.DataFrame
+) -> None:
+    """Outcomes and closing prices of the tested and later seasons are turned over: forecasts stay the same."""
+    turned = matches.copy()
+    late = turned["season"] >= "2017/18"
+    turned.loc[late, "outcome"] = 2 - turned.loc[late, "outcome"]
+    for prices in ("closing_price", "closing_pinnacle"):
+        names = [f"{prices}_home", f"{prices}_away"]
+        turned.loc[late, names] = turned.loc[late, names[::-1]].to_numpy()
+    again = walk_forward(turned, ["2017/18"], QUICK)
+    before = predictions[predictions["season"] == "2017/18"].reset_index(drop=True)
+    for name in ("base_rates", "elo", "no_odds", "market_prematch", "with_odds"):
+        columns = probability_columns(name)
+        pd.testing.assert_frame_equal(again[columns], before[columns], check_exact=True)
+
+
+def test_the_season_before_is_learnt_from(matches: pd.DataFrame, predictions: pd.DataFrame) -> None:
+    turned = matches.copy()
+    early = turned["season"] == "2016/17"
+    turned.loc[early, "outcome"] = 2 - turned.loc[early, "outcome"]
+    again = walk_forward(turned, ["2017/18"], QUICK)
+    before = predictions[predictions["season"] == "2017/18"]
+    assert not np.allclose(probabilities_of(again, "no_odds"), probabilities_of(before, "no_odds"))
+
+
+def test_a_first_season_cannot_be_forecast(matches: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="nothing to learn from"):
+        walk_forward(matches, ["2015/16"], QUICK)
+    assert set(walk_forward(matches, ["2015/16", "2016/17"], QUICK)["season"]) == {"2016/17"}
+
+
+def test_seasons_are_reported_as_they_finish(matches: pd.DataFrame) -> None:
+    seen: list[tuple[str, int, int]] = []
+    walk_forward(matches, ["2018/19", "2017/18"], QUICK, lambda *each: seen.append(each))
+    assert seen == [("2017/18", 1, 2), ("2018/19", 2, 2)]
+
+
+def test_every_figure_is_on_the_matches_all_forecasts_cover(predictions: pd.DataFrame) -> None:
+    holes = predictions.copy()
+    holes.loc[holes.index[:30], probability_columns("market_closing")] = np.nan
+    holes.loc[holes.index[20:50], probability_columns("market_prematch")] = np.nan
+    found = evaluate(holes, seed=1)
+    assert found["matches"] == len(predictions) - 50
+    assert {scores["n"] for scores in found["forecasts"].values()} == {len(predictions) - 50}
+    assert {pair["n"] for pair in found["paired"].values()} == {len(predictions) - 50}
+    assert set(found["forecasts"]) == set(FORECASTS)
+    assert all(set(scores) == SCORES for scores in found["forecasts"].values())
+    rest = holes.iloc[50:]
+    by_hand = score(probabilities_of(rest, "elo"), rest["outcome"].to_numpy(dtype=np.int64))
+    assert found["forecasts"]["elo"]["log_loss"] == pytest.approx(by_hand.log_loss)
+
+
+def test_paired_differences_and_the_closed_gap_fit_the_scores(predictions: pd.DataFrame) -> None:
+    found = evaluate(predictions, seed=1)
+    loss = {name: scores["log_loss"] for name, scores in found["forecasts"].items()}
+    for pair, difference in found["paired"].items():
+        first, second = pair.split(" - ")
+        assert difference["log_loss"]["difference"] == pytest.approx(loss[first] - loss[second])
+        assert (
+            difference["log_loss"]["low"]
+            <= difference["log_loss"]["difference"]
+            <= difference["log_loss"]["high"]
+        )
+    gap = loss["market_prematch"] - loss["market_closing"]
+    assert found["gap_closed"] == pytest.approx((loss["market_prematch"] - loss["with_odds"]) / gap)
+
+
+def test_seasons_add_up_to_the_whole(predictions: pd.DataFrame) -> None:
+    found = evaluate(predictions, seed=1)
+    parts = found["seasons"].values()
+    assert sum(part["matches"] for part in parts) == found["matches"]
+    total = sum(part["matches"] * part["forecasts"]["no_odds"]["log_loss"] for part in parts)
+    assert total / found["matches"] == pytest.approx(found["forecasts"]["no_odds"]["log_loss"])
+
+
+def test_a_reference_that_hardly_exists_is_left_out_and_named(predictions: pd.DataFrame) -> None:
+    few = predictions.copy()
+    few.loc[few.index[10:], probability_columns("market_closing_pinnacle")] = np.nan
+    found = evaluate(few, seed=1)
+    assert found["left_out"] == ["market_closing_pinnacle"]
+    assert found["matches"] == len(predictions)
+    assert found["coverage"]["market_closing_pinnacle"] == pytest.approx(10 / len(predictions))
+
+
+def test_a_world_without_prices_is_evaluated_without_the_market(matches: pd.DataFrame) -> None:
+    found = evaluate(walk_forward(without_prices(matches), ["2018/19"], QUICK), seed=1)
+    assert set(found["left_out"]) == {"market_prematch", "market_closing", "market_closing_pinnacle"}
+    assert found["gap_closed"] is None
+    assert found["forecasts"]["with_odds"] == found["forecasts"]["no_odds"]
+
+
+def test_backtest_scores_what_was_asked_for(matches: pd.DataFrame) -> None:
+    request = BacktestRequest(("E0",), date(2017, 10, 1), date(2018, 12, 31))
+    found = backtest(matches, request, QUICK)
+    day = matches["kickoff_at"].dt.date
+    asked = matches[
+        (matches["competition"] == "E0") & (day >= date(2017, 10, 1)) & (day <= date(2018, 12, 31))
+    ]
+    assert found["matches"] == found["matches_played"] == len(asked)
+    assert found["competitions"] == ["E0"]
+    assert set(found["seasons"]) == {"2017/18", "2018/19"}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        BacktestRequest(("ZZ",), date(2017, 8, 1), date(2018, 6, 30)),
+        BacktestRequest((), date(1980, 8, 1), date(1981, 6, 30)),
+        BacktestRequest((), date(2015, 8, 1), date(2016, 6, 30)),
+    ],
+)
+def test_a_backtest_of_nothing_says_why(matches: pd.DataFrame, request_: BacktestRequest) -> None:
+    with pytest.raises(BacktestImpossible):
+        backtest(matches, request_, QUICK)
+
+
+def test_better_informed_forecasts_score_better(predictions: pd.DataFrame) -> None:
+    """The ladder of the simulated world: closing prices see the truth best, base rates not at all."""
+    outcomes = predictions["outcome"].to_numpy(dtype=np.int64)
+    loss = {name: log_loss(probabilities_of(predictions, name), outcomes).mean() for name in FORECASTS}
+    assert loss["market_closing_pinnacle"] < loss["no_odds"] < loss["base_rates"]
+
+
+def test_a_changed_folder_or_end_gets_a_database_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "2223").mkdir()
+    file = tmp_path / "2223" / "E0.csv"
+    file.write_text("Div\n")
+    settings = Settings(home=tmp_path / "home", source=str(tmp_path))
+    request = BacktestRequest((), date(2019, 8, 1), date(2023, 6, 30))
+    first = backtest_settings(settings, request)
+    assert first.warehouse_database == backtest_settings(settings, request).warehouse_database
+    assert first.as_of is not None
+    assert first.as_of.isoformat() == "2023-07-01T00:00:00+00:00"
+    earlier = BacktestRequest((), date(2019, 8, 1), date(2022, 6, 30))
+    file.write_text("Div,Date\n")
+    names = {
+        first.warehouse_database,
+        backtest_settings(settings, request).warehouse_database,
+        backtest_settings(settings, earlier).warehouse_database,
+    }
+    assert len(names) == 3
