@@ -70,8 +70,7 @@ class _Reading:
 
     def cell(self, row: list[str], name: str) -> str:
         index = self.position.get(name)
-        # No-break spaces stand in some team names of older files.
-        return "" if index is None else row[index].replace("\xa0", " ").strip()
+        return "" if index is None else row[index]
 
     def check_rows(self) -> None:
         seen: set[UUID] = set()
@@ -103,7 +102,7 @@ class _Reading:
         start_year = season_start_year(day) if self.season_file is None else self.season_file.start_year
         if not 0 <= (day - date(start_year, *SEASON_START)).days < SEASON_DAYS:
             return "date_outside_season", "Date", f"not in season {season_label(start_year)}"
-        home, away = self.cell(row, "HomeTeam"), self.cell(row, "AwayTeam")
+        home, away = _team(self.cell(row, "HomeTeam")), _team(self.cell(row, "AwayTeam"))
         if not home or not away:
             return "team_missing", "HomeTeam" if not home else "AwayTeam", "a match needs two teams"
         if home == away:
@@ -193,6 +192,11 @@ def read_time(text: str) -> int | None:
     return total if int(hours) < 24 and int(minutes[:2]) < 60 else None
 
 
+def _team(text: str) -> str:
+    # No-break spaces stand inside some names of older files.
+    return text.replace("\xa0", " ")
+
+
 def _sign(value: int) -> int:
     return (value > 0) - (value < 0)
 
@@ -211,24 +215,37 @@ def _fixtures(frame: pl.DataFrame) -> pl.DataFrame:
 def _scores(frame: pl.DataFrame, table: Table, reading: _Reading) -> pl.DataFrame:
     played = frame.filter(pl.col("home_goals").is_not_null())
     numbers = [number - 1 for number in played["row_number"]]
-    statistics = []
-    for theirs, ours in STATISTICS.items():
-        if theirs not in reading.position:
-            statistics.append(pl.Series(ours, [None] * len(numbers), dtype=pl.Int16))
-            continue
-        texts = [reading.cell(table.rows[number], theirs) for number in numbers]
-        series = (
-            pl.Series(ours, texts, dtype=pl.String)
-            .cast(pl.Float64, strict=False)
-            .cast(pl.Int16, strict=False)
-        )
-        series = series.set(series < 0, None)
-        for bad in (series.is_null() & (pl.Series(texts, dtype=pl.String) != "")).arg_true():
+    texts = pl.DataFrame(
+        {
+            ours: [reading.cell(table.rows[number], theirs) for number in numbers]
+            for theirs, ours in STATISTICS.items()
+            if theirs in reading.position
+        },
+        schema={ours: pl.String for theirs, ours in STATISTICS.items() if theirs in reading.position},
+    )
+    counts = texts.select(
+        pl.when(pl.col(name).cast(pl.Float64, strict=False) >= 0)
+        .then(pl.col(name).cast(pl.Float64, strict=False).cast(pl.Int16, strict=False))
+        .alias(name)
+        for name in texts.columns
+    )
+    columns = {ours: theirs for theirs, ours in STATISTICS.items()}
+    for name in counts.columns:
+        for bad in (
+            (counts[name].is_null() & (texts[name] != "")).arg_true() if counts[name].has_nulls() else ()
+        ):
             reading.rejections.append(
-                Rejection(numbers[bad] + 1, "field", "statistic_invalid", theirs, texts[bad], "not a count")
+                Rejection(
+                    numbers[bad] + 1,
+                    "field",
+                    "statistic_invalid",
+                    columns[name],
+                    texts[name][bad],
+                    "not a count",
+                )
             )
-        statistics.append(series)
     return played.select(
-        "fixture_key", "home_goals", "away_goals", *statistics, "referee", "row_number",
-        published_at="result_published_at",
+        "fixture_key", "home_goals", "away_goals", *counts.get_columns(),
+        *(pl.lit(None, dtype=pl.Int16).alias(name) for name in STATISTICS.values() if name not in counts.columns),
+        "referee", "row_number", published_at="result_published_at",
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -55,12 +56,8 @@ def _cells(table: Table, rows: list[list[str]], offered: list[QuoteColumns]) -> 
     position = {name: index for index, name in enumerate(table.header)}
     parts: dict[str, list[Any]] = {name: [] for name in _CELL_SCHEMA}
     for number, columns in enumerate(offered):
-        places = [position[theirs] for _, theirs in columns.prices]
-        filled = [
-            (index, cells)
-            for index, row in enumerate(rows)
-            if any(cells := [row[place].strip() for place in places])
-        ]
+        prices_of = itemgetter(*(position[theirs] for _, theirs in columns.prices))
+        filled = [(index, cells) for index, row in enumerate(rows) if any(cells := prices_of(row))]
         if not filled:
             continue
         indices = [index for index, _ in filled]
@@ -74,7 +71,7 @@ def _cells(table: Table, rows: list[list[str]], offered: list[QuoteColumns]) -> 
             parts["line"] += ["2.5" if columns.market == "over_under" else "0"] * len(filled)
         else:
             place = position[columns.line_column]
-            parts["line"] += [rows[index][place].strip() for index in indices]
+            parts["line"] += [rows[index][place] for index in indices]
     return pl.DataFrame(parts, schema=_CELL_SCHEMA).join(
         pl.DataFrame(
             {
@@ -104,8 +101,8 @@ def _judge(cells: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
     ]
     early = pl.col("prices_collected_at")
     return (
-        cells.join(
-            matches.select(
+        cells.lazy().join(
+            matches.lazy().select(
                 "fixture_key", "row_number", "kickoff_at", "prices_collected_at", "result_published_at",
                 match=pl.int_range(pl.len(), dtype=pl.Int32),
             ),
@@ -127,6 +124,7 @@ def _judge(cells: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
             # Closing prices come out with the result.
             published_at=pl.when("is_closing").then("result_published_at").otherwise(early),
         )
+        .collect()
     )  # fmt: skip
 
 
