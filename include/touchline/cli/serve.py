@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from typing import Annotated
 
@@ -23,6 +23,6 @@ def register(app: typer.Typer) -> None:
         settings = state(ctx).settings
         chosen = settings.api_port if port is None else port
         command = [sys.executable, "-m", "touchline.serving", "--port", str(chosen)]
-        # A process of its own: the server starts workers that must find these settings in their environment.
-        variables = {**inherited_environment(), **settings.environment()}
-        raise typer.Exit(subprocess.call(command, env=variables))
+        # In place of this process: signals reach the server itself, and its workers find these settings in
+        # their environment.
+        os.execve(sys.executable, command, {**inherited_environment(), **settings.environment()})  # noqa: S606

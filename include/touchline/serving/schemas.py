@@ -11,9 +11,9 @@ from pydantic import AfterValidator, BaseModel, Field
 Side = Literal["home", "draw", "away"]
 Role = Literal["champion", "challenger", "baseline"]
 
-# Stored as single precision, which would show as 2.180000066757202.
+# Stored in single precision, which would show as 2.180000066757202.
 Price = Annotated[float, AfterValidator(lambda price: round(price, 4))]
-CellProbability = Annotated[float, AfterValidator(lambda p: round(p, 8))]
+CellProbability = Annotated[float, AfterValidator(lambda p: float(f"{p:.7g}"))]
 
 SIMULATED = Field(description="true when the football is invented by the sandbox", examples=[True])
 A_PREDICTION = "019ce7a1-52c0-7d3e-9f61-0c8c5a1f2b34"
@@ -201,7 +201,7 @@ class Liveness(BaseModel):
 class Readiness(BaseModel):
     """Whether predictions can be served; when not, what is missing and what to do about it."""
 
-    status: Literal["ok", "not ready"]
+    status: Literal["ok", "not ready"] = Field(examples=["ok"])
     reasons: list[str] = Field(description="why not; empty with status ok", examples=[[]])
     warnings: list[str] = Field(description="worth a look, but no reason to stop serving", examples=[[]])
     as_of: datetime | None = Field(default=None, description="the run clock's present")

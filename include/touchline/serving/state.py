@@ -81,7 +81,7 @@ async def read_state(reader: Reader, present: Present) -> State:
         n_unpredicted = 0 if unpredicted is None else unpredicted["n"]
     if n_unpredicted:
         warnings.append(
-            f"{n_unpredicted} fixtures of the next 24 hours have no prediction: run `touchline predict`"
+            f"{n_unpredicted} fixture(s) of the next 24 hours without a prediction: run `touchline predict`"
         )
     return State(
         tuple(reasons),

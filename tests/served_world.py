@@ -1,0 +1,75 @@
+"""A small built world with predictions for the API to serve: made by the roles and the code of production."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from builders import match_row
+from predictions import insert_prediction
+from touchline.clock import virtual_clock
+from touchline.database.engine import connect, rows
+from touchline.ledger.settle import settle_predictions
+from touchline.settings import Settings
+from touchline.warehouse.build import build_layer
+from warehouse import build, land, round_robin
+
+NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
+EARLIER = datetime(2022, 11, 1, 12, tzinfo=UTC)
+LATER = datetime(2022, 11, 2, 14, tzinfo=UTC)
+
+FIXTURES = [
+    match_row(Date="02/11/2022", Time="15:00", HomeTeam="Leeds", AwayTeam="Arsenal", FTHG="", FTAG="", FTR=""),
+    match_row(
+        Date="03/11/2022", Time="20:00", HomeTeam="Fulham", AwayTeam="Chelsea", FTHG="", FTAG="", FTR="",
+        B365H="", B365D="", B365A="", AvgH="", AvgD="", AvgA="",
+    ),
+    match_row(Date="05/11/2022", Time="15:00", HomeTeam="Burnley", AwayTeam="Everton", FTHG="", FTAG="", FTR=""),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class World:
+    """A database with three fixtures (priced, unpriced, unpredicted) and a settled match; ids of its predictions."""
+
+    settings: Settings
+    priced: str
+    unpriced: str
+    played: str
+    ids: dict[str, str]
+
+
+def build_world(empty: Settings, folder: Path) -> World:
+    """Land, build, predict and settle through the roles and the code of production."""
+    settings = land(empty, folder, [*round_robin(), *FIXTURES], NOW)
+    build(settings, NOW)
+    build_layer(settings, "analytics", NOW, "build")
+    with connect(settings, "model") as connection:
+        matches = rows(
+            connection, "select match_id::text as id, home_team, away_team, kickoff_at from core.match"
+        )
+        found = {(row["home_team"], row["away_team"]): row for row in matches}
+        priced, unpriced, played = (
+            found[pair] for pair in (("Leeds", "Arsenal"), ("Fulham", "Chelsea"), ("Everton", "Burnley"))
+        )
+
+        def predict(row: dict[str, object], at: datetime = NOW, **changes: object) -> str:
+            return insert_prediction(
+                connection, match_id=row["id"], home_team=row["home_team"], away_team=row["away_team"],
+                kickoff_at=row["kickoff_at"], predicted_at=at, features_as_of=at,
+                feature_hash=f"{at} {changes}", features={"home_elo": 1512.5, "away_elo": None}, **changes,
+            )  # fmt: skip
+
+        before = datetime(2022, 10, 14, 12, tzinfo=UTC)
+        ids = {
+            "old": predict(priced, EARLIER, p_home=0.4, p_draw=0.3, p_away=0.3),
+            "new": predict(priced),
+            "of_tomorrow": predict(priced, LATER, p_home=0.6, p_draw=0.2, p_away=0.2),
+            "unpriced": predict(unpriced),
+            "elo": predict(priced, role="baseline", forecast="elo"),
+            "market": predict(priced, role="baseline", forecast="market"),
+            "settled": predict(played, before),
+        }
+    settle_predictions(settings, virtual_clock(NOW), "settle")
+    return World(settings, priced["id"], unpriced["id"], played["id"], ids)

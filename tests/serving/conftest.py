@@ -1,0 +1,54 @@
+"""The application on a built warehouse, shared by tests that only read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from starlette.testclient import TestClient
+
+from databases import copy_of
+from served_world import NOW, World, build_world
+from touchline.serving.app import create_app
+from touchline.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def world(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Shared: whoever changes it takes `own_world`."""
+    with copy_of(server, "touchline_test_serving") as empty:
+        yield build_world(empty, tmp_path_factory.mktemp("seasons"))
+
+
+@pytest.fixture
+def own_world(world: World) -> Iterator[World]:
+    """The same for one test alone, which may change it."""
+    with copy_of(world.settings, "touchline_test_serving_own") as settings:
+        yield replace(world, settings=settings)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., TestClient]]:
+    """Starts the application for settings at a present; every client is closed after the test."""
+    clients: list[TestClient] = []
+
+    def start(settings: Settings, now: datetime | None = NOW) -> TestClient:
+        async def present() -> datetime | None:
+            return now
+
+        client = TestClient(create_app(settings, present), raise_server_exceptions=False)
+        client.__enter__()
+        clients.append(client)
+        return client
+
+    yield start
+    for client in clients:
+        client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def api(world: World, serve: Callable[..., TestClient]) -> TestClient:
+    """A client of the application on the built warehouse."""
+    return serve(world.settings)

@@ -1,0 +1,88 @@
+"""The board: what a person sees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from starlette.testclient import TestClient
+
+from predictions import insert_prediction
+from served_world import NOW, World
+from touchline.database.engine import connect
+from touchline.serving.board import since
+
+Serve = Callable[..., TestClient]
+BANNER = "SIMULATED DATA"
+
+
+def test_the_board_shows_fixtures_with_their_probabilities(api: TestClient, world: World):
+    page = api.get("/").text
+    assert "Leeds" in page
+    assert "Wednesday, 02 November 2022" in page
+    assert 'aria-label="home 50 %, draw 30 %, away 20 %"' in page
+    assert f'href="/v1/predictions/{world.ids["new"]}"' in page
+    assert page.count('class="bar market"') == 1, "one of the two fixtures has prices"
+
+
+def test_the_board_shows_the_champion_and_its_track_record_against_the_market(api: TestClient):
+    text = re.sub(r"<[^>]+>|\s+", " ", api.get("/").text)
+    assert re.search(r"version 1\s+touchline_match_result, with_odds", text)
+    assert re.search(r"with_odds +champion +1 +0\.\d{4} +1\.2040 +[+-]0\.\d{4}", text)
+    assert re.search(r"Everton v Burnley +2&ndash;2 +30 %", text)
+
+
+def test_the_board_of_one_competition_shows_only_that(api: TestClient):
+    assert "Leeds" in api.get("/", params={"competition": "E0"}).text
+    other = api.get("/", params={"competition": "D1"}).text
+    assert 'class="match"' not in other
+    assert "No prediction of a match ahead in D1" in other
+
+
+def test_the_banner_stands_over_simulated_data_only(world: World, serve: Serve):
+    assert BANNER not in serve(world.settings).get("/").text
+    sandbox = world.settings.model_copy(update={"source": "sandbox"})
+    assert BANNER in serve(sandbox).get("/").text
+
+
+def test_the_board_links_to_the_services_and_loads_nothing_from_elsewhere(api: TestClient):
+    reply = api.get("/")
+    assert 'href="/docs"' in reply.text
+    assert 'href="http://127.0.0.1:8080"' in reply.text
+    assert 'href="http://127.0.0.1:5000"' in reply.text
+    assert not re.search(r"<script|<link|<img|@import|url\(", reply.text)
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+
+
+def test_names_from_the_source_cannot_become_markup(own_world: World, serve: Serve):
+    with connect(own_world.settings, "model") as connection:
+        insert_prediction(
+            connection, match_id=own_world.unpriced, kickoff_at=NOW + timedelta(days=1), predicted_at=NOW,
+            features_as_of=NOW, model_version="2", home_team="<script>alert(1)</script>",
+        )  # fmt: skip
+    page = serve(own_world.settings).get("/").text
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in page
+
+
+def test_an_empty_board_says_what_to_do(world: World, serve: Serve):
+    page = serve(world.settings, NOW + timedelta(days=300)).get("/").text
+    assert "No prediction of a match ahead" in page
+    assert "make run" in page
+    assert "No team has played in the last 120 days" in page
+
+
+@pytest.mark.parametrize(
+    ("age", "words"),
+    [
+        (timedelta(seconds=20), "just now"),
+        (timedelta(minutes=5), "5 min ago"),
+        (timedelta(hours=30), "30 h ago"),
+        (timedelta(days=9), "9 days ago"),
+    ],
+)
+def test_ages_are_told_in_words(age: timedelta, words: str):
+    assert since(NOW - age, NOW) == words
+    assert since(None, NOW) == "never"

@@ -1,0 +1,185 @@
+"""What operators see: liveness, readiness, measures; and what everybody sees while something is missing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+from starlette.testclient import TestClient
+
+from served_world import LATER, NOW, World
+from touchline.database import bootstrap
+from touchline.database.engine import connect, open_url
+from touchline.errors import DatabaseUnavailable
+from touchline.serving import database
+from touchline.serving.database import Reader
+from touchline.settings import Settings
+from touchline.warehouse.build import build_layer
+
+UPCOMING = "/v1/predictions/upcoming"
+READY = "/v1/health/ready"
+Serve = Callable[..., TestClient]
+
+
+def measures(client: TestClient) -> dict[str, float]:
+    lines = [line for line in client.get("/metrics").text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def test_ready_when_predictions_can_be_served(world: World, serve: Serve):
+    reply = serve(world.settings, LATER + timedelta(minutes=30)).get(READY)
+    assert reply.status_code == 200
+    state = reply.json()
+    assert (state["status"], state["reasons"], state["warnings"]) == ("ok", [], [])
+    assert state["prediction_age_seconds"] == 1800
+
+
+def test_not_ready_before_the_warehouse_is_built(settings: Settings, serve: Serve):
+    client = serve(settings)
+    reply = client.get(READY)
+    assert (reply.status_code, reply.json()["status"]) == (503, "not ready")
+    assert "make run" in reply.json()["reasons"][0]
+    upcoming = client.get(UPCOMING)
+    assert (upcoming.status_code, upcoming.headers["content-type"]) == (503, "application/problem+json")
+    assert "make run" in upcoming.json()["detail"]
+    assert "make run" in client.get("/").text
+    assert measures(client)["touchline_ready"] == 0
+
+
+@pytest.mark.parametrize("revision", ["base", "0002"])
+def test_not_ready_when_the_database_is_not_migrated(settings: Settings, serve: Serve, revision: str):
+    bootstrap.downgrade(settings, revision)
+    reply = serve(settings).get(READY)
+    assert reply.status_code == 503
+    assert "not migrated" in reply.json()["reasons"][0]
+
+
+def test_alive_but_not_ready_when_no_database_answers(tmp_path: Path, serve: Serve):
+    client = serve(Settings(home=tmp_path, database_url="postgresql://nobody@127.0.0.1:1/postgres"))
+    assert client.get("/v1/health/live").json() == {"status": "ok"}
+    assert "touchline up" in client.get(READY).json()["reasons"][0]
+    for path in (UPCOMING, "/v1/models"):
+        reply = client.get(path)
+        assert (reply.status_code, reply.headers["retry-after"]) == (503, "5")
+        assert "does not answer" in reply.json()["detail"]
+    assert "does not answer" in client.get("/").text
+
+
+def test_broken_connections_are_replaced_unnoticed(world: World, api: TestClient):
+    assert api.get(UPCOMING).status_code == 200
+    with open_url(world.settings.admin_url, autocommit=True) as admin:
+        ended = admin.execute(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+            "where application_name = 'touchline-api' and datname = %s",
+            (world.settings.warehouse_database,),
+        ).fetchone()
+    assert ended is not None
+    assert ended[0] >= 1
+    assert api.get(UPCOMING).status_code == 200
+
+
+def test_a_rebuild_of_the_warehouse_is_not_noticed(own_world: World, serve: Serve):
+    api = serve(own_world.settings)
+    before = api.get(f"/v1/matches/{own_world.priced}").json()
+    build_layer(own_world.settings, "core", NOW, "rebuild")
+    assert api.get(f"/v1/matches/{own_world.priced}").json() == before
+
+
+def test_a_simulated_world_that_stands_still_has_the_time_of_its_last_run(own_world: World, serve: Serve):
+    client = serve(own_world.settings, None)
+    assert client.get(UPCOMING).status_code == 503
+    assert "touchline up" in client.get(READY).json()["reasons"][0]
+    with connect(own_world.settings, "transform") as connection:
+        connection.execute(
+            "insert into ops.pipeline_run (run_id, step, as_of, finished_at, status) "
+            "values ('r', 'predict_matches', %s, now(), 'success')",
+            (NOW,),
+        )
+    assert client.get(UPCOMING).json()["total"] == 2
+    state = client.get(READY).json()
+    assert (state["status"], state["last_steps"]) == ("ok", {"predict_matches": "2022-11-02T12:00:00Z"})
+    assert "time is that of the last run" in state["warnings"][0]
+
+
+def test_a_fixture_of_the_next_day_that_nobody_predicted_is_worth_a_warning(world: World, serve: Serve):
+    eve, two_days_before = (NOW.replace(day=day, hour=16) for day in (4, 3))
+    assert serve(world.settings, two_days_before).get(READY).json()["warnings"] == []
+    (warning,) = serve(world.settings, eve).get(READY).json()["warnings"]
+    assert warning.startswith("1 fixture")
+    assert "touchline predict" in warning
+
+
+def test_measures_count_requests_by_route_and_stand_on_the_run_clock(world: World, serve: Serve):
+    client = serve(world.settings)
+    for _ in range(3):
+        client.get(f"/v1/matches/{world.priced}")
+    client.get("/v1/matches/nonsense")
+    client.get("/nothing/here")
+    found = measures(client)
+    count = 'touchline_api_requests_total{{method="GET",route="{}",status="{}"}}'
+    assert found[count.format("/v1/matches/{match_id}", 200)] == 3
+    assert found[count.format("/v1/matches/{match_id}", 422)] == 1
+    assert found[count.format("other", 404)] == 1
+    assert found['touchline_api_request_seconds_count{route="/v1/matches/{match_id}"}'] == 4
+    assert found["touchline_ready"] == 1
+    assert found["touchline_run_clock_timestamp_seconds"] == NOW.timestamp()
+    assert found["touchline_upcoming_predictions"] == 2
+
+
+def test_a_statement_that_takes_too_long_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(database, "STATEMENT_TIMEOUT", "50ms")
+
+    async def read() -> None:
+        reader = Reader(world.settings)
+        try:
+            await reader.rows("select pg_sleep(60)")
+        finally:
+            await reader.close()
+
+    with pytest.raises(DatabaseUnavailable, match="longer than 50ms"):
+        asyncio.run(read())
+
+
+@pytest.mark.parametrize(
+    ("statement", "refusal"),
+    [
+        ("delete from ledger.prediction", asyncpg.ReadOnlySQLTransactionError),
+        ("create table analytics.mine (x int)", asyncpg.ReadOnlySQLTransactionError),
+        (
+            "set default_transaction_read_only = off; delete from ledger.prediction",
+            asyncpg.InsufficientPrivilegeError,
+        ),
+        (
+            "set default_transaction_read_only = off; create table analytics.mine (x int)",
+            asyncpg.InsufficientPrivilegeError,
+        ),
+        ("select * from landing.payload", asyncpg.InsufficientPrivilegeError),
+    ],
+)
+def test_the_api_can_only_read_and_not_everything(world: World, statement: str, refusal: type[Exception]):
+    async def run() -> None:
+        reader = Reader(world.settings)
+        try:
+            pool = await reader._connected()
+            async with pool.acquire() as connection:
+                for part in statement.split(";"):
+                    await connection.execute(part)
+        finally:
+            await reader.close()
+
+    with pytest.raises(refusal):
+        asyncio.run(run())
+
+
+def test_an_error_of_ours_shows_nothing_of_the_inside(api: TestClient, monkeypatch: pytest.MonkeyPatch):
+    async def fail(*_: object) -> list[object]:
+        raise RuntimeError("the secret inside")
+
+    monkeypatch.setattr(Reader, "rows", fail)
+    reply = api.get("/v1/models")
+    assert (reply.status_code, reply.headers["content-type"]) == (500, "application/problem+json")
+    assert "secret" not in reply.text

@@ -1,0 +1,94 @@
+"""The API as a process of its own, as operations start it, and its clock."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from served_world import NOW, World
+from touchline.clock import live_clock
+from touchline.serving.present import SimulatedPresent, present_of
+from touchline.settings import PROJECT_ROOT, Settings
+from touchline.sources.sandbox.clock import BEGINNING
+from touchline.sources.sandbox.server import SandboxServer
+
+STARTUP_SECONDS = 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(command: list[str], settings: Settings, address: str) -> Iterator[subprocess.Popen[bytes]]:
+    variables = {**os.environ, **settings.environment(), "PYTHONPATH": str(PROJECT_ROOT / "include")}
+    with subprocess.Popen(command, env=variables, start_new_session=True) as started:
+        try:
+            deadline = time.monotonic() + STARTUP_SECONDS
+            while True:
+                with suppress(httpx.TransportError):
+                    if httpx.get(f"{address}/v1/health/live").is_success:
+                        break
+                assert started.poll() is None, "the server ended"
+                assert time.monotonic() < deadline, "the server did not answer"
+                time.sleep(0.2)
+            yield started
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("module", ["touchline.serving", "touchline.cli"])
+def test_the_server_answers_and_stops_when_told(world: World, module: str):
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    settings = world.settings.model_copy(update={"as_of": NOW, "api_port": port})
+    command = [sys.executable, "-m", module, *(["serve"] if module == "touchline.cli" else [])]
+    with process(command, settings, address) as server:
+        reply = httpx.get(f"{address}/v1/predictions/upcoming").json()
+        assert [prediction["prediction_id"] for prediction in reply["predictions"]] == [
+            world.ids["new"],
+            world.ids["unpriced"],
+        ]
+        os.killpg(server.pid, signal.SIGINT)
+        assert server.wait(30) == 0
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(address)
+
+
+def test_the_present_is_the_given_instant_or_the_wall_clock(tmp_path: Path):
+    given = Settings(home=tmp_path, as_of=NOW)
+    assert asyncio.run(present_of(given)()) == NOW
+    live = Settings(home=tmp_path, source="football-data-uk")
+    earlier = live_clock().as_of
+    moment = asyncio.run(present_of(live)())
+    assert moment is not None
+    assert earlier <= moment <= live_clock().as_of
+
+
+def test_the_present_of_a_simulated_world_is_that_worlds(tmp_path: Path):
+    with SandboxServer("127.0.0.1", 0, 7, tmp_path) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        settings = Settings(home=tmp_path, sandbox_port=server.server_address[1])
+        present = present_of(settings)
+        assert isinstance(present, SimulatedPresent)
+        assert asyncio.run(present()) == BEGINNING
+        server.clock.move_to(BEGINNING + timedelta(days=1))
+        assert asyncio.run(present_of(settings)()) == BEGINNING + timedelta(days=1)
+        server.shutdown()
+    assert asyncio.run(present_of(settings)()) is None
