@@ -6,9 +6,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import uuid6
 
 from touchline.database.engine import Connection
+from touchline.forecasting.baselines import Elo, Market
+from touchline.forecasting.forecaster import Forecaster
+from touchline.registry.models import RegisteredForecaster
 
 KICKOFF = datetime(2022, 11, 2, 15, tzinfo=UTC)
 MADE = KICKOFF - timedelta(days=1)
@@ -37,3 +42,19 @@ def insert_prediction(connection: Connection, **changes: Any) -> str:
     values = ", ".join(f"%({name})s" for name in row)
     connection.execute(f"insert into ledger.prediction ({names}) values ({values})", row)
     return str(row["prediction_id"])
+
+
+def elo_and_market(seed: int = 1) -> Forecaster:
+    """A real forecaster that is fitted in no time: Elo (primary) and the market."""
+    random = np.random.default_rng(seed)
+    gap = random.normal(0, 150, 400)
+    matches = pd.DataFrame({
+        "home_elo": 1500 + gap, "away_elo": 1500.0,
+        "outcome": np.where(random.normal(gap, 200) > 60, 0, random.integers(1, 3, 400)),
+    })  # fmt: skip
+    return Forecaster({"elo": Elo.fit(matches), "market": Market()}, {}, "elo")
+
+
+def registered(version: str = "1", name: str = "touchline_match_result") -> RegisteredForecaster:
+    """That forecaster as the registry would hand it out."""
+    return RegisteredForecaster(name, version, elo_and_market())

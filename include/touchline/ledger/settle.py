@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 
 from touchline.clock import RunClock
-from touchline.database.engine import connect, rows
+from touchline.database.engine import connect, rows, scalar
 from touchline.forecasting import metrics
 from touchline.forecasting.market import remove_overround
 from touchline.settings import Settings
 
-OUTCOMES = ("home", "draw", "away")
-
 # Predictions whose match has a result that is not the one they were last settled with.
 UNSETTLED = """
 select
-    prediction.prediction_id, prediction.p_home, prediction.p_draw, prediction.p_away,
+    prediction.prediction_id, prediction.role, prediction.p_home, prediction.p_draw, prediction.p_away,
     (prediction.features ->> 'market_price_home')::float8 as early_home,
     (prediction.features ->> 'market_price_draw')::float8 as early_draw,
     (prediction.features ->> 'market_price_away')::float8 as early_away,
@@ -31,7 +29,7 @@ from ledger.prediction
 inner join core.match_result as result using (match_id)
 left join core.match_odds as closing
     on closing.match_id = prediction.match_id and closing.bookmaker = 'consensus' and closing.market = '1x2'
-    and closing.stage = 'closing'
+    and closing.stage = 'closing' and closing.known_at <= %(as_of)s
 left join lateral (
     select revision, home_goals, away_goals from ledger.prediction_outcome as outcome
     where outcome.prediction_id = prediction.prediction_id
@@ -48,18 +46,27 @@ insert into ledger.prediction_outcome (prediction_id, revision, home_goals, away
 values (%(prediction_id)s, %(revision)s, %(home_goals)s, %(away_goals)s, %(outcome)s, %(rps)s, %(log_loss)s,
     %(brier)s, %(is_correct)s, %(p_closing_home)s, %(p_closing_draw)s, %(p_closing_away)s,
     %(closing_line_value)s, %(settled_at)s, %(run_id)s)
-on conflict do nothing
 """
+
+STILL_OPEN = """
+select count(*) from ledger.prediction
+where not exists (
+    select from ledger.prediction_outcome as outcome where outcome.prediction_id = prediction.prediction_id
+)
+"""
+
+WRITER_LOCK = 0x70D5BEE5
 
 
 @dataclass(frozen=True)
 class SettleReport:
-    """What was settled; scores are means over the champion's newly settled predictions, None without any."""
+    """What was settled. `rps` and `log_loss` are means over the `n_champion` of them that the champion made."""
 
     as_of: str
     n_settled: int
     n_corrected: int
     n_still_open: int
+    n_champion: int
     rps: float | None
     log_loss: float | None
 
@@ -70,7 +77,11 @@ class SettleReport:
             f"Settled {self.n_settled} predictions as of {self.as_of} ({self.n_corrected} of them corrected); "
             f"{self.n_still_open} wait for their result."
         )
-        return text if self.rps is None else f"{text} Mean RPS {self.rps:.4f}, log loss {self.log_loss:.4f}."
+        if self.rps is None:
+            return text
+        return (
+            f"{text} The champion's {self.n_champion}: mean RPS {self.rps:.4f}, log loss {self.log_loss:.4f}."
+        )
 
 
 def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> SettleReport:
@@ -81,30 +92,30 @@ def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> Sett
     both prices. The same call twice writes nothing the second time.
     """
     with connect(settings, "model") as connection:
+        # Two settling at once would both find the same predictions open.
+        connection.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
         found = rows(connection, UNSETTLED, {"as_of": clock.as_of})
         outcomes = _score(found) if found else []
         with connection.cursor() as cursor:
             cursor.executemany(
                 INSERT, [{**row, "settled_at": clock.as_of, "run_id": run_id} for row in outcomes]
             )
-        (waiting,) = rows(
-            connection,
-            "select count(*) as n from ledger.prediction left join ledger.prediction_outcome using (prediction_id) "
-            "where prediction_outcome.prediction_id is null",
-        )
+        n_waiting = scalar(connection, STILL_OPEN)
+    champion = [scored for row, scored in zip(found, outcomes, strict=True) if row["role"] == "champion"]
     return SettleReport(
         as_of=clock.as_of.isoformat(),
         n_settled=len(outcomes),
         n_corrected=sum(row["revision"] > 1 for row in found),
-        n_still_open=waiting["n"],
-        rps=float(np.mean([row["rps"] for row in outcomes])) if outcomes else None,
-        log_loss=float(np.mean([row["log_loss"] for row in outcomes])) if outcomes else None,
+        n_still_open=n_waiting,
+        n_champion=len(champion),
+        rps=float(np.mean([row["rps"] for row in champion])) if champion else None,
+        log_loss=float(np.mean([row["log_loss"] for row in champion])) if champion else None,
     )
 
 
 def _score(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     probabilities = _columns(found, "p")
-    happened = np.array([OUTCOMES.index(row["outcome"]) for row in found], dtype=np.int64)
+    happened = np.array([metrics.OUTCOMES.index(row["outcome"]) for row in found], dtype=np.int64)
     closing = remove_overround(_columns(found, "closing"))
     early = remove_overround(_columns(found, "early"))
     favourite = probabilities.argmax(axis=1)
@@ -123,7 +134,10 @@ def _score(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             },
             **{name: float(values[index]) for name, values in scores.items()},
             "is_correct": bool(favourite[index] == happened[index]),
-            **{f"p_closing_{name}": _known(closing[index, place]) for place, name in enumerate(OUTCOMES)},
+            **{
+                f"p_closing_{name}": _known(closing[index, place])
+                for place, name in enumerate(metrics.OUTCOMES)
+            },
             "closing_line_value": _known(moved[index]),
         }
         for index, row in enumerate(found)
@@ -131,7 +145,9 @@ def _score(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _columns(found: Sequence[dict[str, Any]], prefix: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array([[row[f"{prefix}_{name}"] for name in OUTCOMES] for row in found], dtype=np.float64)
+    return np.array(
+        [[row[f"{prefix}_{name}"] for name in metrics.OUTCOMES] for row in found], dtype=np.float64
+    )
 
 
 def _known(value: float) -> float | None:

@@ -39,13 +39,13 @@ create table ledger.prediction (
     constraint recorded_before_kickoff check (clock = 'virtual' or recorded_at < kickoff_at),
     constraint features_before_prediction check (features_as_of <= predicted_at),
     constraint probabilities_sum_to_one check (abs(p_home + p_draw + p_away - 1) < 1e-9),
-    unique (match_id, model_name, model_version, forecast, kickoff_at, feature_hash)
+    unique (match_id, model_name, model_version, forecast, role, kickoff_at, feature_hash, run_id)
 );
 create index prediction_by_kickoff on ledger.prediction (kickoff_at, match_id);
 comment on column ledger.prediction.scoreline_grid is
     'P(home goals = i, away goals = j), rows i = 0..10, columns j = 0..10; sums to one';
-comment on column ledger.prediction.feature_hash is 'SHA-256 of the features in name order; the same model on '
-    'the same features is the same prediction and is not written again';
+comment on column ledger.prediction.feature_hash is 'SHA-256 of the features in name order; the last word of '
+    'a model on a match is not written again while its version, kick-off and features stay the same';
 
 create table ledger.prediction_outcome (
     prediction_id uuid not null references ledger.prediction,

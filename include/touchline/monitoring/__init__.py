@@ -1,0 +1,1 @@
+"""Watching the models and the data while they are in use."""

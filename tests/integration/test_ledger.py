@@ -1,0 +1,341 @@
+"""The ledger: predictions before kick-off, once; scored when the result is known, again when it is corrected."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from builders import match_row
+from predictions import KICKOFF, insert_prediction, prediction, registered
+from touchline.clock import RunClock, virtual_clock
+from touchline.database.engine import connect, rows
+from touchline.features.catalogue import FEATURES
+from touchline.features.online import FeatureRead, read_features
+from touchline.forecasting.market import remove_overround
+from touchline.ledger.predict import FIXTURE, UPCOMING
+from touchline.ledger.prediction import append, gate_frame, predictions_of
+from touchline.ledger.settle import settle_predictions
+from touchline.monitoring.drift import FEWEST_MATCHES, WORST_GAP, measure_drift
+from touchline.quality.gates import check_predictions
+from touchline.settings import Settings
+from touchline.warehouse.build import build_layer
+from warehouse import build, land, round_robin
+
+# Tuesday evening: midweek prices have been collected.
+NOVEMBER = datetime(2022, 11, 1, 18, tzinfo=UTC)
+BEFORE = virtual_clock(NOVEMBER)
+UNPLAYED = {"FTHG": "", "FTAG": "", "FTR": "", "AvgCH": "", "AvgCD": "", "AvgCA": ""}
+PRICED = match_row(Date="02/11/2022", HomeTeam="Arsenal", AwayTeam="Leeds", FTHG="3", FTAG="1")
+UNPRICED = match_row(Date="03/11/2022", HomeTeam="Fulham", AwayTeam="Chelsea", FTHG="0", FTAG="0") | {
+    name: "" for name in PRICED if name.startswith(("B365", "Avg"))
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """A built warehouse, its fixtures and their features."""
+
+    settings: Settings
+    fixtures: list[dict[str, Any]]
+    read: FeatureRead
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def season(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """A played October, and two fixtures: one with prices, one without. Built as of the first of November."""
+    folder = tmp_path_factory.mktemp("files")
+    sourced = land(
+        module_settings, folder, [*round_robin(), PRICED | UNPLAYED, UNPRICED | UNPLAYED], NOVEMBER
+    )
+    build(sourced, NOVEMBER)
+    with connect(sourced, "model") as connection:
+        week = {"after": NOVEMBER, "until": NOVEMBER + timedelta(days=7)}
+        fixtures = rows(connection, FIXTURE + UPCOMING, week)
+    return World(
+        sourced, fixtures, read_features(sourced, [row["match_id"] for row in fixtures], NOVEMBER), folder
+    )
+
+
+@pytest.fixture
+def unpredicted(season: World, settings: Settings) -> World:
+    """The season's fixtures and an empty ledger; rows of a ledger cannot be taken back, so it is another one."""
+    return replace(season, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def settled(season: World) -> dict[str, Any]:
+    """The season predicted; the results come in, and a week later one of them is corrected."""
+    settings = season.settings
+    append(settings, predictions(season))
+    reports = {"too early": settle_predictions(settings, BEFORE, "settle too early")}
+    for name, as_of, row in (
+        ("results", NOVEMBER + timedelta(days=5), PRICED),
+        ("correction", NOVEMBER + timedelta(days=12), PRICED | {"FTHG": "1", "FTR": "D"}),
+    ):
+        land(settings, season.folder, [*round_robin(), row, UNPRICED], as_of)
+        build_layer(settings, "core", as_of, "build")
+        reports[name] = settle_predictions(settings, virtual_clock(as_of), f"settle {name}")
+        reports[f"{name} again"] = settle_predictions(settings, virtual_clock(as_of), "settle again")
+    return {"settings": settings, **reports}
+
+
+def predictions(
+    world: World, version: str = "1", role: str = "champion", clock: RunClock = BEFORE, run_id: str = "run"
+) -> list[dict[str, Any]]:
+    """What predict_matches would append, for a model that no registry holds."""
+    made = predictions_of(world.fixtures, world.read, registered(version), role, clock, run_id)
+    return [row for row in made if not math.isnan(row["p_home"])]
+
+
+def ledger(world: World) -> list[dict[str, Any]]:
+    with connect(world.settings, "model") as connection:
+        return rows(connection, "select * from ledger.prediction order by predicted_at, prediction_id")
+
+
+def test_every_fixture_gets_a_row_of_each_forecast_that_can_say_something(unpredicted: World):
+    made = predictions(unpredicted)
+    assert append(unpredicted.settings, made).n_written == len(made) == 3
+    written = ledger(unpredicted)
+    assert [(row["home_team"], row["forecast"], row["role"]) for row in written] == [
+        ("Arsenal", "elo", "champion"), ("Fulham", "elo", "champion"), ("Arsenal", "market", "baseline"),
+    ]  # fmt: skip
+    for row in written:
+        assert row["p_home"] + row["p_draw"] + row["p_away"] == pytest.approx(1, abs=1e-12)
+        grid = np.array(row["scoreline_grid"])
+        assert grid.shape == (11, 11)
+        assert np.tril(grid, -1).sum() == pytest.approx(row["p_home"], abs=1e-5)
+        assert row["predicted_at"] == row["features_as_of"] == NOVEMBER
+        assert row["prediction_id"].version == 7
+        assert set(row["features"]) == set(FEATURES)
+
+
+def test_the_written_rows_pass_the_gate(season: World):
+    report = check_predictions(season.settings, gate_frame(predictions(season)), NOVEMBER, "gate")
+    assert report.n_expectations > 10
+
+
+def test_predicting_again_adds_nothing(unpredicted: World):
+    append(unpredicted.settings, predictions(unpredicted))
+    before = ledger(unpredicted)
+    for clock in (BEFORE, virtual_clock(NOVEMBER + timedelta(hours=1))):
+        assert (
+            append(unpredicted.settings, predictions(unpredicted, clock=clock, run_id="again")).n_written == 0
+        )
+    assert ledger(unpredicted) == before
+
+
+def test_two_runs_at_once_write_every_prediction_once(unpredicted: World):
+    given = [predictions(unpredicted, run_id=f"run-{number}") for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        written = [
+            done.n_written for done in pool.map(lambda made: append(unpredicted.settings, made), given)
+        ]
+    assert sorted(written) == [0, 0, 0, 3]
+    assert len(ledger(unpredicted)) == 3
+
+
+def test_new_features_and_a_moved_kickoff_are_new_predictions(unpredicted: World):
+    append(unpredicted.settings, predictions(unpredicted))
+    moved = [row | {"kickoff_at": row["kickoff_at"] + timedelta(hours=2)} for row in predictions(unpredicted)]
+    assert append(unpredicted.settings, moved).n_written == 3
+    fed = [row | {"feature_hash": "other", "prediction_id": prediction()["prediction_id"]} for row in moved]
+    assert append(unpredicted.settings, fed).n_written == 3
+
+
+def test_a_challenger_that_becomes_champion_says_so(unpredicted: World):
+    append(unpredicted.settings, predictions(unpredicted, "1"))
+    append(unpredicted.settings, predictions(unpredicted, "2", role="challenger"))
+    append(unpredicted.settings, predictions(unpredicted, "2"))
+    said = {(row["model_version"], row["role"]) for row in ledger(unpredicted) if row["forecast"] == "elo"}
+    assert said == {("1", "champion"), ("2", "challenger"), ("2", "champion")}
+
+
+def test_after_a_rollback_the_last_word_is_the_old_models(unpredicted: World):
+    for number, version in enumerate(("1", "2", "1", "1")):
+        append(unpredicted.settings, predictions(unpredicted, version, run_id=f"run {number}"))
+    written = ledger(unpredicted)
+    assert [row["model_version"] for row in written if row["forecast"] == "market"] == ["1", "2", "1"]
+    assert len(written) == 9
+
+
+def test_a_match_that_has_begun_is_refused_and_the_others_are_written(unpredicted: World):
+    first, *others = predictions(unpredicted)
+    done = append(unpredicted.settings, [first | {"predicted_at": first["kickoff_at"]}, *others])
+    assert (done.n_written, done.n_refused_rows) == (2, 1)
+    assert done.refused == ("Arsenal against Leeds kicked off at 2022-11-02 15:00 UTC",)
+    assert {row["prediction_id"] for row in ledger(unpredicted)} == {
+        UUID(row["prediction_id"]) for row in others
+    }
+
+
+def test_live_the_servers_clock_decides_what_has_begun(unpredicted: World):
+    now = datetime.now(UTC)
+    begun, ahead = (
+        prediction(
+            match_id=f"00000000-0000-0000-0000-{number:012d}", clock="live",
+            kickoff_at=now + timedelta(hours=hours),
+            predicted_at=now - timedelta(hours=2), features_as_of=now - timedelta(hours=3), features="{}",
+            scoreline_grid=np.array([[1.0]]),
+        )
+        for number, hours in ((1, -1), (2, 1))
+    )  # fmt: skip
+    done = append(unpredicted.settings, [begun, ahead])
+    assert (done.n_written, done.n_refused_rows) == (1, 1)
+    assert [str(row["match_id"]) for row in ledger(unpredicted)] == [ahead["match_id"]]
+
+
+def test_a_row_the_ledger_refuses_takes_the_batch_with_it(unpredicted: World):
+    first, *others = predictions(unpredicted)
+    with pytest.raises(Exception, match="probabilities_sum_to_one"):
+        append(unpredicted.settings, [*others, first | {"p_home": 0.99}])
+    assert ledger(unpredicted) == []
+
+
+def test_nothing_to_append_is_nothing(season: World):
+    assert append(season.settings, []).n_written == 0
+
+
+def outcomes(settled: dict[str, Any]) -> list[dict[str, Any]]:
+    query = """
+        select outcome.*, p_home, p_draw, p_away, forecast, role, home_team, features
+        from ledger.prediction_outcome as outcome inner join ledger.prediction using (prediction_id)
+        order by forecast, home_team, revision
+    """
+    with connect(settled["settings"], "api") as connection:
+        return rows(connection, query)
+
+
+def test_nothing_is_settled_before_its_result_is_known(settled: dict[str, Any]):
+    early = settled["too early"]
+    assert (early.n_settled, early.n_still_open, early.rps) == (0, 3, None)
+
+
+def test_settling_scores_every_prediction_once(settled: dict[str, Any]):
+    report = settled["results"]
+    assert (report.n_settled, report.n_corrected, report.n_still_open, report.n_champion) == (3, 0, 0, 2)
+    again = settled["results again"]
+    assert (again.n_settled, again.n_corrected) == (0, 0)
+    assert "Settled 3 predictions" in report.summary
+    first = [row for row in outcomes(settled) if row["revision"] == 1 and row["role"] == "champion"]
+    assert report.rps == pytest.approx(np.mean([row["rps"] for row in first]))
+    assert report.log_loss == pytest.approx(np.mean([row["log_loss"] for row in first]))
+
+
+def test_scores_are_those_of_the_formulas(settled: dict[str, Any]):
+    won, corrected, drawn = (row for row in outcomes(settled) if row["forecast"] == "elo")
+    p = won["p_home"], won["p_draw"], won["p_away"]
+    assert won["outcome"] == "home"
+    assert won["rps"] == pytest.approx(((p[0] - 1) ** 2 + (p[0] + p[1] - 1) ** 2) / 2)
+    assert won["log_loss"] == pytest.approx(-math.log(p[0]))
+    assert won["brier"] == pytest.approx((p[0] - 1) ** 2 + p[1] ** 2 + p[2] ** 2)
+    assert won["is_correct"] == (max(p) == p[0])
+    assert corrected["log_loss"] == pytest.approx(-math.log(p[1]))
+    assert drawn["outcome"] == "draw"
+
+
+def test_a_corrected_result_is_a_new_revision(settled: dict[str, Any]):
+    report = settled["correction"]
+    assert (report.n_settled, report.n_corrected, settled["correction again"].n_settled) == (2, 2, 0)
+    revisions = [
+        (row["forecast"], row["revision"], row["home_goals"], row["outcome"])
+        for row in outcomes(settled)
+        if row["home_team"] == "Arsenal"
+    ]
+    assert revisions == [
+        ("elo", 1, 3, "home"), ("elo", 2, 1, "draw"), ("market", 1, 3, "home"), ("market", 2, 1, "draw"),
+    ]  # fmt: skip
+
+
+def test_closing_line_value_says_how_far_the_market_came_towards_the_favourite(
+    settled: dict[str, Any],
+):
+    priced = next(row for row in outcomes(settled) if row["home_team"] == "Arsenal")
+    closing = remove_overround([[1.95, 3.50, 4.10]])[0]
+    early = remove_overround([[1.98, 3.45, 3.95]])[0]
+    assert [priced[f"p_closing_{name}"] for name in ("home", "draw", "away")] == pytest.approx(
+        closing, abs=1e-6
+    )
+    favourite = int(np.argmax([priced["p_home"], priced["p_draw"], priced["p_away"]]))
+    expected = math.log(closing[favourite] / early[favourite])
+    assert priced["closing_line_value"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_without_prices_there_is_no_closing_line_value(settled: dict[str, Any]):
+    unpriced = next(row for row in outcomes(settled) if row["home_team"] == "Fulham")
+    assert (unpriced["p_closing_home"], unpriced["closing_line_value"]) == (None, None)
+    assert unpriced["rps"] > 0
+
+
+def test_the_track_record_holds_the_corrected_scores(settled: dict[str, Any]):
+    settings = settled["settings"]
+    build_layer(settings, "analytics", NOVEMBER + timedelta(days=12), "build")
+    with connect(settings, "api") as connection:
+        record = rows(connection, "select forecast, n, log_loss from analytics.track_record")
+    last = {(row["forecast"], row["home_team"]): row["log_loss"] for row in outcomes(settled)}
+    for row in record:
+        of_forecast = [loss for (forecast, _), loss in last.items() if forecast == row["forecast"]]
+        assert (row["n"], row["log_loss"]) == (len(of_forecast), pytest.approx(np.mean(of_forecast)))
+
+
+def settle_by_hand(settings: Settings, p_outcome: float, p_closing: float, n: int = FEWEST_MATCHES) -> None:
+    """`n` champion predictions over 20 days that gave `p_outcome` to what happened; the market gave `p_closing`."""
+    with connect(settings, "model") as connection:
+        for number in range(n):
+            kickoff = KICKOFF + timedelta(days=number % 20)
+            made = insert_prediction(
+                connection, match_id=f"00000000-0000-0000-0000-{number:012d}", kickoff_at=kickoff,
+                model_name=settings.model_name,
+            )  # fmt: skip
+            noise = 0.05 * math.sin(number)
+            connection.execute(
+                "insert into ledger.prediction_outcome (prediction_id, revision, home_goals, away_goals, outcome, "
+                "rps, log_loss, brier, is_correct, p_closing_home, p_closing_draw, p_closing_away, settled_at, run_id) "
+                "values (%s, 1, 2, 0, 'home', 0, %s, 0, true, %s, 0.2, 0.1, %s, 'test')",
+                (made, -math.log(p_outcome) + noise, p_closing, kickoff + timedelta(hours=3)),
+            )
+
+
+LATER = virtual_clock(KICKOFF + timedelta(days=30))
+
+
+def drift_rows(settings: Settings) -> list[dict[str, Any]]:
+    with connect(settings, "model") as connection:
+        return rows(connection, "select metric, subject, value, threshold, is_drift from ops.drift_metric")
+
+
+@pytest.mark.parametrize(("p_outcome", "is_drift"), [(0.50, False), (0.48, True)])
+def test_drift_is_a_champion_too_far_behind_the_closing_market(
+    settings: Settings, p_outcome: float, is_drift: bool
+):
+    settle_by_hand(settings, p_outcome, p_closing=0.51)
+    report = measure_drift(settings, LATER, "drift")
+    gap = math.log(0.51 / p_outcome)
+    assert report.gap == pytest.approx(gap, abs=0.005)
+    assert report.low is not None
+    assert report.low < report.gap
+    assert (report.n_matches, report.is_drift) == (FEWEST_MATCHES, is_drift)
+    assert measure_drift(settings, LATER, "again") == report
+    assert drift_rows(settings) == [
+        {
+            "metric": "log_loss_behind_closing", "subject": settings.model_name, "value": report.gap,
+            "threshold": WORST_GAP, "is_drift": is_drift,
+        }
+    ]  # fmt: skip
+    assert ("DRIFT" in report.summary) == is_drift
+
+
+def test_drift_is_not_judged_on_few_matches_nor_on_what_is_not_known_yet(settings: Settings):
+    settle_by_hand(settings, 0.3, 0.5, n=FEWEST_MATCHES)
+    report = measure_drift(settings, virtual_clock(KICKOFF + timedelta(days=10)), "drift")
+    assert 0 < report.n_matches < FEWEST_MATCHES
+    assert (report.gap, report.is_drift, drift_rows(settings)) == (None, False, [])
+    assert "cannot be judged yet" in report.summary
