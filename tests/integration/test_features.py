@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from builders import match_row
 from psycopg import sql
-from warehouse import build, land, round_robin
 
+from builders import match_row
 from touchline.database.engine import connect, open_url, rows
 from touchline.errors import FeaturesUnavailable
 from touchline.features.catalogue import FEATURES, GROUPS
@@ -21,43 +19,53 @@ from touchline.features.online import read_features
 from touchline.features.store import open_store, publish_features
 from touchline.features.training import training_frame
 from touchline.settings import Settings
+from warehouse import build, land, round_robin
 
-NOVEMBER = datetime(2022, 11, 1, tzinfo=UTC)
-LATER = NOVEMBER + timedelta(hours=6, microseconds=250)
-AHEAD = [("Arsenal", "Leeds", "02/11/2022"), ("Chelsea", "Fulham", "03/11/2022"), ("Burnley", "Everton", "05/11/2022")]
+FRIDAY = datetime(2022, 11, 4, 20, tzinfo=UTC)
+LATER = FRIDAY + timedelta(hours=6, microseconds=250)
+AHEAD = [
+    ("Arsenal", "Leeds", "05/11/2022"),
+    ("Chelsea", "Fulham", "05/11/2022"),
+    ("Burnley", "Everton", "06/11/2022"),
+]
 
 
 @pytest.fixture(scope="module")
 def installed(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Fifteen played matches and three fixtures, landed and built as of November."""
+    """Fifteen played matches and three fixtures, landed and built as of a Friday."""
     fixtures = [
-        match_row(Date=date, HomeTeam=home, AwayTeam=away, FTHG="", FTAG="", FTR="", AvgCH="", AvgCD="", AvgCA="")
+        match_row(
+            Date=date, HomeTeam=home, AwayTeam=away, FTHG="", FTAG="", FTR="", AvgCH="", AvgCD="", AvgCA=""
+        )
         for home, away, date in AHEAD
     ]
-    sourced = land(module_settings, tmp_path_factory.mktemp("source"), [*round_robin(), *fixtures], NOVEMBER)
-    build(sourced, NOVEMBER)
+    sourced = land(module_settings, tmp_path_factory.mktemp("source"), [*round_robin(), *fixtures], FRIDAY)
+    build(sourced, FRIDAY)
     return sourced
 
 
 @pytest.fixture
 def built(installed: Settings) -> Iterator[Settings]:
-    """The warehouse as of November, with an empty online store; changes to the offline table are undone."""
-    with connect(installed, "transform") as connection:
-        connection.execute("create table features.kept as table features.match_features")
-        connection.execute("drop schema feast cascade; create schema feast")
-        connection.execute("grant usage on schema feast to touchline_model")
-        connection.execute(
-            "alter default privileges in schema feast grant select on tables to touchline_model"
-        )
+    """The warehouse as of a Friday with nothing published; what a test does to the offline table is undone."""
+    tables = ", ".join(f"feast.touchline_{group}" for group in GROUPS)
+    change(installed, "create table features.kept as table features.match_features")
     yield installed
-    with connect(installed, "transform") as connection:
-        connection.execute("drop table if exists features.match_features cascade")
-        connection.execute("alter table features.kept rename to match_features")
+    change(installed, f"drop table if exists {tables}")
+    change(installed, "drop table if exists features.match_features")
+    change(installed, "alter table features.kept rename to match_features")
+
+
+@pytest.fixture
+def published(built: Settings) -> Settings:
+    publish_features(built, FRIDAY, "test")
+    return built
 
 
 def fixture_ids(settings: Settings) -> list[str]:
     with connect(settings, "transform") as connection:
-        found = rows(connection, "select match_id::text as id from core.match where not is_played order by kickoff_at")
+        found = rows(
+            connection, "select match_id::text as id from core.match where not is_played order by kickoff_at"
+        )
     return [row["id"] for row in found]
 
 
@@ -83,3 +91,197 @@ def online_rows(settings: Settings) -> list[dict[str, Any]]:
 def change(settings: Settings, statement: str, parameters: Any = None) -> None:
     with connect(settings, "transform") as connection:
         connection.execute(statement, parameters)
+
+
+def advance(settings: Settings) -> None:
+    """What a later build does to fixtures: another instant, other values."""
+    change(
+        settings,
+        "update features.match_features set features_as_of = %s, home_elo = home_elo + 7 where not is_played",
+        (LATER,),
+    )
+
+
+def test_serving_gives_what_training_gives(published: Settings):
+    match_ids = fixture_ids(published)
+    read = read_features(published, match_ids, FRIDAY)
+    store = open_store(published, "model")
+    trained = store.get_historical_features(
+        entity_df=f"select match_id::text as match_id, timestamptz '{FRIDAY}' as event_timestamp "
+        "from core.match where not is_played",
+        features=store.get_feature_service("match_result"),
+    ).to_df()
+    assert read.store == "online"
+    pd.testing.assert_frame_equal(
+        read.frame, trained.set_index("match_id").loc[match_ids, list(FEATURES)].astype("float64")
+    )
+    pd.testing.assert_frame_equal(read.frame, offline(published, match_ids))
+    assert read.frame["home_elo"].notna().all()
+    assert read.frame["market_price_home"].tolist() == pytest.approx([1.98] * 3)
+
+
+def test_training_features_are_those_before_the_kickoff_and_labels_those_after(published: Settings):
+    frame = training_frame(published, FRIDAY)
+    assert len(frame) == 15
+    assert frame["kickoff_at"].is_monotonic_increasing
+    # Each of the first matches is the first of its home side: nothing is known of it yet.
+    first = frame.iloc[0]
+    assert pd.isna(first["home_elo"])
+    assert pd.isna(first["home_goals_for_5"])
+    last = frame.iloc[-1]
+    assert (last["home_team"], last["away_team"]) == ("Everton", "Burnley")
+    assert last["home_n_played"] == 4
+    pd.testing.assert_series_equal(
+        last[list(FEATURES)].astype("float64"),
+        offline(published, [last["match_id"]]).iloc[0],
+        check_names=False,
+    )
+    goals = frame["home_goals"] - frame["away_goals"]
+    assert (frame["outcome"] == goals.map(lambda gap: 0 if gap > 0 else 2 if gap < 0 else 1)).all()
+    assert frame["closing_price_home"].tolist() == pytest.approx([1.95] * 15)
+    assert not any("closing" in name for name in FEATURES)
+
+
+def test_training_takes_only_what_is_asked_for(published: Settings):
+    since = datetime(2022, 10, 10, tzinfo=UTC)
+    assert training_frame(published, FRIDAY, since=since)["kickoff_at"].min() >= since
+    assert len(training_frame(published, FRIDAY, since=since)) == 6
+    assert len(training_frame(published, FRIDAY, competitions=["E0"])) == 15
+    assert training_frame(published, FRIDAY, competitions=["E1", "o'clock"]).empty
+
+
+def test_results_known_after_as_of_are_no_labels(published: Settings):
+    frame = training_frame(published, datetime(2022, 10, 8, tzinfo=UTC))
+    assert 0 < len(frame) < 15
+    assert frame["kickoff_at"].max() < datetime(2022, 10, 8, tzinfo=UTC)
+
+
+def test_publishing_twice_leaves_the_same_store(published: Settings, capfd: pytest.CaptureFixture[str]):
+    once = online_rows(published)
+    report = publish_features(published, FRIDAY, "again")
+    assert online_rows(published) == once
+    assert (report.n_fixtures, report.n_features) == (3, len(FEATURES))
+    assert len(once) == 3 * len(FEATURES)
+    assert capfd.readouterr().out == ""
+
+
+def test_publishing_removes_fixtures_that_are_no_longer_ahead(published: Settings):
+    advance(published)
+    change(
+        published,
+        "update features.match_features set features_as_of = kickoff_at - interval '1 minute' "
+        "where match_id = %s::uuid",
+        (fixture_ids(published)[0],),
+    )
+    publish_features(published, LATER, "test")
+    assert len(online_rows(published)) == 2 * len(FEATURES)
+
+
+def test_publishing_another_instant_than_the_build_is_refused(built: Settings):
+    with pytest.raises(FeaturesUnavailable, match="run `touchline build`"):
+        publish_features(built, LATER, "test")
+
+
+def test_a_later_build_is_read_once_published(published: Settings):
+    before = read_features(published, fixture_ids(published), FRIDAY).frame
+    advance(published)
+    publish_features(published, LATER, "test")
+    read = read_features(published, fixture_ids(published), LATER)
+    assert read.store == "online"
+    assert (read.frame["home_elo"] - before["home_elo"]).tolist() == pytest.approx([7] * 3)
+
+
+def test_reading_does_not_depend_on_the_zone_of_the_server(built: Settings):
+    with open_url(built.admin_url, autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("alter database {} set timezone to 'America/New_York'").format(
+                sql.Identifier(built.warehouse_database)
+            )
+        )
+    publish_features(built, FRIDAY, "test")
+    assert read_features(built, fixture_ids(built), FRIDAY).store == "online"
+    assert {row["event_ts"] for row in online_rows(built)} == {FRIDAY}
+
+
+DAMAGE = {
+    "never published": None,
+    "a table is missing": "alter table feast.touchline_match_form rename to lost",
+    "a match is missing in one view": "delete from feast.touchline_match_market where entity_key = "
+    "(select min(entity_key) from feast.touchline_match_market)",
+    "no right to read": "revoke select on feast.touchline_match_rating from touchline_model",
+    "a value is broken": "update feast.touchline_match_rating set value = 'broken'",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_the_offline_table_answers_when_the_online_store_fails(
+    built: Settings, damage: str, caplog: pytest.LogCaptureFixture
+):
+    statement = DAMAGE[damage]
+    if statement is not None:
+        publish_features(built, FRIDAY, "test")
+        change(built, statement)
+    match_ids = fixture_ids(built)
+    with caplog.at_level(logging.WARNING):
+        read = read_features(built, match_ids, FRIDAY)
+    change(built, "drop table if exists feast.lost")
+    assert read.store == "offline"
+    assert "the online feature store failed" in caplog.text
+    pd.testing.assert_frame_equal(read.frame, offline(built, match_ids))
+
+
+def test_an_online_store_older_than_the_build_is_not_read(published: Settings):
+    advance(published)
+    read = read_features(published, fixture_ids(published), LATER)
+    assert read.store == "offline"
+    pd.testing.assert_frame_equal(read.frame, offline(published, fixture_ids(published)))
+
+
+def test_features_of_a_later_instant_are_never_given(published: Settings):
+    with pytest.raises(FeaturesUnavailable):
+        read_features(published, fixture_ids(published), FRIDAY - timedelta(hours=1))
+
+
+def test_the_online_store_answers_alone_when_the_offline_table_is_gone(
+    published: Settings, caplog: pytest.LogCaptureFixture
+):
+    match_ids = fixture_ids(published)
+    change(published, "drop table features.match_features")
+    assert read_features(published, match_ids, FRIDAY).store == "online"
+    assert "taken as they are" in caplog.text
+
+
+def test_both_stores_failing_is_an_error_that_says_what_to_do(built: Settings):
+    match_ids = fixture_ids(built)
+    change(built, "drop table features.match_features")
+    with pytest.raises(FeaturesUnavailable, match="run `touchline build`"):
+        read_features(built, match_ids, FRIDAY)
+
+
+def test_a_database_that_refuses_connections_is_an_error(built: Settings):
+    elsewhere = built.model_copy(update={"database_url": "postgresql://nobody:nothing@127.0.0.1:9/postgres"})
+    with pytest.raises(FeaturesUnavailable):
+        read_features(elsewhere, fixture_ids(built), FRIDAY)
+
+
+def test_an_unknown_match_is_an_error(published: Settings):
+    with pytest.raises(FeaturesUnavailable, match="1 matches"):
+        read_features(published, ["00000000-0000-0000-0000-000000000000"], FRIDAY)
+
+
+def test_no_matches_are_no_features(published: Settings):
+    assert read_features(published, [], FRIDAY).frame.shape == (0, len(FEATURES))
+
+
+def test_every_feature_is_a_documented_column_of_the_offline_table(published: Settings):
+    with connect(published, "transform") as connection:
+        columns = rows(
+            connection,
+            "select column_name, data_type from information_schema.columns "
+            "where table_schema = 'features' and table_name = 'match_features'",
+        )
+    types = {row["column_name"]: row["data_type"] for row in columns}
+    assert {types.get(name) for name in FEATURES} == {"double precision"}
+    views = {view.name: view for view in open_store(published, "model").list_feature_views()}
+    assert {name: tuple(field.name for field in view.features) for name, view in views.items()} == GROUPS
+    assert all(field.description for view in views.values() for field in view.features)

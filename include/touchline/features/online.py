@@ -58,7 +58,7 @@ def _read_online(settings: Settings, match_ids: Sequence[str], as_of: datetime) 
         raise FeaturesUnavailable(f"{missing.sum()} of {len(match_ids)} matches are not in the online store")
     if published_at.to_numpy().max() > as_of.timestamp():
         raise FeaturesUnavailable(f"the online store was published after {as_of.isoformat()}")
-    built_at = pd.Series(_built_at(settings, match_ids)).reindex(found.index)
+    built_at = pd.Series(_built_at(settings, match_ids), dtype="float64").reindex(found.index)
     stale = published_at.lt(built_at, axis="index").any(axis="columns")
     if stale.any():
         raise FeaturesUnavailable(
@@ -68,7 +68,7 @@ def _read_online(settings: Settings, match_ids: Sequence[str], as_of: datetime) 
 
 
 def _built_at(settings: Settings, match_ids: Sequence[str]) -> dict[str, float]:
-    """Whole seconds since 1970 of features_as_of, by match; empty, with a warning, when the offline table cannot tell."""
+    """Whole seconds since 1970 of features_as_of, by match; empty, with a warning, when that cannot be read."""
     try:
         with connect(settings, "model") as connection:
             found = rows(

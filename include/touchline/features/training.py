@@ -8,7 +8,7 @@ from datetime import datetime
 import pandas as pd
 from sqlalchemy import create_engine, text
 
-from touchline.database.engine import sqlalchemy_url
+from touchline.database.engine import connect, scalar, sqlalchemy_url
 from touchline.features.catalogue import FEATURES
 from touchline.features.store import SERVICE, open_store
 from touchline.settings import Settings
@@ -61,10 +61,7 @@ def training_frame(
         "select match_id::text as match_id, kickoff_at as event_timestamp from features.match_features "  # noqa: S608
         f"where {' and '.join(conditions)}"
     )
-    store = open_store(settings, "model")
-    features: pd.DataFrame = store.get_historical_features(
-        entity_df=entities, features=store.get_feature_service(SERVICE)
-    ).to_df()
+    features = _features_of(settings, entities)
     engine = create_engine(sqlalchemy_url(settings.url("model")))
     try:
         with engine.connect() as connection:
@@ -75,3 +72,16 @@ def training_frame(
     frame["kickoff_at"] = pd.to_datetime(frame["kickoff_at"], utc=True)
     frame[list(FEATURES)] = frame[list(FEATURES)].astype("float64")
     return frame.sort_values(["kickoff_at", "match_id"], ignore_index=True)
+
+
+def _features_of(settings: Settings, entities: str) -> pd.DataFrame:
+    with connect(settings, "model") as connection:
+        is_empty = scalar(connection, f"select not exists ({entities})")
+    if is_empty:
+        # Feast cannot join features to nothing.
+        return pd.DataFrame(columns=["match_id", "event_timestamp", *FEATURES])
+    store = open_store(settings, "model")
+    features: pd.DataFrame = store.get_historical_features(
+        entity_df=entities, features=store.get_feature_service(SERVICE)
+    ).to_df()
+    return features
