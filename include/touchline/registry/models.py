@@ -7,6 +7,7 @@ registered model, the present holder last.
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from touchline.settings import Settings
 CHAMPION, CHALLENGER = "champion", "challenger"
 HISTORY = "champion_history"
 ROLLED_BACK = "rolled_back"
+# What unpickling raises when the file is damaged, or the classes are no longer what they were.
+UNREADABLE = (pickle.UnpicklingError, OSError, EOFError, AttributeError, ImportError, TypeError)
 TRAIN_FIRST = "train one with `touchline train`"
 
 
@@ -190,7 +193,7 @@ def _read_forecaster(model_uri: str, folder: Path) -> Forecaster:
         if not folder.exists():
             _download(model_uri, folder)
         forecaster = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model().forecaster
-    except (mlflow.exceptions.MlflowException, OSError, AttributeError, ImportError, TypeError) as error:
+    except (mlflow.exceptions.MlflowException, *UNREADABLE) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise ModelUnavailable(
             f"{model_uri} cannot be read by this code ({type(error).__name__}: {error}): {TRAIN_FIRST}"

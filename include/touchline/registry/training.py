@@ -63,18 +63,27 @@ class TrainReport:
         )
 
 
-def train(
-    settings: Settings, as_of: datetime, run_id: str, parameters: ForecasterParameters | None = None
-) -> TrainReport:
+def train(settings: Settings, as_of: datetime, run_id: str) -> TrainReport:
     """Train on every match known at `as_of` and register the forecaster under `settings.model_name`.
+
+    See `train_on`; the matches are those since `settings.training_since`, their features joined as of each
+    kick-off.
+    """
+    open_registry(settings)
+    matches = training_frame(settings, as_of, since=settings.training_since)
+    return train_on(settings, matches, ForecasterParameters(seed=settings.random_seed), as_of, run_id)
+
+
+def train_on(
+    settings: Settings, matches: pd.DataFrame, parameters: ForecasterParameters, as_of: datetime, run_id: str
+) -> TrainReport:
+    """Evaluate, fit, log, register and judge a forecaster of `matches` (a training frame).
 
     The alias champion moves if the new version is not worse than the champion on held-out matches, otherwise it
     becomes challenger. With the data, parameters and code of a registered version, that version is reused.
     Raises ModelUnavailable when there are too few matches, ServiceFailed when MLflow does not answer.
     """
     client = open_registry(settings)
-    parameters = parameters or ForecasterParameters(seed=settings.random_seed)
-    matches = training_frame(settings, as_of, since=settings.training_since)
     seasons = evaluated_seasons(matches, settings.evaluation_seasons)
     if not seasons:
         raise ModelUnavailable(

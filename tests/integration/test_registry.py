@@ -1,0 +1,260 @@
+"""Training, promotion and rollback against a real MLflow server on the test PostgreSQL."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from touchline.errors import ModelUnavailable, ServiceFailed
+from touchline.features.catalogue import FEATURES
+from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, ForecasterParameters
+from touchline.forecasting.walk_forward import FORECASTS, probability_columns
+from touchline.operations import processes
+from touchline.operations.services import ensure_mlflow
+from touchline.registry import models
+from touchline.registry.promotion import judge, walk_forward_of
+from touchline.registry.tracking import open_registry
+from touchline.registry.training import TrainReport, train_on
+from touchline.settings import Settings
+from training_frames import QUICK, simulated_matches, without_prices
+
+AS_OF = datetime(2019, 7, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(server: Settings) -> Iterator[Settings]:
+    ensure_mlflow(server)
+    yield server
+    processes.stop(server.home, "mlflow")
+
+
+@pytest.fixture
+def registry(mlflow_server: Settings, settings: Settings) -> Settings:
+    """Settings whose model name nobody else uses; one held-out season is enough."""
+    return settings.model_copy(update={"evaluation_seasons": 1})
+
+
+@pytest.fixture(scope="module")
+def matches() -> pd.DataFrame:
+    return simulated_matches(n_seasons=4, n_a_season=310)
+
+
+def _train(
+    settings: Settings,
+    matches: pd.DataFrame,
+    parameters: ForecasterParameters = QUICK,
+    run_id: str = "train-1",
+) -> TrainReport:
+    return train_on(settings, matches, parameters, AS_OF, run_id)
+
+
+def _misled(matches: pd.DataFrame) -> pd.DataFrame:
+    """Matches whose earlier outcomes teach the opposite, and whose last season is as it was."""
+    last = matches["season"] == matches["season"].max()
+    turned = matches.copy()
+    turned.loc[~last, "outcome"] = 2 - turned.loc[~last, "outcome"]
+    return without_prices(turned)
+
+
+def test_the_first_version_is_champion_and_forecasts(registry: Settings, matches: pd.DataFrame) -> None:
+    report = _train(registry, matches)
+    assert (report.version, report.alias, report.is_reused) == ("1", "champion", False)
+    assert report.primary == WITH_ODDS
+    assert "there was no champion" in report.summary
+    champion = models.load(registry)
+    assert (champion.name, champion.version) == (registry.model_name, "1")
+    assert models.champion_version(registry) == "1"
+    found = champion.forecaster.predict(matches[list(FEATURES)].tail(5))
+    assert set(found) == {WITH_ODDS, NO_ODDS, "elo", "market"}
+    assert np.abs(found[WITH_ODDS].probabilities.sum(axis=1) - 1).max() < 1e-9
+
+
+def test_a_run_holds_everything_about_the_model(registry: Settings, matches: pd.DataFrame) -> None:
+    report = _train(registry, matches)
+    client = open_registry(registry)
+    run = client.get_run(report.mlflow_run_id)
+    assert run.data.params["no_odds.trees.rounds"] == str(QUICK.no_odds.trees.rounds)
+    for name in FORECASTS:
+        assert {f"{name}.rps", f"{name}.log_loss", f"{name}.ece"} <= set(run.data.metrics)
+    assert "with_odds minus market_prematch.log_loss.high" in run.data.metrics
+    tags = run.data.tags
+    assert tags["is_simulated"] == "false" if not registry.is_simulated else "true"
+    assert tags["trained_until"] == matches["kickoff_at"].max().isoformat()
+    assert tags["competitions"] == "E0,E1"
+    assert len(tags["dataset_digest"]) == 64
+    assert tags["code_version"].startswith("0.")
+    assert _files(client, report.mlflow_run_id) >= {
+        "plots/reliability.png", "plots/skill_by_season.png", "evaluation.json", "features.json",
+        "predictions/walk_forward.parquet",
+    }  # fmt: skip
+
+
+def test_the_registered_model_answers_through_mlflow_alone(registry: Settings, matches: pd.DataFrame) -> None:
+    report = _train(registry, matches)
+    open_registry(registry)
+    import mlflow
+
+    model = mlflow.pyfunc.load_model(f"models:/{registry.model_name}@champion")
+    assert [column.name for column in model.metadata.get_input_schema()] == list(FEATURES)
+    answer = model.predict(matches[list(FEATURES)].tail(3).reset_index(drop=True))
+    direct = models.load(registry).forecaster.predict(matches.tail(3))[report.primary]
+    assert answer[["p_home", "p_draw", "p_away"]].to_numpy() == pytest.approx(direct.probabilities)
+    assert answer[["expected_home_goals", "expected_away_goals"]].to_numpy() == pytest.approx(
+        direct.expected_goals
+    )
+
+
+def test_the_same_data_code_and_parameters_are_trained_once(
+    registry: Settings, matches: pd.DataFrame
+) -> None:
+    first = _train(registry, matches)
+    again = _train(registry, matches, run_id="train-2")
+    assert again.is_reused
+    assert {**asdict(again), "is_reused": False} == asdict(first)
+    assert len(models.versions(registry)) == 1
+
+
+def test_other_data_or_parameters_make_another_version(registry: Settings, matches: pd.DataFrame) -> None:
+    _train(registry, matches)
+    corrected = matches.copy()
+    corrected.loc[corrected.index[-1], "home_goals"] += 1
+    assert _train(registry, corrected).version == "2"
+    assert _train(registry, matches, replace(QUICK, seed=5)).version == "3"
+
+
+def test_a_version_that_is_not_worse_becomes_champion(registry: Settings, matches: pd.DataFrame) -> None:
+    _train(registry, matches)
+    report = _train(registry, matches, replace(QUICK, seed=5))
+    assert (report.version, report.alias) == ("2", "champion")
+    assert "310 held-out matches of 2018/19" in report.reason
+    assert models.champion_version(registry) == "2"
+
+
+def test_a_worse_version_becomes_challenger(registry: Settings, matches: pd.DataFrame) -> None:
+    _train(registry, matches)
+    report = _train(registry, _misled(matches))
+    assert (report.version, report.alias) == ("2", "challenger")
+    assert models.champion_version(registry) == "1"
+    assert models.load(registry, "challenger").version == "2"
+    assert _train(registry, _misled(matches)).alias == "challenger"
+
+
+def test_rollback_goes_back_one_champion_at_a_time(registry: Settings, matches: pd.DataFrame) -> None:
+    for seed in (1, 2, 3):
+        assert _train(registry, matches, replace(QUICK, seed=seed)).alias == "champion"
+    assert models.rollback(registry).summary.endswith("is version 2 now.")
+    assert models.load(registry).version == "2"
+    assert models.rollback(registry).to_version == "1"
+    with pytest.raises(ModelUnavailable, match="first champion"):
+        models.rollback(registry)
+    assert models.champion_version(registry) == "1"
+
+
+def test_a_version_rolled_back_is_not_promoted_by_training_again(
+    registry: Settings, matches: pd.DataFrame
+) -> None:
+    _train(registry, matches)
+    second = replace(QUICK, seed=5)
+    _train(registry, matches, second)
+    models.rollback(registry)
+    again = _train(registry, matches, second)
+    assert (again.version, again.alias, again.is_reused) == ("2", "", True)
+    assert models.champion_version(registry) == "1"
+
+
+def test_promotion_by_hand_and_back(registry: Settings, matches: pd.DataFrame) -> None:
+    _train(registry, matches)
+    _train(registry, _misled(matches))
+    moved = models.promote(registry, "2")
+    assert (moved.from_version, moved.to_version) == ("1", "2")
+    assert [each.aliases for each in models.versions(registry)] == [("champion",), ()]
+    assert models.rollback(registry).to_version == "1"
+    with pytest.raises(ModelUnavailable, match="no version 9"):
+        models.promote(registry, "9")
+
+
+def test_a_kill_before_the_verdict_is_made_good_by_the_next_run(
+    registry: Settings, matches: pd.DataFrame
+) -> None:
+    _train(registry, matches)
+    _train(registry, matches, replace(QUICK, seed=5))
+    client = open_registry(registry)
+    client.set_registered_model_alias(registry.model_name, "champion", "1")
+    client.delete_model_version_tag(registry.model_name, "2", "verdict")
+    report = _train(registry, matches, replace(QUICK, seed=5))
+    assert (report.version, report.alias, report.is_reused) == ("2", "champion", True)
+
+
+def test_versions_are_compared_on_matches_neither_had_seen(registry: Settings, matches: pd.DataFrame) -> None:
+    report = _train(registry, matches)
+    folder = registry.home / "downloads"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    stored = walk_forward_of(open_registry(registry), report.mlflow_run_id, folder)
+    assert set(stored["season"]) == {"2018/19"}
+    worse = stored.copy()
+    worse[probability_columns(WITH_ODDS)] = 1 / 3
+    assert judge(stored, WITH_ODDS, worse, WITH_ODDS, seed=1).is_promoted
+    assert not judge(worse, WITH_ODDS, stored, WITH_ODDS, seed=1).is_promoted
+    stranger = stored.assign(match_id=[f"other-{name}" for name in stored["match_id"]])
+    verdict = judge(stored, WITH_ODDS, stranger, WITH_ODDS, seed=1)
+    assert not verdict.is_promoted
+    assert verdict.n_matches == 0
+
+
+def test_without_a_model_the_error_says_what_to_do(registry: Settings) -> None:
+    for alias in ("champion", "challenger"):
+        with pytest.raises(ModelUnavailable, match="touchline train"):
+            models.load(registry, alias)
+    assert models.champion_version(registry) is None
+    assert models.versions(registry) == []
+    with pytest.raises(ModelUnavailable, match="no champion"):
+        models.rollback(registry)
+
+
+def test_too_few_matches_are_refused(registry: Settings, matches: pd.DataFrame) -> None:
+    with pytest.raises(ModelUnavailable, match="too few to learn from"):
+        _train(registry, matches.head(200))
+
+
+def test_a_model_is_downloaded_once_and_read_once(registry: Settings, matches: pd.DataFrame) -> None:
+    _train(registry, matches)
+    first = models.load(registry).forecaster
+    assert models.load(registry).forecaster is first
+    folders = list((registry.home / "models" / registry.model_name).iterdir())
+    assert [folder.name.split("-")[0] for folder in folders] == ["1"]
+    models._read_forecaster.cache_clear()
+    assert models.load(registry).forecaster is not first
+    assert list((registry.home / "models" / registry.model_name).iterdir()) == folders
+
+
+def test_a_model_this_code_cannot_read_is_named(registry: Settings, matches: pd.DataFrame) -> None:
+    _train(registry, matches)
+    models.load(registry)
+    models._read_forecaster.cache_clear()
+    (pickled,) = (registry.home / "models" / registry.model_name).rglob("python_model.pkl")
+    pickled.write_bytes(b"\x80\x05not a pickle")
+    with pytest.raises(ModelUnavailable, match="cannot be read"):
+        models.load(registry)
+    assert models.load(registry).version == "1", "the broken copy is gone and a good one was fetched"
+
+
+def test_a_missing_server_is_reported_at_once(settings: Settings, tmp_path: Path) -> None:
+    nowhere = settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9", "home": tmp_path})
+    with pytest.raises(ServiceFailed, match=r"MLflow does not answer at http://127\.0\.0\.1:9"):
+        models.load(nowhere)
+
+
+def _files(client: Any, run_id: str, folder: str = "") -> set[str]:
+    found: set[str] = set()
+    for each in client.list_artifacts(run_id, folder):
+        found |= _files(client, run_id, each.path) if each.is_dir else {each.path}
+    return found
