@@ -1,0 +1,188 @@
+"""The steps of the pipeline without Airflow: what each does, what it announces, and what a failure leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from builders import match_row, write_season_file
+from served_world import FIXTURES, NOW
+from touchline.clock import virtual_clock
+from touchline.database.engine import connect, rows, scalar
+from touchline.errors import ServiceFailed, TouchlineError
+from touchline.operations import names, pipeline, processes
+from touchline.operations.edge import run_clock
+from touchline.operations.pipeline import StepOutcome
+from touchline.operations.services import ensure_mlflow
+from touchline.registry.training import train_on
+from touchline.settings import Settings
+from training_frames import QUICK, simulated_matches
+from warehouse import round_robin
+
+pytestmark = pytest.mark.slow
+
+Step = Callable[[Settings, str, datetime | None], StepOutcome]
+BUILD: tuple[Step, ...] = (
+    pipeline.check_landing, pipeline.build_core, pipeline.update_ratings, pipeline.build_features,
+    pipeline.check_features, pipeline.build_analytics, pipeline.publish_features,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("seasons")
+    write_season_file(folder, [*round_robin(), *FIXTURES])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installation(module_settings: Settings, folder: Path) -> Iterator[Settings]:
+    """A database of its own, an MLflow server, and a folder of season files read as of an instant."""
+    settings = module_settings.model_copy(update={"source": str(folder), "as_of": NOW})
+    ensure_mlflow(settings)
+    yield settings
+    processes.stop(settings.home, "mlflow")
+
+
+def build(settings: Settings, run_id: str = "build") -> list[StepOutcome]:
+    return [step(settings, run_id, None) for step in BUILD]
+
+
+def catch_up(settings: Settings) -> None:
+    build(settings)
+    pipeline.predict(settings, "predict")
+    pipeline.settle(settings, "settle")
+
+
+@pytest.fixture
+def caught_up(installation: Settings) -> Settings:
+    pipeline.collect_scores(installation, "collect")
+    catch_up(installation)
+    return installation
+
+
+def recorded(settings: Settings, step: str) -> dict[str, object]:
+    with connect(settings, "ingest") as connection:
+        query = "select * from ops.pipeline_run where step = %s order by started_at desc limit 1"
+        return rows(connection, query, (step,))[0]
+
+
+def n_predictions(settings: Settings) -> int:
+    with connect(settings, "model") as connection:
+        return int(scalar(connection, "select count(*) from ledger.prediction"))
+
+
+def test_from_an_empty_database_each_step_tells_the_next(installation: Settings):
+    for collect, asset in (
+        (pipeline.collect_fixtures, names.LANDING_FIXTURES),
+        (pipeline.collect_odds, names.LANDING_ODDS),
+        (pipeline.collect_scores, names.LANDING_SCORES),
+    ):
+        outcome = collect(installation, "first")
+        assert outcome.new_assets == (asset,)
+        assert outcome.as_of == NOW.isoformat()
+    built = build(installation, "first")
+    assert not any(outcome.is_repeat for outcome in built)
+    assert set(built[-1].new_assets) == {names.FEATURES, names.RESULTS}
+    assert all(outcome.new_assets == () for outcome in built[:-1])
+    predicted = pipeline.predict(installation, "first")
+    assert "champion" in predicted.summary
+    assert n_predictions(installation) == 0
+    settled = pipeline.settle(installation, "first")
+    assert settled.new_assets[0] == names.SETTLED
+    row = recorded(installation, "build_core")
+    assert (row["run_id"], row["status"], row["as_of"]) == ("first", "success", NOW)
+    assert row["finished_at"] is not None
+
+
+def test_with_nothing_new_nothing_is_announced_or_done_again(caught_up: Settings):
+    assert pipeline.collect_scores(caught_up, "again").new_assets == ()
+    before = recorded(caught_up, "build_core")
+    again = build(caught_up, "again")
+    assert all(outcome.is_repeat for outcome in again)
+    assert again[-1].new_assets == ()
+    assert recorded(caught_up, "build_core") == before
+
+
+def test_a_new_champion_predicts_once(caught_up: Settings):
+    train_on(caught_up, simulated_matches(n_seasons=4, n_a_season=310), QUICK, NOW, "train")
+    outcome = pipeline.predict(caught_up, "predict-1")
+    assert outcome.new_assets == (names.PREDICTIONS,)
+    written = n_predictions(caught_up)
+    assert written > 0
+    pipeline.predict(caught_up, "predict-2")
+    assert n_predictions(caught_up) == written
+    assert recorded(caught_up, "predict")["detail"]["inputs"]["champion"] == "1"
+
+
+def test_a_failed_step_is_recorded_with_its_reason_and_raises(caught_up: Settings):
+    with pytest.raises(TouchlineError) as refused:
+        pipeline.train(caught_up, "too-early")
+    row = recorded(caught_up, "train")
+    assert (row["status"], row["run_id"]) == ("failed", "too-early")
+    assert str(refused.value).startswith(row["detail"]["error"])
+
+
+def test_a_consumer_that_failed_is_told_again_by_the_next_collection(caught_up: Settings):
+    deaf = caught_up.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"})
+    with pytest.raises(ServiceFailed):
+        pipeline.predict(deaf, "deaf")
+    assert pipeline.collect_odds(caught_up, "next").new_assets == (names.LANDING_ODDS,)
+    again = build(caught_up, "next")
+    assert all(outcome.is_repeat for outcome in again)
+    assert again[-1].new_assets == (names.FEATURES,)
+
+
+def test_a_build_that_died_half_way_is_done_again_from_there(caught_up: Settings):
+    with connect(caught_up, "ingest") as connection:
+        connection.execute(
+            "insert into ops.pipeline_run (run_id, step, as_of) values ('killed', 'build_features', %s)",
+            (NOW,),
+        )
+    assert pipeline.collect_scores(caught_up, "next").new_assets == (names.LANDING_SCORES,)
+    again = {outcome.step: outcome.is_repeat for outcome in build(caught_up, "next")}
+    assert again == {step: step != "build_features" for step in pipeline.BUILD_STEPS}
+
+
+def test_a_new_payload_sets_off_a_build(caught_up: Settings, folder: Path):
+    corrected = [
+        match_row(**{**row, "FTHG": "5"}) if index == 3 else row for index, row in enumerate(round_robin())
+    ]
+    write_season_file(folder, [*corrected, *FIXTURES])
+    assert pipeline.collect_scores(caught_up, "corrected").new_assets == (names.LANDING_SCORES,)
+    assert not any(outcome.is_repeat for outcome in build(caught_up, "corrected"))
+    with connect(caught_up, "model") as connection:
+        assert scalar(connection, "select max(home_goals) from core.match_result") == 5
+
+
+def test_another_as_of_sets_off_a_build_of_its_own(caught_up: Settings):
+    later = NOW + timedelta(minutes=1)
+    outcome = pipeline.collect_fixtures(caught_up, "later", later)
+    assert outcome.new_assets == (names.LANDING_FIXTURES,)
+    assert outcome.as_of == later.isoformat()
+    assert not pipeline.check_landing(caught_up, "later", later).is_repeat
+
+
+def test_with_the_wall_clock_a_build_is_due_for_news_or_after_six_hours(caught_up: Settings):
+    live = caught_up.model_copy(update={"as_of": None})
+    soon, much_later = NOW + timedelta(minutes=1), NOW + timedelta(hours=6)
+    assert pipeline.collect_fixtures(live, "soon", soon).new_assets == ()
+    assert pipeline.collect_fixtures(live, "later", much_later).new_assets == (names.LANDING_FIXTURES,)
+
+
+def test_the_views_are_renewed_where_the_wall_clock_has_moved_on(caught_up: Settings):
+    assert pipeline.refresh_analytics(caught_up, "virtual").is_repeat
+    live = caught_up.model_copy(update={"as_of": None})
+    assert not pipeline.refresh_analytics(live, "live").is_repeat
+    assert recorded(caught_up, "refresh_analytics")["status"] == "success"
+
+
+def test_a_live_prediction_is_made_now_whatever_started_it(caught_up: Settings):
+    live = caught_up.model_copy(update={"as_of": None})
+    outcome = pipeline.predict(live, "live", NOW)
+    assert datetime.fromisoformat(outcome.as_of) > NOW + timedelta(days=365)
+    assert run_clock(live, NOW).mode == "live"
+    assert run_clock(caught_up) == virtual_clock(NOW)
