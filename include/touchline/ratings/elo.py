@@ -14,8 +14,7 @@ from dataclasses import dataclass
 class EloParameters:
     """How ratings move and where they begin.
 
-    `home_advantage` and `tier_step` are in rating points. `benchmarks/ratings.py --tune` shows where the values of
-    GOALS and SHOTS come from.
+    `home_advantage` and `tier_step` are in rating points.
     """
 
     k0: float = 9.0
