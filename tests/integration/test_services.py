@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from touchline.errors import ServiceFailed
@@ -80,10 +81,7 @@ def wait_until_dead(*pids: int) -> None:
 
 
 def family_of(session: int) -> set[int]:
-    found = subprocess.run(
-        ["ps", "-s", str(session), "-o", "pid="], capture_output=True, text=True, check=False
-    )
-    return {int(pid) for pid in found.stdout.split()}
+    return {pid for pid in psutil.pids() if is_alive(pid) and os.getsid(pid) == session}
 
 
 def test_a_started_service_answers_and_a_stopped_one_is_gone(home: Path):

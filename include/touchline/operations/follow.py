@@ -40,14 +40,15 @@ class Follower:
         when the deadline passes first.
         """
         while True:
-            self._look_for_the_dead()
-            runs = self._api.runs_since(self._since)
-            self._watch(runs, self._api.tasks_since(self._since))
-            for run in runs:
-                if run.state == "failed":
-                    raise PipelineFailed(self._story_of(run))
-            if self._is_idle():
-                return
+            try:
+                if self._has_come_to_rest():
+                    return
+            except ServiceFailed:
+                # The API server may only be the messenger: say which service is dead, if one is.
+                self._look_for_the_dead()
+                raise
+            if time.monotonic() > self._next_life_sign:
+                self._look_for_the_dead()
             if time.monotonic() > self._deadline:
                 unfinished = ", ".join(f"{run.dag_id} ({run.state})" for run in self._api.active_runs())
                 raise PipelineFailed(
@@ -56,18 +57,25 @@ class Follower:
                 )
             time.sleep(POLL_SECONDS)
 
+    def _has_come_to_rest(self) -> bool:
+        runs = self._api.runs_since(self._since)
+        self._watch(runs, self._api.tasks_since(self._since))
+        for run in runs:
+            if run.state == "failed":
+                raise PipelineFailed(self._story_of(run))
+        return self._is_idle()
+
     def _is_idle(self) -> bool:
         # An event becomes a run between two looks, so runs are looked for on both sides of the events.
         return not self._api.active_runs() and not self._api.n_queued_events() and not self._api.active_runs()
 
     def _look_for_the_dead(self) -> None:
-        if time.monotonic() < self._next_life_sign:
-            return
         self._next_life_sign = time.monotonic() + LIFE_SIGN_SECONDS
-        for name in services.dead_services(self._settings):
-            log = services.log_of(self._settings, name)
+        dead = services.dead_services(self._settings)
+        if dead:
+            log = services.log_of(self._settings, dead[0])
             raise ServiceFailed(
-                f"{name} died while the pipeline was running; the end of {log}:\n{processes.tail(log)}\n"
+                f"{', '.join(dead)} died while the pipeline was running; the end of {log}:\n{processes.tail(log)}\n"
                 "run the command again: it finishes the work"
             )
 

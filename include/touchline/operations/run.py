@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from touchline.clock import live_clock
 from touchline.database.engine import connect, rows
@@ -49,7 +49,7 @@ def start(settings: Settings, tell: Told) -> AirflowApi:
     Raises ServiceFailed or DatabaseUnavailable when a service does not come up, PipelineFailed when a DAG file
     cannot be read.
     """
-    launched_at = datetime.now(UTC)
+    launched_at = live_clock().as_of
     launched = services.start_all(settings, tell)
     api = AirflowApi(f"http://127.0.0.1:{settings.running_port(services.AIRFLOW_API, settings.airflow_port)}")
     api.set_pools(names.POOLS)
@@ -65,10 +65,11 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
 
     Raises what `start` and `Follower.until_idle` raise, and SourceUnavailable when there is no source.
     """
-    started, since = time.monotonic(), live_clock().as_of
+    started = time.monotonic()
     with start(settings, tell) as api:
         open_source(settings)
         _forget_other_worlds(settings, api)
+        since = live_clock().as_of
         clock = run_clock(settings)
         conf = {"as_of": clock.as_of.isoformat()} if clock.mode == "virtual" else {}
         follower = Follower(settings, api, since, timeout_seconds, watch)

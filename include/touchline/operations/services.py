@@ -82,8 +82,12 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
 
     if settings.is_simulated:
         launch(_sandbox(settings))
+    else:
+        processes.stop(settings.home, SANDBOX)
     if settings.mlflow_tracking_uri is None:
         launch(_mlflow(settings))
+    else:
+        processes.stop(settings.home, MLFLOW)
     on_progress("Airflow's database")
     migrate_airflow(settings)
     airflow_api = launch(_airflow_api(settings))

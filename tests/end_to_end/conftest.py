@@ -1,0 +1,30 @@
+"""One installation for all end-to-end tests."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from installation import Installation
+from touchline.operations import services
+from touchline.operations.processes import free_port
+from touchline.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Installation]:
+    """Nothing is there yet; everything is stopped and removed in the end."""
+    # Not pytest's tmp_path: PostgreSQL may run as another user, who cannot enter a folder of mode 700.
+    home = Path(tempfile.mkdtemp(prefix="touchline-e2e-"))
+    home.chmod(0o755)
+    ports = {
+        f"{name}_port": free_port(0) for name in ("postgres", "airflow", "mlflow", "api", "sandbox")
+    }  # fmt: skip
+    settings = Settings(home=home, **ports)
+    yield Installation(settings)
+    services.stop_all(settings)
+    shutil.rmtree(home, ignore_errors=True)

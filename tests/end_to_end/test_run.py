@@ -1,0 +1,194 @@
+"""`touchline run` on the simulated world, from nothing; then again; then killed in the middle; then a week later.
+
+The tests follow one another in one installation: a run costs minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from installation import Installation
+from table_digests import row_counts, table_digests
+from touchline.database.engine import connect, open_url, rows, scalar
+from touchline.operations import names, pipeline, processes, services
+from touchline.operations.airflow_api import AirflowApi
+from touchline.operations.edge import run_clock
+from touchline.settings import Settings
+from touchline.sources.sandbox.clock import advance_clock
+
+pytestmark = pytest.mark.slow
+
+STEP_SECONDS = 300
+BUILD = (
+    pipeline.check_landing, pipeline.build_core, pipeline.update_ratings, pipeline.build_features,
+    pipeline.check_features, pipeline.build_analytics, pipeline.publish_features,
+)  # fmt: skip
+
+
+def airflow(settings: Settings) -> AirflowApi:
+    return AirflowApi(f"http://127.0.0.1:{settings.running_port('airflow-api', 0)}")
+
+
+@pytest.fixture(scope="module")
+def first(installation: Installation) -> dict[str, Any]:
+    """The report of the first run."""
+    done = installation.touchline("--json", "run")
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_a_run_from_nothing_ends_with_predictions(installation: Installation, first: dict[str, Any]):
+    assert first["is_simulated"]
+    assert first["n_upcoming"] > 0
+    with connect(installation.settings, "api") as connection:
+        upcoming = rows(connection, "select * from analytics.upcoming_predictions")
+    assert len(upcoming) == first["n_upcoming"]
+    for row in upcoming:
+        assert abs(row["p_home"] + row["p_draw"] + row["p_away"] - 1) < 1e-9
+        assert row["predicted_at"] < row["kickoff_at"]
+        assert row["is_simulated"]
+
+
+def test_its_four_addresses_answer(first: dict[str, Any]):
+    assert set(first["addresses"]) == {"board", "API", "Airflow", "MLflow"}
+    for address in first["addresses"].values():
+        assert httpx.get(address, timeout=30, follow_redirects=True).status_code == 200
+
+
+def test_airflow_shows_every_task_as_success(installation: Installation, first: dict[str, Any]):
+    with airflow(installation.settings) as api:
+        runs = [run for run in api.runs_since(run_start(installation)) if not run.is_active]
+        assert {run.dag_id for run in runs} == set(names.DAGS)
+        assert {task.state for run in runs for task in api.tasks(run)} == {"success"}
+        assert api.import_errors() == []
+    assert first["n_dag_runs"] == len(runs)
+
+
+def test_everything_listens_on_the_loopback_address_only(installation: Installation, first: dict[str, Any]):
+    listening = [
+        connection.laddr.ip
+        for process in installation.processes()
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= len(first["addresses"])
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_a_second_run_adds_no_row_anywhere_and_shows_tables(
+    installation: Installation, first: dict[str, Any]
+):
+    before = row_counts(installation.settings), table_digests(installation.settings)
+    done = installation.touchline("run")
+    assert done.returncode == 0, done.stderr
+    assert (row_counts(installation.settings), table_digests(installation.settings)) == before
+    for words in ("Upcoming predictions (SIMULATED football)", "Skill against the market", "Where to look"):
+        assert words in done.stdout
+    assert first["addresses"]["board"] in done.stdout
+
+
+def test_kills_in_the_middle_change_nothing_in_the_end(installation: Installation, first: dict[str, Any]):
+    killed = installation.in_database("touchline_sandbox_killed")
+    run = killed.begin("run")
+    wait_until(lambda: is_running(killed.settings, "build_core"), run)
+    os.kill(task_process(killed.settings, "build_core"), signal.SIGKILL)
+    wait_until(lambda: is_running(killed.settings, "build_features"), run)
+    os.kill(process_of(killed.settings, "airflow-scheduler"), signal.SIGKILL)
+    told, _ = run.communicate(timeout=STEP_SECONDS)
+    assert run.returncode == 1
+    assert "airflow-scheduler died" in told
+
+    run = killed.begin("run")
+    wait_until(lambda: is_running(killed.settings, "train"), run)
+    os.kill(postmaster(killed.settings), signal.SIGKILL)
+    told, _ = run.communicate(timeout=STEP_SECONDS)
+    assert run.returncode == 1
+    assert "postgres died" in told
+
+    done = killed.touchline("run")
+    assert done.returncode == 0, done.stderr
+    assert table_digests(killed.settings) == table_digests(installation.settings)
+
+
+def test_a_week_later_predictions_are_settled_and_new_ones_made(
+    installation: Installation, first: dict[str, Any]
+):
+    settings = installation.settings
+    before = row_counts(settings)
+    advance_clock(f"http://127.0.0.1:{settings.running_port('sandbox', 0)}", 7)
+    clock = run_clock(settings)
+    for collect in (pipeline.collect_fixtures, pipeline.collect_odds, pipeline.collect_scores):
+        assert collect(settings, "week", clock.as_of).new_assets
+    built = [step(settings, "week", clock.as_of) for step in BUILD]
+    assert set(built[-1].new_assets) == {names.FEATURES, names.RESULTS}
+    assert names.SETTLED in pipeline.settle(settings, "week", clock.as_of).new_assets
+    assert pipeline.train(settings, "week", clock.as_of).new_assets == (names.CHAMPION,)
+    assert pipeline.predict(settings, "week", clock.as_of).new_assets == (names.PREDICTIONS,)
+    assert pipeline.train(settings, "week", clock.as_of).is_repeat
+    after = row_counts(settings)
+    assert after["ledger.prediction_outcome"] == before["ledger.prediction"]
+    assert after["ledger.prediction"] > before["ledger.prediction"]
+
+
+def test_down_leaves_nothing_running(installation: Installation, first: dict[str, Any]):
+    done = installation.touchline("--json", "down")
+    assert set(json.loads(done.stdout)["stopped"]) == {*services.SERVICES, "postgres"}
+    report = services.status(installation.settings)
+    assert {service.state for service in report.services} == {"stopped"}
+    assert [process.cmdline() for process in installation.processes()] == []
+
+
+def run_start(installation: Installation) -> Any:
+    """When the installation began to run (UTC)."""
+    with connect(installation.settings, "ingest") as connection:
+        return scalar(connection, "select min(started_at) - interval '1 minute' from ops.pipeline_run")
+
+
+def wait_until(condition: Callable[[], bool], run: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + STEP_SECONDS
+    while not condition():
+        assert run.poll() is None, run.communicate()[0]
+        assert time.monotonic() < deadline, "it never came to this"
+        time.sleep(0.05)
+
+
+def is_running(settings: Settings, step: str) -> bool:
+    if not has_database(settings):
+        return False
+    with connect(settings, "ingest") as connection:
+        if scalar(connection, "select to_regclass('ops.pipeline_run')") is None:
+            return False
+        query = "select count(*) from ops.pipeline_run where step = %s and status = 'running'"
+        return bool(scalar(connection, query, (step,)))
+
+
+def has_database(settings: Settings) -> bool:
+    with open_url(settings.admin_url) as connection:
+        query = "select 1 from pg_database where datname = %s"
+        return scalar(connection, query, (settings.warehouse_database,)) is not None
+
+
+def task_process(settings: Settings, task_id: str) -> int:
+    with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
+        query = "select pid from task_instance where task_id = %s and state = 'running'"
+        return int(scalar(connection, query, (task_id,)))
+
+
+def process_of(settings: Settings, service: str) -> int:
+    running = processes.find(settings.home, service)
+    assert running is not None
+    return running.pid
+
+
+def postmaster(settings: Settings) -> int:
+    return int(json.loads((settings.home / "run" / "postgres.json").read_text())["pid"])

@@ -1,0 +1,57 @@
+"""An installation as its user sees it: a home and the `touchline` command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psutil
+
+from touchline.settings import Settings, inherited_environment
+
+RUN_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Settings of an installation, and its command line."""
+
+    settings: Settings
+
+    def touchline(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            self._command(*arguments),
+            env=self._environment, capture_output=True, text=True, timeout=RUN_SECONDS, check=False,
+        )  # fmt: skip
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command."""
+        return subprocess.Popen(
+            self._command(*arguments),
+            env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    def in_database(self, name: str) -> Installation:
+        """The same installation with another warehouse."""
+        return Installation(self.settings.model_copy(update={"database_name": name}))
+
+    def processes(self) -> Iterator[psutil.Process]:
+        """Everything that runs with this installation's home."""
+        for process in psutil.process_iter():
+            try:
+                home = process.environ().get("TOUCHLINE_HOME")
+            except psutil.Error:
+                continue
+            if home == str(self.settings.home):
+                yield process
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**inherited_environment(), **self.settings.environment()}
+
+    @staticmethod
+    def _command(*arguments: str) -> list[str]:
+        return [sys.executable, "-m", "touchline.cli", *arguments]
