@@ -95,9 +95,10 @@ def _forecasts(found: dict[str, Any]) -> Table:
     for name in ("forecast", "n", "RPS", "log loss", "Brier", "accuracy", "ECE", "slope"):
         table.add_column(name, justify="left" if name == "forecast" else "right")
     for name, scores in found["forecasts"].items():
+        slope = "" if scores["slope"] is None else f"{scores['slope']:.3f}"
         table.add_row(
             name, f"{scores['n']:,}", f"{scores['rps']:.5f}", f"{scores['log_loss']:.5f}", f"{scores['brier']:.5f}",
-            f"{scores['accuracy']:.4f}", f"{scores['ece']:.4f}", f"{scores['slope']:.3f}",
+            f"{scores['accuracy']:.4f}", f"{scores['ece']:.4f}", slope,
         )  # fmt: skip
     if found["left_out"]:
         table.caption = "left out, too few matches: " + ", ".join(

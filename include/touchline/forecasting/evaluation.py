@@ -70,13 +70,18 @@ def _evaluate_common(common: pd.DataFrame, compared: list[str], seed: int) -> di
         for first, second in PAIRS
         if first in p and second in p
     }
-    forecasts = {name: asdict(score(p[name], outcomes)) for name in compared}
+    forecasts = {name: _known(asdict(score(p[name], outcomes))) for name in compared}
     return {
         "matches": len(common),
         "forecasts": forecasts,
         "paired": paired,
         "gap_closed": _gap_closed(forecasts),
     }
+
+
+def _known(scores: dict[str, float]) -> dict[str, Any]:
+    """JSON has no NaN: the slope of a forecast that never varies is None."""
+    return {name: None if np.isnan(value) else value for name, value in scores.items()}
 
 
 def _compare(first: Floats, second: Floats, outcomes: Ints, resamples: Resamples) -> dict[str, Any]:
@@ -89,9 +94,9 @@ def _compare(first: Floats, second: Floats, outcomes: Ints, resamples: Resamples
     }
 
 
-def _gap_closed(forecasts: dict[str, dict[str, float]]) -> float | None:
+def _gap_closed(forecasts: dict[str, dict[str, Any]]) -> float | None:
     if not {WITH_ODDS, MARKET_PREMATCH, MARKET_CLOSING} <= set(forecasts):
         return None
     prematch = forecasts[MARKET_PREMATCH]["log_loss"]
     gap = prematch - forecasts[MARKET_CLOSING]["log_loss"]
-    return (prematch - forecasts[WITH_ODDS]["log_loss"]) / gap if gap > 0 else None
+    return float((prematch - forecasts[WITH_ODDS]["log_loss"]) / gap) if gap > 0 else None

@@ -104,7 +104,7 @@ def _tags(settings: Settings, training: Training) -> dict[str, str]:
 def _metrics(evaluation: Mapping[str, Any]) -> dict[str, float]:
     metrics = {"held_out_matches": float(evaluation["matches"])}
     for name, scores in evaluation["forecasts"].items():
-        metrics |= {f"{name}.{score}": float(value) for score, value in scores.items() if value == value}
+        metrics |= {f"{name}.{score}": float(value) for score, value in scores.items() if value is not None}
     for pair, difference in evaluation["paired"].items():
         first, _, second = pair.partition(" - ")
         for score in ("rps", "log_loss"):

@@ -17,6 +17,8 @@ from touchline.forecasting.walk_forward import (
     probabilities_of,
 )
 
+# A share of fewer forecasts says little, and draws the eye.
+FEWEST_IN_BIN = 20
 COLOURS = {
     WITH_ODDS: "#0072b2", NO_ODDS: "#009e73", ELO: "#e69f00", MARKET_CLOSING: "#555555", MARKET_PREMATCH: "#999999",
 }  # fmt: skip
@@ -32,10 +34,12 @@ def reliability_diagram(predictions: pd.DataFrame, forecasts: list[str], title: 
         p = probabilities_of(predictions, name)
         known = np.isfinite(p).all(axis=1)
         forecast, share, n = calibration_curve(p[known], outcomes[known])
-        diagram.plot(forecast, share, marker="o", markersize=4, color=COLOURS.get(name), label=name)
+        enough = n >= FEWEST_IN_BIN
+        diagram.plot(
+            forecast[enough], share[enough], marker="o", markersize=4, color=COLOURS.get(name), label=name
+        )
         counts.step(forecast, n, where="mid", color=COLOURS.get(name))
     diagram.set(title=title, ylabel="share that happened", xlim=(0, 1), ylim=(0, 1))
-    diagram.set_aspect("equal")
     diagram.legend(loc="upper left", frameon=False)
     diagram.grid(alpha=0.3)
     counts.set(xlabel="forecast probability (home, draw and away pooled)", ylabel="forecasts", yscale="log")
@@ -58,11 +62,13 @@ def skill_by_season(evaluation: dict[str, Any], title: str) -> Figure:
         parts = [evaluation["seasons"][season]["forecasts"] for season in seasons]
         skill = [1000 * (part[reference]["log_loss"] - part[name]["log_loss"]) for part in parts]
         places = np.arange(len(seasons)) + (position - (len(shown) - 1) / 2) * width
-        axes.bar(places, skill, width * 0.9, color=COLOURS[name], label=name)
+        bars = axes.bar(places, skill, width * 0.9, color=COLOURS[name], label=name)
+        axes.bar_label(bars, fmt="%.1f", fontsize=7, padding=2)
     axes.axhline(0, color="black", linewidth=0.8)
     labels = [f"{season}\n{evaluation['seasons'][season]['matches']:,} matches" for season in seasons]
     axes.set_xticks(np.arange(len(seasons)), labels)
     axes.set(title=title, ylabel=f"log loss saved against {reference}\n(thousandths; above 0 is better)")
     axes.legend(frameon=False, ncols=len(shown), loc="upper center", bbox_to_anchor=(0.5, -0.16))
     axes.grid(axis="y", alpha=0.3)
+    axes.margins(y=0.1)
     return figure
