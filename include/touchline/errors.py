@@ -49,6 +49,10 @@ class WarehouseBuildFailed(TouchlineError):
     """dbt could not build or test a layer."""
 
 
+class WarehouseNotBuilt(TouchlineError):
+    """A layer was asked for that has never been built."""
+
+
 class BacktestImpossible(TouchlineError):
     """There is nothing to forecast, or nothing to learn from."""
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Annotated
+
 import typer
 from rich.table import Table
 
 from touchline.cli.output import emit, state
+from touchline.clock import RunClock
 from touchline.database.bootstrap import prepare
 from touchline.database.engine import connect, rows
 from touchline.operations.services import ensure_mlflow, ensure_source
@@ -17,7 +21,10 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
 
     @app.command()
-    def predict(ctx: typer.Context) -> None:
+    def predict(
+        ctx: typer.Context,
+        match: Annotated[str | None, typer.Option(help="only this match (its id in core.match)")] = None,
+    ) -> None:
         """Predict every fixture in the horizon into the ledger, with the champion."""
         from touchline.ledger.predict import predict_matches
 
@@ -25,19 +32,40 @@ def register(app: typer.Typer) -> None:
         prepare(settings)
         ensure_source(settings)
         ensure_mlflow(settings)
-        report = predict_matches(settings, state(ctx).clock, new_run_id("predict"))
+        clock, run_id = state(ctx).clock, new_run_id("predict")
+        report = predict_matches(settings, clock, run_id, match)
+        if report.model_version is None:
+            emit(ctx, report)
+            return
+        _refresh_views(settings, clock, run_id)
         emit(ctx, report, upcoming_table(settings))
 
     @app.command()
     def settle(ctx: typer.Context) -> None:
-        """Score predictions whose result is known (collect and build first)."""
+        """Score predictions whose result is known (collect and build first), and look for drift."""
         from touchline.ledger.settle import settle_predictions
+        from touchline.monitoring.drift import measure_drift
 
         settings = state(ctx).settings
         prepare(settings)
         ensure_source(settings)
-        report = settle_predictions(settings, state(ctx).clock, new_run_id("settle"))
-        emit(ctx, report, track_record_table(settings))
+        clock, run_id = state(ctx).clock, new_run_id("settle")
+        report = settle_predictions(settings, clock, run_id)
+        drift = measure_drift(settings, clock, run_id)
+        _refresh_views(settings, clock, run_id)
+        if state(ctx).as_json:
+            emit(ctx, {**dataclasses.asdict(report), "drift": dataclasses.asdict(drift)})
+        else:
+            emit(ctx, report, track_record_table(settings))
+            emit(ctx, drift)
+
+
+def _refresh_views(settings: Settings, clock: RunClock, run_id: str) -> None:
+    """The views show what was known when they were built; with the wall clock that was before this command."""
+    from touchline.warehouse.build import build_layer
+
+    if clock.mode == "live":
+        build_layer(settings, "analytics", clock.as_of, run_id)
 
 
 def upcoming_table(settings: Settings, limit: int = 20) -> Table:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from touchline.cli.output import emit, state
 from touchline.database.bootstrap import prepare
 from touchline.operations.services import ensure_source
 from touchline.run_id import new_run_id
 
-GATES = ("landing", "features")
+GATES = ("landing", "core", "features")
 
 
 def register(app: typer.Typer) -> None:
@@ -32,8 +33,14 @@ def register(app: typer.Typer) -> None:
         settings = state(ctx).settings
         prepare(settings)
         ensure_source(settings)
-        check = gates.check_landing if gate == "landing" else gates.check_features
-        report = check(settings, state(ctx).clock.as_of, new_run_id("quality"))
-        emit(ctx, report)
+        checks = {"landing": gates.check_landing, "core": gates.check_core, "features": gates.check_features}
+        report = checks[gate](settings, state(ctx).clock.as_of, new_run_id("quality"))
+        table = Table(title=f"Gate {gate}")
+        for name in ("suite", "expectation", "column", "severity", "result"):
+            table.add_column(name)
+        for finding in report.findings:
+            result = "ok" if finding.success else finding.observed
+            table.add_row(finding.suite, finding.expectation, finding.column or "", finding.severity, result)
+        emit(ctx, report, table)
         if not state(ctx).as_json:
             typer.echo(f"Data Docs: {report.data_docs}")

@@ -13,6 +13,7 @@ from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect, rows
 from touchline.errors import FeaturesUnavailable, FixtureAlreadyKickedOff, MatchUnknown, ModelUnavailable
 from touchline.features.online import read_features
+from touchline.ledger.built import require_built
 from touchline.ledger.prediction import append, gate_frame, predictions_of
 from touchline.quality.gates import check_predictions
 from touchline.registry import models
@@ -75,19 +76,21 @@ def predict_matches(
     kicks off meanwhile is refused and counted. Without a champion nothing happens.
 
     Raises QualityGateFailed before anything is written; FeaturesUnavailable when no store has the features, or
-    they know more than `clock.as_of`; for a given match also MatchUnknown and FixtureAlreadyKickedOff.
+    they know more than `clock.as_of`; WarehouseNotBuilt; for a given match also MatchUnknown and
+    FixtureAlreadyKickedOff.
     """
     as_of = clock.as_of.isoformat()
+    try:
+        champion = models.load(settings, models.CHAMPION)
+    except ModelUnavailable:
+        return PredictReport(as_of, None, 0, 0, 0, 0, 0, None)
     with connect(settings, "model") as connection:
+        require_built(connection, "core.match", "features.match_features")
         fixtures = (
             _upcoming(connection, settings, clock)
             if match_id is None
             else [_requested(connection, match_id, clock)]
         )
-    try:
-        champion = models.load(settings, models.CHAMPION)
-    except ModelUnavailable:
-        return PredictReport(as_of, None, len(fixtures), 0, 0, 0, 0, None)
     if not fixtures:
         return PredictReport(as_of, champion.version, 0, 0, 0, 0, 0, None)
     _require_features_of_the_past(fixtures, clock)

@@ -12,6 +12,7 @@ from touchline.clock import RunClock
 from touchline.database.engine import connect, rows, scalar
 from touchline.forecasting import metrics
 from touchline.forecasting.market import remove_overround
+from touchline.ledger.built import require_built
 from touchline.settings import Settings
 
 # Predictions whose match has a result that is not the one they were last settled with.
@@ -89,9 +90,10 @@ def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> Sett
 
     Closing line value is ln(closing / pre-match probability) of the forecast's most probable outcome, market
     consensus with the overround removed: positive when the market moved towards the forecast. None without
-    both prices. The same call twice writes nothing the second time.
+    both prices. The same call twice writes nothing the second time. Raises WarehouseNotBuilt.
     """
     with connect(settings, "model") as connection:
+        require_built(connection, "core.match_result", "core.match_odds")
         # Two settling at once would both find the same predictions open.
         connection.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
         found = rows(connection, UNSETTLED, {"as_of": clock.as_of})
