@@ -29,7 +29,7 @@ class EloParameters:
 
 
 GOALS = EloParameters()
-# Shots on target vary less from match to match than goals, so each match may move the rating more.
+# Margins in shots on target are wider than in goals: each shot counts for less.
 SHOTS = EloParameters(k0=6.0, exponent=0.55)
 
 
