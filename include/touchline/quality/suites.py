@@ -12,6 +12,8 @@ import great_expectations.expectations as gxe
 # An overround below 1 is a price nobody offers; the market's best prices are not in the consensus.
 OVERROUND_BOUNDS = (0.97, 1.35)
 ELO_BOUNDS = (400.0, 2800.0)
+# Goals by which a team beats an average one.
+PI_BOUNDS = (-10.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def landing_suites(since_payload_id: int) -> list[Suite]:
         Suite(
             "landing_score",
             "select concat_ws(' ', 'payload', payload_id, 'row', row_number) as row_key, "  # noqa: S608
-            f"home_goals + away_goals as goals from landing.score_observation where payload_id > {since}",
+            f"(home_goals + away_goals)::float8 as goals from landing.score_observation where payload_id > {since}",
             lambda: [
                 block(gxe.ExpectColumnValuesToBeBetween, column="goals", min_value=0, max_value=40),
                 warn(gxe.ExpectColumnValuesToBeBetween, column="goals", min_value=0, max_value=12),
@@ -107,15 +109,17 @@ def core_suites() -> list[Suite]:
         Suite(
             "core_match_result",
             "select concat_ws(' ', competition, home_team, away_team, match_id) as row_key, "
-            "home_goals + away_goals as goals, "
-            "extract(epoch from match_result.known_at - match.kickoff_at) as seconds_after_kickoff "
+            "(home_goals + away_goals)::float8 as goals, (outcome = 'home')::int::float8 as is_home_win, "
+            "extract(epoch from match_result.known_at - match.kickoff_at)::float8 as seconds_after_kickoff "
             "from core.match_result inner join core.match using (match_id)",
             lambda: [
                 block(
                     gxe.ExpectColumnValuesToBeBetween,
                     column="seconds_after_kickoff", min_value=0, strict_min=True,
                 ),
+                block(gxe.ExpectColumnValuesToNotBeNull, column="goals"),
                 warn(gxe.ExpectColumnMeanToBeBetween, column="goals", min_value=1.8, max_value=3.8),
+                warn(gxe.ExpectColumnMeanToBeBetween, column="is_home_win", min_value=0.3, max_value=0.6),
             ],
         ),
         Suite(
@@ -134,35 +138,45 @@ def core_suites() -> list[Suite]:
 
 def feature_suites(as_of: datetime) -> list[Suite]:
     """What the features must hold before a model learns from them or predicts with them."""
+    ranges: dict[str, tuple[float | None, float | None]] = {
+        "seconds_to_kickoff": (1e-6, None),
+        "seconds_before_as_of": (0, None),
+        "home_elo": ELO_BOUNDS,
+        "away_elo": ELO_BOUNDS,
+        "home_pi": PI_BOUNDS,
+        "away_pi": PI_BOUNDS,
+        "home_points_5": (0, 3),
+        "away_points_5": (0, 3),
+        "season_progress": (0, 1),
+        "lowest_price": (1, None),
+    }
     return [
         Suite(
             "match_features",
             "select concat_ws(' ', competition, match_id) as row_key, match_id::text as match_id, home_elo, away_elo, "  # noqa: S608
-            "season_progress, "
-            "extract(epoch from kickoff_at - features_as_of) as seconds_to_kickoff, "
-            f"extract(epoch from '{as_of.isoformat()}'::timestamptz - features_as_of) as seconds_before_as_of "
+            "home_pi, away_pi, home_points_5, away_points_5, season_progress, "
+            "least(market_price_home, market_price_draw, market_price_away) as lowest_price, "
+            "extract(epoch from kickoff_at - features_as_of)::float8 as seconds_to_kickoff, "
+            f"extract(epoch from '{as_of.isoformat()}'::timestamptz - features_as_of)::float8 as seconds_before_as_of "
             "from features.match_features",
             lambda: [
                 block(gxe.ExpectTableRowCountToBeBetween, min_value=1),
                 block(gxe.ExpectColumnValuesToBeUnique, column="match_id"),
-                block(
-                    gxe.ExpectColumnValuesToBeBetween,
-                    column="seconds_to_kickoff", min_value=0, strict_min=True,
+                *(
+                    block(gxe.ExpectColumnValuesToNotBeNull, column=column)
+                    for column in ("seconds_to_kickoff", "season_progress")
                 ),
-                block(gxe.ExpectColumnValuesToBeBetween, column="seconds_before_as_of", min_value=0),
-                block(
-                    gxe.ExpectColumnValuesToBeBetween,
-                    column="home_elo", min_value=ELO_BOUNDS[0], max_value=ELO_BOUNDS[1],
+                *(
+                    block(gxe.ExpectColumnValuesToBeBetween, column=column, min_value=low, max_value=high)
+                    for column, (low, high) in ranges.items()
                 ),
-                block(
-                    gxe.ExpectColumnValuesToBeBetween,
-                    column="away_elo", min_value=ELO_BOUNDS[0], max_value=ELO_BOUNDS[1],
+                *(
+                    warn(gxe.ExpectColumnValuesToNotBeNull, column=column, mostly=0.9)
+                    for column in ("home_elo", "away_elo", "home_pi", "away_pi")
                 ),
-                block(gxe.ExpectColumnValuesToBeBetween, column="season_progress", min_value=0, max_value=1),
-                warn(gxe.ExpectColumnValuesToNotBeNull, column="home_elo", mostly=0.9),
             ],
         )
-    ]  # fmt: skip
+    ]
 
 
 def prediction_suites() -> list[Suite]:
