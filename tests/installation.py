@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
+from click.testing import Result
+from typer.testing import CliRunner
 
+from touchline.cli import app
 from touchline.settings import Settings, inherited_environment
-
-RUN_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,11 @@ class Installation:
 
     settings: Settings
 
-    def touchline(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        return subprocess.run(
-            self._command(*arguments),
-            env=self._environment, capture_output=True, text=True, timeout=RUN_SECONDS, check=False,
-        )  # fmt: skip
+    def touchline(self, *arguments: str) -> Result:
+        """Run a command to its end, in this process."""
+        settings = self.settings.environment()
+        absent = {name: None for name in os.environ if name.startswith("TOUCHLINE_") and name not in settings}
+        return CliRunner().invoke(app, arguments, env={**absent, **settings})
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command."""
@@ -34,9 +35,9 @@ class Installation:
             env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
-    def in_database(self, name: str) -> Installation:
-        """The same installation with another warehouse."""
-        return Installation(self.settings.model_copy(update={"database_name": name}))
+    def with_settings(self, **changes: object) -> Installation:
+        """The same installation with another warehouse, or another source."""
+        return Installation(self.settings.model_copy(update=changes))
 
     def processes(self) -> Iterator[psutil.Process]:
         """Everything that runs with this installation's home."""

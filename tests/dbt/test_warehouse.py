@@ -144,8 +144,11 @@ def test_the_league_table_counts_what_was_known(built: Settings):
 
 
 def test_consensus_prices_are_the_sources_average_and_never_the_closing_ones(built: Settings):
-    found = fetch(built, "select stage, price_home, overround from core.match_odds where bookmaker = 'consensus' "
-                  "and match_id = (select match_id from core.match order by kickoff_at limit 1) order by 1")  # fmt: skip
+    found = fetch(
+        built,
+        "select stage, price_home, overround from core.match_odds where bookmaker = 'consensus' "
+        "and match_id = (select match_id from core.match order by kickoff_at limit 1) order by stage",
+    )
     assert [(row["stage"], round(row["price_home"], 2)) for row in found] == [
         ("closing", 1.95),
         ("prematch", 1.98),

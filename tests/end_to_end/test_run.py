@@ -11,20 +11,25 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import pytest
 
+from builders import match_row, write_season_file
 from installation import Installation
 from table_digests import row_counts, table_digests
 from touchline.database.engine import connect, open_url, rows, scalar
+from touchline.errors import PipelineFailed
 from touchline.operations import names, pipeline, processes, services
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
 from touchline.settings import Settings
 from touchline.sources.sandbox.clock import advance_clock
+from warehouse import round_robin
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +48,7 @@ def airflow(settings: Settings) -> AirflowApi:
 def first(installation: Installation) -> dict[str, Any]:
     """The report of the first run."""
     done = installation.touchline("--json", "run")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     return dict(json.loads(done.stdout))
 
 
@@ -90,15 +95,39 @@ def test_a_second_run_adds_no_row_anywhere_and_shows_tables(
 ):
     before = row_counts(installation.settings), table_digests(installation.settings)
     done = installation.touchline("run")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert (row_counts(installation.settings), table_digests(installation.settings)) == before
     for words in ("Upcoming predictions (SIMULATED football)", "Skill against the market", "Where to look"):
         assert words in done.stdout
     assert first["addresses"]["board"] in done.stdout
 
 
+def test_up_finds_everything_running_and_says_where(installation: Installation, first: dict[str, Any]):
+    done = installation.touchline("--json", "up")
+    assert json.loads(done.stdout) == first["addresses"]
+    status = json.loads(installation.touchline("--json", "status").stdout)
+    assert {service["state"] for service in status["services"]} == {"running"}
+
+
+def test_a_failing_task_ends_the_run_with_its_log(
+    installation: Installation, first: dict[str, Any], tmp_path: Path
+):
+    bad = [match_row(Date="the 3rd", HomeTeam=f"Team {number}") for number in range(30)]
+    write_season_file(tmp_path, [*round_robin(), *bad])
+    real = installation.with_settings(source=str(tmp_path), as_of=datetime(2022, 11, 2, tzinfo=UTC))
+    done = real.touchline("run")
+    assert done.exit_code == 1
+    assert isinstance(done.exception, PipelineFailed)
+    told = str(done.exception)
+    assert "task check_landing of build_warehouse failed at try 1" in told
+    assert "QualityGateFailed" in told
+    assert "rejected_share" in told
+    with connect(real.settings, "model") as connection:
+        assert scalar(connection, "select to_regclass('core.match')") is None
+
+
 def test_kills_in_the_middle_change_nothing_in_the_end(installation: Installation, first: dict[str, Any]):
-    killed = installation.in_database("touchline_sandbox_killed")
+    killed = installation.with_settings(database_name="touchline_sandbox_killed")
     run = killed.begin("run")
     wait_until(lambda: is_running(killed.settings, "build_core"), run)
     os.kill(task_process(killed.settings, "build_core"), signal.SIGKILL)
@@ -116,7 +145,7 @@ def test_kills_in_the_middle_change_nothing_in_the_end(installation: Installatio
     assert "postgres died" in told
 
     done = killed.touchline("run")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert table_digests(killed.settings) == table_digests(installation.settings)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import match_row, write_season_file
 from typer.testing import CliRunner
 
+from builders import match_row, write_season_file
 from touchline import __version__, cli
 from touchline.settings import Settings
 
@@ -85,7 +85,9 @@ def test_an_unreachable_database_is_exit_code_1_and_says_where_without_the_passw
 
 
 @pytest.mark.usefixtures("run")
-def test_a_bad_as_of_says_how_to_write_one(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_a_bad_as_of_says_how_to_write_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     code, message = exit_code_and_message(monkeypatch, capsys, "--as-of", "10 March", "collect")
     assert code in (1, 2)
     assert "2023-03-10" in message
@@ -120,4 +122,3 @@ def test_database_start_and_url(run: Any):
     assert json.loads(run("--json", "database", "start").output)["revision"]
     assert run("database", "url").output.startswith("postgresql://touchline_api:")
     assert run("database", "url", "--role", "king").exit_code == 2
-

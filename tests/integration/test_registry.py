@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -12,19 +13,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from season_folder import write_season_folder
+from touchline.cli import app
+from touchline.clock import virtual_clock
 from touchline.errors import ModelUnavailable, ServiceFailed
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, ForecasterParameters
 from touchline.forecasting.walk_forward import FORECASTS, probability_columns
+from touchline.landing.collect import collect
 from touchline.operations import processes
 from touchline.operations.services import ensure_mlflow
 from touchline.registry import models
 from touchline.registry.promotion import judge, walk_forward_of
 from touchline.registry.tracking import open_registry
-from touchline.registry.training import TrainReport, train_on
+from touchline.registry.training import TrainReport, train, train_on
 from touchline.settings import Settings
 from training_frames import QUICK, simulated_matches, without_prices
+from warehouse import build
 
 AS_OF = datetime(2019, 7, 1, tzinfo=UTC)
 
@@ -251,6 +258,58 @@ def test_a_missing_server_is_reported_at_once(settings: Settings, tmp_path: Path
     nowhere = settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9", "home": tmp_path})
     with pytest.raises(ServiceFailed, match=r"MLflow does not answer at http://127\.0\.0\.1:9"):
         models.load(nowhere)
+
+
+@pytest.mark.slow
+def test_training_reads_the_warehouse(registry: Settings, tmp_path: Path) -> None:
+    """From season files to a champion, through landing, dbt, ratings and Feast."""
+    write_season_folder(tmp_path, 2019, 3)
+    sourced = registry.model_copy(update={"source": str(tmp_path)})
+    as_of = datetime(2022, 2, 1, tzinfo=UTC)
+    collect(sourced, virtual_clock(as_of), "collect")
+    build(sourced, as_of)
+    report = train(sourced, as_of, "train-warehouse")
+    assert (report.alias, report.n_matches) == ("champion", 540)
+    assert report.n_held_out == 180
+    tags = models.versions(registry)[0].tags
+    assert tags["trained_until"] < "2022-02-01"
+    assert train(sourced, as_of, "train-again").is_reused
+
+
+def test_commands_list_promote_and_roll_back(registry: Settings, matches: pd.DataFrame) -> None:
+    _train(registry, matches)
+    _train(registry, _misled(matches))
+    listed = json.loads(_run(registry, "--json", "models"))
+    assert [(each["version"], each["aliases"]) for each in listed] == [
+        ("2", ["challenger"]),
+        ("1", ["champion"]),
+    ]
+    shown = _run(registry, "models")
+    assert "challenger" in shown
+    assert "log loss" in shown
+    assert "champion was version 1, is version 2 now" in _run(registry, "models", "promote", "2")
+    assert json.loads(_run(registry, "--json", "rollback", "model"))["to_version"] == "1"
+    assert models.champion_version(registry) == "1"
+
+
+def test_commands_without_a_model_say_what_to_do(registry: Settings) -> None:
+    assert "touchline train" in _run(registry, "models")
+    assert json.loads(_run(registry, "--json", "models")) == []
+    with pytest.raises(ModelUnavailable, match="touchline train"):
+        _run(registry, "rollback", "model")
+
+
+def _run(settings: Settings, *arguments: str) -> str:
+    """What a command prints, run in this process against the same installation; its errors are raised."""
+    given = {
+        "TOUCHLINE_HOME": str(settings.home),
+        "TOUCHLINE_DATABASE_NAME": settings.warehouse_database,
+        "TOUCHLINE_POSTGRES_PORT": "0",
+        "COLUMNS": "200",
+    }
+    result = CliRunner().invoke(app, list(arguments), env=given, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout if "--json" in arguments else result.output
 
 
 def _files(client: Any, run_id: str, folder: str = "") -> set[str]:

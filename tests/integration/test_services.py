@@ -81,7 +81,7 @@ def wait_until_dead(*pids: int) -> None:
 
 
 def family_of(session: int) -> set[int]:
-    return {pid for pid in psutil.pids() if is_alive(pid) and os.getsid(pid) == session}
+    return {child.pid for child in psutil.Process(session).children(recursive=True)} | {session}
 
 
 def test_a_started_service_answers_and_a_stopped_one_is_gone(home: Path):

@@ -9,10 +9,10 @@ import typer
 from rich.table import Table
 
 from touchline.cli.output import console, emit, errors, state
+from touchline.cli.skill import skill_table
 from touchline.database.bootstrap import prepare
-from touchline.forecasting.walk_forward import FORECASTS
 from touchline.operations.services import ensure_mlflow
-from touchline.registry.models import CHAMPION, ModelVersion, promote, versions
+from touchline.registry.models import ModelVersion, promote, versions
 from touchline.registry.training import VERDICT
 from touchline.settings import Settings
 
@@ -35,8 +35,7 @@ def register(app: typer.Typer) -> None:
         if not found:
             errors.print(f"No version of {settings.model_name} is registered; `touchline train` makes one.")
             return
-        champion = next((each for each in found if CHAMPION in each.aliases), found[0])
-        for table in (model_table(settings, found), skill_table(settings, champion)):
+        for table in (model_table(settings, found), skill_table(settings)):
             console.print(table)
 
     @group.command(name="promote")
@@ -49,7 +48,8 @@ def register(app: typer.Typer) -> None:
 
 def model_table(settings: Settings, found: list[ModelVersion]) -> Table:
     """One row a version, newest first; scores of its primary forecast on its held-out seasons."""
-    table = Table(title=_title(settings, f"Registered versions of {settings.model_name}"))
+    world = " (SIMULATED football)" if settings.is_simulated else ""
+    table = Table(title=f"Registered versions of {settings.model_name}{world}")
     for name in ("version", "alias", "forecast", "as of", "matches", "held out", "log loss", "market", "RPS"):
         table.add_column(name, justify="left" if name in ("alias", "forecast", "as of") else "right")
     table.add_column("verdict", overflow="fold")
@@ -62,30 +62,6 @@ def model_table(settings: Settings, found: list[ModelVersion]) -> Table:
             _number(each, "market_prematch.log_loss"), _number(each, f"{primary}.rps"), each.tags.get(VERDICT, ""),
         )  # fmt: skip
     return table
-
-
-def skill_table(settings: Settings, version: ModelVersion) -> Table:
-    """Every forecast of one version on the same held-out matches, the market among them."""
-    seasons = version.tags.get("held_out_seasons", "").replace(",", ", ")
-    table = Table(
-        title=_title(settings, f"Version {version.version} on {version.metrics.get('held_out_matches', 0):,.0f} "
-        f"held-out matches of {seasons}")
-    )  # fmt: skip
-    table.add_column("forecast")
-    for name in ("RPS", "log loss", "accuracy", "ECE", "slope"):
-        table.add_column(name, justify="right")
-    for name in FORECASTS:
-        if f"{name}.log_loss" in version.metrics:
-            scores = (
-                _number(version, f"{name}.{score}")
-                for score in ("rps", "log_loss", "accuracy", "ece", "slope")
-            )
-            table.add_row(name, *scores)
-    return table
-
-
-def _title(settings: Settings, title: str) -> str:
-    return f"{title} (SIMULATED football)" if settings.is_simulated else title
 
 
 def _number(version: ModelVersion, metric: str) -> str:
