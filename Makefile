@@ -54,7 +54,7 @@ status: $(STAMP)  ## what is running, and where
 test: $(STAMP)  ## every test, with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term
 
-test-fast: $(STAMP)  ## without Airflow and full loads, for the edit loop
+test-fast: $(STAMP)  ## without Airflow, MLflow and full loads, for the edit loop
 	$(BIN)/python -m pytest -m "not slow"
 
 lint: $(STAMP)  ## ruff, mypy, sqlfluff, import rules, YAML

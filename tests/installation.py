@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
-from click.testing import Result
-from typer.testing import CliRunner
 
-from touchline.cli import app
 from touchline.settings import Settings, inherited_environment
+
+RUN_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -22,11 +20,12 @@ class Installation:
 
     settings: Settings
 
-    def touchline(self, *arguments: str) -> Result:
-        """Run a command to its end, in this process."""
-        settings = self.settings.environment()
-        absent = {name: None for name in os.environ if name.startswith("TOUCHLINE_") and name not in settings}
-        return CliRunner().invoke(app, arguments, env={**absent, **settings})
+    def touchline(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            self._command(*arguments),
+            env=self._environment, capture_output=True, text=True, timeout=RUN_SECONDS, check=False,
+        )  # fmt: skip
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command."""

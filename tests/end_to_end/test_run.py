@@ -23,7 +23,6 @@ from builders import match_row, write_season_file
 from installation import Installation
 from table_digests import row_counts, table_digests
 from touchline.database.engine import connect, open_url, rows, scalar
-from touchline.errors import PipelineFailed
 from touchline.operations import names, pipeline, processes, services
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
@@ -48,7 +47,7 @@ def airflow(settings: Settings) -> AirflowApi:
 def first(installation: Installation) -> dict[str, Any]:
     """The report of the first run."""
     done = installation.touchline("--json", "run")
-    assert done.exit_code == 0, done.stderr
+    assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
 
@@ -95,7 +94,7 @@ def test_a_second_run_adds_no_row_anywhere_and_shows_tables(
 ):
     before = row_counts(installation.settings), table_digests(installation.settings)
     done = installation.touchline("run")
-    assert done.exit_code == 0, done.stderr
+    assert done.returncode == 0, done.stderr
     assert (row_counts(installation.settings), table_digests(installation.settings)) == before
     for words in ("Upcoming predictions (SIMULATED football)", "Skill against the market", "Where to look"):
         assert words in done.stdout
@@ -116,12 +115,14 @@ def test_a_failing_task_ends_the_run_with_its_log(
     write_season_file(tmp_path, [*round_robin(), *bad])
     real = installation.with_settings(source=str(tmp_path), as_of=datetime(2022, 11, 2, tzinfo=UTC))
     done = real.touchline("run")
-    assert done.exit_code == 1
-    assert isinstance(done.exception, PipelineFailed)
-    told = str(done.exception)
-    assert "task check_landing of build_warehouse failed at try 1" in told
-    assert "QualityGateFailed" in told
-    assert "rejected_share" in told
+    assert done.returncode == 1
+    for words in (
+        "PipelineFailed",
+        "task check_landing of build_warehouse failed at try 1",
+        "QualityGateFailed",
+        "rejected_share",
+    ):
+        assert words in done.stderr
     with connect(real.settings, "model") as connection:
         assert scalar(connection, "select to_regclass('core.match')") is None
 
@@ -145,7 +146,7 @@ def test_kills_in_the_middle_change_nothing_in_the_end(installation: Installatio
     assert "postgres died" in told
 
     done = killed.touchline("run")
-    assert done.exit_code == 0, done.stderr
+    assert done.returncode == 0, done.stderr
     assert table_digests(killed.settings) == table_digests(installation.settings)
 
 

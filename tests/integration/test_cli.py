@@ -97,6 +97,7 @@ def test_an_unknown_kind_is_wrong_usage(run: Any):
     assert run("collect", "--kind", "weather").exit_code == 2
 
 
+@pytest.mark.slow
 def test_build_without_airflow_gives_features_and_views(run: Any, tmp_path: Path):
     write_season_file(tmp_path, [match_row(), match_row(HomeTeam="Leeds", Date="21/01/2023")])
     options = ("--source", tmp_path, "--as-of", "2023-06-30", "--json")

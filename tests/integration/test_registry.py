@@ -33,6 +33,8 @@ from touchline.settings import Settings
 from training_frames import QUICK, simulated_matches, without_prices
 from warehouse import build
 
+pytestmark = pytest.mark.slow
+
 AS_OF = datetime(2019, 7, 1, tzinfo=UTC)
 
 
@@ -260,7 +262,6 @@ def test_a_missing_server_is_reported_at_once(settings: Settings, tmp_path: Path
         models.load(nowhere)
 
 
-@pytest.mark.slow
 def test_training_reads_the_warehouse(registry: Settings, tmp_path: Path) -> None:
     """From season files to a champion, through landing, dbt, ratings and Feast."""
     write_season_folder(tmp_path, 2019, 3)

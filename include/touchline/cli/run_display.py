@@ -45,14 +45,14 @@ class RunDisplay:
         """Say which service is being waited for."""
         self._starting = what
         if self._is_live:
-            self._live.update(f"{self._elapsed} starting {what} ...")
+            self._live.update(f"{self._elapsed} starting {what} ...", refresh=True)
         elif not self._quiet:
             self._line(f"waiting for {what}")
 
     def watch(self, runs: Sequence[DagRun], tasks: Sequence[TaskRun]) -> None:
         """Show the state of every run and task."""
         if self._is_live:
-            self._live.update(self._table(runs, tasks))
+            self._live.update(self._table(runs, tasks), refresh=True)
         elif not self._quiet:
             for task in tasks:
                 self._tell_once(task)

@@ -1,0 +1,248 @@
+"""From the registry to the ledger: what `predict_matches` writes as models come, are promoted and are taken back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from builders import match_row
+from touchline import cli
+from touchline.clock import virtual_clock
+from touchline.database.engine import connect, rows, scalar
+from touchline.errors import (
+    FeaturesUnavailable,
+    FixtureAlreadyKickedOff,
+    MatchUnknown,
+    QualityGateFailed,
+    WarehouseNotBuilt,
+)
+from touchline.features.store import publish_features
+from touchline.ledger.predict import PredictReport, predict_matches
+from touchline.ledger.settle import settle_predictions
+from touchline.operations import processes
+from touchline.operations.services import ensure_mlflow
+from touchline.quality import gates
+from touchline.registry import models
+from touchline.registry.tracking import open_registry
+from touchline.registry.training import train_on
+from touchline.settings import Settings
+from touchline.warehouse.build import build_layer
+from training_frames import QUICK, simulated_matches
+from warehouse import build, land, round_robin
+
+pytestmark = pytest.mark.slow
+
+NOVEMBER = datetime(2022, 11, 1, 18, tzinfo=UTC)
+NOW = virtual_clock(NOVEMBER)
+UNPLAYED = {"FTHG": "", "FTAG": "", "FTR": ""}
+PRICED = match_row(Date="02/11/2022", HomeTeam="Arsenal", AwayTeam="Leeds") | UNPLAYED
+UNPRICED = match_row(Date="03/11/2022", HomeTeam="Fulham", AwayTeam="Chelsea") | UNPLAYED
+UNPRICED |= {name: "" for name in UNPRICED if name.startswith(("B365", "Avg"))}
+TOO_FAR = match_row(Date="20/11/2022", HomeTeam="Everton", AwayTeam="Burnley") | UNPLAYED
+
+
+@dataclass(frozen=True)
+class History:
+    """A warehouse whose models came and went: the report of each prediction, and who was shown afterwards."""
+
+    settings: Settings
+    reports: dict[str, PredictReport] = field(default_factory=dict)
+    shown: dict[str, set[str]] = field(default_factory=dict)
+
+    def predict(self, name: str) -> None:
+        self.reports[name] = predict_matches(self.settings, NOW, f"predict {name}")
+        with connect(self.settings, "api") as connection:
+            found = rows(connection, "select model_version from analytics.upcoming_predictions")
+        self.shown[name] = {row["model_version"] for row in found}
+
+
+@pytest.fixture(scope="module")
+def history(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    rows_of_files = [*round_robin(), PRICED, UNPRICED, TOO_FAR]
+    settings = land(module_settings, tmp_path_factory.mktemp("files"), rows_of_files, NOVEMBER)
+    settings = settings.model_copy(update={"evaluation_seasons": 1})
+    build(settings, NOVEMBER)
+    build_layer(settings, "analytics", NOVEMBER, "build")
+    publish_features(settings, NOVEMBER, "build")
+    ensure_mlflow(settings)
+    history = History(settings)
+    history.predict("without a champion")
+    matches = simulated_matches(n_seasons=2, n_a_season=310)
+    for seed in (1, 2):
+        train_on(settings, matches, replace(QUICK, seed=seed), NOVEMBER, f"train {seed}")
+    client = open_registry(settings)
+    client.set_registered_model_alias(settings.model_name, models.CHAMPION, "1")
+    for name in ("first", "again"):
+        history.predict(name)
+    client.set_registered_model_alias(settings.model_name, models.CHALLENGER, "2")
+    history.predict("with a challenger")
+    models.promote(settings, "2")
+    history.predict("promoted")
+    models.rollback(settings)
+    history.predict("rolled back")
+    history.predict("rolled back, again")
+    yield history
+    processes.stop(settings.home, "mlflow")
+
+
+def ledger(settings: Settings) -> list[dict[str, Any]]:
+    with connect(settings, "api") as connection:
+        return rows(connection, "select * from ledger.prediction order by prediction_id")
+
+
+def fixture_id(settings: Settings, home_team: str) -> str:
+    query = "select match_id::text from core.match where home_team = %s and not is_played"
+    with connect(settings, "model") as connection:
+        return str(scalar(connection, query, (home_team,)))
+
+
+def test_without_a_champion_nothing_happens_and_the_report_says_why(history: History):
+    report = history.reports["without a champion"]
+    assert (report.model_version, report.n_written) == (None, 0)
+    assert "train_models" in report.summary
+
+
+def test_every_fixture_of_the_horizon_is_predicted_from_the_online_store(history: History):
+    report = history.reports["first"]
+    assert (report.n_fixtures, report.n_written, report.n_already_there, report.n_refused) == (2, 7, 0, 0)
+    # The market has nothing to say about the match without prices.
+    assert report.n_without_forecast == 1
+    assert (report.model_version, report.feature_store) == ("1", "online")
+    written = [row for row in ledger(history.settings) if row["run_id"] == "predict first"]
+    assert {(row["forecast"], row["role"]) for row in written} == {
+        (name, "champion" if name == "with_odds" else "baseline")
+        for name in ("with_odds", "no_odds", "elo", "market")
+    }
+    assert {row["home_team"] for row in written} == {"Arsenal", "Fulham"}
+    assert {row["features_as_of"] for row in written} == {NOVEMBER}
+
+
+def test_predicting_again_adds_nothing(history: History):
+    report = history.reports["again"]
+    assert (report.n_written, report.n_already_there) == (0, 7)
+
+
+def test_a_challenger_speaks_in_the_shadow(history: History):
+    report = history.reports["with a challenger"]
+    assert (report.n_written, report.n_already_there) == (2, 7)
+    written = [row for row in ledger(history.settings) if row["run_id"] == "predict with a challenger"]
+    assert {(row["model_version"], row["role"], row["forecast"]) for row in written} == {
+        ("2", "challenger", "with_odds")
+    }
+    assert history.shown["with a challenger"] == {"1"}
+
+
+def test_a_promoted_model_is_shown_and_after_a_rollback_the_old_one_again(history: History):
+    assert (history.shown["promoted"], history.shown["rolled back"]) == ({"2"}, {"1"})
+    assert (history.reports["promoted"].n_written, history.reports["rolled back"].n_written) == (7, 7)
+    assert history.reports["rolled back, again"].n_written == 0
+
+
+def test_one_match_can_be_asked_for_beyond_the_horizon(history: History):
+    wanted = fixture_id(history.settings, "Everton")
+    report = predict_matches(history.settings, NOW, "predict one", wanted)
+    # Prices of a match three weeks ahead have not been collected, so the market says nothing.
+    assert (report.n_fixtures, report.n_written, report.n_without_forecast) == (1, 3, 1)
+
+
+def test_a_match_that_has_begun_is_refused_by_name(history: History):
+    later = virtual_clock(datetime(2022, 11, 2, 15, tzinfo=UTC))
+    wanted = fixture_id(history.settings, "Arsenal")
+    before = ledger(history.settings)
+    with pytest.raises(FixtureAlreadyKickedOff, match="Arsenal against Leeds kicked off at 2022-11-02T15:00"):
+        predict_matches(history.settings, later, "predict late", wanted)
+    assert ledger(history.settings) == before
+
+
+@pytest.mark.parametrize("wanted", ["00000000-0000-0000-0000-000000000009", "Arsenal against Leeds"])
+def test_an_unknown_match_is_said_to_be_unknown(history: History, wanted: str):
+    with pytest.raises(MatchUnknown, match=r"core\.match"):
+        predict_matches(history.settings, NOW, "predict unknown", wanted)
+
+
+def test_features_that_know_more_than_the_run_are_refused(history: History):
+    earlier = virtual_clock(NOVEMBER - timedelta(hours=2))
+    before = ledger(history.settings)
+    with pytest.raises(FeaturesUnavailable, match="know more than this run"):
+        predict_matches(history.settings, earlier, "predict earlier")
+    assert ledger(history.settings) == before
+
+
+def test_a_failing_gate_leaves_the_ledger_as_it_was(history: History, monkeypatch: pytest.MonkeyPatch):
+    import great_expectations.expectations as gxe
+
+    (suite,) = gates.prediction_suites()
+    strict = replace(
+        suite,
+        expectations=lambda: [
+            *suite.expectations(),
+            gxe.ExpectColumnValuesToBeBetween(column="p_home", max_value=0.01, meta={"severity": "block"}),
+        ],
+    )
+    monkeypatch.setattr(gates, "prediction_suites", lambda: [strict])
+    before = ledger(history.settings)
+    # The model is promoted to have something new to say.
+    models.promote(history.settings, "2")
+    try:
+        with pytest.raises(QualityGateFailed, match=r"predictions\.p_home"):
+            predict_matches(history.settings, NOW, "predict blocked")
+    finally:
+        models.promote(history.settings, "1")
+    assert ledger(history.settings) == before
+    with connect(history.settings, "model") as connection:
+        passed = scalar(
+            connection,
+            "select success from ops.quality_result where run_id = 'predict blocked' and suite = 'gate'",
+        )
+    assert passed is False
+
+
+def test_what_was_never_built_is_said_so(settings: Settings):
+    with pytest.raises(WarehouseNotBuilt, match="touchline build"):
+        settle_predictions(settings, NOW, "settle")
+
+
+@pytest.fixture
+def run(history: History, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a command as of the first of November on the history's warehouse."""
+    for name, value in history.settings.model_copy(update={"as_of": NOVEMBER}).environment().items():
+        monkeypatch.setenv(name, value)
+
+    def invoke(*arguments: str) -> Any:
+        return CliRunner().invoke(cli.app, list(arguments))
+
+    return invoke
+
+
+def test_the_command_predicts_and_shows_probabilities_that_sum_to_one(run: Any):
+    result = run("predict")
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.output.splitlines() if "Arsenal" in line]
+    assert "Wed 02 Nov 15:00" in line
+    assert "1.000" in line
+    assert "already there" in result.output
+    report = json.loads(run("--json", "predict").output)
+    assert (report["n_fixtures"], report["n_written"]) == (2, 0)
+
+
+def test_the_command_settles_and_judges_drift(run: Any):
+    result = run("settle")
+    assert result.exit_code == 0, result.output
+    assert "wait for their result" in result.output
+    assert "Drift cannot be judged yet" in result.output
+    report = json.loads(run("--json", "settle").output)
+    assert (report["n_settled"], report["drift"]["is_drift"]) == (0, False)
+
+
+def test_the_command_checks_a_gate_and_shows_every_expectation(run: Any):
+    result = run("quality", "check", "core")
+    assert result.exit_code == 0, result.output
+    assert "core_consensus" in result.output
+    assert "Data Docs:" in result.output
+    assert run("quality", "check", "kitchen").exit_code == 2
