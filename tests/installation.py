@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -38,15 +40,23 @@ class Installation:
         """The same installation with another warehouse, or another source."""
         return Installation(self.settings.model_copy(update=changes))
 
-    def processes(self) -> Iterator[psutil.Process]:
-        """Everything that runs with this installation's home."""
+    def sessions(self) -> set[int]:
+        """Sessions of the services that were started: each runs in one of its own."""
+        records = (self.settings.home / "run").glob("*.json")
+        return {int(pid) for path in records if (pid := json.loads(path.read_text()).get("pid"))}
+
+    def processes(self, sessions: set[int]) -> Iterator[psutil.Process]:
+        """Everything in these sessions or with this installation's home in its environment.
+
+        Airflow renames its processes, which overwrites the environment that the kernel shows.
+        """
         for process in psutil.process_iter():
             try:
-                home = process.environ().get("TOUCHLINE_HOME")
-            except psutil.Error:
+                is_ours = process.environ().get("TOUCHLINE_HOME") == str(self.settings.home)
+                if is_ours or os.getsid(process.pid) in sessions:
+                    yield process
+            except (psutil.Error, ProcessLookupError):
                 continue
-            if home == str(self.settings.home):
-                yield process
 
     @property
     def _environment(self) -> dict[str, str]:

@@ -81,7 +81,7 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
 def test_everything_listens_on_the_loopback_address_only(installation: Installation, first: dict[str, Any]):
     listening = [
         connection.laddr.ip
-        for process in installation.processes()
+        for process in installation.processes(installation.sessions())
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     ]
@@ -171,11 +171,12 @@ def test_a_week_later_predictions_are_settled_and_new_ones_made(
 
 
 def test_down_leaves_nothing_running(installation: Installation, first: dict[str, Any]):
+    sessions = installation.sessions()
     done = installation.touchline("--json", "down")
     assert set(json.loads(done.stdout)["stopped"]) == {*services.SERVICES, "postgres"}
     report = services.status(installation.settings)
     assert {service.state for service in report.services} == {"stopped"}
-    assert [process.cmdline() for process in installation.processes()] == []
+    assert [process.cmdline() for process in installation.processes(sessions)] == []
 
 
 def run_start(installation: Installation) -> Any:

@@ -88,17 +88,17 @@ def test_a_repeat_gives_the_same_figures_from_the_same_database(
 def test_the_season_s_own_results_do_not_reach_its_first_forecasts(
     server: Settings, folder: Path, tmp_path: Path, backtested: tuple[Settings, dict[str, Any]]
 ) -> None:
-    """All results from 1 December on are turned over in the files: forecasts of matches before stay the same."""
+    """All results from 10 September on are turned over in the files: forecasts of matches before stay the same."""
     settings, _ = backtested
     other = tmp_path / "turned"
     write_season_folder(other, 2019, 3)
-    turn_results_over(other, date(2021, 12, 1))
+    turn_results_over(other, date(2021, 9, 10))
     turned = backtest_settings(server.model_copy(update={"source": str(other)}), REQUEST)
     # A backtest drops the databases of others, so the first is read before the second runs.
     before = walk_forward(training_frame(settings, REQUEST.as_of), ["2021/22"], QUICK).set_index("match_id")
     run_backtest(turned, REQUEST, QUICK)
     after = walk_forward(training_frame(turned, REQUEST.as_of), ["2021/22"], QUICK).set_index("match_id")
-    until = datetime(2021, 12, 1, tzinfo=UTC)
+    until = datetime(2021, 9, 10, tzinfo=UTC)
     for name in ("no_odds", "with_odds", "elo", "market_prematch"):
         columns = probability_columns(name)
         early = before.index[before["kickoff_at"] < until]

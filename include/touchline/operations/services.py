@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +71,8 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
     ServiceFailed or DatabaseUnavailable.
     """
     on_progress("PostgreSQL")
+    if settings.database_url is None and not embedded.is_running(settings):
+        _stop_what_lost_its_database(settings)
     bootstrap.prepare(settings)
     before = {name: processes.find(settings.home, name) for name in SERVICES}
     launched: list[tuple[Program, Running]] = []
@@ -100,15 +102,24 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
     return [running.name for _, running in launched if running != before[running.name]]
 
 
+def _stop_what_lost_its_database(settings: Settings) -> None:
+    """Airflow and the rest outlive a killed server by seconds: they would look alive and die half-way through a run."""
+    _stop(settings, [name for name in SERVICES if name != SANDBOX])
+
+
 def stop_all(settings: Settings) -> list[str]:
     """Stop every service, the embedded database last; returns the names of those that ran."""
-    with ThreadPoolExecutor(len(SERVICES)) as pool:
-        ran = pool.map(lambda name: processes.stop(settings.home, name), SERVICES)
-    stopped = [name for name, was_running in zip(SERVICES, ran, strict=True) if was_running]
+    stopped = _stop(settings, SERVICES)
     if settings.database_url is None and embedded.is_running(settings):
         embedded.stop(settings)
         stopped.append("postgres")
     return stopped
+
+
+def _stop(settings: Settings, names: Sequence[str]) -> list[str]:
+    with ThreadPoolExecutor(len(names)) as pool:
+        ran = pool.map(lambda name: processes.stop(settings.home, name), names)
+    return [name for name, was_running in zip(names, ran, strict=True) if was_running]
 
 
 def status(settings: Settings) -> StatusReport:
