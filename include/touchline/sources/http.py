@@ -78,7 +78,7 @@ class Governor(Protocol):
     """Keeps a provider's limits across processes, and its circuit breaker."""
 
     def before_call(self, request: Request) -> float:
-        """Seconds to wait before asking. Raises SourceUnavailable when the quota is spent or the circuit is open."""
+        """Seconds to wait before asking. Raises SourceResting when the quota is spent or the circuit is open."""
 
     def after_call(self, request: Request, allowance: Allowance, verdict: Verdict) -> None:
         """Note how it went."""
@@ -109,6 +109,12 @@ class ProviderClient:
         self._client = httpx.Client(
             base_url=self.address, timeout=self.timeout, follow_redirects=True, headers=headers
         )
+
+    def __enter__(self) -> ProviderClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def get(self, request: Request, validators: Mapping[str, str]) -> Reply | NoReply:
         """One GET with the validators of the last body, retried with backoff and jitter where that can help.

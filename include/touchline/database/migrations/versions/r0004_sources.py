@@ -111,7 +111,7 @@ create table ops.source_state (
     last_failure_as_of timestamptz,
     last_failure_at timestamptz,
     last_error text,
-    next_call_at timestamptz not null default '-infinity',
+    next_call_at timestamptz not null default clock_timestamp(),
     remaining_calls integer,
     remaining_credits integer,
     quota_spent_until timestamptz
