@@ -244,7 +244,7 @@ def _score(item: Fields, row: Row, *, is_played: bool) -> dict[str, object] | No
 
 
 def _quotes(bet: Fields, row: Row, place: str) -> list[Quote]:
-    """Market, line and prices of the bets that are markets of ours; a value of no side, or a second one, is set aside."""
+    """Market, line and prices of the bets that are markets of ours; others are set aside."""
     name = bet.text("name")
     if name != MATCH_WINNER and name not in WITH_LINE:
         return []

@@ -207,8 +207,8 @@ def _read_bookmakers(event: Fields, row: Row, kickoff: datetime, snapshot_at: da
                 continue
             for name, line, offered in quotes:
                 add_quote(
-                    row, f"{at}.{market.text('key')}", bookmaker=key, market=name, line=line, offered=offered, quoted_at=quoted_at,
-                    published_at=snapshot_at or quoted_at, kickoff_at=kickoff,
+                    row, f"{at}.{market.find('key')}", bookmaker=key, market=name, line=line, offered=offered,
+                    quoted_at=quoted_at, published_at=snapshot_at or quoted_at, kickoff_at=kickoff,
                 )  # fmt: skip
 
 

@@ -24,11 +24,11 @@ class Table:
     is_last_row_cut: bool
 
 
-def read_table(body: bytes, place: str) -> Table:
+def read_table(body: bytes, place: str, required: Sequence[str] = REQUIRED) -> Table:
     """Read a CSV body. Rows that are blank (bare commas) are layout, not data, and are passed over.
 
-    Raises PayloadRejected, naming `place`, for an empty body, a web page, or a header without the columns
-    every file has.
+    Raises PayloadRejected, naming `place`, for an empty body, a web page, or a header without the
+    `required` columns.
     """
     if not body.strip():
         raise PayloadRejected(f"{place}: the file is empty; download it again")
@@ -39,7 +39,7 @@ def read_table(body: bytes, place: str) -> Table:
         )
     lines = csv.reader(io.StringIO(text))
     header = _clean_header(next(lines, []))
-    missing = [name for name in REQUIRED if name not in header]
+    missing = [name for name in required if name not in header]
     if missing:
         raise PayloadRejected(
             f"{place}: the header has no column {', '.join(missing)}; it begins {','.join(header[:6])!r}"
