@@ -197,20 +197,18 @@ class ApiFootball:
         for index, bookmaker in enumerate(item.items("bookmakers")):
             place = f"bookmakers[{index}]"
             try:
-                name, bets = (
-                    as_object(bookmaker, place).text("name"),
-                    as_object(bookmaker, place).items("bets"),
-                )
+                offering = as_object(bookmaker, place)
+                name, bets = offering.text("name"), offering.items("bets")
             except FieldInvalid as problem:
-                row.reject("price", problem.below(place))
+                row.reject("price", problem)
                 continue
             for number_of_bet, entry in enumerate(bets):
                 at = f"{name}.bets[{number_of_bet}]"
                 try:
                     bet = as_object(entry, at)
-                    kind, quotes = bet.text("name"), _quotes(bet, row, at)
+                    kind, quotes = bet.text("name"), _quotes(bet, row)
                 except FieldInvalid as problem:
-                    row.reject("price", problem.below(at))
+                    row.reject("price", problem)
                     continue
                 for market, line, offered in quotes:
                     add_quote(
@@ -243,7 +241,7 @@ def _score(item: Fields, row: Row, *, is_played: bool) -> dict[str, object] | No
     }  # fmt: skip
 
 
-def _quotes(bet: Fields, row: Row, place: str) -> list[Quote]:
+def _quotes(bet: Fields, row: Row) -> list[Quote]:
     """Market, line and prices of the bets that are markets of ours; others are set aside."""
     name = bet.text("name")
     if name != MATCH_WINNER and name not in WITH_LINE:
@@ -251,14 +249,13 @@ def _quotes(bet: Fields, row: Row, place: str) -> list[Quote]:
     market, sides = ("1x2", WINNERS) if name == MATCH_WINNER else WITH_LINE[name]
     found: dict[str, dict[float, object]] = {side: {} for side in sides.values()}
     for index, value in enumerate(bet.items("values")):
-        at = f"values[{index}]"
         try:
-            entry = as_object(value, at)
+            entry = as_object(value, bet.path(f"values[{index}]"))
             side, line = _side_and_line(entry, sides, has_line=name != MATCH_WINNER)
             if line in found[side]:
-                _refuse_second(at, entry)
+                _refuse_second(entry)
         except FieldInvalid as problem:
-            row.reject("price", problem.below(at).below(place))
+            row.reject("price", problem)
         else:
             found[side][line] = entry.find("odd")
     if market == "1x2":
@@ -274,13 +271,13 @@ def _side_and_line(entry: Fields, sides: Mapping[str, str], *, has_line: bool) -
     found = VALUE.fullmatch(said) if isinstance(said, str) else None
     if found is None or found["side"] not in sides or (found["line"] is not None) != has_line:
         reason = f"not {', '.join(sides)}" + (" with a line, as in Over 2.5" if has_line else "")
-        raise FieldInvalid("value", said, reason, "outcome_unknown")
+        raise FieldInvalid(entry.path("value"), said, reason, "outcome_unknown")
     return sides[found["side"]], float(found["line"] or 0) + 0.0
 
 
-def _refuse_second(place: str, entry: Fields) -> None:
+def _refuse_second(entry: Fields) -> None:
     reason = "the outcome stands twice in this bet"
-    raise FieldInvalid(f"{place}.value", entry.find("value"), reason, "duplicate_quote")
+    raise FieldInvalid(entry.path("value"), entry.find("value"), reason, "duplicate_quote")
 
 
 def _pairs(

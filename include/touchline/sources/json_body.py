@@ -34,12 +34,6 @@ class FieldInvalid(Exception):
         self.place, self.value, self.reason = place, value, reason
         self.rule = "field_missing" if value is None and rule == "field_invalid" else rule
 
-    def below(self, place: str) -> FieldInvalid:
-        """The same, its path read from `place`."""
-        if self.place.startswith(place):
-            return self
-        return FieldInvalid(f"{place}.{self.place}", self.value, self.reason, self.rule)
-
 
 def decode(body: bytes, place: str) -> Any:
     """The value of a JSON body. Raises PayloadRejected, naming `place`, for an empty body, a web page, and what is
@@ -80,9 +74,14 @@ def match_list(value: object, field_name: str | None, place: str) -> list[Any]:
 
 @dataclass(frozen=True)
 class Fields:
-    """A JSON object read by dotted paths; every method raises FieldInvalid naming the path."""
+    """A JSON object read by dotted paths; methods raise FieldInvalid with the path, that of the object included."""
 
     value: Mapping[str, Any]
+    at: str = ""
+
+    def path(self, place: str) -> str:
+        """The whole path of a place in this object."""
+        return f"{self.at}.{place}" if self.at else place
 
     def find(self, place: str) -> Any:
         """The value at `place`; None when it, or what would hold it, is not there."""
@@ -95,11 +94,13 @@ class Fields:
         """A text with something in it, at most 200 characters, no-break spaces as spaces."""
         value = self.find(place)
         if not isinstance(value, str):
-            raise FieldInvalid(place, value, "a text was expected")
+            raise FieldInvalid(self.path(place), value, "a text was expected")
         text = value.replace("\xa0", " ").strip()
         if not 0 < len(text) <= _LONGEST_TEXT or _NO_TEXT.search(text):
             raise FieldInvalid(
-                place, value, f"not a text of 1 to {_LONGEST_TEXT} characters without control characters"
+                self.path(place),
+                value,
+                f"not a text of 1 to {_LONGEST_TEXT} characters without control characters",
             )
         return text
 
@@ -108,7 +109,9 @@ class Fields:
         value = self.find(place)
         text = str(value) if _is_int(value) else value
         if not (isinstance(text, str) and _IDENTIFIER.fullmatch(text)):
-            raise FieldInvalid(place, value, "an id was expected: a whole number, or letters and digits")
+            raise FieldInvalid(
+                self.path(place), value, "an id was expected: a whole number, or letters and digits"
+            )
         return text
 
     def moment(self, place: str) -> datetime:
@@ -121,7 +124,9 @@ class Fields:
         except (TypeError, ValueError, OverflowError, OSError):
             pass
         raise FieldInvalid(
-            place, value, f"not a time as 2026-01-31T15:00:00Z between {_YEARS[0]} and {_YEARS[-1]}"
+            self.path(place),
+            value,
+            f"not a time as 2026-01-31T15:00:00Z between {_YEARS[0]} and {_YEARS[-1]}",
         )
 
     def day(self, place: str) -> date:
@@ -132,7 +137,9 @@ class Fields:
         except (TypeError, ValueError):
             found = None
         if found is None or found.year not in _YEARS:
-            raise FieldInvalid(place, value, f"not a day as 2026-01-31 between {_YEARS[0]} and {_YEARS[-1]}")
+            raise FieldInvalid(
+                self.path(place), value, f"not a day as 2026-01-31 between {_YEARS[0]} and {_YEARS[-1]}"
+            )
         return found
 
     def count(self, place: str, most: int = MOST_GOALS) -> int | None:
@@ -143,7 +150,7 @@ class Fields:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,4}", value):
             value = int(value)
         if not _is_int(value) or not 0 <= value <= most:
-            raise FieldInvalid(place, value, f"not a whole number from 0 to {most}")
+            raise FieldInvalid(self.path(place), value, f"not a whole number from 0 to {most}")
         return int(value)
 
     def pair(self, place: str, most: int = MOST_GOALS) -> tuple[int, int] | None:
@@ -153,28 +160,30 @@ class Fields:
             return None
         if home is None or away is None:
             missing = "home" if home is None else "away"
-            raise FieldInvalid(f"{place}.{missing}", None, "only one side of the score is given")
+            raise FieldInvalid(self.path(f"{place}.{missing}"), None, "only one side of the score is given")
         return home, away
 
     def year(self, place: str) -> int:
         """A year, as a number."""
         value = self.find(place)
         if not _is_int(value) or value not in _YEARS:
-            raise FieldInvalid(place, value, f"not a year from {_YEARS[0]} to {_YEARS[-1]}")
+            raise FieldInvalid(self.path(place), value, f"not a year from {_YEARS[0]} to {_YEARS[-1]}")
         return int(value)
 
     def items(self, place: str) -> list[Any]:
         """A list."""
         value = self.find(place)
         if not isinstance(value, list):
-            raise FieldInvalid(place, value, "an array was expected")
+            raise FieldInvalid(self.path(place), value, "an array was expected")
         return value
 
     def teams(self, home: str, away: str) -> tuple[str, str]:
         """The names of the two teams, which differ."""
         names = self.text(home), self.text(away)
         if names[0] == names[1]:
-            raise FieldInvalid(away, names[1], "home and away team are the same", "team_against_itself")
+            raise FieldInvalid(
+                self.path(away), names[1], "home and away team are the same", "team_against_itself"
+            )
         return names
 
     def code(self, place: str, known: Mapping[str, T], rule: str, advice: str) -> T:
@@ -182,7 +191,7 @@ class Fields:
         value = self.find(place)
         key = str(value) if _is_int(value) else value
         if not isinstance(key, str) or key not in known:
-            raise FieldInvalid(place, value, advice, rule)
+            raise FieldInvalid(self.path(place), value, advice, rule)
         return known[key]
 
 
@@ -190,7 +199,7 @@ def as_object(value: object, place: str) -> Fields:
     """The fields of an object at `place`; raises FieldInvalid for anything else."""
     if not isinstance(value, dict):
         raise FieldInvalid(place, value, f"an object was expected, {kind_of(value)} came")
-    return Fields(value)
+    return Fields(value, place)
 
 
 def shown(value: object, longest: int = _LONGEST_TEXT) -> str | None:

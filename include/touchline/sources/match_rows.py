@@ -91,7 +91,7 @@ def read_rows(items: Sequence[object], read: Callable[[Fields, Row], None]) -> O
 
 
 def _read_one(item: object, row: Row, read: Callable[[Fields, Row], None], seen: set[str]) -> None:
-    read(as_object(item, f"[{row.number - 1}]"), row)
+    read(Fields(as_object(item, f"[{row.number - 1}]").value), row)
     if row.match_id in seen:
         reason = "the same match stands in an earlier row of this body"
         raise FieldInvalid("id", row.match_id, reason, "duplicate_row")

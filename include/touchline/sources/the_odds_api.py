@@ -193,7 +193,7 @@ def _read_bookmakers(event: Fields, row: Row, kickoff: datetime, snapshot_at: da
             bookmaker = as_object(item, place)
             key, markets = bookmaker.text("key"), bookmaker.items("markets")
         except FieldInvalid as problem:
-            row.reject("price", problem.below(place))
+            row.reject("price", problem)
             continue
         for number_of_market, entry in enumerate(markets):
             at = f"{key}.markets[{number_of_market}]"
@@ -203,7 +203,7 @@ def _read_bookmakers(event: Fields, row: Row, kickoff: datetime, snapshot_at: da
                 quoted_at = dated.moment("last_update")
                 quotes = _quotes(market, home, away)
             except FieldInvalid as problem:
-                row.reject("price", problem.below(at))
+                row.reject("price", problem)
                 continue
             for name, line, offered in quotes:
                 add_quote(
@@ -223,11 +223,11 @@ def _quotes(market: Fields, home: str, away: str) -> list[tuple[str, object, dic
         "spreads": ("asian_handicap", {home: "price_home", away: "price_away"}),
     }
     if key not in names:
-        raise FieldInvalid("key", key, f"not one of {', '.join(names)}", "unknown_market")
+        raise FieldInvalid(market.path("key"), key, f"not one of {', '.join(names)}", "unknown_market")
     name, outcomes = names[key]
     by_line: dict[object, dict[str, object]] = {}
     for index, item in enumerate(market.items("outcomes")):
-        outcome = as_object(item, f"outcomes[{index}]")
+        outcome = as_object(item, market.path(f"outcomes[{index}]"))
         ours = outcome.code("name", outcomes, "outcome_unknown", f"not one of {', '.join(outcomes)}")
         line: float | None = 0.0
         if key != "h2h":
@@ -238,7 +238,7 @@ def _quotes(market: Fields, home: str, away: str) -> list[tuple[str, object, dic
         prices = by_line.setdefault(line, dict.fromkeys(outcomes.values()))
         if prices[ours] is not None:
             reason = "the outcome stands twice with the same point"
-            raise FieldInvalid(f"outcomes[{index}].name", outcome.find("name"), reason, "duplicate_quote")
+            raise FieldInvalid(outcome.path("name"), outcome.find("name"), reason, "duplicate_quote")
         prices[ours] = outcome.find("price")
     return [(name, line, prices) for line, prices in by_line.items()]
 
@@ -267,7 +267,7 @@ def _goals(event: Fields) -> tuple[int, int]:
         team = entry.code("name", names, "outcome_unknown", f"not one of {', '.join(names)}")
         goals = entry.count("score", MOST_GOALS)
         if goals is None or team in found:
-            raise FieldInvalid(f"scores[{index}].score", entry.find("score"), "one score a team was expected")
+            raise FieldInvalid(entry.path("score"), entry.find("score"), "one score a team was expected")
         found[team] = goals
     home, away = names
     if len(found) != len(names):

@@ -208,7 +208,7 @@ class _Reading:
         if not home and not away:
             return None
         for name, text in (("FTHG", home), ("FTAG", away)):
-            if not (text.isdecimal() and int(text) <= MOST_GOALS):
+            if not (text.isdecimal() and len(text) <= 4 and int(text) <= MOST_GOALS):
                 return name
         return int(home), int(away)
 
@@ -234,7 +234,11 @@ _ROW_SCHEMA: dict[str, Any] = {
 def read_date(text: str) -> date | None:
     """`dd/mm/yy` or `dd/mm/yyyy`; None for anything else."""
     parts = text.split("/")
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts) or len(parts[2]) not in (2, 4):
+    if (
+        len(parts) != 3
+        or not all(part.isdecimal() and len(part) <= 4 for part in parts)
+        or len(parts[2]) not in (2, 4)
+    ):
         return None
     day, month, year = (int(part) for part in parts)
     if len(parts[2]) == 2:
@@ -248,7 +252,7 @@ def read_date(text: str) -> date | None:
 def read_time(text: str) -> int | None:
     """`HH:MM` as minutes after midnight; None for anything else."""
     hours, separator, minutes = text.partition(":")
-    if not separator or not (hours.isdecimal() and minutes[:2].isdecimal()):
+    if not separator or not (hours.isdecimal() and len(hours) <= 2 and minutes[:2].isdecimal()):
         return None
     total = int(hours) * 60 + int(minutes[:2])
     return total if int(hours) < 24 and int(minutes[:2]) < 60 else None
