@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
@@ -11,6 +11,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from touchline.errors import SourceUnavailable
 from touchline.identity.competitions import competitions
 from touchline.sources.football_data_uk.addresses import FIXTURES, SeasonFile, season_start_year, uk_day
+from touchline.sources.football_data_uk.new_leagues import CODES, endpoint_of
 from touchline.sources.football_data_uk.parse import parse
 from touchline.sources.source import Kind, NoReply, Observations, Reply, Request
 
@@ -41,18 +42,23 @@ class SiteSource:
 
     def requests(self, kinds: Sequence[Kind], as_of: datetime) -> Sequence[Request]:
         """Season files, oldest first, and the list of fixtures."""
-        wanted = []
-        if "scores" in kinds:
-            newest = season_start_year(uk_day(as_of))
-            codes = [item.code for item in competitions().values() if item.is_simulated == self._is_simulated]
-            wanted += [
-                SeasonFile(code, year).endpoint
-                for year in range(newest - self._n_seasons, newest + 1)
-                for code in codes
-            ]
+        newest = season_start_year(uk_day(as_of))
+        wanted = self._files(range(newest - self._n_seasons, newest + 1)) if "scores" in kinds else []
         if "fixtures" in kinds or "odds" in kinds:
             wanted.append(FIXTURES)
         return [Request(self.name, endpoint) for endpoint in wanted]
+
+    def backfill(self, kinds: Sequence[Kind], start: date, end: date) -> Sequence[Request]:
+        """The files of the seasons that the days touch, oldest first; they hold results and prices alike."""
+        if not kinds:
+            return []
+        years = range(season_start_year(start), season_start_year(end) + 1)
+        return [Request(self.name, endpoint) for endpoint in self._files(years)]
+
+    def more(self, request: Request, body: bytes) -> Sequence[Request]:
+        """Nothing: files have no pages."""
+        del request, body
+        return []
 
     def fetch(self, request: Request, as_of: datetime, validators: Mapping[str, str]) -> Reply | NoReply:
         """One GET with the validators of the last body, retried where that can help.
@@ -95,6 +101,14 @@ class SiteSource:
     def parse(self, request: Request, body: bytes) -> Observations:
         """Read a body of this source."""
         return parse(request.endpoint, body)
+
+    def _files(self, years: Sequence[int]) -> list[str]:
+        """Season files of these start years, oldest first; then the files that hold all seasons of a country."""
+        codes = [item.code for item in competitions().values() if item.is_simulated == self._is_simulated]
+        return [
+            *(SeasonFile(code, year).endpoint for year in years for code in codes if code not in CODES),
+            *(endpoint_of(code) for code in codes if code in CODES),
+        ]
 
     def _get(self, endpoint: str, headers: Mapping[str, str]) -> httpx.Response:
         try:
