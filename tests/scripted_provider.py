@@ -18,11 +18,12 @@ KEY = "s3cret0key0of0a0subscriber0f00d42"
 
 @dataclass
 class ScriptedReply:
-    """One answer."""
+    """One answer; `sent` cuts the body short of its announced length."""
 
-    status: int
-    body: bytes
+    status: int = 200
+    body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
+    sent: int | None = None
 
 
 @dataclass
@@ -61,7 +62,7 @@ def scripted_provider(replies: Sequence[ScriptedReply]) -> Iterator[ScriptedProv
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
-            self.wfile.write(reply.body)
+            self.wfile.write(reply.body[: reply.sent])
 
         def log_message(self, *arguments: object) -> None:
             """Tests read the pytest report, not access lines."""

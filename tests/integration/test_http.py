@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from scripted_server import Answer, ScriptedServer, scripted
+from scripted_provider import ScriptedProvider, scripted_provider
+from scripted_provider import ScriptedReply as Answer
 from touchline.database.engine import connect, rows
 from touchline.errors import SourceResting, SourceUnavailable
 from touchline.settings import Settings
@@ -55,7 +56,9 @@ def configuration(address: str, **changes: Any) -> SourceConfiguration:
 def ask(settings: Settings) -> Callable[..., Any]:
     """Ask a scripted server once, as a process of its own would; returns (answer, seconds slept)."""
 
-    def once(server: ScriptedServer, as_of: datetime = NOON, request: Request = REQUEST, **changes: Any) -> Any:
+    def once(
+        server: ScriptedProvider, as_of: datetime = NOON, request: Request = REQUEST, **changes: Any
+    ) -> Any:
         slept: list[float] = []
         with (
             DatabaseGovernor(settings, "plain", configuration(server.address, **changes), as_of) as governor,
@@ -74,13 +77,12 @@ def state(settings: Settings) -> dict[str, Any]:
 
 
 def test_a_body_comes_with_its_validators_and_the_key_goes_only_to_the_provider(ask: Callable[..., Any]):
-    with scripted(Answer(body=b"[]", headers={"ETag": '"2"'})) as server:
+    with scripted_provider([Answer(body=b"[]", headers={"ETag": '"2"'})]) as server:
         reply, _ = ask(server)
     assert isinstance(reply, Reply)
     assert (reply.body, reply.validators) == (b"[]", {"etag": '"2"'})
-    path, headers = server.asked[0]
-    assert path == f"/matches?season=2022&apiKey={KEY}"
-    assert headers["if-none-match"] == '"1"'
+    assert server.paths[0] == f"/matches?season=2022&apiKey={KEY}"
+    assert server.headers[0]["if-none-match"] == '"1"'
     assert KEY not in repr(reply)
 
 
@@ -88,51 +90,51 @@ def test_a_body_comes_with_its_validators_and_the_key_goes_only_to_the_provider(
 def test_nothing_new_and_nothing_there_are_no_failures(
     ask: Callable[..., Any], settings: Settings, status: int, reason: str
 ):
-    with scripted(Answer(status=status, body=b"")) as server:
+    with scripted_provider([Answer(status=status, body=b"")]) as server:
         assert ask(server)[0] == NoReply(reason)  # type: ignore[arg-type]
     assert state(settings)["n_failures"] == 0
 
 
 @pytest.mark.parametrize("bad", [Answer(500), Answer(503), Answer(429), Answer(body=b"x" * 100, sent=10)])
 def test_what_may_pass_is_tried_again_with_growing_waits(ask: Callable[..., Any], bad: Answer):
-    with scripted(bad, bad, Answer(body=b"fine")) as server:
+    with scripted_provider([bad, bad, Answer(body=b"fine")]) as server:
         reply, slept = ask(server)
     assert reply.body == b"fine"
-    assert len(server.asked) == 3
+    assert len(server.paths) == 3
     waits = [each for each in slept if each > 0.1]
     assert len(waits) == 2
 
 
 def test_the_wait_that_a_provider_asks_for_is_kept(ask: Callable[..., Any]):
-    with scripted(Answer(429, headers={"Retry-After": "7"}), Answer(body=b"fine")) as server:
+    with scripted_provider([Answer(429, headers={"Retry-After": "7"}), Answer(body=b"fine")]) as server:
         _, slept = ask(server)
     assert max(slept) >= 7
 
 
 def test_what_stays_broken_is_given_up_with_its_address_and_without_the_key(ask: Callable[..., Any]):
-    with scripted(Answer(500)) as server, pytest.raises(SourceUnavailable) as caught:
+    with scripted_provider([Answer(500)]) as server, pytest.raises(SourceUnavailable) as caught:
         ask(server)
-    assert len(server.asked) == ATTEMPTS
+    assert len(server.paths) == ATTEMPTS
     assert f"{server.address}/matches?season=2022" in str(caught.value)
     assert KEY not in str(caught.value)
     assert KEY not in repr(caught.value.__context__)
 
 
 def test_a_server_that_is_not_there_is_unavailable_without_the_key(ask: Callable[..., Any]):
-    nowhere = ScriptedServer([], "http://127.0.0.1:9")
+    nowhere = ScriptedProvider("http://127.0.0.1:9")
     with pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1:9") as caught:
         ask(nowhere)
     assert KEY not in str(caught.value)
 
 
 def test_a_refusal_is_not_tried_again(ask: Callable[..., Any]):
-    with scripted(Answer(403)) as server, pytest.raises(SourceUnavailable, match="403"):
+    with scripted_provider([Answer(403)]) as server, pytest.raises(SourceUnavailable, match="403"):
         ask(server)
-    assert len(server.asked) == 1
+    assert len(server.paths) == 1
 
 
 def test_two_processes_share_one_pace(ask: Callable[..., Any]):
-    with scripted(Answer()) as server:
+    with scripted_provider([Answer()]) as server:
         ask(server, calls_per_minute=6)
         _, slept = ask(server, calls_per_minute=6)
     assert 9 < sum(slept) <= 10
@@ -141,56 +143,58 @@ def test_two_processes_share_one_pace(ask: Callable[..., Any]):
 def test_many_failures_open_the_circuit_and_a_success_after_the_rest_closes_it(
     ask: Callable[..., Any], settings: Settings
 ):
-    with scripted(Answer(500)) as server:
+    with scripted_provider([Answer(500)]) as server:
         for _ in range(FAILURES_THAT_OPEN // ATTEMPTS):
             with pytest.raises(SourceUnavailable):
                 ask(server)
-        n_asked = len(server.asked)
+        n_asked = len(server.paths)
         with pytest.raises(SourceResting, match="status 500"):
             ask(server)
-        assert len(server.asked) == n_asked
+        assert len(server.paths) == n_asked
     assert state(settings)["circuit"] == "open"
-    with scripted(Answer()) as server:
+    with scripted_provider([Answer()]) as server:
         assert isinstance(ask(server, as_of=NOON + COOL_DOWN)[0], Reply)
     assert (state(settings)["circuit"], state(settings)["n_failures"]) == ("closed", 0)
 
 
-def test_a_failure_after_the_rest_opens_the_circuit_again_at_once(ask: Callable[..., Any], settings: Settings):
-    with scripted(Answer(500)) as server:
+def test_a_failure_after_the_rest_opens_the_circuit_again_at_once(
+    ask: Callable[..., Any], settings: Settings
+):
+    with scripted_provider([Answer(500)]) as server:
         for _ in range(FAILURES_THAT_OPEN // ATTEMPTS):
             with pytest.raises(SourceUnavailable):
                 ask(server)
-        n_asked = len(server.asked)
+        n_asked = len(server.paths)
         with pytest.raises(SourceUnavailable):
             ask(server, as_of=NOON + COOL_DOWN)
-        assert len(server.asked) == n_asked + 1
+        assert len(server.paths) == n_asked + 1
     assert state(settings)["opened_as_of"] == NOON + COOL_DOWN
 
 
 def test_a_spent_quota_is_respected_until_the_next_day(ask: Callable[..., Any]):
-    with scripted(Answer(401, b"spent"), Answer()) as server:
+    with scripted_provider([Answer(401, b"spent"), Answer()]) as server:
         with pytest.raises(SourceUnavailable, match="used up"):
             ask(server)
         with pytest.raises(SourceResting, match="2023-03-11"):
             ask(server)
-        assert len(server.asked) == 1
+        assert len(server.paths) == 1
         assert isinstance(ask(server, as_of=NOON + timedelta(days=1))[0], Reply)
 
 
 def test_the_last_credits_are_kept(ask: Callable[..., Any]):
-    with scripted(Answer(headers={"X-Left": "23"})) as server:
+    with scripted_provider([Answer(headers={"X-Left": "23"})]) as server:
         ask(server, keep_credits=20)
         with pytest.raises(SourceResting, match="keep_credits"):
             ask(server, keep_credits=20, request=Request("plain", "odds", cost=6))
         ask(server, keep_credits=20, request=Request("plain", "odds", cost=3))
-    assert len(server.asked) == 2
+    assert len(server.paths) == 2
 
 
 def test_the_day_s_budget_stops_before_it_is_overdrawn(ask: Callable[..., Any]):
     odds = Request("plain", "odds", cost=6)
-    with scripted(Answer()) as server:
+    with scripted_provider([Answer()]) as server:
         ask(server, credits_per_day=10, request=odds)
         with pytest.raises(SourceResting, match="6 of today's 10 credits"):
             ask(server, credits_per_day=10, request=odds)
         ask(server, credits_per_day=10, request=odds, as_of=NOON + timedelta(days=1))
-    assert len(server.asked) == 2
+    assert len(server.paths) == 2

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from builders import match_row, season_csv
+from scripted_provider import client_of
 from touchline.errors import PayloadRejected
 from touchline.identity.competitions import competitions
 from touchline.sources.configuration import read_configuration
 from touchline.sources.football_data_uk.folder import FolderSource
 from touchline.sources.football_data_uk.new_leagues import CODES, read_season
 from touchline.sources.football_data_uk.parse import fixture_key, parse
-from touchline.sources.football_data_uk.site import SiteSource
+from touchline.sources.football_data_uk.site import SiteDialect, SiteSource
 from touchline.sources.source import KINDS, Observations, Rejection, Reply, Request
 
 ARG = "new/ARG.csv"
@@ -201,7 +202,9 @@ def test_every_code_is_a_competition_that_the_source_is_configured_for():
 
 
 def test_the_site_is_asked_for_one_file_a_country_and_never_for_season_files_of_it():
-    site = SiteSource("football_data_uk", "http://127.0.0.1:9", is_simulated=False, n_seasons=2)
+    configuration = read_configuration().sources["football_data_uk"].model_copy(update={"history_seasons": 2})
+    client, _ = client_of(configuration.address, "football_data_uk", SiteDialect())
+    site = SiteSource(configuration, client)
     wanted = [item.endpoint for item in site.requests(KINDS, datetime(2025, 9, 1, tzinfo=UTC))]
     assert [item for item in wanted if item.startswith("new/")] == [f"new/{code}.csv" for code in CODES]
     assert not [item for item in wanted if item.startswith("mmz4281/") and item[13:-4] in CODES]

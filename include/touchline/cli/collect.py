@@ -66,7 +66,10 @@ def register(app: typer.Typer) -> None:
             if from_on is None:
                 report = collect(settings, clock, new_run_id("collect"), wanted, show, only or ())
             else:
-                window = (read_day(from_on, "--from"), read_day(to_on, "--to") if to_on else clock.as_of.date())
+                window = (
+                    read_day(from_on, "--from"),
+                    read_day(to_on, "--to") if to_on else clock.as_of.date(),
+                )
                 if window[0] > window[1]:
                     raise typer.BadParameter(f"{window[0]} is after {window[1]}", param_hint="--from")
                 report = backfill(settings, clock, wanted, window, only or (), show)

@@ -161,9 +161,7 @@ def _wanted(
     if window is None:
         return list(source.requests(kinds, clock.as_of))
     answered = payloads.answered_in_run(connection, source.name, run_id)
-    return [
-        request for request in source.backfill(kinds, *window) if request.endpoint not in answered
-    ]
+    return [request for request in source.backfill(kinds, *window) if request.endpoint not in answered]
 
 
 def _fetch_all(

@@ -111,9 +111,9 @@ def replay_rejected(
 
 def replay_waiting(connection: Connection, source: Source, as_of: datetime, run_id: str) -> ReplayReport:
     """Replay the rows that waited for a team or a match which is known by now; commits payload by payload."""
-    if not rows(connection, "select 1 from landing.match_link where source = %s limit 1", (source.name,)) and not rows(
-        connection, "select 1 from landing.team_review where source = %s limit 1", (source.name,)
-    ):
+    if not rows(
+        connection, "select 1 from landing.match_link where source = %s limit 1", (source.name,)
+    ) and not rows(connection, "select 1 from landing.team_review where source = %s limit 1", (source.name,)):
         return ReplayReport()
     aliases = teams.settle_open_reviews(connection, source.name, as_of, run_id)
     connection.commit()

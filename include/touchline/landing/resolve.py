@@ -89,7 +89,14 @@ def _name_teams(
     for (competition, season), group in fixtures.group_by("competition", "season", maintain_order=True):
         aliases = sorted({*group["home_team"], *group["away_team"]})
         decisions = teams.settle(
-            connection, source, str(competition), str(season), aliases, as_of, run_id, schedule=_schedule(group)
+            connection,
+            source,
+            str(competition),
+            str(season),
+            aliases,
+            as_of,
+            run_id,
+            schedule=_schedule(group),
         )
         for alias, decision in decisions.items():
             if decision.team is not None:
@@ -230,4 +237,6 @@ def _without_rows(found: Observations, rejections: Sequence[Rejection]) -> Obser
 
 
 def _with_key(frame: pl.DataFrame, links: Mapping[str, str]) -> pl.DataFrame:
-    return frame.with_columns(fixture_key=pl.col("source_match_id").replace_strict(links, return_dtype=pl.String))
+    return frame.with_columns(
+        fixture_key=pl.col("source_match_id").replace_strict(links, return_dtype=pl.String)
+    )

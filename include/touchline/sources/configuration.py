@@ -31,6 +31,7 @@ class SourceConfiguration(_Strict):
     calls_per_minute: float = Field(gt=0)
     keep_credits: int = Field(default=0, ge=0)
     credits_per_day: int | None = Field(default=None, gt=0)
+    history_seasons: int = Field(default=10, ge=1)
     regions: tuple[str, ...] = ("uk", "eu")
     markets: tuple[str, ...] = ("h2h",)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -145,6 +145,8 @@ class ProviderClient:
             self.governor.after_call(request, self.dialect.allowance(raw), Verdict("answered"))
             return NoReply("not_modified")
         verdict = raw if isinstance(raw, Verdict) else self.dialect.judge(raw)
+        # A provider may quote the key that it was sent.
+        verdict = replace(verdict, reason=self._without_key(verdict.reason))
         allowance = Allowance() if isinstance(raw, Verdict) else self.dialect.allowance(raw)
         self.governor.after_call(request, allowance, verdict)
         if verdict.kind == "again" and (verdict.wait_seconds or 0) <= LONGEST_PATIENCE_SECONDS:
@@ -174,7 +176,7 @@ class ProviderClient:
             reply = self._client.get(url, headers=headers)
         except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError) as error:
             # The message of an error may hold the address that was asked, and with it the key.
-            return Verdict("again", f"{type(error).__name__}: {self._without_key(str(error))}")
+            return Verdict("again", f"{type(error).__name__}: {error}")
         return RawReply(reply.status_code, {k.lower(): v for k, v in reply.headers.items()}, reply.content)
 
     def _without_key(self, text: str) -> str:

@@ -17,17 +17,16 @@ from touchline.settings import LIVE, SANDBOX, Settings
 from touchline.sources.configuration import SourceConfiguration, SourcesConfiguration, read_configuration
 from touchline.sources.football_data_uk.folder import FolderSource
 from touchline.sources.governor import DatabaseGovernor
-from touchline.sources.http import ProviderClient
+from touchline.sources.http import Dialect, ProviderClient
 from touchline.sources.source import Kind, Source
 
 ANCHOR: Final = "football_data_uk"
-# Source -> module:class. A class takes its SourceConfiguration and the client through which it speaks, and is its
-# own Dialect: `key_header`, `key_parameter`, `judge`, `allowance`.
-FACTORIES: Final[dict[str, str]] = {
-    "football_data_uk": "touchline.sources.football_data_uk.site:SiteSource",
-    "football_data_org": "touchline.sources.football_data_org:FootballDataOrg",
-    "the_odds_api": "touchline.sources.the_odds_api:TheOddsApi",
-    "api_football": "touchline.sources.api_football:ApiFootball",
+# Source -> module, class, dialect. The class takes its SourceConfiguration and the client through which it speaks.
+FACTORIES: Final[dict[str, tuple[str, str, str]]] = {
+    "football_data_uk": ("touchline.sources.football_data_uk.site", "SiteSource", "SiteDialect"),
+    "football_data_org": ("touchline.sources.football_data_org", "FootballDataOrg", "FootballDataOrgDialect"),
+    "the_odds_api": ("touchline.sources.the_odds_api", "TheOddsApi", "TheOddsApiDialect"),
+    "api_football": ("touchline.sources.api_football", "ApiFootball", "ApiFootballDialect"),
 }
 SANDBOX_KEY: Final = SecretStr("simulated")
 
@@ -49,13 +48,13 @@ def plan_sources(settings: Settings, configuration: SourcesConfiguration | None 
     configuration = configuration or read_configuration()
     port = settings.running_port("sandbox", settings.sandbox_port)
     plans = []
-    for name, source in configuration.sources.items():
+    for name, configured in configuration.sources.items():
         used: State = "in use"
         if settings.is_simulated:
             source = configuration.in_sandbox(name, sandbox_address(f"http://127.0.0.1:{port}", name))
             key: SecretStr | None = SANDBOX_KEY
         else:
-            key = settings.source_key(name)
+            source, key = configured, settings.source_key(name)
             if settings.source != LIVE and provider_name(settings, configuration) != name:
                 used = "not asked for"
             elif source.needs_key and key is None:
@@ -116,10 +115,11 @@ def sandbox_address(address: str, source: str) -> str:
 
 
 def _open(settings: Settings, plan: SourcePlan, as_of: datetime, stack: ExitStack) -> Source:
-    module, _, name = FACTORIES[plan.name].partition(":")
-    factory: Callable[[SourceConfiguration, ProviderClient], Source] = getattr(
-        importlib.import_module(module), name
-    )
-    governor = stack.enter_context(DatabaseGovernor(settings, plan.name, plan.configuration, as_of))
-    client = ProviderClient(plan.name, plan.configuration.address, governor, plan.key)
-    return factory(plan.configuration, stack.enter_context(client))
+    module_name, class_name, dialect_name = FACTORIES[plan.name]
+    module = importlib.import_module(module_name)
+    factory: Callable[[SourceConfiguration, ProviderClient], Source] = getattr(module, class_name)
+    configuration = plan.configuration.model_copy(update={"history_seasons": settings.history_seasons})
+    governor = stack.enter_context(DatabaseGovernor(settings, plan.name, configuration, as_of))
+    dialect: Dialect = getattr(module, dialect_name)()
+    client = ProviderClient(plan.name, configuration.address, dialect, governor, plan.key)
+    return factory(configuration, stack.enter_context(client))
