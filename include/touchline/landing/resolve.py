@@ -17,6 +17,7 @@ from touchline.database.engine import Connection, rows
 from touchline.identity import teams
 from touchline.identity.fixtures import fixture_key
 from touchline.landing.payloads import Payload
+from touchline.sources.configuration import read_configuration
 from touchline.sources.source import Observations, Rejection
 
 TEAM_RULE: Final = "team_doubtful"
@@ -53,6 +54,7 @@ def resolve(
         each for frame in (found.scores, found.quotes) for each in frame["source_match_id"].unique().to_list()
     }
     links |= _known(connection, payload.source, ids - set(links), ())
+    found = _name_bookmakers(payload.source, found)
     found = _reject_unlinked(found, links)
     return replace(
         found,
@@ -78,6 +80,14 @@ def _adopt(connection: Connection, source: str, found: Observations) -> Observat
         scores=found.scores.with_columns(key),
         quotes=found.quotes.with_columns(key),
     )
+
+
+def _name_bookmakers(source: str, found: Observations) -> Observations:
+    """The warehouse's names of bookmakers. Where a source has one twice (two regions), the first stands."""
+    names = read_configuration().bookmakers.get(source, {})
+    key = ["source_match_id", "bookmaker", "market", "is_closing", "line", "quoted_at"]
+    quotes = found.quotes.with_columns(pl.col("bookmaker").replace(names))
+    return replace(found, quotes=quotes.unique(key, keep="first", maintain_order=True))
 
 
 def _name_teams(
