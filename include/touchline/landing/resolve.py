@@ -85,7 +85,7 @@ def _adopt(connection: Connection, source: str, found: Observations) -> Observat
 def _name_bookmakers(source: str, found: Observations) -> Observations:
     """The warehouse's names of bookmakers. Where a source has one twice (two regions), the first stands."""
     names = read_configuration().bookmakers.get(source, {})
-    key = ["source_match_id", "bookmaker", "market", "is_closing", "line", "quoted_at"]
+    key = ["source_match_id", "bookmaker", "market", "is_closing", "line"]
     quotes = found.quotes.with_columns(pl.col("bookmaker").replace(names))
     return replace(found, quotes=quotes.unique(key, keep="first", maintain_order=True))
 
