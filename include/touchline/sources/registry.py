@@ -51,6 +51,8 @@ def plan_sources(settings: Settings, configuration: SourcesConfiguration | None 
     for name, configured in configuration.sources.items():
         used: State = "in use"
         if settings.is_simulated:
+            if name not in configuration.sandbox.competitions:
+                continue
             source = configuration.in_sandbox(name, sandbox_address(f"http://127.0.0.1:{port}", name))
             key: SecretStr | None = SANDBOX_KEY
         else:
