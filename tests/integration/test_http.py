@@ -86,6 +86,29 @@ def test_a_body_comes_with_its_validators_and_the_key_goes_only_to_the_provider(
     assert KEY not in repr(reply)
 
 
+def test_a_key_that_a_provider_sends_back_is_not_kept(ask: Callable[..., Any]):
+    with scripted_provider([Answer(body=f'{{"parameters": "{KEY}"}}'.encode())]) as server:
+        reply, _ = ask(server)
+    assert KEY.encode() not in reply.body
+    assert len(reply.body) == len(f'{{"parameters": "{KEY}"}}')
+
+
+def test_a_refusal_that_quotes_the_key_does_not_show_it(ask: Callable[..., Any], settings: Settings):
+    class Quoting(Plain):
+        def judge(self, reply: RawReply) -> Verdict:
+            return Verdict("refused", f"the key {KEY} is not valid")
+
+    with (
+        scripted_provider([Answer()]) as server,
+        DatabaseGovernor(settings, "plain", configuration(server.address), NOON) as governor,
+        ProviderClient("plain", server.address, Quoting(), governor, SecretStr(KEY)) as client,
+        pytest.raises(SourceUnavailable, match="is not valid") as caught,
+    ):
+        client.get(REQUEST, {})
+    assert KEY not in str(caught.value)
+    assert KEY not in str(state(settings)["last_error"])
+
+
 @pytest.mark.parametrize(("status", "reason"), [(304, "not_modified"), (404, "not_offered")])
 def test_nothing_new_and_nothing_there_are_no_failures(
     ask: Callable[..., Any], settings: Settings, status: int, reason: str

@@ -28,7 +28,8 @@ order by n desc, source, rule, field
 _ROWS: Final = """
 select
     rejected.rejected_row_id, payload.source, payload.endpoint, rejected.payload_id, rejected.row_number,
-    rejected.scope, rejected.rule, rejected.field, rejected.value, rejected.reason, rejected.row_text, rejected.observed_at,
+    rejected.scope, rejected.rule, rejected.field, rejected.value, rejected.reason, rejected.row_text,
+    rejected.observed_at,
     settled.rejected_row_id is not null as is_settled
 from landing.rejected_row as rejected
 inner join landing.payload using (payload_id)

@@ -177,10 +177,21 @@ class ProviderClient:
         except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError) as error:
             # The message of an error may hold the address that was asked, and with it the key.
             return Verdict("again", f"{type(error).__name__}: {error}")
-        return RawReply(reply.status_code, {k.lower(): v for k, v in reply.headers.items()}, reply.content)
+        return RawReply(
+            reply.status_code,
+            {k.lower(): v for k, v in reply.headers.items()},
+            self._body_without_key(reply.content),
+        )
 
     def _without_key(self, text: str) -> str:
         return text if self.key is None else text.replace(self.key.get_secret_value(), "***")
+
+    def _body_without_key(self, body: bytes) -> bytes:
+        """The bytes as received, but for a key that the provider sent back: it must not be stored."""
+        if self.key is None:
+            return body
+        secret = self.key.get_secret_value().encode()
+        return body.replace(secret, b"*" * len(secret))
 
 
 def judge_status(reply: RawReply) -> Verdict:

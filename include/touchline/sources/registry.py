@@ -28,7 +28,7 @@ FACTORIES: Final[dict[str, tuple[str, str, str]]] = {
     "the_odds_api": ("touchline.sources.the_odds_api", "TheOddsApi", "TheOddsApiDialect"),
     "api_football": ("touchline.sources.api_football", "ApiFootball", "ApiFootballDialect"),
 }
-SANDBOX_KEY: Final = SecretStr("simulated")
+SANDBOX_KEY: Final = SecretStr("key-of-the-simulated-world")
 
 State = Literal["in use", "no key", "switched off", "not asked for"]
 
@@ -111,7 +111,7 @@ def open_sources(settings: Settings, as_of: datetime, only: Sequence[str] = ()) 
 
 def sandbox_address(address: str, source: str) -> str:
     """Where the simulated world at `address` speaks the format of a source."""
-    from touchline.sources.sandbox.server import provider_address
+    from touchline.sources.sandbox.addresses import provider_address
 
     return provider_address(address, source)
 
