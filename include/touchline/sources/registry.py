@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -123,5 +124,11 @@ def _open(settings: Settings, plan: SourcePlan, as_of: datetime, stack: ExitStac
     configuration = plan.configuration.model_copy(update={"history_seasons": settings.history_seasons})
     governor = stack.enter_context(DatabaseGovernor(settings, plan.name, configuration, as_of))
     dialect: Dialect = getattr(module, dialect_name)()
-    client = ProviderClient(plan.name, configuration.address, dialect, governor, plan.key)
+    # No waiting passes time in the simulated world: asking again there is only another draw.
+    sleep = _not_at_all if settings.is_simulated else time.sleep
+    client = ProviderClient(plan.name, configuration.address, dialect, governor, plan.key, sleep)
     return factory(configuration, stack.enter_context(client))
+
+
+def _not_at_all(seconds: float) -> None:
+    del seconds
