@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
 import polars as pl
 from psycopg import sql
 
 from touchline.database.engine import Connection, rows
+from touchline.landing.copying import copy_frame
 from touchline.landing.payloads import Payload
+from touchline.landing.ticks import write_quotes
 from touchline.sources.source import Observations, Rejection
 
 PROVENANCE = ("payload_id", "row_number", "published_at", "observed_at", "known_at")
@@ -23,14 +24,10 @@ class Target:
 
     table: str
     identity: tuple[str, ...]
-    times: tuple[str, ...] = ()
 
 
 FIXTURES = Target("fixture_observation", ("fixture_key",))
 SCORES = Target("score_observation", ("fixture_key",))
-QUOTES = Target(
-    "odds_observation", ("fixture_key", "bookmaker", "market", "is_closing", "line"), times=("quoted_at",)
-)
 
 
 @dataclass(frozen=True)
@@ -56,12 +53,9 @@ def write(connection: Connection, payload: Payload, observations: Observations, 
     """
     keys = observations.fixtures["fixture_key"].to_list()
     known = _already_observed(connection, keys)
-    connection.execute("select landing.ensure_odds_partition(%s)", (payload.observed_at,))
-    n_fixtures = _write_facts(
-        connection, FIXTURES, payload, observations.fixtures, known, source=payload.source
-    )
-    n_scores = _write_facts(connection, SCORES, payload, observations.scores, known, source=payload.source)
-    n_quotes = _write_facts(connection, QUOTES, payload, observations.quotes, known)
+    n_fixtures = _write_facts(connection, FIXTURES, _dated(payload, observations.fixtures), known)
+    n_scores = _write_facts(connection, SCORES, _dated(payload, observations.scores), known)
+    n_quotes = write_quotes(connection, _dated(payload, observations.quotes))
     _copy_rejections(connection, payload, observations.rejections, run_id)
     scopes = Counter(rejection.scope for rejection in observations.rejections)
     report = FileReport(
@@ -98,26 +92,24 @@ def _already_observed(connection: Connection, keys: Sequence[str]) -> set[str]:
     return {row["key"] for row in found}
 
 
-def _write_facts(
-    connection: Connection, target: Target, payload: Payload, facts: pl.DataFrame, known: set[str],
-    source: str | None = None,
-) -> int:  # fmt: skip
-    published = pl.col("published_at")
+def _dated(payload: Payload, facts: pl.DataFrame) -> pl.DataFrame:
+    """Facts with where they come from and from when on they could be used."""
     observed = pl.lit(payload.observed_at, dtype=pl.Datetime("us", "UTC"))
-    frame = facts.with_columns(
+    published = pl.col("published_at")
+    return facts.with_columns(
+        source=pl.lit(payload.source),
         payload_id=pl.lit(payload.payload_id),
         observed_at=observed,
         known_at=pl.min_horizontal(published, observed) if payload.is_backfill else observed,
     )
-    if target is QUOTES:
-        frame = frame.drop("published_at")
-    if source is not None:
-        frame = frame.with_columns(source=pl.lit(source))
+
+
+def _write_facts(connection: Connection, target: Target, facts: pl.DataFrame, known: set[str]) -> int:
     is_known = pl.col("fixture_key").is_in(list(known))
     # A match seen for the first time cannot repeat a fact, so its rows need no comparison.
-    fresh = frame.filter(~is_known)
-    _copy(connection, sql.Identifier("landing", target.table), fresh)
-    return fresh.height + _write_changes(connection, target, frame.filter(is_known))
+    fresh = facts.filter(~is_known)
+    copy_frame(connection, sql.Identifier("landing", target.table), fresh)
+    return fresh.height + _write_changes(connection, target, facts.filter(is_known))
 
 
 def _write_changes(connection: Connection, target: Target, frame: pl.DataFrame) -> int:
@@ -131,10 +123,8 @@ def _write_changes(connection: Connection, target: Target, frame: pl.DataFrame) 
         )
     )
     connection.execute(sql.SQL("truncate {}").format(stage))
-    _copy(connection, stage, frame)
-    values = [
-        name for name in frame.columns if name not in (*target.identity, *target.times, *PROVENANCE, "source")
-    ]
+    copy_frame(connection, stage, frame)
+    values = [name for name in frame.columns if name not in (*target.identity, *PROVENANCE, "source")]
     statement = sql.SQL(
         "insert into {table} ({columns}) select {columns} from {stage} as stage where not exists ("
         " select 1 from (select {values} from {table} as stored where {same_fact}"
@@ -177,14 +167,3 @@ def _storable(text: str | None) -> str | None:
     # PostgreSQL text cannot hold NUL, and a damaged file may.
     return None if text is None else text.replace("\x00", "\N{SYMBOL FOR NULL}")
 
-
-def _copy(connection: Connection, table: sql.Identifier, frame: pl.DataFrame) -> None:
-    if frame.is_empty():
-        return
-    lines = BytesIO()
-    frame.write_csv(lines, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00")
-    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
-        table, sql.SQL(", ").join(map(sql.Identifier, frame.columns))
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(lines.getbuffer())
