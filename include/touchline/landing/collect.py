@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect, scalar
 from touchline.errors import PayloadRejected, SourceUnavailable
-from touchline.landing import observations, payloads
+from touchline.landing import observations, payloads, ticks
 from touchline.landing.observations import FileReport
 from touchline.landing.payloads import Payload
 from touchline.settings import Settings
@@ -78,6 +78,7 @@ def collect(
     wanted = source.requests(kinds, clock.as_of)
     with connect(settings, "ingest") as connection:
         payloads.claim_world(connection, source.name, is_simulated=settings.is_simulated)
+        ticks.ensure_partitions(connection, clock.as_of)
         connection.commit()
         counts, problems = _fetch_all(connection, source, wanted, clock, run_id, on_progress)
         if problems and len(problems) == len(wanted):

@@ -10,7 +10,7 @@ import polars as pl
 from psycopg import sql
 
 from touchline.database.engine import Connection, rows
-from touchline.landing.copying import copy_frame
+from touchline.landing.copying import copy_frame, uuid_array
 from touchline.landing.payloads import Payload
 from touchline.landing.ticks import write_quotes
 from touchline.sources.source import Observations, Rejection
@@ -87,7 +87,7 @@ def _already_observed(connection: Connection, keys: Sequence[str]) -> set[str]:
     found = rows(
         connection,
         "select distinct fixture_key::text as key from landing.fixture_observation where fixture_key = any(%s::uuid[])",
-        (list(keys),),
+        (uuid_array(keys),),
     )
     return {row["key"] for row in found}
 
@@ -166,4 +166,3 @@ def _copy_rejections(
 def _storable(text: str | None) -> str | None:
     # PostgreSQL text cannot hold NUL, and a damaged file may.
     return None if text is None else text.replace("\x00", "\N{SYMBOL FOR NULL}")
-

@@ -18,7 +18,7 @@ import polars as pl
 from psycopg import sql
 
 from touchline.database.engine import Connection, rows
-from touchline.landing.copying import copy_frame
+from touchline.landing.copying import copy_frame, uuid_array
 
 SERIES: Final = ("fixture_key", "source", "bookmaker", "market", "is_closing", "line")
 PRICES: Final = ("price_home", "price_draw", "price_away", "price_over", "price_under")
@@ -37,13 +37,14 @@ _SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
 }  # fmt: skip
 
 
-# Only the partitions between the first and the last month with quotes of these matches are read. Thousands of rows are
+# Only the partitions between the first and the last month with quotes of these matches are read; their bounds are
+# constants, so that the planner sees no other. Thousands of rows are
 # hashed to find the newest instant of each series and only those of that instant are sorted: that takes a third of the
 # time of sorting all.
 _NEWEST = sql.SQL("""
 with known as materialized (
     select {columns} from landing.odds_observation
-    where {condition} and observed_at >= {first_month} and observed_at < {last_month} + interval '1 month'
+    where {condition} and observed_at >= {start} and observed_at < {end}
 ),
 newest as (
     select {series}, max(known_at) as known_at from known group by {series}
@@ -57,17 +58,22 @@ def _names(columns: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
-def _newest(condition: sql.Composable, first_month: sql.Composable, last_month: sql.Composable) -> sql.Composed:
+def _newest(
+    condition: sql.Composable, start: sql.Composable, end: sql.Composable
+) -> sql.Composed:
+    newest_first = sql.SQL(", ").join(sql.SQL("{} desc").format(sql.Identifier(name)) for name in TIME_ORDER)
     return _NEWEST.format(
-        columns=_names(COLUMNS), series=_names(SERIES), condition=condition, first_month=first_month, last_month=last_month,
-        newest_first=sql.SQL(", ").join(sql.SQL("{} desc").format(sql.Identifier(name)) for name in TIME_ORDER),
+        columns=_names(COLUMNS), series=_names(SERIES), condition=condition, start=start, end=end,
+        newest_first=newest_first,
     )  # fmt: skip
 
 
 _AS_OF: Final = _newest(
-    sql.SQL("fixture_key = {} and known_at <= {}").format(sql.Placeholder("fixture_key"), sql.Placeholder("as_of")),
-    sql.Placeholder("first_month"),
-    sql.Placeholder("last_month"),
+    sql.SQL("fixture_key = {} and known_at <= {}").format(
+        sql.Placeholder("fixture_key"), sql.Placeholder("as_of")
+    ),
+    sql.Placeholder("start"),
+    sql.Placeholder("end"),
 )
 
 
@@ -91,9 +97,10 @@ def write_quotes(connection: Connection, quotes: pl.DataFrame) -> int:
     ordered = quotes.select(COLUMNS).sort(SERIES + TIME_ORDER, nulls_last=True)
     stored = 0
     for chunk in ordered.iter_slices(CHUNK):
-        changed = _changes(connection, chunk)
+        months = _months(connection, chunk)
+        changed = _changes(connection, chunk, months)
         copy_frame(connection, _TABLE, changed)
-        _note_months(connection, changed)
+        _note_months(connection, changed, months)
         stored += changed.height
     return stored
 
@@ -105,29 +112,31 @@ def quotes_as_of(connection: Connection, fixture_key: str | UUID, as_of: datetim
     """
     (months,) = rows(
         connection,
-        "select min(month) as first_month, max(month) as last_month from landing.odds_month where fixture_key = %s",
+        "select min(month) as start, max(month) + interval '1 month' as end from landing.odds_month "
+        "where fixture_key = %s",
         (fixture_key,),
     )
-    if months["first_month"] is None:
+    if months["start"] is None:
         return []
     return rows(connection, _AS_OF, {"fixture_key": fixture_key, "as_of": as_of, **months})  # type: ignore[arg-type]
 
 
-def _changes(connection: Connection, chunk: pl.DataFrame) -> pl.DataFrame:
+def _changes(connection: Connection, chunk: pl.DataFrame, months: pl.DataFrame) -> pl.DataFrame:
     """Rows of a chunk in series and time order whose prices differ from those of the version before."""
-    months = _months(connection, chunk)
     if months.is_empty():
-        return chunk.filter(_differs_from_row_before(SERIES))
-    has_history = pl.struct("fixture_key", "source").is_in(months.select(pl.struct("fixture_key", "source")).to_series().implode())
+        return chunk.filter(_CHANGES_WITHIN)
+    has_history = pl.struct("fixture_key", "source").is_in(
+        months.select(pl.struct("fixture_key", "source")).to_series().implode()
+    )
     fresh, known = chunk.filter(~has_history), chunk.filter(has_history)
     last = _last_quotes(connection, months).select(
         *SERIES, *(pl.col(name).alias(f"last_{name}") for name in TIME_ORDER), has_last=pl.lit(True)
     )
-    known = known.join(last, on=list(SERIES), how="left", nulls_equal=True, maintain_order="left").with_columns(
-        is_late=pl.col("has_last").fill_null(False) & _is_before_last()
-    )
+    known = known.join(
+        last, on=list(SERIES), how="left", nulls_equal=True, maintain_order="left"
+    ).with_columns(is_late=pl.col("has_last").fill_null(False) & _is_before_last())
     return pl.concat([
-        fresh.filter(_differs_from_row_before(SERIES)),
+        fresh.filter(_CHANGES_WITHIN),
         known.filter(
             pl.when(_same_as_row_before((*SERIES, "is_late")))
             .then(_prices_differ("", shift=True))
@@ -137,30 +146,30 @@ def _changes(connection: Connection, chunk: pl.DataFrame) -> pl.DataFrame:
 
 
 def _months(connection: Connection, chunk: pl.DataFrame) -> pl.DataFrame:
-    """First and last month with stored quotes of each match and source in the chunk; one row each, if any."""
+    """The months with stored quotes of each match and source in the chunk."""
     found = rows(
         connection,
-        "select fixture_key::text as fixture_key, source, min(month) as first_month, max(month) as last_month "
-        "from landing.odds_month where fixture_key = any(%s::uuid[]) and source = any(%s) group by 1, 2",
-        (chunk["fixture_key"].unique().to_list(), chunk["source"].unique().to_list()),
+        "select fixture_key::text as fixture_key, source, month from landing.odds_month "
+        "where fixture_key = any(%s::uuid[]) and source = any(%s)",
+        (uuid_array(chunk["fixture_key"].unique()), chunk["source"].unique().to_list()),
     )
-    return pl.DataFrame(
-        found,
-        schema={"fixture_key": pl.String, "source": pl.String, "first_month": _UTC, "last_month": _UTC},
-    )
+    return pl.DataFrame(found, schema={"fixture_key": pl.String, "source": pl.String, "month": _UTC})
 
 
 def _last_quotes(connection: Connection, months: pl.DataFrame) -> pl.DataFrame:
     """The last stored version of every series of these matches, as `COLUMNS`."""
     statement = _newest(
         sql.SQL("fixture_key = any({}::uuid[]) and source = any({})").format(
-            months["fixture_key"].unique().to_list(), months["source"].unique().to_list()
+            uuid_array(months["fixture_key"].unique()), months["source"].unique().to_list()
         ),
-        sql.Literal(months["first_month"].min()),
-        sql.Literal(months["last_month"].max()),
+        sql.Literal(months["month"].min()),
+        sql.Literal(months["month"].dt.offset_by("1mo").max()),
     )
     lines = BytesIO()
-    with connection.cursor() as cursor, cursor.copy(sql.SQL("copy ({}) to stdout (format csv)").format(statement)) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(sql.SQL("copy ({}) to stdout (format csv)").format(statement)) as copy,
+    ):
         for block in copy:
             lines.write(block)
     lines.seek(0)
@@ -168,21 +177,18 @@ def _last_quotes(connection: Connection, months: pl.DataFrame) -> pl.DataFrame:
     return pl.read_csv(lines, has_header=False, schema=as_text).with_columns(
         pl.col("is_closing") == "t",
         # The server writes 2024-01-31 17:00:00+00, with a fraction where there is one.
-        pl.col("known_at", "observed_at", "quoted_at").str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us"),
+        pl.col("known_at", "observed_at", "quoted_at").str.to_datetime(
+            "%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us"
+        ),
     )
 
 
-def _note_months(connection: Connection, stored: pl.DataFrame) -> None:
-    noted = stored.select("fixture_key", "source", month=pl.col("observed_at").dt.truncate("1mo")).unique().sort(pl.all())
-    connection.execute(
-        "insert into landing.odds_month select * from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) "
-        "on conflict do nothing",
-        [noted[name].to_list() for name in noted.columns],
+def _note_months(connection: Connection, stored: pl.DataFrame, noted: pl.DataFrame) -> None:
+    key = ["fixture_key", "source", "month"]
+    months = stored.select("fixture_key", "source", month=pl.col("observed_at").dt.truncate("1mo")).unique()
+    copy_frame(
+        connection, sql.Identifier("landing", "odds_month"), months.join(noted, on=key, how="anti").sort(key)
     )
-
-
-def _differs_from_row_before(group: Sequence[str]) -> pl.Expr:
-    return ~_same_as_row_before(group) | _prices_differ("", shift=True)
 
 
 def _same_as_row_before(group: Sequence[str]) -> pl.Expr:
@@ -194,6 +200,9 @@ def _prices_differ(prefix: str, *, shift: bool) -> pl.Expr:
     return pl.any_horizontal(
         pl.col(name).ne_missing(other) for name, other in zip(PRICES, others, strict=True)
     )
+
+
+_CHANGES_WITHIN: Final = ~_same_as_row_before(SERIES) | _prices_differ("", shift=True)
 
 
 def _is_before_last() -> pl.Expr:

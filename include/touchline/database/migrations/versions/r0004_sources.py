@@ -112,8 +112,8 @@ create table landing.odds_month (
     month timestamptz not null,
     primary key (fixture_key, source, month)
 );
-comment on table landing.odds_month is 'Which monthly partitions hold quotes of a match, so that a lookup reads no other. '
-    'month is the first instant (UTC) of the month of observed_at.';
+comment on table landing.odds_month is 'Which monthly partitions hold quotes of a match, so that a lookup reads no '
+    'other. month is the first instant (UTC) of the month of observed_at.';
 insert into landing.odds_month
 select distinct fixture_key, source, date_trunc('month', observed_at, 'UTC') from landing.odds_observation;
 
@@ -145,7 +145,7 @@ create function landing.ensure_odds_partitions(as_of timestamptz) returns text[]
 language sql security definer set search_path = pg_catalog, landing, ops as $$
     select array[
         landing.ensure_odds_partition(as_of),
-        landing.ensure_odds_partition(date_trunc('month', as_of at time zone 'UTC') at time zone 'UTC' + interval '32 days')]
+        landing.ensure_odds_partition(date_trunc('month', as_of, 'UTC') + interval '32 days')]
 $$;
 comment on function landing.ensure_odds_partitions is 'Makes the partitions of the month of as_of and of the next one.';
 revoke all on function landing.ensure_odds_partitions(timestamptz) from public;
@@ -158,6 +158,8 @@ declare
     partition regclass := ('landing.' || quote_ident(partition_name))::regclass;
     bounds text := (select pg_get_expr(relpartbound, oid) from pg_class
         where oid = partition and relispartition and partition_name ~ '^odds_observation_[0-9]{6}$');
+    columns text := (select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute
+        where attrelid = 'landing.odds_observation'::regclass and attnum > 0 and not attisdropped);
     n_before bigint;
     n_after bigint;
     n_foreign bigint;
@@ -169,8 +171,8 @@ begin
     lock table only landing.odds_observation in share row exclusive mode;
     execute format('select count(*) from %s', partition) into n_before;
     execute format('select count(*) from %s', compacted) into n_after;
-    execute format('select count(*) from (select * from %s except all select * from %s) as made_up', compacted, partition)
-        into n_foreign;
+    execute format('select count(*) from (select %1$s from %2$s except all select %1$s from %3$s) as made_up',
+        columns, compacted, partition) into n_foreign;
     if n_foreign > 0 or n_after > n_before or (n_after = 0 and n_before > 0) then
         raise exception 'the compacted copy of % holds % rows (% before), % of them not in the original',
             partition_name, n_after, n_before, n_foreign;
@@ -184,8 +186,8 @@ begin
     insert into ops.audit_log (action, object, reason) values (
         'COMPACT', 'landing.' || partition_name, format('%s; %s rows before, %s after', reason, n_before, n_after));
 end $$;
-comment on function landing.swap_odds_partition is 'Puts a compacted copy, whose rows must all be rows of the partition, in '
-    'the place of a partition, and says so in ops.audit_log.';
+comment on function landing.swap_odds_partition is 'Puts a compacted copy, whose rows must all be rows of the '
+    'partition, in the place of a partition, and says so in ops.audit_log.';
 revoke all on function landing.swap_odds_partition(text, regclass, text) from public;
 
 create table ops.source_state (
@@ -231,15 +233,16 @@ DOWNGRADE = """
 drop table ops.source_usage, ops.source_state;
 drop table landing.rejected_row_settled, landing.payload_replayed, landing.team_review, landing.team_link,
     landing.match_link;
--- The old key holds one version of a quote a body: the last one stays. ensure_odds_partition makes the same partitions as
--- before and stays as it is.
+-- The old key holds one version of a quote a body: the last one stays. ensure_odds_partition makes the same partitions
+-- as before and stays as it is.
 set local touchline.bypass_reason = 'downgrade to 0003: one version of a quote a body';
 delete from landing.odds_observation using (
     select tableoid as partition, ctid as place, row_number() over (
         partition by fixture_key, bookmaker, market, is_closing, line, payload_id, observed_at
         order by known_at desc, quoted_at desc, row_number desc) as version
     from landing.odds_observation) as versions
-where odds_observation.tableoid = versions.partition and odds_observation.ctid = versions.place and versions.version > 1;
+where odds_observation.tableoid = versions.partition and odds_observation.ctid = versions.place
+    and versions.version > 1;
 set local touchline.bypass_reason = '';
 drop function landing.swap_odds_partition, landing.ensure_odds_partitions;
 drop table landing.odds_month;
