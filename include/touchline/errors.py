@@ -33,6 +33,10 @@ class PayloadRejected(TouchlineError):
     """A payload was stored but none of it can be parsed."""
 
 
+class MonthNotClosed(TouchlineError):
+    """A month of prices was to be compacted that may still receive some."""
+
+
 class QualityGateFailed(TouchlineError):
     """Expectations failed at a gate; nothing downstream may change."""
 

@@ -16,7 +16,7 @@ from datetime import date
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect, scalar
 from touchline.errors import PayloadRejected, SourceResting, SourceUnavailable
-from touchline.landing import observations, payloads
+from touchline.landing import observations, payloads, ticks
 from touchline.landing.observations import FileReport
 from touchline.landing.payloads import Payload
 from touchline.landing.replay import replay_waiting
@@ -81,6 +81,7 @@ class _Tally:
     new: int = 0
     seen: int = 0
     not_offered: int = 0
+    resting: int = 0
     problems: list[str] = field(default_factory=list)
 
 
@@ -98,19 +99,20 @@ def collect(
     `only` names the sources to ask, all in use if empty. `window` is two UK days, both included; what this `run_id`
     has already stored is not asked for again, so that a killed backfill goes on where it stopped. `on_progress` is
     called with ("fetch" or "parse", done, total). A request that fails is reported and the rest goes on. Raises
-    SourceUnavailable when no source is there at all or every request failed, and SettingsInvalid when the database
+    SourceUnavailable when no source is there at all or every request failed (not when sources merely rest), and SettingsInvalid when the database
     holds the other world (simulated against real).
     """
     tally, files, replayed = _Tally(), [], 0
     with open_sources(settings, clock.as_of, only) as sources, connect(settings, "ingest") as connection:
         names = ", ".join(source.name for source in sources)
         payloads.claim_world(connection, names, is_simulated=settings.is_simulated)
+        ticks.ensure_partitions(connection, clock.as_of)
         connection.commit()
         plans = [(source, _wanted(connection, source, kinds, clock, run_id, window)) for source in sources]
         n_planned = sum(len(wanted) for _, wanted in plans)
         for source, wanted in plans:
             _fetch_all(connection, source, wanted, clock, run_id, tally, n_planned, on_progress)
-        if tally.problems and len(tally.problems) >= tally.requests:
+        if tally.problems and len(tally.problems) >= tally.requests > tally.resting:
             raise SourceUnavailable("; ".join(tally.problems[:3]))
         pending = [(source, payloads.unparsed(connection, source.name)) for source in sources]
         connection.commit()
@@ -173,6 +175,7 @@ def _fetch_all(
         tally.requests += 1
         if isinstance(reply, SourceUnavailable):
             tally.problems.append(str(reply))
+            tally.resting += isinstance(reply, SourceResting)
             log.warning("%s", reply)
         elif not isinstance(reply, NoReply):
             stored = payloads.store(connection, request, reply, clock.as_of, run_id)

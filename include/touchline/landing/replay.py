@@ -19,29 +19,34 @@ from touchline.identity import teams
 from touchline.landing import observations, payloads
 from touchline.landing.observations import Counts
 from touchline.landing.payloads import Payload
-from touchline.landing.resolve import MATCH_RULE, TEAM_RULE, resolve
+from touchline.landing.resolve import MATCH_RULE, TEAM_RULE, WAITING_RULES, resolve
 from touchline.settings import Settings
 from touchline.sources.registry import open_sources
 from touchline.sources.source import Observations, Request, Source
 
-# Rows whose team has a link now, or whose match has been announced.
+# Rows whose team has a link now, or whose match has been announced; and of each endpoint the newest body with rows in
+# doubt, whose names may be settled by what the anchor source has said since.
 _READY: Final = """
-select distinct payload_id
-from landing.rejected_row as rejected
-inner join landing.payload using (payload_id)
-where payload.source = %(source)s
-    and rejected.scope = 'row'
-    and not exists (
-        select 1 from landing.rejected_row_settled as settled
-        where settled.rejected_row_id = rejected.rejected_row_id
-    )
-    and (
-        rejected.rule = %(team_rule)s and rejected.value = any(%(aliases)s)
-        or rejected.rule = %(match_rule)s and exists (
-            select 1 from landing.match_link as link
-            where link.source = %(source)s and link.source_match_id = rejected.value
+with waiting as (
+    select payload.payload_id, payload.endpoint, rejected.rule, rejected.value
+    from landing.rejected_row as rejected
+    inner join landing.payload using (payload_id)
+    where payload.source = %(source)s
+        and rejected.scope = 'row'
+        and rejected.rule = any(%(rules)s)
+        and not exists (
+            select 1 from landing.rejected_row_settled as settled
+            where settled.rejected_row_id = rejected.rejected_row_id
         )
-    )
+)
+
+select payload_id from waiting where rule = %(team_rule)s and value = any(%(aliases)s)
+union
+select payload_id from waiting where rule = %(match_rule)s and exists (
+    select 1 from landing.match_link as link where link.source = %(source)s and link.source_match_id = waiting.value
+)
+union
+select max(payload_id) from waiting where rule = %(team_rule)s group by endpoint
 order by payload_id
 """
 _WAITING: Final = """
@@ -111,14 +116,12 @@ def replay_rejected(
 
 def replay_waiting(connection: Connection, source: Source, as_of: datetime, run_id: str) -> ReplayReport:
     """Replay the rows that waited for a team or a match which is known by now; commits payload by payload."""
-    if not rows(
-        connection, "select 1 from landing.match_link where source = %s limit 1", (source.name,)
-    ) and not rows(connection, "select 1 from landing.team_review where source = %s limit 1", (source.name,)):
+    if source.name == teams.ANCHOR:
         return ReplayReport()
-    aliases = teams.settle_open_reviews(connection, source.name, as_of, run_id)
-    connection.commit()
+    linked = [link.alias for link in teams.links(connection, source.name) if link.team is not None]
     parameters = {
-        "source": source.name, "team_rule": TEAM_RULE, "match_rule": MATCH_RULE, "aliases": sorted(aliases),
+        "source": source.name, "rules": list(WAITING_RULES), "team_rule": TEAM_RULE, "match_rule": MATCH_RULE,
+        "aliases": linked,
     }  # fmt: skip
     ready = [row["payload_id"] for row in rows(connection, _READY, parameters)]
     return _replay(connection, source, ready, as_of, run_id)
@@ -147,7 +150,8 @@ def _replay_payload(
     as_of: datetime, run_id: str,
 ) -> ReplayReport:  # fmt: skip
     numbers = {row["row_number"] for row in waiting}
-    resolved = resolve(connection, payload, _only_rows(found, numbers), as_of, run_id)
+    # All of the body is resolved: its other names and matches help to settle those in doubt.
+    resolved = _only_rows(resolve(connection, payload, found, as_of, run_id), numbers)
     rejected = {each.row_number: each for each in resolved.rejections if each.scope == "row"}
     # A row that fails for another reason than before is told under the new one.
     changed = [row for row in waiting if (new := rejected.get(row["row_number"])) and new.rule != row["rule"]]

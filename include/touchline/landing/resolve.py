@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
 from touchline.database.engine import Connection, rows
 from touchline.identity import teams
 from touchline.identity.fixtures import fixture_key
+from touchline.identity.schedule import ScheduledMatch
 from touchline.landing.payloads import Payload
 from touchline.sources.configuration import read_configuration
 from touchline.sources.source import Observations, Rejection
@@ -136,8 +137,10 @@ def _name_teams(
     return _without_rows(replace(found, fixtures=settled), rejections)
 
 
-def _schedule(group: pl.DataFrame) -> list[tuple[str, str, Any]]:
-    return list(group.select("home_team", "away_team", "kickoff_on").iter_rows())
+def _schedule(group: pl.DataFrame) -> list[ScheduledMatch]:
+    """Who plays whom when, of the matches whose day is meant."""
+    meant = group.filter(~pl.col("status").is_in(["postponed", "cancelled"]))
+    return [ScheduledMatch(*row) for row in meant.select("kickoff_on", "home_team", "away_team").iter_rows()]
 
 
 def _link_matches(

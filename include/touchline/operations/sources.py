@@ -7,8 +7,9 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from touchline.database.engine import connect, rows
+from touchline.identity.teams import ANCHOR
 from touchline.settings import Settings
-from touchline.sources.registry import ANCHOR, plan_sources, source_folder
+from touchline.sources.registry import plan_sources, source_folder
 from touchline.sources.source import Kind
 
 # A source in use that has said nothing for longer than this is stale.

@@ -14,6 +14,7 @@ from typing import Final, Literal
 from pydantic import SecretStr
 
 from touchline.errors import SourceUnavailable
+from touchline.identity.teams import ANCHOR
 from touchline.settings import LIVE, SANDBOX, Settings
 from touchline.sources.configuration import SourceConfiguration, SourcesConfiguration, read_configuration
 from touchline.sources.football_data_uk.folder import FolderSource
@@ -21,7 +22,6 @@ from touchline.sources.governor import DatabaseGovernor
 from touchline.sources.http import Dialect, ProviderClient
 from touchline.sources.source import Kind, Source
 
-ANCHOR: Final = "football_data_uk"
 # Source -> module, class, dialect. The class takes its SourceConfiguration and the client through which it speaks.
 FACTORIES: Final[dict[str, tuple[str, str, str]]] = {
     "football_data_uk": ("touchline.sources.football_data_uk.site", "SiteSource", "SiteDialect"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -12,6 +11,7 @@ from uuid import UUID
 import polars as pl
 
 from touchline.identity.competitions import competitions
+from touchline.identity.fixtures import fixture_key
 from touchline.sources.football_data_uk import calendar
 from touchline.sources.football_data_uk.addresses import (
     SeasonFile,
@@ -35,12 +35,6 @@ OUTCOME_LETTERS = {1: "H", 0: "D", -1: "A"}
 # A season's matches lie between mid-July and the end of the following August (2019/20 ended on 2 August 2020).
 SEASON_START = (7, 1)
 SEASON_DAYS = 430
-
-
-def fixture_key(competition: str, day: date, home_team: str, away_team: str) -> UUID:
-    """Identity of a match as this provider names it: MD5 of `competition|date|home|away`."""
-    name = f"{competition}|{day.isoformat()}|{home_team}|{away_team}"
-    return UUID(bytes=hashlib.md5(name.encode(), usedforsecurity=False).digest())
 
 
 def parse(endpoint: str, body: bytes) -> Observations:
