@@ -12,7 +12,7 @@ import polars as pl
 
 from touchline.identity.competitions import Competition, competitions
 from touchline.sources.sandbox.ticks import TickTable
-from touchline.sources.sandbox.world import SandboxWorld
+from touchline.sources.sandbox.world import FIRST_SEASON, SandboxWorld
 
 SECOND_HALF_SHOWS_AFTER = timedelta(minutes=47)
 
@@ -82,14 +82,13 @@ class Almanac:
 
     def season(self, competition: str, start_year: int, now: datetime) -> Season | None:
         """A season; None when the world has none or its fixtures are not announced at `now` (UTC)."""
-        if now < announced_at(start_year):
+        if start_year < FIRST_SEASON or now < announced_at(start_year):
             return None
         with self._lock:
             key = (competition, start_year)
             if key not in self._seasons:
                 frame = self._world.season(start_year)
-                if frame is None:
-                    return None
+                assert frame is not None, "the world has every season from the first on"
                 self._seasons[key] = self._read(frame, competition, start_year)
             return self._seasons[key]
 

@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from touchline.sources.configuration import SourcesConfiguration
@@ -78,7 +78,8 @@ class Answers:
         return answer
 
     def reply(self, asked: Asked, now: datetime, if_none_match: str | None) -> Reply:
-        """What is sent at `now` (UTC), with the faults that hit this request."""
+        """What is sent at `now`, with the faults that hit this request."""
+        now = now.astimezone(UTC)
         draw = self._board.draw(asked.label)
         refused = refusal(asked, draw, now)
         if refused is not None:

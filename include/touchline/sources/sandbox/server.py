@@ -83,12 +83,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(Answer(HTTPStatus.NOT_FOUND, b"Not Found", "text/plain"))
             return
         try:
-            asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            state = actions[self.path](asked)
+            state = actions[self.path](self._posted())
         except (ValueError, KeyError, TypeError) as error:
             self._answer(Answer(HTTPStatus.BAD_REQUEST, f"{error}".encode(), "text/plain"))
             return
         self._answer_json(state)
+
+    def _posted(self) -> dict[str, Any]:
+        posted = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        if not isinstance(posted, dict):
+            raise TypeError("an object was expected")
+        return posted
 
     def _move_clock(self, asked: dict[str, Any]) -> dict[str, Any]:
         clock = self.server.clock

@@ -23,6 +23,7 @@ COMPLETED_AFTER: Final = timedelta(hours=2, minutes=15)
 MOST_SCORE_DAYS: Final = 3
 SNAPSHOT: Final = timedelta(minutes=5)
 HISTORICAL_FACTOR: Final = 10
+FIRST_SNAPSHOT: Final = datetime(2020, 6, 6, tzinfo=UTC)
 MARKETS: Final = ("h2h", "spreads", "totals")
 PATH: Final = re.compile(r"(?P<past>historical/)?sports/(?P<sport>[a-z0-9_]+)/(?P<what>odds|scores|events)")
 CODES_PAGE: Final = "https://the-odds-api.com/liveapi/guides/v4/api-error-codes.html"
@@ -73,6 +74,10 @@ class TheOddsApi:
 
     def _past_odds(self, sport: str, asked: Asked, present: Present) -> Answer:
         wanted = _moment(asked.query.get("date", ""), "INVALID_HISTORICAL_TIMESTAMP")
+        if wanted < FIRST_SNAPSHOT:
+            raise _Refused(
+                422, "INVALID_HISTORICAL_TIMESTAMP", f"There is no snapshot before {FIRST_SNAPSHOT}"
+            )
         at = _snapshot(min(wanted, present.now))
         told, cost = self._prices(sport, asked, present, at)
         body = {
