@@ -11,8 +11,8 @@ from touchline.settings import Settings
 
 # Surrogates and traces of the run that wrote a row; the model's name holds the database's.
 INCIDENTAL = [
-    "prediction_id", "payload_id", "run_id", "recorded_at", "model_name", "model_version", "parsed_at", "rejected_row_id",
-    "payload_replayed_id", "team_link_id", "team_review_id",
+    "prediction_id", "payload_id", "run_id", "recorded_at", "model_name", "model_version", "parsed_at",
+    "rejected_row_id", "payload_replayed_id", "team_link_id", "team_review_id",
 ]  # fmt: skip
 SCHEMAS = ["core", "features", "ledger"]
 

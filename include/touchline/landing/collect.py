@@ -99,8 +99,8 @@ def collect(
     `only` names the sources to ask, all in use if empty. `window` is two UK days, both included; what this `run_id`
     has already stored is not asked for again, so that a killed backfill goes on where it stopped. `on_progress` is
     called with ("fetch" or "parse", done, total). A request that fails is reported and the rest goes on. Raises
-    SourceUnavailable when no source is there at all or every request failed (not when sources merely rest), and SettingsInvalid when the database
-    holds the other world (simulated against real).
+    SourceUnavailable when no source is there at all or every request failed (not when sources merely rest), and
+    SettingsInvalid when the database holds the other world (simulated against real).
     """
     tally, files, replayed = _Tally(), [], 0
     with open_sources(settings, clock.as_of, only) as sources, connect(settings, "ingest") as connection:

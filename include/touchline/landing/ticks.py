@@ -58,9 +58,7 @@ def _names(columns: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
-def _newest(
-    condition: sql.Composable, start: sql.Composable, end: sql.Composable
-) -> sql.Composed:
+def _newest(condition: sql.Composable, start: sql.Composable, end: sql.Composable) -> sql.Composed:
     newest_first = sql.SQL(", ").join(sql.SQL("{} desc").format(sql.Identifier(name)) for name in TIME_ORDER)
     return _NEWEST.format(
         columns=_names(COLUMNS), series=_names(SERIES), condition=condition, start=start, end=end,

@@ -60,6 +60,8 @@ class SourcesConfiguration(_Strict):
         changes = {
             "address": address,
             "calls_per_minute": self.sandbox.calls_per_minute,
+            "credits_per_day": None,
+            "keep_credits": 0,
             "competitions": self.sandbox.competitions[source],
         }
         return self.sources[source].model_copy(update=changes)

@@ -54,7 +54,7 @@ create table landing.team_review (
     recorded_at timestamptz not null default clock_timestamp(),
     unique (source, competition, season, alias)
 );
-comment on table landing.team_review is 'Names that no rule could settle. A name is open until landing.team_link holds it.';
+comment on table landing.team_review is 'Names that no rule could settle, open until landing.team_link holds them.';
 
 -- Rows of a payload that were rejected and later used, without fetching again.
 create table landing.payload_replayed (
@@ -92,8 +92,8 @@ alter table landing.score_observation
     add column home_penalties smallint,
     add column away_penalties smallint,
     drop constraint score_observation_check;
-comment on column landing.score_observation.home_goals is 'Goals after ninety minutes and stoppage time, which bets settle on.';
-comment on column landing.score_observation.home_goals_extra_time is 'Goals in extra time alone; null without extra time.';
+comment on column landing.score_observation.home_goals is 'Goals after ninety minutes, which bets settle on.';
+comment on column landing.score_observation.home_goals_extra_time is 'Goals in extra time alone; null without it.';
 comment on column landing.score_observation.home_penalties is 'Goals in the shoot-out; null without one.';
 
 -- Prices at volume. A body is parsed once (payload_parsed, in the same transaction), so no key has to refuse a second
@@ -206,8 +206,8 @@ create table ops.source_state (
     remaining_credits integer,
     quota_spent_until timestamptz
 );
-comment on table ops.source_state is 'One row a source: its circuit breaker, the time of its next call, and what is left '
-    'of its quota as it last said. Shared by all processes.';
+comment on table ops.source_state is 'One row a source: its circuit breaker, the time of its next call, and what is '
+    'left of its quota as it last said. Shared by all processes.';
 create table ops.source_usage (
     source text not null,
     used_on date not null,
