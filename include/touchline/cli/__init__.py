@@ -18,7 +18,7 @@ from touchline.settings import Settings
 
 TOPICS = (
     "run", "collect", "build", "train", "predict", "backtest", "models", "rollback", "quality",
-    "lineage", "doctor", "serve", "sandbox", "database",
+    "lineage", "teams", "doctor", "serve", "sandbox", "database",
 )  # fmt: skip
 
 app = typer.Typer(

@@ -35,7 +35,8 @@ class Decision:
     """What is meant by `alias`. `team` is None when that is doubtful; `candidate` is then the best guess.
 
     `score` is the likeness of names, or of schedules (100 times the share of agreeing match days) when `method` is
-    schedule. `runner_up` is the next best team and its score of the same kind.
+    schedule. `runner_up` is the next best team and its score of the same kind. `method` is None
+    exactly when `team` is.
     """
 
     alias: str
@@ -107,7 +108,10 @@ def match(
     settled = settled or {}
     wanted = sorted(set(aliases))
     board = _Board(names, rules or Rules(), wanted)
-    board.accept([Decision(alias, settled[alias], "exact", 100.0, candidate=settled[alias]) for alias in wanted if alias in settled])
+    known = [alias for alias in wanted if alias in settled]
+    board.accept(
+        [Decision(alias, settled[alias], "exact", 100.0, candidate=settled[alias]) for alias in known]
+    )
     kept = [alias for alias in board.open if alias in withheld]
     board.open = [alias for alias in board.open if alias not in withheld]
     board.accept(_same_text(board))
@@ -154,7 +158,9 @@ def _like_name(board: _Board) -> list[Decision]:
 def _same_schedule(board: _Board, schedules: Schedules) -> list[Decision]:
     links, rules = board.links, board.rules
     agreements: dict[tuple[str, str], Agreement] = {
-        (alias, team): schedules.agreement(alias, team, links) for alias in board.open for team in board.free_teams()
+        (alias, team): schedules.agreement(alias, team, links)
+        for alias in board.open
+        for team in board.free_teams()
     }
 
     def share(alias: str, team: str) -> float:
@@ -183,13 +189,19 @@ def _take_back(board: _Board, schedules: Schedules, settled: Mapping[str, str]) 
         if own.n_days < rules.min_match_days or own.share >= rules.contradiction:
             continue
         rivals = (schedules.agreement(alias, other, {}) for other in board.names.teams - {team})
-        if any(rival.n_agreeing >= rules.min_match_days and rival.share >= rules.min_share for rival in rivals):
+        if any(
+            rival.n_agreeing >= rules.min_match_days and rival.share >= rules.min_share for rival in rivals
+        ):
             del board.decisions[alias]
             board.open = sorted({*board.open, alias})
 
 
 def _mutual(
-    board: _Board, aliases: Sequence[str], teams: Sequence[str], score: Callable[[str, str], float], margin: float
+    board: _Board,
+    aliases: Sequence[str],
+    teams: Sequence[str],
+    score: Callable[[str, str], float],
+    margin: float,
 ) -> dict[str, _Ranked]:
     """Aliases and teams that are each other's best, both by a margin over the runner-up."""
     found = {}
@@ -217,7 +229,9 @@ def _linked(alias: str, method: Method, ranked: _Ranked) -> Decision:
 
 
 def _doubtful(board: _Board, alias: str) -> Decision:
-    ranked = _rank(board.free_teams(), lambda team: similarity(alias, team))
+    # Before a season has begun, the country's teams are the only ones there are.
+    pool = board.free_teams() if board.names.teams else board.free_teams(elsewhere=True)
+    ranked = _rank(pool, lambda team: similarity(alias, team))
     if ranked is None:
         return Decision(alias, None, None)
     runner_up_score = None if ranked.runner_up is None else ranked.runner_up_score

@@ -26,13 +26,20 @@ _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _ABBREVIATIONS: Final = {"saint": "st", "sankt": "st", "sint": "st", "sainte": "ste", "utd": "united"}
 
 # Legal forms and words for "football club" in the languages of the competitions; they tell no two clubs apart.
-_LEGAL_FORMS: Final = frozenset(
-    "fc afc cfc cf sc ac acf as us ss ssc ud ad cd sd rcd rc ca cp sk fk nk sv tsv tsg vfb vfl fsv bsc msv spvgg "
-    "kv kvc kvk ksc kaa krc rsc rfc kfco bv bvo sbv svv sad spa bk if ik ff jk fbc fco aj aac gd sl ogc sco "
-    "club calcio football futbol fussball futebol clube voetbal spor kulubu soccer bb".split()
-)
-_SMALL_WORDS: Final = frozenset("and the of de do da dos das di del della der den des du la le les el et y e i".split())
-_RESERVES: Final = frozenset("ii iii b c u18 u19 u20 u21 u23 reserves reserve youth women ladies w".split())
+_LEGAL_FORMS: Final = frozenset({
+    "fc", "afc", "cfc", "cf", "sc", "ac", "acf", "as", "us", "ss", "ssc", "ud", "ad", "cd", "sd", "rcd", "rc",
+    "ca", "cp", "sk", "fk", "nk", "sv", "tsv", "tsg", "vfb", "vfl", "fsv", "bsc", "msv", "spvgg", "kv", "kvc",
+    "kvk", "ksc", "kaa", "krc", "rsc", "rfc", "kfco", "bv", "bvo", "sbv", "svv", "sad", "spa", "bk", "if", "ik",
+    "ff", "jk", "fbc", "fco", "aj", "aac", "gd", "sl", "ogc", "sco", "bb", "club", "calcio", "football",
+    "futbol", "fussball", "futebol", "clube", "voetbal", "spor", "kulubu", "soccer",
+})  # fmt: skip
+_SMALL_WORDS: Final = frozenset({
+    "and", "the", "of", "de", "do", "da", "dos", "das", "di", "del", "della", "der", "den", "des", "du", "la",
+    "le", "les", "el", "et", "y", "e", "i",
+})  # fmt: skip
+_RESERVES: Final = frozenset({
+    "ii", "b", "u18", "u19", "u20", "u21", "u23", "reserve", "reserves", "youth", "women", "ladies", "w",
+})  # fmt: skip
 
 # How much a word left over on one side takes from the score of an otherwise equal pair.
 _LEFT_OVER_COSTS: Final = 12.0
@@ -107,7 +114,9 @@ def _compare(left: tuple[str, ...], right: tuple[str, ...]) -> float:
     matched_left = {index for pair in chosen for index in pair.left}
     matched_right = {index for pair in chosen for index in pair.right}
     weights = [_weight(left, pair.left) + _weight(right, pair.right) for pair in chosen]
-    likeness = sum(pair.likeness * weight for pair, weight in zip(chosen, weights, strict=True)) / sum(weights)
+    likeness = sum(pair.likeness * weight for pair, weight in zip(chosen, weights, strict=True)) / sum(
+        weights
+    )
     covered = (
         _weight(left, matched_left) / _weight(left, range(len(left))),
         _weight(right, matched_right) / _weight(right, range(len(right))),
@@ -129,7 +138,9 @@ def _pair_up(left: tuple[str, ...], right: tuple[str, ...]) -> list[_Pair]:
     ]
     pairs += _initials(left, right)
     pairs += [_Pair(pair.likeness, pair.right, pair.left, pair.is_firm) for pair in _initials(right, left)]
-    pairs.sort(key=lambda pair: (-pair.likeness, -len(pair.left | pair.right), sorted(pair.left), sorted(pair.right)))
+    pairs.sort(
+        key=lambda pair: (-pair.likeness, -len(pair.left | pair.right), sorted(pair.left), sorted(pair.right))
+    )
     chosen: list[_Pair] = []
     used_left: set[int] = set()
     used_right: set[int] = set()
@@ -184,7 +195,12 @@ def _contraction(short: str, long: str) -> tuple[float, bool]:
     """Nott'm is Nottingham, M'gladbach Monchengladbach: the apostrophe stands for the middle."""
     marked, full = (short, long) if "'" in short else (long, short)
     start, _, end = marked.partition("'")
-    fits = "'" not in full and len(full) > len(start) + len(end) and full.startswith(start) and full.endswith(end)
+    fits = (
+        "'" not in full
+        and len(full) > len(start) + len(end)
+        and full.startswith(start)
+        and full.endswith(end)
+    )
     return (0.95, True) if fits else (0.0, False)
 
 
