@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,18 @@ def test_a_name_whose_team_is_not_in_the_list_is_given_to_no_other(seasons: list
     n_tried, wrong = links_to_absent_teams(seasons)
     assert n_tried > 1_700
     assert wrong == []
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.15, 0.3])
+def test_a_list_of_teams_that_is_still_growing_gives_no_wrong_link(seasons: list[Season], share: float):
+    found = measure([begun(season, share) for season in seasons], with_schedule=True)
+    assert found.wrong_names == []
+
+
+def begun(season: Season, share: float) -> Season:
+    """The same season when only its first matches are in the season file."""
+    days = sorted(item.played_on for item in season.names.schedule)
+    last = days[int(share * len(days))]
+    known = frozenset(item for item in season.names.schedule if item.played_on <= last)
+    teams = frozenset(team for item in known for team in (item.home, item.away))
+    return replace(season, names=replace(season.names, teams=teams, schedule=known))
