@@ -75,3 +75,7 @@ class PipelineFailed(TouchlineError):
 
 class PredictionUnknown(TouchlineError):
     """The ledger holds no prediction, or more than one, with the id given."""
+
+
+class TeamUnknown(TouchlineError):
+    """A name was to be linked to a team that the anchor source does not have, or a link undone that is not there."""
