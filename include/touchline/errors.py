@@ -25,10 +25,6 @@ class SourceResting(SourceUnavailable):
     """A source is not asked for now: its quota is spent, or its circuit is open."""
 
 
-class TeamUnknown(TouchlineError):
-    """A name was given that no source uses, or that is no team of ours."""
-
-
 class PayloadRejected(TouchlineError):
     """A payload was stored but none of it can be parsed."""
 

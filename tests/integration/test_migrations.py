@@ -43,7 +43,7 @@ WITHOUT_RUN_ID = {
     "landing.odds_observation",
     PARTITION,
 }
-# Tables of which every test here leaves the rows alone: their own tests fill them.
+# Ingest writes these, too; the tests of their own subjects fill them.
 FILLED_ELSEWHERE = {"landing.match_link", "landing.team_link", "landing.team_review", "landing.payload_replayed",
                     "landing.rejected_row_settled", "ops.source_state", "ops.source_usage"}  # fmt: skip
 SEEN = datetime(2022, 10, 3, tzinfo=UTC)

@@ -198,7 +198,6 @@ def test_unlink_undoes_and_link_refuses_an_unknown_team(run: Any):
 
 
 def test_link_settles_a_name_and_replays_what_waited_for_it(run: Any, landed: Settings):
-    pytest.importorskip("touchline.landing.replay")
     result = run("teams", "link", "Manchester", "Man United", "--source", SOURCE, "--country", COUNTRY)
     assert result.exit_code == 0, result.output
     assert "means Man United" in result.output

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from builders import match_row, write_season_file
 from price_ticks import MATCH, SEEN, tick, tick_frame
 from touchline.clock import virtual_clock
+from touchline.database import bootstrap
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.landing import ticks
 from touchline.landing.collect import collect
@@ -239,3 +240,13 @@ def test_a_partition_is_made_while_a_reader_holds_the_table(settings: Settings):
             writer, "select count(*) from pg_inherits where inhparent = 'landing.odds_observation'::regclass"
         )
         assert made == 2
+
+
+def test_going_back_a_revision_keeps_the_last_version_of_a_body_and_coming_again_finds_it(settings: Settings):
+    write(settings, tick(SEEN, 2.0, observed_at=SEEN + HOUR), tick(SEEN + HOUR, 2.5))
+    bootstrap.downgrade(settings, "0003")
+    bootstrap.migrate(settings)
+    with connect(settings, "ingest") as connection:
+        (stood,) = quotes_as_of(connection, MATCH, SEEN + HOUR)
+    assert (stood["price_home"], stood["source"]) == (2.5, "football_data_uk")
+    assert home_prices(settings) == [(SEEN + HOUR, 2.5)]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -15,6 +14,8 @@ from touchline.database.bootstrap import prepare
 from touchline.database.engine import connect
 from touchline.identity import teams
 from touchline.identity.teams import Link, Review
+from touchline.landing.replay import ReplayReport, replay_rejected
+from touchline.landing.resolve import TEAM_RULE
 from touchline.run_id import new_run_id
 
 Source = Annotated[str, typer.Option(help="the source that uses the name, for example the_odds_api")]
@@ -26,13 +27,13 @@ class LinkReport:
     """A link made by hand, and what the replay of quarantined rows did."""
 
     link: Link
-    replayed: Any
+    replayed: ReplayReport
 
     @property
     def summary(self) -> str:
         """What happened, in one or two sentences."""
         done = f"{self.link.source} means {self.link.team} by {self.link.alias!r} ({self.link.country})."
-        return " ".join([done, getattr(self.replayed, "summary", "")]).strip()
+        return f"{done} {self.replayed.summary}"
 
 
 def register(app: typer.Typer) -> None:
@@ -77,9 +78,7 @@ def register(app: typer.Typer) -> None:
         prepare(settings)
         with connect(settings, "ingest") as connection:
             made = teams.link(connection, source, country, alias, team, clock.as_of, run_id)
-        # Imported here: only this command of the group needs the landing.
-        replay = importlib.import_module("touchline.landing.replay")
-        emit(ctx, LinkReport(made, replay.replay_rejected(settings, clock, run_id)))
+        emit(ctx, LinkReport(made, replay_rejected(settings, clock, run_id, source, TEAM_RULE)))
 
     @group.command(name="unlink")
     def unlink(
