@@ -18,7 +18,7 @@ ifdef AS_OF
 export TOUCHLINE_AS_OF := $(AS_OF)
 endif
 
-.PHONY: help setup run up down status test test-fast lint format bench docs lock clean
+.PHONY: help setup run up down status test test-fast fuzz lint format bench docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ test: $(STAMP)  ## every test, with coverage
 
 test-fast: $(STAMP)  ## without Airflow, MLflow and full loads, for the edit loop
 	$(BIN)/python -m pytest -m "not slow"
+
+fuzz: $(STAMP)  ## 20,000 damaged bodies against every source, for a nightly job
+	FUZZ_CASES=20000 $(BIN)/python -m pytest tests/unit/test_sources_never_lose_a_row.py
 
 lint: $(STAMP)  ## ruff, mypy, sqlfluff, import rules, YAML
 	$(BIN)/ruff check .

@@ -58,7 +58,7 @@ def _plain_copy(settings: Settings) -> float:
     with connect(settings, "owner") as connection:
         connection.execute("create table landing.plain (like landing.odds_observation)")
         text = io.BytesIO()
-        with connection.cursor().copy("copy landing.odds_observation to stdout") as copy:
+        with connection.cursor().copy("copy (select * from landing.odds_observation) to stdout") as copy:
             for block in copy:
                 text.write(block)
         started = time.perf_counter()

@@ -11,23 +11,15 @@ nothing to do, the next run asks again. Format changed: the payload is in `landi
 
 from __future__ import annotations
 
-from typing import Any
+from airflow.sdk import dag
 
-from airflow.sdk import dag, task
-
-from touchline.operations import names, pipeline
-from touchline_assets import WHEN_NEW
-from touchline_tasks import DAG_DEFAULTS, run_step
+from touchline.operations import names
+from touchline_tasks import DAG_DEFAULTS, collect_from_sources
 
 
 @dag(schedule="0 5 * * *", tags=[names.TAG, "collect"], doc_md=__doc__, **DAG_DEFAULTS)
 def collect_fixtures() -> None:
-    collect()
-
-
-@task(outlets=[WHEN_NEW[names.LANDING_FIXTURES]], pool=names.LANDING_POOL)
-def collect() -> dict[str, Any]:
-    return run_step(pipeline.collect_fixtures)
+    collect_from_sources("fixtures")
 
 
 collect_fixtures()

@@ -11,24 +11,16 @@ Single prices that cannot be right are in `landing.rejected_row` and fail nothin
 
 from __future__ import annotations
 
-from typing import Any
-
-from airflow.sdk import dag, task
+from airflow.sdk import dag
 
 from matchday_timetable import OddsTimetable
-from touchline.operations import names, pipeline
-from touchline_assets import WHEN_NEW
-from touchline_tasks import DAG_DEFAULTS, run_step
+from touchline.operations import names
+from touchline_tasks import DAG_DEFAULTS, collect_from_sources
 
 
 @dag(schedule=OddsTimetable(), tags=[names.TAG, "collect"], doc_md=__doc__, **DAG_DEFAULTS)
 def collect_odds() -> None:
-    collect()
-
-
-@task(outlets=[WHEN_NEW[names.LANDING_ODDS]], pool=names.LANDING_POOL)
-def collect() -> dict[str, Any]:
-    return run_step(pipeline.collect_odds)
+    collect_from_sources("odds")
 
 
 collect_odds()

@@ -11,24 +11,16 @@ nothing to do, the next run asks again, results are late but not lost. Format ch
 
 from __future__ import annotations
 
-from typing import Any
-
-from airflow.sdk import dag, task
+from airflow.sdk import dag
 
 from matchday_timetable import ScoresTimetable
-from touchline.operations import names, pipeline
-from touchline_assets import WHEN_NEW
-from touchline_tasks import DAG_DEFAULTS, run_step
+from touchline.operations import names
+from touchline_tasks import DAG_DEFAULTS, collect_from_sources
 
 
 @dag(schedule=ScoresTimetable(), tags=[names.TAG, "collect"], doc_md=__doc__, **DAG_DEFAULTS)
 def collect_scores() -> None:
-    collect()
-
-
-@task(outlets=[WHEN_NEW[names.LANDING_SCORES]], pool=names.LANDING_POOL)
-def collect() -> dict[str, Any]:
-    return run_step(pipeline.collect_scores)
+    collect_from_sources("scores")
 
 
 collect_scores()

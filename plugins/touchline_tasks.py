@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import Param, get_current_context
+from airflow.sdk import Param, Variable, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from touchline.errors import QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
-from touchline.operations import names
+from touchline.operations import names, pipeline
 from touchline.operations.pipeline import StepOutcome
 from touchline.settings import Settings
+from touchline.sources.source import Kind
 from touchline_assets import ASSETS, WHEN_NEW
 
-Step = Callable[[Settings, str, datetime | None], StepOutcome]
+Step = Callable[..., StepOutcome]
 # A second try would find the same rows; nothing downstream may run until somebody has looked.
 NOT_WORTH_A_RETRY = (QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
 
@@ -41,7 +43,35 @@ DAG_DEFAULTS = {
 }
 
 
-def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
+def collect_from_sources(kind: Kind) -> None:
+    """The tasks of a collection: which sources, one task a source, and the word to the warehouse.
+
+    A source that fails keeps the others from nothing: what they gave is announced, and the run still fails.
+    """
+
+    @task(pool=names.DATABASE_POOL)
+    def sources() -> list[str]:
+        return pipeline.sources_giving(Settings(), kind)
+
+    @task(pool=names.LANDING_POOL, map_index_template="{{ source }}")
+    def collect(source: str) -> dict[str, Any]:
+        get_current_context()["source"] = source  # type: ignore[typeddict-unknown-key]
+        _take_keys_from_airflow(source)
+        return run_step(pipeline.collect, kind=kind, source=source, window=_window_of_backfill())
+
+    @task(trigger_rule="all_done", outlets=[WHEN_NEW[pipeline.LANDING_ASSETS[kind]]])
+    def announce() -> dict[str, Any]:
+        return run_step(pipeline.announce_landing, kind=kind)
+
+    @task(trigger_rule="all_success")
+    def all_collected() -> None:
+        """Fails with any source."""
+
+    landed = collect.expand(source=sources())
+    landed >> [announce(), all_collected()]
+
+
+def run_step(step: Step, as_of: str | None = None, **arguments: Any) -> dict[str, Any]:
     """Run one step in the current task, add an event for each asset it made new, return its outcome.
 
     The clock is `as_of` if the task before gave one, else the run's parameter, else that of the newest asset
@@ -51,9 +81,8 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
     run = context["dag_run"]
     given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
     try:
-        outcome = step(
-            Settings(), f"{run.dag_id}/{run.run_id}", datetime.fromisoformat(given) if given else None
-        )
+        moment = datetime.fromisoformat(given) if given else None
+        outcome = step(Settings(), f"{run.dag_id}/{run.run_id}", moment, **arguments)
     except NOT_WORTH_A_RETRY as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
     if context["params"].get("announce", True):
@@ -66,3 +95,20 @@ def _as_of_of_events(events: Any) -> str | None:
     found = [event for _, of_one_asset in (events or {}).items() for event in of_one_asset]
     newest = max(found, key=lambda event: event.timestamp, default=None)
     return None if newest is None else newest.extra.get("as_of")
+
+
+def _take_keys_from_airflow(source: str) -> None:
+    """The key of a source from the Airflow secrets backend, for this process, unless the environment has one."""
+    name = f"TOUCHLINE_{source.upper()}_KEY"
+    if not {name, f"{name}_FILE"} & set(os.environ):
+        key = Variable.get(f"touchline_{source}_key", default=None)
+        if key:
+            os.environ[name] = key
+
+
+def _window_of_backfill() -> tuple[date, date] | None:
+    """The day that a run of an Airflow backfill stands for; None for every other run."""
+    run = get_current_context()["dag_run"]
+    if run.run_type != "backfill" or run.logical_date is None:
+        return None
+    return run.logical_date.date(), run.logical_date.date()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from touchline.database.engine import connect, rows, scalar
@@ -9,46 +11,50 @@ from touchline.settings import Settings
 
 # Surrogates and traces of the run that wrote a row; the model's name holds the database's.
 INCIDENTAL = [
-    "prediction_id", "payload_id", "run_id", "recorded_at", "model_name", "model_version",
+    "prediction_id", "payload_id", "run_id", "recorded_at", "model_name", "model_version", "parsed_at",
+    "rejected_row_id", "payload_replayed_id", "team_link_id", "team_review_id",
 ]  # fmt: skip
 SCHEMAS = ["core", "features", "ledger"]
 
 
-def table_digests(settings: Settings) -> dict[str, str]:
-    """Table -> digest over its rows in any order, without what is incidental, for core, features and ledger."""
+def table_digests(
+    settings: Settings, schemas: Sequence[str] = SCHEMAS, without: Sequence[str] = ()
+) -> dict[str, str]:
+    """Table -> digest over its rows in any order, without the columns that are incidental or named by `without`."""
     return {
         table: _value(
             settings,
             table,
+            [*INCIDENTAL, *without],
             "select count(*) || ':' || coalesce(md5(string_agg(line, '' order by line)), '') from "
             "(select md5((to_jsonb(t) - {incidental}::text[])::text) as line from {table} as t) as lines",
         )
-        for table in _tables(settings, SCHEMAS)
+        for table in _tables(settings, schemas)
     }
 
 
 def row_counts(settings: Settings) -> dict[str, int]:
     """Table -> rows, for everything that holds facts: landing, too."""
     return {
-        table: int(_value(settings, table, "select count(*) from {table}"))
+        table: int(_value(settings, table, [], "select count(*) from {table}"))
         for table in _tables(settings, ["landing", *SCHEMAS])
     }
 
 
-def _tables(settings: Settings, schemas: list[str]) -> list[str]:
+def _tables(settings: Settings, schemas: Sequence[str]) -> list[str]:
     with connect(settings, "transform") as connection:
         found = rows(
             connection,
             "select table_schema || '.' || table_name as name from information_schema.tables "
             "where table_schema = any(%s) and table_type = 'BASE TABLE' order by name",
-            (schemas,),
+            (list(schemas),),
         )
     return [row["name"] for row in found]
 
 
-def _value(settings: Settings, table: str, query: str) -> str:
+def _value(settings: Settings, table: str, without: Sequence[str], query: str) -> str:
     statement = sql.SQL(query).format(  # type: ignore[arg-type]
-        table=sql.Identifier(*table.split(".")), incidental=sql.Literal(INCIDENTAL)
+        table=sql.Identifier(*table.split(".")), incidental=sql.Literal(list(without))
     )
     with connect(settings, "transform") as connection:
         return str(scalar(connection, statement))

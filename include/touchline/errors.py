@@ -21,8 +21,16 @@ class SourceUnavailable(TouchlineError):
     """A source, or one file of it, cannot be read at all."""
 
 
+class SourceResting(SourceUnavailable):
+    """A source is not asked for now: its quota is spent, or its circuit is open."""
+
+
 class PayloadRejected(TouchlineError):
     """A payload was stored but none of it can be parsed."""
+
+
+class MonthNotClosed(TouchlineError):
+    """A month of prices was to be compacted that may still receive some."""
 
 
 class QualityGateFailed(TouchlineError):
@@ -63,3 +71,7 @@ class PipelineFailed(TouchlineError):
 
 class PredictionUnknown(TouchlineError):
     """The ledger holds no prediction, or more than one, with the id given."""
+
+
+class TeamUnknown(TouchlineError):
+    """A name was to be linked to a team that the anchor source does not have, or a link undone that is not there."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from touchline.clock import parse_as_of
@@ -26,7 +26,7 @@ ROLES: tuple[Role, ...] = ("owner", "ingest", "transform", "model", "api")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 SANDBOX = "sandbox"
-LIVE_SITE = "football-data-uk"
+LIVE = "live"
 
 
 class Settings(BaseSettings):
@@ -42,7 +42,8 @@ class Settings(BaseSettings):
     )
     source: str = Field(
         default=SANDBOX,
-        description="sandbox, football-data-uk (the live site), or a folder of downloaded season files",
+        description="sandbox, live (every source of config/sources.yaml that has its key), one source by name, "
+        "or a folder of downloaded season files",
     )
     as_of: datetime | None = Field(default=None, description="run as if this were now (UTC)")
     horizon_days: int = Field(default=7, ge=1, le=60, description="predict fixtures this many days ahead")
@@ -80,10 +81,20 @@ class Settings(BaseSettings):
         """True when the data comes from the simulated world."""
         return self.source == SANDBOX
 
-    @property
-    def source_folder(self) -> Path | None:
-        """The folder of season files, or None when the source is the sandbox or the live site."""
-        return None if self.source in (SANDBOX, LIVE_SITE) else Path(self.source).expanduser().absolute()
+    def source_key(self, source: str) -> SecretStr | None:
+        """The key of a source: `TOUCHLINE_<SOURCE>_KEY`, or the content of the file `TOUCHLINE_<SOURCE>_KEY_FILE`.
+
+        None when neither is set. Raises SettingsInvalid when the file cannot be read.
+        """
+        name = f"TOUCHLINE_{source.upper()}_KEY"
+        if key := os.environ.get(name, "").strip():
+            return SecretStr(key)
+        if path := os.environ.get(f"{name}_FILE"):
+            try:
+                return SecretStr(Path(path).read_text().strip())
+            except OSError as error:
+                raise SettingsInvalid(f"{name}_FILE: {path} cannot be read: {error.strerror}") from error
+        return None
 
     @property
     def warehouse_database(self) -> str:
@@ -151,12 +162,12 @@ class Settings(BaseSettings):
 def inherited_environment() -> dict[str, str]:
     """This process's variables for a child, without settings, which the child gets from `environment()`.
 
-    Passwords given as `TOUCHLINE_<ROLE>_PASSWORD` are not settings and are passed on.
+    Passwords of roles and keys of sources are not settings and are passed on.
     """
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("TOUCHLINE_") or name.endswith("_PASSWORD")
+        if not name.startswith("TOUCHLINE_") or name.endswith(("_PASSWORD", "_KEY", "_KEY_FILE"))
     }
 
 

@@ -14,9 +14,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from scripted_provider import client_of
 from touchline.errors import SourceUnavailable
+from touchline.sources.configuration import read_configuration
 from touchline.sources.football_data_uk.parse import parse
-from touchline.sources.football_data_uk.site import SiteSource
+from touchline.sources.football_data_uk.site import SiteDialect, SiteSource
 from touchline.sources.sandbox.clock import BEGINNING, WorldClock, advance_clock, read_clock
 from touchline.sources.sandbox.server import SandboxServer
 from touchline.sources.sandbox.world import SandboxWorld
@@ -170,25 +172,33 @@ def test_a_sandbox_that_does_not_answer_says_how_to_start_it():
         read_clock("http://127.0.0.1:9")
 
 
+def site_of(address: str) -> SiteSource:
+    configuration = read_configuration().in_sandbox("football_data_uk", address)
+    client, _ = client_of(address, "football_data_uk", SiteDialect())
+    return SiteSource(configuration.model_copy(update={"history_seasons": 1}), client)
+
+
 def test_the_site_source_fetches_once_and_then_asks_whether_it_changed(server: SandboxServer):
-    source = SiteSource("sandbox", server.address, is_simulated=True, n_seasons=1)
+    source = site_of(server.address)
     as_of = datetime(2026, 3, 13, 16, tzinfo=UTC)
     endpoints = [request.endpoint for request in source.requests(["scores", "fixtures"], as_of)]
     assert endpoints[-1] == "fixtures.csv"
     assert SEASON_FILE in endpoints
-    request = Request("sandbox", SEASON_FILE)
+    request = Request("football_data_uk", SEASON_FILE)
     reply = source.fetch(request, as_of, {})
     assert isinstance(reply, Reply)
     assert reply.body == server.body(SEASON_FILE)
     again = source.fetch(request, as_of, reply.validators)
     assert again == NoReply("not_modified")
-    assert source.fetch(Request("sandbox", "mmz4281/2627/X1.csv"), as_of, {}) == NoReply("not_offered")
+    assert source.fetch(Request("football_data_uk", "mmz4281/2627/X1.csv"), as_of, {}) == NoReply(
+        "not_offered"
+    )
 
 
 def test_a_site_that_is_down_is_unavailable_with_its_address():
-    source = SiteSource("sandbox", "http://127.0.0.1:9", is_simulated=True, n_seasons=1)
+    source = site_of("http://127.0.0.1:9")
     with pytest.raises(SourceUnavailable, match=r"127\.0\.0\.1:9.*4 attempts"):
-        source.fetch(Request("sandbox", "fixtures.csv"), BEGINNING, {})
+        source.fetch(Request("football_data_uk", "fixtures.csv"), BEGINNING, {})
 
 
 def test_column_names_are_the_real_ones(server: SandboxServer, shared_data: Path):

@@ -20,7 +20,9 @@ competitions as (
 with_result as (
     select
         fixtures.*,
-        scores.fixture_key is not null as is_played,
+        -- A result by decree or of a match broken off says nothing about the sides.
+        scores.fixture_key is not null
+        and fixtures.status not in ('awarded', 'abandoned', 'cancelled') as is_played,
         scores.known_at as result_known_at
     from fixtures
     left join scores on fixtures.fixture_key = scores.fixture_key

@@ -7,6 +7,7 @@ with scores as (
 
 matches as (
     select * from {{ ref('match') }}
+    where is_played
 )
 
 select
@@ -20,6 +21,10 @@ select
     end as outcome,
     scores.home_goals_half_time,
     scores.away_goals_half_time,
+    scores.home_goals_extra_time,
+    scores.away_goals_extra_time,
+    scores.home_penalties,
+    scores.away_penalties,
     scores.home_shots,
     scores.away_shots,
     scores.home_shots_on_target,

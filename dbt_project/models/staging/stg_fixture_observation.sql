@@ -1,4 +1,4 @@
--- one row per fixture key: the last version known as of the build
+-- one row per fixture key: the last version known as of the build, of the source whose word counts
 select distinct on (fixture_key)
     fixture_key,
     source,
@@ -16,4 +16,4 @@ select distinct on (fixture_key)
     known_at
 from {{ source('landing', 'fixture_observation') }}
 where known_at <= {{ as_of() }}
-order by fixture_key, {{ latest_version() }}
+order by fixture_key, {{ source_rank('fixtures') }}, {{ latest_version() }}

@@ -1,4 +1,4 @@
--- one row per fixture key: the last version of the result known as of the build
+-- one row per fixture key: the last version of the result known as of the build, of the source whose word counts
 select distinct on (fixture_key)
     fixture_key,
     source,
@@ -6,6 +6,10 @@ select distinct on (fixture_key)
     away_goals,
     home_goals_half_time,
     away_goals_half_time,
+    home_goals_extra_time,
+    away_goals_extra_time,
+    home_penalties,
+    away_penalties,
     home_shots,
     away_shots,
     home_shots_on_target,
@@ -25,4 +29,4 @@ select distinct on (fixture_key)
     known_at
 from {{ source('landing', 'score_observation') }}
 where known_at <= {{ as_of() }}
-order by fixture_key, {{ latest_version() }}
+order by fixture_key, {{ source_rank('scores') }}, {{ latest_version() }}

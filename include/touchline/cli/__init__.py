@@ -17,8 +17,8 @@ from touchline.errors import TouchlineError
 from touchline.settings import Settings
 
 TOPICS = (
-    "run", "collect", "build", "train", "predict", "backtest", "models", "rollback", "quality",
-    "lineage", "doctor", "serve", "sandbox", "database",
+    "run", "collect", "sources", "rejects", "teams", "compact", "build", "train", "predict", "backtest", "models",
+    "rollback", "quality", "lineage", "doctor", "serve", "sandbox", "database",
 )  # fmt: skip
 
 app = typer.Typer(
@@ -36,7 +36,8 @@ def root(
     source: Annotated[
         str | None,
         typer.Option(
-            help="sandbox (simulated, the default), football-data-uk (the live site), or a folder of season files"
+            help="sandbox (simulated, the default), live (all of config/sources.yaml), one source by name, "
+            "or a folder of season files"
         ),
     ] = None,
     as_of: Annotated[

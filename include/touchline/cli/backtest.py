@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from touchline.cli.output import console, errors, state
+from touchline.cli.output import console, errors, read_day, state
 from touchline.forecasting.backtest import BacktestRequest, backtest_settings, run_backtest
 from touchline.forecasting.forecaster import ForecasterParameters
 from touchline.forecasting.market import METHODS
@@ -50,8 +49,8 @@ def register(app: typer.Typer) -> None:
             )
         request = BacktestRequest(
             tuple(sorted({code.strip() for code in competitions.split(",") if code.strip()})),
-            _day(from_on, "--from"),
-            _day(to_on, "--to"),
+            read_day(from_on, "--from"),
+            read_day(to_on, "--to"),
         )
         base = state(ctx).settings
         if source is not None:
@@ -78,13 +77,6 @@ def register(app: typer.Typer) -> None:
             return
         for table in (_forecasts(found), _seasons(found), _differences(found)):
             console.print(table)
-
-
-def _day(text: str, option: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a date: write 2019-08-01", param_hint=option) from error
 
 
 def _forecasts(found: dict[str, Any]) -> Table:

@@ -8,9 +8,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from touchline.cli.output import emit, errors, state
+from touchline.cli.output import emit, errors, read_day, state
 from touchline.database.bootstrap import prepare
 from touchline.landing.collect import CollectReport, collect
+from touchline.operations.backfill import backfill
 from touchline.operations.services import ensure_source
 from touchline.run_id import new_run_id
 from touchline.sources.source import KINDS, Kind
@@ -28,17 +29,31 @@ def register(app: typer.Typer) -> None:
             list[str] | None,
             typer.Option(help=f"what to collect ({', '.join(KINDS)}); everything if not given"),
         ] = None,
+        only: Annotated[
+            list[str] | None, typer.Option(help="ask only this source of those in use; can be repeated")
+        ] = None,
+        from_on: Annotated[
+            str | None, typer.Option("--from", help="backfill: first day of matches, 2023-03-01")
+        ] = None,
+        to_on: Annotated[
+            str | None, typer.Option("--to", help="backfill: last day of matches; the present if not given")
+        ] = None,
     ) -> None:
         """Fetch and land fixtures, odds and scores; every row is parsed or rejected with its reason.
 
         Exit code 0: all files read (single rows may be rejected, see the counts). 3: some file could not be
         had or read at all; everything else was kept. 1: nothing could be collected.
+
+        With --from (and --to) the matches of these days are collected instead of what is offered now. A backfill that
+        was stopped goes on where it stopped when it is started again with the same options.
         """
         unknown = set(kind or ()) - set(KINDS)
         if unknown:
             raise typer.BadParameter(f"{', '.join(sorted(unknown))}: choose from {', '.join(KINDS)}")
         wanted: list[Kind] = [name for name in KINDS if not kind or name in kind]
         settings = state(ctx).settings
+        if to_on is not None and from_on is None:
+            raise typer.BadParameter("give --from too", param_hint="--to")
         prepare(settings)
         ensure_source(settings)
         with Progress(
@@ -46,10 +61,18 @@ def register(app: typer.Typer) -> None:
             console=errors, transient=True, disable=state(ctx).as_json,
         ) as progress:  # fmt: skip
             bars = {name: progress.add_task(name, total=None) for name in ("fetch", "parse")}
-            report = collect(
-                settings, state(ctx).clock, new_run_id("collect"), wanted,
-                on_progress=lambda name, done, total: progress.update(bars[name], completed=done, total=total),
-            )  # fmt: skip
+            show = lambda name, done, total: progress.update(bars[name], completed=done, total=total)  # noqa: E731
+            clock = state(ctx).clock
+            if from_on is None:
+                report = collect(settings, clock, new_run_id("collect"), wanted, show, only or ())
+            else:
+                window = (
+                    read_day(from_on, "--from"),
+                    read_day(to_on, "--to") if to_on else clock.as_of.date(),
+                )
+                if window[0] > window[1]:
+                    raise typer.BadParameter(f"{window[0]} is after {window[1]}", param_hint="--from")
+                report = backfill(settings, clock, wanted, window, only or (), show)
         emit(ctx, report, _table(report))
         if report.problems:
             raise typer.Exit(PARTLY_FAILED)
@@ -62,7 +85,7 @@ def _table(report: CollectReport) -> Table:
     groups: dict[str, list[int]] = {}
     for file in report.files:
         parts = file.endpoint.split("/")
-        name = parts[1] if len(parts) == 3 else file.endpoint
+        name = parts[1] if file.endpoint.startswith("mmz4281/") else file.endpoint
         counts = [1, file.rows, file.parsed, file.rejected, file.rejected_prices, file.new_quotes]
         groups[name] = [a + b for a, b in zip(groups.get(name, [0] * len(counts)), counts, strict=True)]
     for name, counts in groups.items():

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sys
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import typer
@@ -37,6 +38,14 @@ def state(ctx: typer.Context) -> State:
     found = ctx.find_object(State)
     assert found is not None, "commands run below the root callback, which sets the state"
     return found
+
+
+def read_day(text: str, option: str) -> date:
+    """A day given as an option; anything that is no date is wrong usage."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a date: write 2019-08-01", param_hint=option) from error
 
 
 def emit(ctx: typer.Context, report: Any, *tables: RenderableType) -> None:

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
-from touchline.cli.output import emit, state
+from touchline.cli.output import console, emit, state
 from touchline.settings import Settings
 from touchline.sources.sandbox.clock import advance_clock, read_clock
+from touchline.sources.sandbox.faults import DEFAULT_RATE, Fault, read_option, switch_fault
 from touchline.sources.sandbox.server import SandboxServer
 
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(
-        help="The simulated football world: serve it, read and move its clock.", no_args_is_help=True
+        help="The simulated football world: serve it, move its clock, let it fail.", no_args_is_help=True
     )
     app.add_typer(group, name="sandbox")
 
     @group.command()
     def serve(
-        ctx: typer.Context, port: Annotated[int | None, typer.Option(help="0 takes any free one")] = None
+        ctx: typer.Context,
+        port: Annotated[int | None, typer.Option(help="0 takes any free one")] = None,
+        fault: Annotated[
+            list[str] | None,
+            typer.Option(metavar="NAME[:RATE]", help=f"may be repeated: {', '.join(Fault)}, all"),
+        ] = None,
     ) -> None:
         """Serve the simulated world in the foreground until interrupted."""
         settings = state(ctx).settings
         chosen = settings.sandbox_port if port is None else port
         with SandboxServer(settings.bind_host, chosen, settings.sandbox_seed, settings.home) as server:
+            try:
+                for text in fault or ():
+                    server.faults.switch(*read_option(text))
+            except ValueError as error:
+                raise typer.BadParameter(str(error), param_hint="--fault") from error
             typer.echo(
                 f"Simulated world (seed {settings.sandbox_seed}) at {server.address}, {server.clock.now}"
             )
@@ -44,6 +56,32 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Move the running world's clock forward: results come in, prices move, new fixtures appear."""
         _tell(ctx, advance_clock(_address(state(ctx).settings), days).isoformat())
+
+    @group.command()
+    def fault(
+        ctx: typer.Context,
+        name: Annotated[str, typer.Argument(help=f"{', '.join(Fault)}; all, or none")],
+        rate: Annotated[
+            float, typer.Option(help="share of requests that it hits; 0 is off", min=0, max=1)
+        ] = DEFAULT_RATE,
+        slow_seconds: Annotated[
+            float | None, typer.Option(help="how long the pause of `slow` lasts", min=0, max=60)
+        ] = None,
+    ) -> None:
+        """Let the running world fail, or (none) stop failing; the other faults stay as they are."""
+        if name not in (*Fault, "all", "none"):
+            raise typer.BadParameter(f"there are {', '.join(Fault)}; all, and none", param_hint="NAME")
+        _tell_faults(ctx, switch_fault(_address(state(ctx).settings), name, rate, slow_seconds))
+
+
+def _tell_faults(ctx: typer.Context, found: dict[str, Any]) -> None:
+    if state(ctx).as_json:
+        emit(ctx, {**found, "is_simulated": True})
+        return
+    table = Table("fault", "rate", "hits")
+    for name, hits in found["hits"].items():
+        table.add_row(name, f"{found['faults'][name]:g}" if name in found["faults"] else "off", str(hits))
+    console.print(table)
 
 
 def _tell(ctx: typer.Context, now: str) -> None:

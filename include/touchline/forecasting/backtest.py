@@ -24,6 +24,7 @@ from touchline.landing.collect import collect
 from touchline.ratings.update import update_ratings
 from touchline.run_id import new_run_id
 from touchline.settings import Settings
+from touchline.sources.registry import source_folder
 from touchline.warehouse.build import build_layer
 
 DATABASE_PREFIX = "touchline_backtest_"
@@ -55,7 +56,7 @@ def backtest_settings(settings: Settings, request: BacktestRequest) -> Settings:
     Facts are dated by when they were observed, so a folder read up to another day needs a database of its own.
     """
     digest = hashlib.sha256(f"{settings.source}|{request.as_of.isoformat()}".encode())
-    folder = settings.source_folder
+    folder = source_folder(settings)
     if folder is not None and folder.is_dir():
         for path in sorted(folder.rglob("*.csv")):
             state = path.stat()

@@ -1,4 +1,4 @@
-"""Collect: ask a source, store every body, then parse what has not been parsed.
+"""Collect: ask every source, store every body, then parse what has not been parsed.
 
 A kill at any point loses nothing: a stored payload without its `payload_parsed` row is parsed by the next run,
 and observations are written in the same transaction as that row.
@@ -6,22 +6,31 @@ and observations are written in the same transaction as that row.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect, scalar
-from touchline.errors import PayloadRejected, SourceUnavailable
-from touchline.landing import observations, payloads
+from touchline.errors import PayloadRejected, SourceResting, SourceUnavailable
+from touchline.landing import observations, payloads, ticks
 from touchline.landing.observations import FileReport
 from touchline.landing.payloads import Payload
+from touchline.landing.replay import replay_waiting
+from touchline.landing.resolve import resolve
 from touchline.settings import Settings
-from touchline.sources.registry import open_source
-from touchline.sources.source import KINDS, Kind, NoReply, Observations, Request, Source
+from touchline.sources.registry import open_sources
+from touchline.sources.source import KINDS, Kind, NoReply, Observations, Reply, Request, Source
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
+Window = tuple[date, date]
+# The provider's pace is kept by the governor; this only hides how long one answer takes.
+REQUESTS_AT_ONCE = 6
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class CollectReport:
     parsed: int
     rejected: int
     rejected_prices: int
+    replayed: int
     new_fixtures: int
     new_scores: int
     new_quotes: int
@@ -54,11 +64,25 @@ class CollectReport:
             f"({self.rejected_prices} prices set aside); new: {self.new_fixtures} fixtures, "
             f"{self.new_scores} scores, {self.new_quotes} quotes."
         )
+        if self.replayed:
+            text += f" {self.replayed} rows left quarantine."
         return (
             text
             if not self.problems
             else f"{text} {len(self.problems)} problems: " + "; ".join(self.problems)
         )
+
+
+@dataclass
+class _Tally:
+    """What asking came to, over all sources."""
+
+    requests: int = 0
+    new: int = 0
+    seen: int = 0
+    not_offered: int = 0
+    resting: int = 0
+    problems: list[str] = field(default_factory=list)
 
 
 def collect(
@@ -67,48 +91,62 @@ def collect(
     run_id: str,
     kinds: Sequence[Kind] = KINDS,
     on_progress: Progress | None = None,
+    only: Sequence[str] = (),
+    window: Window | None = None,
 ) -> CollectReport:
-    """Fetch and land everything the source offers for `kinds` at `clock.as_of`.
+    """Fetch and land everything the sources offer for `kinds` at `clock.as_of`, or for matches in `window`.
 
-    `on_progress` is called with ("fetch" or "parse", done, total). A request that fails is reported and the
-    rest goes on. Raises SourceUnavailable when the source is not there at all or every request failed, and
+    `only` names the sources to ask, all in use if empty. `window` is two UK days, both included; what this `run_id`
+    has already stored is not asked for again, so that a killed backfill goes on where it stopped. `on_progress` is
+    called with ("fetch" or "parse", done, total). A request that fails is reported and the rest goes on. Raises
+    SourceUnavailable when no source is there at all or every request failed (not when sources merely rest), and
     SettingsInvalid when the database holds the other world (simulated against real).
     """
-    source = open_source(settings)
-    wanted = source.requests(kinds, clock.as_of)
-    with connect(settings, "ingest") as connection:
-        payloads.claim_world(connection, source.name, is_simulated=settings.is_simulated)
+    tally, files, replayed = _Tally(), [], 0
+    with open_sources(settings, clock.as_of, only) as sources, connect(settings, "ingest") as connection:
+        names = ", ".join(source.name for source in sources)
+        payloads.claim_world(connection, names, is_simulated=settings.is_simulated)
+        ticks.ensure_partitions(connection, clock.as_of)
         connection.commit()
-        counts, problems = _fetch_all(connection, source, wanted, clock, run_id, on_progress)
-        if problems and len(problems) == len(wanted):
-            raise SourceUnavailable(problems[0])
-        pending = payloads.unparsed(connection, source.name)
+        plans = [(source, _wanted(connection, source, kinds, clock, run_id, window)) for source in sources]
+        n_planned = sum(len(wanted) for _, wanted in plans)
+        for source, wanted in plans:
+            _fetch_all(connection, source, wanted, clock, run_id, tally, n_planned, on_progress)
+        if tally.problems and len(tally.problems) >= tally.requests > tally.resting:
+            raise SourceUnavailable("; ".join(tally.problems[:3]))
+        pending = [(source, payloads.unparsed(connection, source.name)) for source in sources]
         connection.commit()
-        files = []
-        for done, (payload, found) in enumerate(_parse_ahead(connection, source, pending), start=1):
-            report = _land(connection, payload, found, run_id)
-            if isinstance(found, PayloadRejected):
-                problems.append(str(found))
-            elif report is not None:
-                files.append(report)
-            if on_progress is not None:
-                on_progress("parse", done, len(pending))
+        n_pending, done = sum(len(ids) for _, ids in pending), 0
+        for source, ids in pending:
+            for payload, found in _parse_ahead(connection, source, ids):
+                report = _land(connection, payload, found, run_id)
+                done += 1
+                if isinstance(found, PayloadRejected):
+                    tally.problems.append(str(found))
+                elif report is not None:
+                    files.append(report)
+                if on_progress is not None:
+                    on_progress("parse", done, n_pending)
+        for source in sources:
+            replayed += replay_waiting(connection, source, clock.as_of, run_id).n_settled
+        ignored = tuple(name for source in sources for name in source.ignored)
     return CollectReport(
-        source=source.name,
+        source=names,
         as_of=clock.as_of.isoformat(),
-        requests=len(wanted),
-        new_payloads=counts["new"],
-        seen_again=counts["seen"],
-        not_offered=counts["not_offered"],
+        requests=tally.requests,
+        new_payloads=tally.new,
+        seen_again=tally.seen,
+        not_offered=tally.not_offered,
         rows=sum(file.rows for file in files),
         parsed=sum(file.parsed for file in files),
         rejected=sum(file.rejected for file in files),
         rejected_prices=sum(file.rejected_prices for file in files),
+        replayed=replayed,
         new_fixtures=sum(file.new_fixtures for file in files),
         new_scores=sum(file.new_scores for file in files),
         new_quotes=sum(file.new_quotes for file in files),
-        ignored_files=tuple(source.ignored),
-        problems=tuple(problems),
+        ignored_files=ignored,
+        problems=tuple(tally.problems),
         files=tuple(files),
     )
 
@@ -118,29 +156,72 @@ def newest_parsed_payload(connection: Connection) -> int:
     return int(scalar(connection, "select coalesce(max(payload_id), 0) from landing.payload_parsed"))
 
 
+def _wanted(
+    connection: Connection, source: Source, kinds: Sequence[Kind], clock: RunClock, run_id: str,
+    window: Window | None,
+) -> list[Request]:  # fmt: skip
+    if window is None:
+        return list(source.requests(kinds, clock.as_of))
+    answered = payloads.answered_in_run(connection, source.name, run_id)
+    return [request for request in source.backfill(kinds, *window) if request.endpoint not in answered]
+
+
 def _fetch_all(
     connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock, run_id: str,
-    on_progress: Progress | None,
-) -> tuple[dict[str, int], list[str]]:  # fmt: skip
-    counts = {"new": 0, "seen": 0, "not_offered": 0}
-    problems = []
-    for done, request in enumerate(wanted, start=1):
-        try:
-            reply = source.fetch(request, clock.as_of, payloads.last_validators(connection, request))
-        except SourceUnavailable as error:
-            problems.append(str(error))
+    tally: _Tally, n_planned: int, on_progress: Progress | None,
+) -> None:  # fmt: skip
+    """Ask for everything, several requests at once, and store the answers in the order of the requests."""
+    for request, reply in _replies(connection, source, wanted, clock):
+        tally.requests += 1
+        if isinstance(reply, SourceUnavailable):
+            tally.problems.append(str(reply))
+            tally.resting += isinstance(reply, SourceResting)
+            log.warning("%s", reply)
+        elif not isinstance(reply, NoReply):
+            stored = payloads.store(connection, request, reply, clock.as_of, run_id)
+            tally.new += stored == "new"
+            tally.seen += stored == "seen"
+        elif reply.reason == "not_modified":
+            payloads.note_seen(connection, request, clock.as_of, run_id)
+            tally.seen += 1
         else:
-            if not isinstance(reply, NoReply):
-                counts[payloads.store(connection, request, reply, clock.as_of, run_id)] += 1
-            elif reply.reason == "not_modified":
-                payloads.note_seen(connection, request, clock.as_of, run_id)
-                counts["seen"] += 1
-            else:
-                counts["not_offered"] += 1
+            tally.not_offered += 1
         connection.commit()
         if on_progress is not None:
-            on_progress("fetch", done, len(wanted))
-    return counts, problems
+            on_progress("fetch", tally.requests, max(n_planned, tally.requests))
+
+
+def _replies(
+    connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock
+) -> Iterator[tuple[Request, Reply | NoReply | SourceUnavailable]]:
+    """Answers in the order of the requests, each followed by those to the further requests its body names.
+
+    A source that rests (quota spent, circuit open) is told of once and not asked again.
+    """
+    queue, is_resting = deque(wanted), False
+    validators = payloads.last_validators(connection, source.name)
+
+    def ask(request: Request) -> Reply | NoReply | SourceUnavailable:
+        known: Mapping[str, str] = validators.get(request.endpoint, {})
+        try:
+            return source.fetch(request, clock.as_of, known)
+        except SourceUnavailable as error:
+            return error
+
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as executor:
+        ahead: deque[tuple[Request, Future[Reply | NoReply | SourceUnavailable]]] = deque()
+        while ahead or (queue and not is_resting):
+            while queue and not is_resting and len(ahead) < REQUESTS_AT_ONCE:
+                request = queue.popleft()
+                ahead.append((request, executor.submit(ask, request)))
+            request, future = ahead.popleft()
+            reply = future.result()
+            # Answers that were on their way are kept: they may have cost credits.
+            if not (is_resting and isinstance(reply, SourceResting)):
+                yield request, reply
+            is_resting = is_resting or isinstance(reply, SourceResting)
+            if isinstance(reply, Reply):
+                queue.extendleft(reversed(source.more(request, reply.body)))
 
 
 def _parse_ahead(
@@ -181,6 +262,7 @@ def _land(
         observations.reject_payload(connection, payload, str(found), run_id)
         connection.commit()
         return None
-    report = observations.write(connection, payload, found, run_id)
+    resolved = resolve(connection, payload, found, payload.observed_at, run_id)
+    report = observations.write(connection, payload, resolved, run_id)
     connection.commit()
     return report

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
+from datetime import datetime
 
 import polars as pl
 from psycopg import sql
 
 from touchline.database.engine import Connection, rows
+from touchline.landing.copying import copy_frame, uuid_array
 from touchline.landing.payloads import Payload
+from touchline.landing.ticks import write_quotes
 from touchline.sources.source import Observations, Rejection
 
 PROVENANCE = ("payload_id", "row_number", "published_at", "observed_at", "known_at")
@@ -23,14 +25,19 @@ class Target:
 
     table: str
     identity: tuple[str, ...]
-    times: tuple[str, ...] = ()
 
 
-FIXTURES = Target("fixture_observation", ("fixture_key",))
-SCORES = Target("score_observation", ("fixture_key",))
-QUOTES = Target(
-    "odds_observation", ("fixture_key", "bookmaker", "market", "is_closing", "line"), times=("quoted_at",)
-)
+FIXTURES = Target("fixture_observation", ("fixture_key", "source"))
+SCORES = Target("score_observation", ("fixture_key", "source"))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many facts of each kind were new."""
+
+    fixtures: int
+    scores: int
+    quotes: int
 
 
 @dataclass(frozen=True)
@@ -54,19 +61,12 @@ def write(connection: Connection, payload: Payload, observations: Observations, 
     The facts of a request's first body are dated by the publisher's schedule (`known_at`), those of later
     bodies by when we saw them.
     """
-    keys = observations.fixtures["fixture_key"].to_list()
-    known = _already_observed(connection, keys)
-    connection.execute("select landing.ensure_odds_partition(%s)", (payload.observed_at,))
-    n_fixtures = _write_facts(
-        connection, FIXTURES, payload, observations.fixtures, known, source=payload.source
-    )
-    n_scores = _write_facts(connection, SCORES, payload, observations.scores, known, source=payload.source)
-    n_quotes = _write_facts(connection, QUOTES, payload, observations.quotes, known)
-    _copy_rejections(connection, payload, observations.rejections, run_id)
+    new = write_facts(connection, payload, observations)
+    write_rejections(connection, payload, observations.rejections, run_id)
     scopes = Counter(rejection.scope for rejection in observations.rejections)
     report = FileReport(
         payload.payload_id, payload.endpoint, observations.n_rows, observations.n_parsed, scopes["row"],
-        scopes["price"], n_fixtures, n_scores, n_quotes,
+        scopes["price"], new.fixtures, new.scores, new.quotes,
     )  # fmt: skip
     connection.execute(
         "insert into landing.payload_parsed (payload_id, n_rows, n_parsed, n_rejected, n_rejected_prices, "
@@ -79,10 +79,23 @@ def write(connection: Connection, payload: Payload, observations: Observations, 
     return report
 
 
+def write_facts(
+    connection: Connection, payload: Payload, observations: Observations, known_at: datetime | None = None
+) -> Counts:
+    """Write the facts that are new, dated by `known_at` (UTC) if given; part of the caller's transaction."""
+    keys = {*observations.fixtures["fixture_key"], *observations.scores["fixture_key"]}
+    known = _already_observed(connection, sorted(keys))
+    return Counts(
+        _write_facts(connection, FIXTURES, _dated(payload, observations.fixtures, known_at), known),
+        _write_facts(connection, SCORES, _dated(payload, observations.scores, known_at), known),
+        write_quotes(connection, _dated(payload, observations.quotes, known_at)),
+    )
+
+
 def reject_payload(connection: Connection, payload: Payload, reason: str, run_id: str) -> None:
     """Note that nothing of a payload can be used; it stays stored and is not tried again."""
     rejection = Rejection(0, "payload", "payload_unreadable", None, None, reason)
-    _copy_rejections(connection, payload, [rejection], run_id)
+    write_rejections(connection, payload, [rejection], run_id)
     connection.execute(
         "insert into landing.payload_parsed values (%s, 0, 0, 0, 0, 0, 0, 0, %s)",
         (payload.payload_id, run_id),
@@ -93,31 +106,33 @@ def _already_observed(connection: Connection, keys: Sequence[str]) -> set[str]:
     found = rows(
         connection,
         "select distinct fixture_key::text as key from landing.fixture_observation where fixture_key = any(%s::uuid[])",
-        (list(keys),),
+        (uuid_array(keys),),
     )
     return {row["key"] for row in found}
 
 
-def _write_facts(
-    connection: Connection, target: Target, payload: Payload, facts: pl.DataFrame, known: set[str],
-    source: str | None = None,
-) -> int:  # fmt: skip
-    published = pl.col("published_at")
-    observed = pl.lit(payload.observed_at, dtype=pl.Datetime("us", "UTC"))
-    frame = facts.with_columns(
+def _dated(payload: Payload, facts: pl.DataFrame, known_at: datetime | None) -> pl.DataFrame:
+    """Facts with where they come from and from when on they could be used."""
+    utc = pl.Datetime("us", "UTC")
+    observed = pl.lit(payload.observed_at, dtype=utc)
+    # What does not say when it was published was so by the time we saw it.
+    published = pl.col("published_at").fill_null(observed)
+    known = pl.min_horizontal(published, observed) if payload.is_backfill else observed
+    return facts.with_columns(
+        source=pl.lit(payload.source),
         payload_id=pl.lit(payload.payload_id),
         observed_at=observed,
-        known_at=pl.min_horizontal(published, observed) if payload.is_backfill else observed,
+        published_at=published,
+        known_at=known if known_at is None else pl.lit(known_at, dtype=utc),
     )
-    if target is QUOTES:
-        frame = frame.drop("published_at")
-    if source is not None:
-        frame = frame.with_columns(source=pl.lit(source))
+
+
+def _write_facts(connection: Connection, target: Target, facts: pl.DataFrame, known: set[str]) -> int:
     is_known = pl.col("fixture_key").is_in(list(known))
     # A match seen for the first time cannot repeat a fact, so its rows need no comparison.
-    fresh = frame.filter(~is_known)
-    _copy(connection, sql.Identifier("landing", target.table), fresh)
-    return fresh.height + _write_changes(connection, target, frame.filter(is_known))
+    fresh = facts.filter(~is_known)
+    copy_frame(connection, sql.Identifier("landing", target.table), fresh)
+    return fresh.height + _write_changes(connection, target, facts.filter(is_known))
 
 
 def _write_changes(connection: Connection, target: Target, frame: pl.DataFrame) -> int:
@@ -131,10 +146,8 @@ def _write_changes(connection: Connection, target: Target, frame: pl.DataFrame) 
         )
     )
     connection.execute(sql.SQL("truncate {}").format(stage))
-    _copy(connection, stage, frame)
-    values = [
-        name for name in frame.columns if name not in (*target.identity, *target.times, *PROVENANCE, "source")
-    ]
+    copy_frame(connection, stage, frame)
+    values = [name for name in frame.columns if name not in (*target.identity, *PROVENANCE, "source")]
     statement = sql.SQL(
         "insert into {table} ({columns}) select {columns} from {stage} as stage where not exists ("
         " select 1 from (select {values} from {table} as stored where {same_fact}"
@@ -154,9 +167,10 @@ def _write_changes(connection: Connection, target: Target, frame: pl.DataFrame) 
     return connection.execute(statement).rowcount
 
 
-def _copy_rejections(
+def write_rejections(
     connection: Connection, payload: Payload, rejections: Sequence[Rejection], run_id: str
 ) -> None:
+    """Write why rows, fields and prices were not used; part of the caller's transaction."""
     if not rejections:
         return
     columns = "payload_id, row_number, scope, rule, field, value, reason, row_text, observed_at, run_id"
@@ -176,15 +190,3 @@ def _copy_rejections(
 def _storable(text: str | None) -> str | None:
     # PostgreSQL text cannot hold NUL, and a damaged file may.
     return None if text is None else text.replace("\x00", "\N{SYMBOL FOR NULL}")
-
-
-def _copy(connection: Connection, table: sql.Identifier, frame: pl.DataFrame) -> None:
-    if frame.is_empty():
-        return
-    lines = BytesIO()
-    frame.write_csv(lines, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00")
-    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
-        table, sql.SQL(", ").join(map(sql.Identifier, frame.columns))
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(lines.getbuffer())

@@ -54,14 +54,27 @@ def claim_world(connection: Connection, source: str, *, is_simulated: bool) -> N
         )
 
 
-def last_validators(connection: Connection, request: Request) -> Mapping[str, str]:
-    """HTTP validators of the last body stored for this request; empty when there is none."""
+def last_validators(connection: Connection, source: str) -> Mapping[str, Mapping[str, str]]:
+    """HTTP validators of the last body stored for each endpoint of a source that gave any."""
     found = rows(
         connection,
-        "select validators from landing.payload where source = %s and endpoint = %s order by payload_id desc limit 1",
-        (request.source, request.endpoint),
+        "select distinct on (endpoint) endpoint, validators from landing.payload where source = %s "
+        "order by endpoint, payload_id desc",
+        (source,),
     )
-    return found[0]["validators"] if found else {}
+    return {row["endpoint"]: row["validators"] for row in found if row["validators"]}
+
+
+def answered_in_run(connection: Connection, source: str, run_id: str) -> set[str]:
+    """Endpoints whose body a run has stored, or noted as seen again."""
+    found = rows(
+        connection,
+        "select endpoint from landing.payload where source = %(source)s and run_id = %(run_id)s union "
+        "select endpoint from landing.payload inner join landing.payload_seen using (payload_id) "
+        "where source = %(source)s and payload_seen.run_id = %(run_id)s",
+        {"source": source, "run_id": run_id},
+    )
+    return {row["endpoint"] for row in found}
 
 
 def store(
@@ -114,8 +127,11 @@ def unparsed(connection: Connection, source: str) -> list[int]:
 
 def read(connection: Connection, payload_id: int) -> Payload | None:
     """A payload with its body as received, or None when it has been parsed meanwhile."""
-    if is_parsed(connection, payload_id):
-        return None
+    return None if is_parsed(connection, payload_id) else read_again(connection, payload_id)
+
+
+def read_again(connection: Connection, payload_id: int) -> Payload:
+    """A payload with its body as received, parsed or not."""
     (row,) = rows(
         connection,
         "select payload_id, source, endpoint, observed_at, is_backfill, body from landing.payload "

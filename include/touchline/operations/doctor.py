@@ -14,6 +14,7 @@ import httpx
 
 from touchline.database import bootstrap, embedded
 from touchline.database.engine import connect, open_url, rows
+from touchline.operations.sources import examine_sources
 from touchline.settings import Settings
 
 State = Literal["ok", "warning", "failed"]
@@ -68,6 +69,7 @@ def _checks(settings: Settings, as_of: datetime) -> Iterator[Check]:
     if server.state == "ok":
         yield _guarded("migrations", lambda: _migrations(settings), "run `touchline database start`")
         yield _guarded("warehouse", lambda: _warehouse(settings, as_of), "run `make run`")
+        yield _guarded("sources", lambda: _sources(settings, as_of), "run `touchline sources`")
         yield _guarded("predictions", lambda: _predictions(settings, as_of), "run `make run`")
         yield _guarded("pipeline", lambda: _pipeline(settings), "run `make run`")
     for service, (port, path) in HEALTH.items():
@@ -135,6 +137,18 @@ def _warehouse(settings: Settings, as_of: datetime) -> Check:
             "run `touchline collect`",
         )
     return Check("landing", "ok", finding)
+
+
+def _sources(settings: Settings, as_of: datetime) -> Check:
+    report = examine_sources(settings, as_of)
+    used = [source for source in report.sources if source.state == "in use"]
+    if not used:
+        return Check("sources", "failed", "none in use", "set a key, or see config/sources.yaml")
+    ill = [source for source in used if source.health != "healthy"]
+    if not ill:
+        return Check("sources", "ok", f"{', '.join(source.name for source in used)}: healthy")
+    told = "; ".join(f"{source.name}: {source.health}, circuit {source.circuit}" for source in ill)
+    return Check("sources", "warning", told, ill[0].advice or "run `touchline sources`")
 
 
 def _predictions(settings: Settings, as_of: datetime) -> Check:

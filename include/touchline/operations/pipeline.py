@@ -10,7 +10,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from touchline.clock import RunClock, live_clock
@@ -48,19 +48,42 @@ class StepOutcome:
     new_assets: tuple[str, ...] = ()
 
 
-def collect_fixtures(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
-    """Fetch and land the list of fixtures."""
-    return _collect(settings, "fixtures", run_id, as_of)
+def sources_giving(settings: Settings, kind: Kind) -> list[str]:
+    """Names of the sources in use that give a kind of facts, in the order in which they are asked."""
+    from touchline.sources.registry import sources_giving as giving
+
+    return giving(settings, kind)
 
 
-def collect_odds(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
-    """Fetch and land prices."""
-    return _collect(settings, "odds", run_id, as_of)
+def collect(
+    settings: Settings, run_id: str, as_of: datetime | None = None, *, kind: Kind, source: str | None = None,
+    window: tuple[date, date] | None = None,
+) -> StepOutcome:  # fmt: skip
+    """Fetch and land one kind of facts from one source (from all of them if none is named).
+
+    `window` (two UK days, both included) asks for the matches of these days instead of what is offered now.
+    """
+    from touchline.landing.collect import collect as collect_from
+
+    clock = run_clock(settings, as_of)
+    step = f"collect_{kind}" if source is None else f"collect_{kind}/{source}"
+    only = () if source is None else (source,)
+    with records.recorded(settings, step, run_id, clock.as_of) as detail:
+        report = collect_from(settings, clock, run_id, (kind,), only=only, window=window)
+        detail.update(_plain(report))
+        return _told(StepOutcome(step, clock.as_of.isoformat(), report.summary))
 
 
-def collect_scores(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
-    """Fetch and land results."""
-    return _collect(settings, "scores", run_id, as_of)
+def announce_landing(
+    settings: Settings, run_id: str, as_of: datetime | None = None, *, kind: Kind
+) -> StepOutcome:
+    """Say that facts of a kind have landed: new when the warehouse, or what follows it, is behind."""
+    del run_id
+    clock = run_clock(settings, as_of)
+    is_behind = _warehouse_is_behind(settings, clock)
+    summary = "The warehouse has something to do." if is_behind else "The warehouse has seen everything."
+    new = (LANDING_ASSETS[kind],) if is_behind else ()
+    return _told(StepOutcome(f"announce_{kind}", clock.as_of.isoformat(), summary, new_assets=new))
 
 
 def check_landing(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
@@ -188,21 +211,6 @@ def refresh_analytics(settings: Settings, run_id: str, as_of: datetime | None = 
         report = build_layer(settings, "analytics", clock.as_of, run_id)
         detail.update(_plain(report))
     return _told(StepOutcome(step, clock.as_of.isoformat(), report.summary))
-
-
-def _collect(settings: Settings, kind: Kind, run_id: str, as_of: datetime | None) -> StepOutcome:
-    """Land one kind of facts; its asset is new when the warehouse, or what follows it, is behind."""
-    from touchline.landing.collect import collect
-
-    clock = run_clock(settings, as_of)
-    step = f"collect_{kind}"
-    with records.recorded(settings, step, run_id, clock.as_of) as detail:
-        report = collect(settings, clock, run_id, (kind,))
-        detail.update(_plain(report))
-        for problem in report.problems:
-            log.warning("%s", problem)
-        new = (LANDING_ASSETS[kind],) if _warehouse_is_behind(settings, clock) else ()
-        return _told(StepOutcome(step, clock.as_of.isoformat(), report.summary, new_assets=new))
 
 
 def _build_layer(settings: Settings, layer: Any, run_id: str, as_of: datetime | None) -> StepOutcome:

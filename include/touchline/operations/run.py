@@ -16,7 +16,7 @@ from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower, Watch
 from touchline.operations.services import Told
 from touchline.settings import Settings
-from touchline.sources.registry import open_source
+from touchline.sources.registry import open_sources
 
 PARSE_SECONDS = 120.0
 
@@ -67,10 +67,10 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
     """
     started = time.monotonic()
     with start(settings, tell) as api:
-        open_source(settings)
-        _forget_other_worlds(settings, api)
-        since = live_clock().as_of
         clock = run_clock(settings)
+        with open_sources(settings, clock.as_of):
+            _forget_other_worlds(settings, api)
+        since = live_clock().as_of
         conf = {"as_of": clock.as_of.isoformat()} if clock.mode == "virtual" else {}
         follower = Follower(settings, api, since, timeout_seconds, watch)
         # The last collection tells the warehouse of all three: one build instead of two.

@@ -101,6 +101,14 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
             is_simulated=settings.is_simulated, models=[schemas.ModelRecord(**row) for row in found]
         )
 
+    @router.get("/sources", tags=["health"], responses=documented(503))
+    async def sources() -> schemas.Sources:
+        """Each source's circuit breaker, last answer, last failure, and what is left of its quota."""
+        found = await reader.rows(queries.SOURCE_STATES)
+        return schemas.Sources(
+            is_simulated=settings.is_simulated, sources=[schemas.SourceState(**row) for row in found]
+        )
+
     return router
 
 

@@ -50,6 +50,18 @@ class Measures:
             registry=self.registry,
         )
 
+        self._circuits = self._source_gauge(
+            "touchline_source_circuit_open", "1 while a source is left alone."
+        )
+        self._credits = self._source_gauge("touchline_source_remaining_credits", "As the source last said.")
+        self._heard = self._source_gauge(
+            "touchline_source_last_success_timestamp_seconds", "Run clock of a source's last answer."
+        )
+        self._calls = self._source_gauge("touchline_source_calls", "Calls ever made to a source.")
+        self._failed_calls = self._source_gauge(
+            "touchline_source_failed_calls", "Calls to a source that failed."
+        )
+
     def text(self, state: State) -> bytes:
         """All measures with the pipeline's state, in Prometheus' text format; NaN stands for unknown."""
         self._ready.set(not state.reasons)
@@ -58,10 +70,20 @@ class Measures:
         self._upcoming.set(UNKNOWN if state.n_upcoming is None else state.n_upcoming)
         self._unpredicted.set(UNKNOWN if state.n_unpredicted is None else state.n_unpredicted)
         self._set_steps(state.last_steps)
+        for source in state.sources:
+            name, left = source["source"], source["remaining_credits"]
+            self._circuits.labels(name).set(source["circuit"] == "open")
+            self._credits.labels(name).set(UNKNOWN if left is None else left)
+            self._heard.labels(name).set(_seconds(source["last_success_at"]))
+            self._calls.labels(name).set(source["n_calls"])
+            self._failed_calls.labels(name).set(source["n_failed_calls"])
         return generate_latest(self.registry)
 
     def _gauge(self, name: str, description: str) -> Gauge:
         return Gauge(name, description, registry=self.registry)
+
+    def _source_gauge(self, name: str, description: str) -> Gauge:
+        return Gauge(name, description, ["source"], registry=self.registry)
 
     def _set_steps(self, last_steps: Mapping[str, datetime]) -> None:
         for step, as_of in last_steps.items():

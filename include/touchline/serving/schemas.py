@@ -192,6 +192,30 @@ class Models(BaseModel):
     models: list[ModelRecord]
 
 
+class SourceState(BaseModel):
+    """How speaking with one source goes; calls, credits and failures count from the beginning."""
+
+    source: str = Field(examples=["the_odds_api"])
+    circuit: Literal["closed", "open", "half_open"] = Field(
+        description="open: not asked for some minutes after many failures in a row", examples=["closed"]
+    )
+    n_failures: int = Field(description="failures in a row", examples=[0])
+    last_success_at: datetime | None = Field(description="run clock of the last answer")
+    last_failure_at: datetime | None = Field(description="run clock of the last failure")
+    remaining_credits: int | None = Field(description="as the source last said", examples=[412])
+    quota_spent_until: datetime | None
+    n_calls: int = Field(examples=[1310])
+    n_credits: int = Field(examples=[980])
+    n_failed_calls: int = Field(examples=[4])
+
+
+class Sources(BaseModel):
+    """Every source that was ever asked over HTTP."""
+
+    is_simulated: bool = SIMULATED
+    sources: list[SourceState]
+
+
 class Liveness(BaseModel):
     """The process runs."""
 

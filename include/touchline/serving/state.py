@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import asyncpg
 from alembic.script import ScriptDirectory
@@ -34,6 +35,7 @@ class State:
     n_upcoming: int | None = None
     n_unpredicted: int | None = None
     last_steps: Mapping[str, datetime] = field(default_factory=dict)
+    sources: Sequence[Mapping[str, Any]] = ()
 
 
 async def now(reader: Reader, present: Present) -> datetime:
@@ -91,6 +93,7 @@ async def read_state(reader: Reader, present: Present) -> State:
         n_upcoming,
         n_unpredicted,
         {step["step"]: step["as_of"] for step in await reader.rows(queries.LAST_STEPS)},
+        await reader.rows(queries.SOURCE_STATES),
     )
 
 

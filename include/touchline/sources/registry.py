@@ -1,23 +1,134 @@
-"""Which source the settings ask for."""
+"""Which sources the settings ask for. A new source is one line in FACTORIES and one entry in config/sources.yaml."""
 
 from __future__ import annotations
 
-from touchline.settings import LIVE_SITE, Settings
+import importlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import SecretStr
+
+from touchline.errors import SourceUnavailable
+from touchline.identity.teams import ANCHOR
+from touchline.settings import LIVE, SANDBOX, Settings
+from touchline.sources.configuration import SourceConfiguration, SourcesConfiguration, read_configuration
 from touchline.sources.football_data_uk.folder import FolderSource
-from touchline.sources.football_data_uk.site import LIVE_ADDRESS, SiteSource
-from touchline.sources.source import Source
+from touchline.sources.governor import DatabaseGovernor
+from touchline.sources.http import Dialect, ProviderClient
+from touchline.sources.source import Kind, Source
+
+# Source -> module, class, dialect. The class takes its SourceConfiguration and the client through which it speaks.
+FACTORIES: Final[dict[str, tuple[str, str, str]]] = {
+    "football_data_uk": ("touchline.sources.football_data_uk.site", "SiteSource", "SiteDialect"),
+    "football_data_org": ("touchline.sources.football_data_org", "FootballDataOrg", "FootballDataOrgDialect"),
+    "the_odds_api": ("touchline.sources.the_odds_api", "TheOddsApi", "TheOddsApiDialect"),
+    "api_football": ("touchline.sources.api_football", "ApiFootball", "ApiFootballDialect"),
+}
+SANDBOX_KEY: Final = SecretStr("key-of-the-simulated-world")
+
+State = Literal["in use", "no key", "switched off", "not asked for"]
 
 
-def open_source(settings: Settings) -> Source:
-    """The source named by `settings.source`; raises SourceUnavailable when a folder is not there."""
-    if settings.is_simulated:
-        port = settings.running_port("sandbox", settings.sandbox_port)
-        return SiteSource(
-            "sandbox", f"http://127.0.0.1:{port}", is_simulated=True, n_seasons=settings.history_seasons
-        )
-    if settings.source == LIVE_SITE:
-        return SiteSource(
-            "football_data_uk", LIVE_ADDRESS, is_simulated=False, n_seasons=settings.history_seasons
-        )
-    assert settings.source_folder is not None, "every other source is a folder"
-    return FolderSource(settings.source_folder)
+@dataclass(frozen=True)
+class SourcePlan:
+    """A configured source and whether these settings use it."""
+
+    name: str
+    state: State
+    configuration: SourceConfiguration
+    key: SecretStr | None = None
+
+
+def plan_sources(settings: Settings, configuration: SourcesConfiguration | None = None) -> list[SourcePlan]:
+    """Every configured source in the order of the file, and whether it is in use."""
+    configuration = configuration or read_configuration()
+    port = settings.running_port("sandbox", settings.sandbox_port)
+    plans = []
+    for name, configured in configuration.sources.items():
+        used: State = "in use"
+        if settings.is_simulated:
+            if name not in configuration.sandbox.competitions:
+                continue
+            source = configuration.in_sandbox(name, sandbox_address(f"http://127.0.0.1:{port}", name))
+            key: SecretStr | None = SANDBOX_KEY
+        else:
+            source, key = configured, settings.source_key(name)
+            if settings.source != LIVE and provider_name(settings, configuration) != name:
+                used = "not asked for"
+            elif source.needs_key and key is None:
+                used = "no key"
+        if not source.enabled:
+            used = "switched off"
+        plans.append(SourcePlan(name, used, source, key))
+    return plans
+
+
+def provider_name(settings: Settings, configuration: SourcesConfiguration | None = None) -> str | None:
+    """The one configured source that the settings name, `football-data-uk` or `football_data_uk`; else None."""
+    name = settings.source.replace("-", "_")
+    return name if name in (configuration or read_configuration()).sources else None
+
+
+def source_folder(settings: Settings) -> Path | None:
+    """The folder of season files the settings name, or None when they name no folder."""
+    if settings.source in (SANDBOX, LIVE) or provider_name(settings) is not None:
+        return None
+    return Path(settings.source).expanduser().absolute()
+
+
+def sources_giving(settings: Settings, kind: Kind) -> list[str]:
+    """Names of the sources in use that give a kind of facts."""
+    if source_folder(settings) is not None:
+        return [ANCHOR]
+    plans = plan_sources(settings)
+    return [plan.name for plan in plans if plan.state == "in use" and kind in plan.configuration.gives]
+
+
+@contextmanager
+def open_sources(settings: Settings, as_of: datetime, only: Sequence[str] = ()) -> Iterator[list[Source]]:
+    """The sources in use (of those named by `only`, if any), ready to be asked at `as_of` (UTC).
+
+    Raises SourceUnavailable when a folder is not there, or no source is left.
+    """
+    folder = source_folder(settings)
+    with ExitStack() as stack:
+        if folder is not None:
+            yield [FolderSource(folder)]
+            return
+        plans = [plan for plan in plan_sources(settings) if not only or plan.name in only]
+        used = [plan for plan in plans if plan.state == "in use"]
+        if not used:
+            told = ", ".join(f"{plan.name}: {plan.state}" for plan in plans) or "none of that name"
+            raise SourceUnavailable(
+                f"no source to ask ({told}); set TOUCHLINE_<SOURCE>_KEY, or see config/sources.yaml"
+            )
+        yield [_open(settings, plan, as_of, stack) for plan in used]
+
+
+def sandbox_address(address: str, source: str) -> str:
+    """Where the simulated world at `address` speaks the format of a source."""
+    from touchline.sources.sandbox.addresses import provider_address
+
+    return provider_address(address, source)
+
+
+def _open(settings: Settings, plan: SourcePlan, as_of: datetime, stack: ExitStack) -> Source:
+    module_name, class_name, dialect_name = FACTORIES[plan.name]
+    module = importlib.import_module(module_name)
+    factory: Callable[[SourceConfiguration, ProviderClient], Source] = getattr(module, class_name)
+    configuration = plan.configuration.model_copy(update={"history_seasons": settings.history_seasons})
+    governor = stack.enter_context(DatabaseGovernor(settings, plan.name, configuration, as_of))
+    dialect: Dialect = getattr(module, dialect_name)()
+    # No waiting passes time in the simulated world: asking again there is only another draw.
+    sleep = _not_at_all if settings.is_simulated else time.sleep
+    client = ProviderClient(plan.name, configuration.address, dialect, governor, plan.key, sleep)
+    return factory(configuration, stack.enter_context(client))
+
+
+def _not_at_all(seconds: float) -> None:
+    del seconds

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal, Protocol
+from datetime import date, datetime
+from typing import Final, Literal, Protocol
 
 import polars as pl
 
@@ -13,13 +13,39 @@ Kind = Literal["fixtures", "odds", "scores"]
 KINDS: tuple[Kind, ...] = ("fixtures", "odds", "scores")
 Scope = Literal["payload", "row", "field", "price"]
 
+_UTC: Final = pl.Datetime("us", "UTC")
+# The frames of a source with match ids of its own. Landing turns source_match_id into the fixture_key, and teams into
+# the names of the warehouse; the frames of football_data_uk, whose names those are, hold fixture_key instead.
+FIXTURE_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "source_match_id": pl.String, "competition": pl.String, "season": pl.String, "home_team": pl.String,
+    "away_team": pl.String, "kickoff_on": pl.Date, "kickoff_at": _UTC, "is_kickoff_time_known": pl.Boolean,
+    "status": pl.String, "row_number": pl.Int32, "published_at": _UTC,
+}  # fmt: skip
+SCORE_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "source_match_id": pl.String, "home_goals": pl.Int16, "away_goals": pl.Int16, "home_goals_half_time": pl.Int16,
+    "away_goals_half_time": pl.Int16, "home_goals_extra_time": pl.Int16, "away_goals_extra_time": pl.Int16,
+    "home_penalties": pl.Int16, "away_penalties": pl.Int16, "referee": pl.String, "row_number": pl.Int32,
+    "published_at": _UTC,
+}  # fmt: skip
+QUOTE_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "source_match_id": pl.String, "bookmaker": pl.String, "market": pl.String, "line": pl.Float32,
+    "is_closing": pl.Boolean, "price_home": pl.Float32, "price_draw": pl.Float32, "price_away": pl.Float32,
+    "price_over": pl.Float32, "price_under": pl.Float32, "row_number": pl.Int32, "quoted_at": _UTC,
+    "published_at": _UTC,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Request:
-    """One thing to ask a source for; `endpoint` is stable over time and holds no secret."""
+    """One thing to ask a source for.
+
+    `endpoint` (path and query, parameters in order of name) is stable over time and holds no secret; `cost` is what
+    the provider charges for it, in its own credits.
+    """
 
     source: str
     endpoint: str
+    cost: int = 1
 
 
 @dataclass(frozen=True)
@@ -57,7 +83,8 @@ class Observations:
     """What one payload says. `n_parsed` + the rejected rows = `n_rows`, always.
 
     Frames hold the columns of landing.fixture_observation, score_observation and odds_observation, without
-    payload_id, observed_at and known_at, which the landing adds.
+    source, payload_id, observed_at and known_at, which the landing adds. A match is named by fixture_key, or by
+    source_match_id as in FIXTURE_SCHEMA, SCORE_SCHEMA and QUOTE_SCHEMA.
     """
 
     n_rows: int
@@ -79,6 +106,12 @@ class Source(Protocol):
 
     def fetch(self, request: Request, as_of: datetime, validators: Mapping[str, str]) -> Reply | NoReply:
         """Ask; `validators` are those of the last stored body. Raises SourceUnavailable."""
+
+    def backfill(self, kinds: Sequence[Kind], start: date, end: date) -> Sequence[Request]:
+        """What to ask for everything about matches from `start` to `end` (UK days, both included), oldest first."""
+
+    def more(self, request: Request, body: bytes) -> Sequence[Request]:
+        """What a body says must be asked as well: its further pages."""
 
     def parse(self, request: Request, body: bytes) -> Observations:
         """Read a stored body. Raises PayloadRejected when none of it can be used."""

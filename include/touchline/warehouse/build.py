@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from touchline.errors import WarehouseBuildFailed
 from touchline.settings import PROJECT_ROOT, Settings
+from touchline.sources.configuration import read_configuration
 
 Layer = Literal["core", "features", "analytics"]
 LAYERS: tuple[Layer, ...] = ("core", "features", "analytics")
@@ -62,7 +64,15 @@ def build_layer(settings: Settings, layer: Layer, as_of: datetime, run_id: str) 
         "--indirect-selection",
         "buildable",
         "--vars",
-        f"{{as_of: '{as_of.isoformat()}', run_id: '{run_id}'}}",
+        json.dumps(
+            {
+                "as_of": as_of.isoformat(),
+                "run_id": run_id,
+                "source_priorities": {
+                    kind: list(names) for kind, names in read_configuration().priorities.items()
+                },
+            }
+        ),
     )
     failed = [result for result in results if result.status in ("error", "fail", "skipped", "runtime error")]
     if failed:

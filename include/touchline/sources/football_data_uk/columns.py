@@ -13,7 +13,10 @@ from typing import Literal
 
 Market = Literal["1x2", "over_under", "asian_handicap"]
 
-HEADER_ALIASES = {"HT": "HomeTeam", "AT": "AwayTeam", "HG": "FTHG", "AG": "FTAG", "Res": "FTR"}
+HEADER_ALIASES = {
+    "HT": "HomeTeam", "AT": "AwayTeam", "Home": "HomeTeam", "Away": "AwayTeam", "HG": "FTHG", "AG": "FTAG",
+    "Res": "FTR",
+}  # fmt: skip
 REQUIRED = ("Div", "Date", "HomeTeam", "AwayTeam")
 
 # Column of the file -> column of landing.score_observation.

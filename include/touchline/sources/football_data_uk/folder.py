@@ -1,4 +1,4 @@
-"""A folder of downloaded season files (`SSSS/DIV.csv`), served as the site would have served it at `as_of`.
+"""A folder of downloaded files (`SSSS/DIV.csv`, `new/CCC.csv`), served as the site would have served it at `as_of`.
 
 A season file then holds the matches whose result was out; the later rows of a season that has begun are only
 fixtures, with those pre-match prices that had been collected. So not even the stored payload knows the future.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -18,13 +18,18 @@ from touchline.errors import PayloadRejected, SourceUnavailable
 from touchline.sources.football_data_uk import calendar
 from touchline.sources.football_data_uk.addresses import (
     FIXTURES,
-    SeasonFile,
     read_endpoint,
     season_start_year,
     uk_day,
 )
-from touchline.sources.football_data_uk.columns import quote_columns
-from touchline.sources.football_data_uk.parse import parse, read_date, read_time
+from touchline.sources.football_data_uk.new_leagues import endpoint_of, read_new_league
+from touchline.sources.football_data_uk.parse import (
+    offered_quotes,
+    parse,
+    read_date,
+    read_time,
+    required_columns,
+)
 from touchline.sources.football_data_uk.table import Table, read_table
 from touchline.sources.source import Kind, NoReply, Observations, Reply, Request
 
@@ -32,7 +37,7 @@ IDENTITY_COLUMNS = ["Div", "Date", "Time", "HomeTeam", "AwayTeam"]
 
 
 class FolderSource:
-    """Season files of a folder; `ignored` names the CSV files in it that are not at `SSSS/DIV.csv`."""
+    """Season files of a folder; `ignored` names the CSV files in it that are not at `SSSS/DIV.csv` or `new/CCC.csv`."""
 
     name = "football_data_uk"
 
@@ -43,14 +48,12 @@ class FolderSource:
                 "for example 2223/E0.csv"
             )
         self._folder = folder
-        found = {
-            path: read_endpoint(f"mmz4281/{path.parent.name}/{path.name}") for path in _csv_files(folder)
-        }
-        self._files = {file.endpoint: (file, path) for path, file in found.items() if file is not None}
+        found = {path: _endpoint(path) for path in _csv_files(folder)}
+        self._files = {endpoint: path for path, endpoint in found.items() if endpoint is not None}
         self.ignored: Sequence[str] = [
             str(path.relative_to(folder))
-            for path, file in found.items()
-            if file is None and path.name != FIXTURES
+            for path, endpoint in found.items()
+            if endpoint is None and path.name != FIXTURES
         ]
         if not self._files and not (folder / FIXTURES).exists():
             raise SourceUnavailable(
@@ -61,7 +64,7 @@ class FolderSource:
         """Every season file of a season that has begun by `as_of`, and the list of fixtures."""
         wanted = []
         if "scores" in kinds:
-            wanted += [name for name, (file, _) in sorted(self._files.items()) if _has_begun(file, as_of)]
+            wanted += [endpoint for endpoint in sorted(self._files) if _has_begun(endpoint, as_of)]
         if "fixtures" in kinds or "odds" in kinds:
             wanted.append(FIXTURES)
         return [Request(self.name, endpoint) for endpoint in wanted]
@@ -71,12 +74,12 @@ class FolderSource:
         del validators
         if request.endpoint == FIXTURES:
             return Reply(self._upcoming(as_of), content_type="text/csv")
-        file, path = self._files[request.endpoint]
+        path = self._files[request.endpoint]
         body = _read(path)
-        if file.start_year < season_start_year(uk_day(as_of)) - 1:
+        if _is_over(request.endpoint, as_of):
             return Reply(body, content_type="text/csv")
         try:
-            table = read_table(body, str(path))
+            table = read_table(body, str(path), required_columns(request.endpoint))
         except PayloadRejected:
             # Stored as it is; parsing will say what is wrong with it.
             return Reply(body, content_type="text/csv")
@@ -86,26 +89,45 @@ class FolderSource:
         kept = [row for row, is_out in zip(table.rows, published, strict=True) if is_out]
         return Reply(_write(table.header, kept), content_type="text/csv")
 
+    def backfill(self, kinds: Sequence[Kind], start: date, end: date) -> Sequence[Request]:
+        """The files of the seasons that the days touch, oldest first; they hold results and prices alike."""
+        if not kinds:
+            return []
+        years = range(season_start_year(start), season_start_year(end) + 1)
+        files = [(read_endpoint(endpoint), endpoint) for endpoint in sorted(self._files)]
+        # A new leagues file holds every season.
+        touched = [
+            (0 if file is None else file.start_year, endpoint)
+            for file, endpoint in files
+            if file is None or file.start_year in years
+        ]
+        return [Request(self.name, endpoint) for _, endpoint in sorted(touched)]
+
+    def more(self, request: Request, body: bytes) -> Sequence[Request]:
+        """Nothing: files have no pages."""
+        del request, body
+        return []
+
     def parse(self, request: Request, body: bytes) -> Observations:
         """Read a body of this source."""
         return parse(request.endpoint, body)
 
     def _upcoming(self, as_of: datetime) -> bytes:
         bodies = [
-            (str(path), _read(path))
-            for file, path in self._files.values()
-            if _has_begun(file, as_of) and file.start_year >= season_start_year(uk_day(as_of)) - 1
+            (endpoint, _read(path))
+            for endpoint, path in self._files.items()
+            if _has_begun(endpoint, as_of) and not _is_over(endpoint, as_of)
         ]
         own = self._folder / FIXTURES
         if own.exists():
-            bodies.append((str(own), _read(own)))
+            bodies.append((FIXTURES, _read(own)))
         header, rows = list(IDENTITY_COLUMNS), []
-        for place, body in bodies:
+        for endpoint, body in bodies:
             try:
-                table = read_table(body, place)
+                table = read_table(body, endpoint, required_columns(endpoint))
             except PayloadRejected:
                 continue
-            upcoming = _upcoming_rows(table, as_of)
+            upcoming = _upcoming_rows(table, endpoint, as_of)
             rows += upcoming
             header += [name for row in upcoming[:1] for name in row if name not in header]
         # The order of files must not decide the bytes.
@@ -113,17 +135,13 @@ class FolderSource:
         return _write(header, cells)
 
 
-def _upcoming_rows(table: Table, as_of: datetime) -> list[dict[str, str]]:
+def _upcoming_rows(table: Table, endpoint: str, as_of: datetime) -> list[dict[str, str]]:
     """Rows without a published result at `as_of`, stripped of everything not yet known."""
     times = _times(table)
-    prices = {
-        name for quote in quote_columns(table.header) if not quote.is_closing for _, name in quote.prices
-    }
-    prices |= {
-        quote.line_column
-        for quote in quote_columns(table.header)
-        if quote.line_column and not quote.is_closing
-    }
+    early = [quote for quote in offered_quotes(endpoint, table.header) if not quote.is_closing]
+    prices = {name for quote in early for _, name in quote.prices}
+    prices |= {quote.line_column for quote in early if quote.line_column}
+    new_league = read_new_league(endpoint)
     known_columns = [name for name in table.header if name in prices or name in IDENTITY_COLUMNS]
     position = {name: index for index, name in enumerate(table.header)}
     upcoming = []
@@ -133,12 +151,11 @@ def _upcoming_rows(table: Table, as_of: datetime) -> list[dict[str, str]]:
         if published is None or published <= as_of:
             continue
         has_prices = collected is not None and collected <= as_of
-        upcoming.append(
-            {
-                name: row[position[name]] if name in IDENTITY_COLUMNS or has_prices else ""
-                for name in known_columns
-            }
-        )
+        known = {
+            name: row[position[name]] if name in IDENTITY_COLUMNS or has_prices else ""
+            for name in known_columns
+        }
+        upcoming.append(known if new_league is None else {**known, "Div": new_league})
     return upcoming
 
 
@@ -155,8 +172,24 @@ def _times(table: Table) -> pl.DataFrame:
     )
 
 
-def _has_begun(file: SeasonFile, as_of: datetime) -> bool:
-    return file.start_year <= season_start_year(uk_day(as_of))
+def _endpoint(path: Path) -> str | None:
+    """Where the site has a file of the folder; None for what the site does not have."""
+    if path.parent.name == "new":
+        competition = read_new_league(f"new/{path.name}")
+        return None if competition is None else endpoint_of(competition)
+    file = read_endpoint(f"mmz4281/{path.parent.name}/{path.name}")
+    return None if file is None else file.endpoint
+
+
+def _has_begun(endpoint: str, as_of: datetime) -> bool:
+    file = read_endpoint(endpoint)
+    return file is None or file.start_year <= season_start_year(uk_day(as_of))
+
+
+def _is_over(endpoint: str, as_of: datetime) -> bool:
+    """True for seasons whose every result was out; never for a file of all seasons."""
+    file = read_endpoint(endpoint)
+    return file is not None and file.start_year < season_start_year(uk_day(as_of)) - 1
 
 
 def _csv_files(folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -11,16 +11,23 @@ from uuid import UUID
 import polars as pl
 
 from touchline.identity.competitions import competitions
+from touchline.identity.fixtures import fixture_key
 from touchline.sources.football_data_uk import calendar
 from touchline.sources.football_data_uk.addresses import (
     SeasonFile,
     read_endpoint,
     season_label,
-    season_start_year,
 )
-from touchline.sources.football_data_uk.columns import STATISTICS
+from touchline.sources.football_data_uk.columns import REQUIRED, STATISTICS, QuoteColumns, quote_columns
+from touchline.sources.football_data_uk.new_leagues import REQUIRED as NEW_LEAGUES_REQUIRED
+from touchline.sources.football_data_uk.new_leagues import (
+    new_league_quotes,
+    read_new_league,
+    read_season,
+)
 from touchline.sources.football_data_uk.quotes import read_quotes
 from touchline.sources.football_data_uk.table import Table, read_table
+from touchline.sources.seasons import label_of, start_year_of
 from touchline.sources.source import Observations, Rejection
 
 MOST_GOALS = 30
@@ -30,22 +37,16 @@ SEASON_START = (7, 1)
 SEASON_DAYS = 430
 
 
-def fixture_key(competition: str, day: date, home_team: str, away_team: str) -> UUID:
-    """Identity of a match as this provider names it: MD5 of `competition|date|home|away`."""
-    name = f"{competition}|{day.isoformat()}|{home_team}|{away_team}"
-    return UUID(bytes=hashlib.md5(name.encode(), usedforsecurity=False).digest())
-
-
 def parse(endpoint: str, body: bytes) -> Observations:
-    """Read a season file or fixtures.csv.
+    """Read a season file, fixtures.csv or a new leagues file.
 
     Raises PayloadRejected when the body is no such file at all.
     """
-    table = read_table(body, endpoint)
-    reading = _Reading(table, read_endpoint(endpoint))
+    table = read_table(body, endpoint, required_columns(endpoint))
+    reading = _Reading(table, read_endpoint(endpoint), read_new_league(endpoint))
     reading.check_rows()
     frame = reading.accepted()
-    quotes, rejected_prices = read_quotes(table, frame)
+    quotes, rejected_prices = read_quotes(table, offered_quotes(endpoint, table.header), frame)
     return Observations(
         n_rows=len(table.rows),
         n_parsed=frame.height,
@@ -56,12 +57,32 @@ def parse(endpoint: str, body: bytes) -> Observations:
     )
 
 
+def required_columns(endpoint: str) -> Sequence[str]:
+    """The columns without which a file is none of this provider's."""
+    return REQUIRED if read_new_league(endpoint) is None else NEW_LEAGUES_REQUIRED
+
+
+def offered_quotes(endpoint: str, header: Sequence[str]) -> list[QuoteColumns]:
+    """The quotes that the columns of a file make."""
+    return quote_columns(header) if read_new_league(endpoint) is None else new_league_quotes(header)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Why a row says nothing."""
+
+    rule: str
+    field: str | None
+    reason: str
+
+
 @dataclass
 class _Reading:
     """One pass over the rows of a table, collecting what each row says and why some say nothing."""
 
     table: Table
     season_file: SeasonFile | None
+    new_league: str | None
     rejections: list[Rejection] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
 
@@ -77,49 +98,49 @@ class _Reading:
         for index, row in enumerate(self.table.rows):
             problem = self._read(index, row, seen)
             if problem is not None:
-                rule, name, reason = problem
-                value = None if name is None else self.cell(row, name)
+                value = None if problem.field is None else self.cell(row, problem.field)
+                text = ",".join(row).rstrip(",")
                 self.rejections.append(
-                    Rejection(index + 1, "row", rule, name, value, reason, ",".join(row).rstrip(","))
+                    Rejection(index + 1, "row", problem.rule, problem.field, value, problem.reason, text)
                 )
 
-    def _read(self, index: int, row: list[str], seen: set[UUID]) -> tuple[str, str | None, str] | None:
+    def _read(self, index: int, row: list[str], seen: set[UUID]) -> _Problem | None:
         if self.table.is_last_row_cut and index == len(self.table.rows) - 1:
-            return "row_cut", None, (
+            return _Problem(
+                "row_cut",
+                None,
                 f"the file ends in the middle of this row ({self.table.lengths[index]} of "
-                f"{len(self.table.header)} cells); download it again"
-            )  # fmt: skip
-        competition = self.cell(row, "Div")
-        if competition not in competitions():
-            return "unknown_competition", "Div", (
-                f"{competition!r} is no competition we know; add it to dbt_project/seeds/competition.csv"
-            )  # fmt: skip
-        if self.season_file is not None and competition != self.season_file.competition:
-            return "wrong_competition", "Div", f"{competition} in the file of {self.season_file.competition}"
+                f"{len(self.table.header)} cells); download it again",
+            )
+        competition = self._read_competition(row)
+        if isinstance(competition, _Problem):
+            return competition
         day = read_date(self.cell(row, "Date"))
         if day is None:
-            return "date_format", "Date", "not a date as dd/mm/yy or dd/mm/yyyy"
-        start_year = season_start_year(day) if self.season_file is None else self.season_file.start_year
-        if not 0 <= (day - date(start_year, *SEASON_START)).days < SEASON_DAYS:
-            return "date_outside_season", "Date", f"not in season {season_label(start_year)}"
+            return _Problem("date_format", "Date", "not a date as dd/mm/yy or dd/mm/yyyy")
+        season = self._read_season(row, competition, day)
+        if isinstance(season, _Problem):
+            return season
         home, away = _team(self.cell(row, "HomeTeam")), _team(self.cell(row, "AwayTeam"))
         if not home or not away:
-            return "team_missing", "HomeTeam" if not home else "AwayTeam", "a match needs two teams"
+            return _Problem("team_missing", "HomeTeam" if not home else "AwayTeam", "a match needs two teams")
         if home == away:
-            return "team_against_itself", "AwayTeam", "home and away team are the same"
+            return _Problem("team_against_itself", "AwayTeam", "home and away team are the same")
         goals = self._read_goals(row)
         if isinstance(goals, str):
-            return (
+            return _Problem(
                 "goals_invalid",
                 goals,
                 f"not a whole number from 0 to {MOST_GOALS}, or only one side is given",
             )
         outcome = self.cell(row, "FTR")
         if goals is not None and outcome and outcome != OUTCOME_LETTERS[_sign(goals[0] - goals[1])]:
-            return "result_contradicts_goals", "FTR", f"the goals are {goals[0]}-{goals[1]}"
+            return _Problem("result_contradicts_goals", "FTR", f"the goals are {goals[0]}-{goals[1]}")
         key = fixture_key(competition, day, home, away)
         if key in seen:
-            return "duplicate_row", "HomeTeam", "the same match stands in an earlier row of this file"
+            return _Problem(
+                "duplicate_row", "HomeTeam", "the same match stands in an earlier row of this file"
+            )
         seen.add(key)
         clock_time = self.cell(row, "Time")
         minutes = read_time(clock_time)
@@ -132,7 +153,7 @@ class _Reading:
         self.rows.append(
             {
                 "row_number": index + 1, "fixture_key": str(key), "competition": competition,
-                "season": season_label(start_year), "home_team": home, "away_team": away, "kickoff_on": day,
+                "season": season, "home_team": home, "away_team": away, "kickoff_on": day,
                 "time": None if minutes is None else timedelta(minutes=minutes),
                 "home_goals": None if goals is None else goals[0],
                 "away_goals": None if goals is None else goals[1],
@@ -141,12 +162,47 @@ class _Reading:
         )  # fmt: skip
         return None
 
+    def _read_competition(self, row: list[str]) -> str | _Problem:
+        if self.new_league is not None:
+            country = self.cell(row, "Country")
+            ours = competitions()[self.new_league].country
+            if country != ours and any(country == other.country for other in competitions().values()):
+                return _Problem("wrong_competition", "Country", f"{country} in the file of {ours}")
+            return self.new_league
+        competition = self.cell(row, "Div")
+        if competition not in competitions():
+            return _Problem(
+                "unknown_competition",
+                "Div",
+                f"{competition!r} is no competition we know; add it to dbt_project/seeds/competition.csv",
+            )
+        if self.season_file is not None and competition != self.season_file.competition:
+            reason = f"{competition} in the file of {self.season_file.competition}"
+            return _Problem("wrong_competition", "Div", reason)
+        return competition
+
+    def _read_season(self, row: list[str], competition: str, day: date) -> str | _Problem:
+        if self.new_league is not None:
+            found = read_season(self.cell(row, "Season"))
+            if found is None:
+                return _Problem("season_format", "Season", "not a season as 2012 or 2012/2013")
+            label, first_day = found
+        elif self.season_file is None:
+            # A list of fixtures says no season, so the day decides.
+            return label_of(competition, start_year_of(competition, day))
+        else:
+            start_year = self.season_file.start_year
+            label, first_day = season_label(start_year), date(start_year, *SEASON_START)
+        if not 0 <= (day - first_day).days < SEASON_DAYS:
+            return _Problem("date_outside_season", "Date", f"not in season {label}")
+        return label
+
     def _read_goals(self, row: list[str]) -> tuple[int, int] | str | None:
         home, away = self.cell(row, "FTHG"), self.cell(row, "FTAG")
         if not home and not away:
             return None
         for name, text in (("FTHG", home), ("FTAG", away)):
-            if not (text.isdecimal() and int(text) <= MOST_GOALS):
+            if not (text.isdecimal() and len(text) <= 4 and int(text) <= MOST_GOALS):
                 return name
         return int(home), int(away)
 
@@ -172,7 +228,11 @@ _ROW_SCHEMA: dict[str, Any] = {
 def read_date(text: str) -> date | None:
     """`dd/mm/yy` or `dd/mm/yyyy`; None for anything else."""
     parts = text.split("/")
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts) or len(parts[2]) not in (2, 4):
+    if (
+        len(parts) != 3
+        or not all(part.isdecimal() and len(part) <= 4 for part in parts)
+        or len(parts[2]) not in (2, 4)
+    ):
         return None
     day, month, year = (int(part) for part in parts)
     if len(parts[2]) == 2:
@@ -186,7 +246,7 @@ def read_date(text: str) -> date | None:
 def read_time(text: str) -> int | None:
     """`HH:MM` as minutes after midnight; None for anything else."""
     hours, separator, minutes = text.partition(":")
-    if not separator or not (hours.isdecimal() and minutes[:2].isdecimal()):
+    if not separator or not (hours.isdecimal() and len(hours) <= 2 and minutes[:2].isdecimal()):
         return None
     total = int(hours) * 60 + int(minutes[:2])
     return total if int(hours) < 24 and int(minutes[:2]) < 60 else None

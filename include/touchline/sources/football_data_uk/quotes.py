@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
 import polars as pl
 
-from touchline.sources.football_data_uk.columns import PRICE_COLUMNS, QuoteColumns, quote_columns
+from touchline.sources.football_data_uk.columns import PRICE_COLUMNS, QuoteColumns
 from touchline.sources.football_data_uk.table import Table
 from touchline.sources.source import Rejection
 
@@ -29,14 +30,15 @@ _CELL_SCHEMA = {
 }  # fmt: skip
 
 
-def read_quotes(table: Table, matches: pl.DataFrame) -> tuple[pl.DataFrame, list[Rejection]]:
+def read_quotes(
+    table: Table, offered: Sequence[QuoteColumns], matches: pl.DataFrame
+) -> tuple[pl.DataFrame, list[Rejection]]:
     """All quotes of the parsed rows, and the prices that were set aside.
 
-    `matches` holds one row a parsed row (row_number from 1, kickoff_at, prices_collected_at,
-    result_published_at). A quote is kept whole or not at all.
+    `offered` says which columns make quotes; `matches` holds one row a parsed row (row_number from 1, kickoff_at,
+    prices_collected_at, result_published_at). A quote is kept whole or not at all.
     """
     rows = [table.rows[number - 1] for number in matches["row_number"]]
-    offered = quote_columns(table.header)
     judged = _judge(_cells(table, rows, offered), matches)
     is_good = pl.col("problem").is_null()
     good = judged.filter(is_good).select(QUOTE_COLUMNS)
@@ -48,7 +50,7 @@ def read_quotes(table: Table, matches: pl.DataFrame) -> tuple[pl.DataFrame, list
     return good.unique(key, keep="first", maintain_order=True), rejections
 
 
-def _cells(table: Table, rows: list[list[str]], offered: list[QuoteColumns]) -> pl.DataFrame:
+def _cells(table: Table, rows: list[list[str]], offered: Sequence[QuoteColumns]) -> pl.DataFrame:
     """One row a match and offered quote with at least one price cell filled; cells are still text.
 
     One frame for the whole file: a frame a bookmaker would cost more than the work in it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from touchline.errors import PayloadRejected
@@ -24,11 +24,11 @@ class Table:
     is_last_row_cut: bool
 
 
-def read_table(body: bytes, place: str) -> Table:
+def read_table(body: bytes, place: str, required: Sequence[str] = REQUIRED) -> Table:
     """Read a CSV body. Rows that are blank (bare commas) are layout, not data, and are passed over.
 
-    Raises PayloadRejected, naming `place`, for an empty body, a web page, or a header without the columns
-    every file has.
+    Raises PayloadRejected, naming `place`, for an empty body, a web page, or a header without the
+    `required` columns.
     """
     if not body.strip():
         raise PayloadRejected(f"{place}: the file is empty; download it again")
@@ -37,9 +37,17 @@ def read_table(body: bytes, place: str) -> Table:
         raise PayloadRejected(
             f"{place}: a web page came instead of a CSV file; check the address or download again"
         )
-    lines = csv.reader(io.StringIO(text))
+    # PostgreSQL text cannot hold NUL, and a damaged file may.
+    lines = csv.reader(io.StringIO(text.replace("\x00", "\N{SYMBOL FOR NULL}")))
+    try:
+        return _read_lines(lines, text, place, required)
+    except csv.Error as error:
+        raise PayloadRejected(f"{place}: not a CSV file: {error}; download it again") from None
+
+
+def _read_lines(lines: Iterator[list[str]], text: str, place: str, required: Sequence[str]) -> Table:
     header = _clean_header(next(lines, []))
-    missing = [name for name in REQUIRED if name not in header]
+    missing = [name for name in required if name not in header]
     if missing:
         raise PayloadRejected(
             f"{place}: the header has no column {', '.join(missing)}; it begins {','.join(header[:6])!r}"

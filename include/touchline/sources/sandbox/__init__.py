@@ -1,5 +1,6 @@
-"""The sandbox: a simulated football world behind the same files and formats as football-data.co.uk."""
+"""The sandbox: a simulated football world that speaks the formats of all providers, and can be told to fail."""
 
+from touchline.sources.sandbox.addresses import provider_address
 from touchline.sources.sandbox.clock import read_clock
 
-__all__ = ["read_clock"]
+__all__ = ["provider_address", "read_clock"]

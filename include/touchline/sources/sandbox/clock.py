@@ -33,10 +33,10 @@ class WorldClock:
         """Move forward; raises ValueError for a step back, because what was seen cannot be unseen."""
         if moment < self._now:
             raise ValueError(f"the clock stands at {self._now.isoformat()} and only moves forward")
-        self._now = moment
+        self._now = moment.astimezone(UTC)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps({"now": moment.isoformat()}))
+        draft.write_text(json.dumps({"now": self._now.isoformat()}))
         draft.replace(self._path)
 
 

@@ -1,27 +1,29 @@
-"""The HTTP server of the simulated world: season files, fixtures.csv, and its clock."""
+"""The HTTP server of the simulated world: four providers, its clock, and its faults."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
-import threading
-from datetime import date, datetime, timedelta
+import time
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
-import polars as pl
-
-from touchline.sources.football_data_uk.addresses import FIXTURES, read_endpoint, season_start_year, uk_day
+from touchline.sources.configuration import SourcesConfiguration, read_configuration
+from touchline.sources.sandbox.addresses import FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES, split_path
+from touchline.sources.sandbox.answer import Answer, Asked, Present, json_answer
+from touchline.sources.sandbox.answers import Answers, Reply
 from touchline.sources.sandbox.clock import WorldClock
+from touchline.sources.sandbox.faults import DEFAULT_RATE, FaultBoard
 from touchline.sources.sandbox.world import SandboxWorld
 
-FIXTURE_DAYS = 10
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-BOM_SINCE = 2024
-TIMES = ("kickoff_at", "prices_collected_at", "result_published_at")
+KEY_PARAMETER: Final = "apiKey"
+KEY_HEADERS: Final = {FOOTBALL_DATA_ORG: "X-Auth-Token"}
+USUAL_KEY_HEADER: Final = "x-apisports-key"
 
 
 class SandboxServer(ThreadingHTTPServer):
@@ -29,11 +31,19 @@ class SandboxServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, seed: int, home: Path) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        seed: int,
+        home: Path,
+        configuration: SourcesConfiguration | None = None,
+    ) -> None:
         super().__init__((host, port), _Handler)
         self.world = SandboxWorld(seed)
         self.clock = WorldClock(home / "sandbox.json")
-        self._lock = threading.Lock()
+        self.faults = FaultBoard(seed)
+        self.answers = Answers(self.world, configuration or read_configuration(), self.faults)
 
     @property
     def address(self) -> str:
@@ -42,106 +52,107 @@ class SandboxServer(ThreadingHTTPServer):
         return f"http://{host!s}:{port}"
 
     def body(self, endpoint: str) -> bytes | None:
-        """The bytes of a file at the clock's present; None when the file does not exist (yet)."""
-        now = self.clock.now
-        file = read_endpoint(endpoint)
-        with self._lock:
-            if endpoint == FIXTURES:
-                return self._fixtures(now)
-            if file is None or now.date() < date(file.start_year, 8, 1):
-                return None
-            season = self.world.season(file.start_year)
-        if season is None or file.competition not in season["Div"]:
-            return None
-        played = season.filter((pl.col("Div") == file.competition) & (pl.col("result_published_at") <= now))
-        if played.is_empty():
-            return None
-        body = _csv(_in_provider_order(played))
-        return BYTE_ORDER_MARK + body if file.start_year >= BOM_SINCE else body
-
-    def _fixtures(self, now: datetime) -> bytes:
-        season = self.world.season(season_start_year(uk_day(now)))
-        assert season is not None, "the clock never stands before the first season"
-        ahead = season.filter(
-            (pl.col("result_published_at") > now)
-            & (pl.col("kickoff_at") <= now + timedelta(days=FIXTURE_DAYS))
-        )
-        columns = _in_provider_order(ahead).columns
-        after_the_match = columns[columns.index("FTHG") : columns.index("AR") + 1]
-        prices = columns[columns.index("AR") + 1 :]
-        is_collected = pl.col("prices_collected_at") <= now
-        hidden = ahead.with_columns(
-            *(
-                pl.when(is_collected & ~pl.lit(value=_is_closing(name))).then(pl.col(name)).alias(name)
-                for name in prices
-            ),
-            Referee=pl.lit(""),
-        ).drop([name for name in after_the_match if name != "Referee"])
-        return _csv(_in_provider_order(hidden))
+        """The bytes of a file at the clock's present, without faults; None when it does not exist (yet)."""
+        answer = self.answers.answer(Asked(UK_FILES, endpoint, {}), Present(self.clock.now))
+        return answer.body if answer.status == HTTPStatus.OK else None
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: SandboxServer
     protocol_version = "HTTP/1.1"
+    # Header and body are two small writes; waiting for the first to be acknowledged costs 40 ms a reply.
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
+        server = self.server
         if self.path == "/clock":
-            self._answer_json({"now": self.server.clock.now.isoformat(), "seed": self.server.world.seed})
-            return
-        body = self.server.body(self.path.lstrip("/"))
-        if body is None:
-            self._answer(HTTPStatus.NOT_FOUND, b"Not Found", "text/plain")
-            return
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        if self.headers.get("If-None-Match") == etag:
-            self._answer(HTTPStatus.NOT_MODIFIED, b"", "text/csv", etag)
-            return
-        self._answer(HTTPStatus.OK, body, "text/csv", etag)
+            self._answer_json({"now": server.clock.now.isoformat(), "seed": server.world.seed})
+        elif self.path == "/faults":
+            self._answer_json(server.faults.state())
+        else:
+            asked = self._asked()
+            reply = server.answers.reply(asked, server.clock.now, self.headers.get("If-None-Match"))
+            if reply.faults:
+                names = ", ".join(sorted(reply.faults))
+                sys.stdout.write(f"{self.address_string()} fault {names} hit GET {asked.label}\n")
+            self._send(reply)
 
     def do_POST(self) -> None:
-        if self.path != "/clock":
-            self._answer(HTTPStatus.NOT_FOUND, b"Not Found", "text/plain")
+        actions = {"/clock": self._move_clock, "/faults": self._switch_faults}
+        if self.path not in actions:
+            self._answer(Answer(HTTPStatus.NOT_FOUND, b"Not Found", "text/plain"))
             return
         try:
-            asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-            clock = self.server.clock
-            moment = (
-                datetime.fromisoformat(asked["now"])
-                if "now" in asked
-                else clock.now + timedelta(days=float(asked["advance_days"]))
-            )
-            clock.move_to(moment)
+            state = actions[self.path](self._posted())
         except (ValueError, KeyError, TypeError) as error:
-            self._answer(HTTPStatus.BAD_REQUEST, f"{error}".encode(), "text/plain")
+            self._answer(Answer(HTTPStatus.BAD_REQUEST, f"{error}".encode(), "text/plain"))
             return
-        self._answer_json({"now": clock.now.isoformat()})
+        self._answer_json(state)
+
+    def _posted(self) -> dict[str, Any]:
+        posted = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        if not isinstance(posted, dict):
+            raise TypeError("an object was expected")
+        return posted
+
+    def _move_clock(self, asked: dict[str, Any]) -> dict[str, Any]:
+        clock = self.server.clock
+        moment = (
+            datetime.fromisoformat(asked["now"])
+            if "now" in asked
+            else clock.now + timedelta(days=float(asked["advance_days"]))
+        )
+        clock.move_to(moment)
+        return {"now": clock.now.isoformat()}
+
+    def _switch_faults(self, asked: dict[str, Any]) -> dict[str, Any]:
+        pause = asked.get("slow_seconds")
+        self.server.faults.switch(
+            asked["name"], float(asked.get("rate", DEFAULT_RATE)), None if pause is None else float(pause)
+        )
+        return self.server.faults.state()
+
+    def _asked(self) -> Asked:
+        target = urlsplit(self.path)
+        source, path = split_path(target.path.lstrip("/"))
+        query = dict(parse_qsl(target.query, keep_blank_values=True))
+        key = query.pop(KEY_PARAMETER, None)
+        if source != THE_ODDS_API:
+            key = self.headers.get(KEY_HEADERS.get(source, USUAL_KEY_HEADER))
+        return Asked(source, path, query, has_key=bool(key))
 
     def _answer_json(self, value: object) -> None:
-        self._answer(HTTPStatus.OK, json.dumps(value).encode(), "application/json")
+        self._answer(json_answer(value))
 
-    def _answer(self, status: HTTPStatus, body: bytes, content_type: str, etag: str | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        if etag is not None:
-            self.send_header("ETag", etag)
-            self.send_header("Last-Modified", format_datetime(self.server.clock.now, usegmt=True))
+    def _answer(self, answer: Answer) -> None:
+        self._send(Reply(answer, self.server.clock.now, len(answer.body)))
+
+    def _send(self, reply: Reply) -> None:
+        answer = reply.answer
+        self.send_response_only(answer.status)
+        self.log_request(answer.status)
+        self.send_header("Date", format_datetime(reply.dated_at, usegmt=True))
+        self.send_header("Content-Type", answer.content_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        if reply.pause_seconds:
+            time.sleep(reply.pause_seconds)
+        self.wfile.write(answer.body[: reply.sent])
+        if reply.sent < len(answer.body):
+            self.close_connection = True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """One line a request; the key in a query is no business of a log."""
+        del size
+        query = urlsplit(self.path).query
+        shown = self.path
+        if KEY_PARAMETER in query:
+            shown = f"{self.path.split('?', 1)[0]}?" + "&".join(
+                part for part in query.split("&") if not part.startswith(f"{KEY_PARAMETER}=")
+            )
+        self.log_message('"%s %s" %s', self.command, shown.rstrip("?"), str(int(code)))
 
     def log_message(self, format: str, *args: object) -> None:
         sys.stdout.write(f"{self.address_string()} {format % args}\n")
-
-
-def _in_provider_order(frame: pl.DataFrame) -> pl.DataFrame:
-    first = ["Div", "Date", "Time", "HomeTeam", "AwayTeam"]
-    return frame.select(*first, *(name for name in frame.columns if name not in (*first, *TIMES)))
-
-
-def _is_closing(name: str) -> bool:
-    code = name.rstrip("HDAh").removesuffix(">2.5").removesuffix("<2.5")
-    return code.endswith("C") and name not in ("VCH", "VCD", "VCA")
-
-
-def _csv(frame: pl.DataFrame) -> bytes:
-    return frame.write_csv(line_terminator="\r\n").encode()

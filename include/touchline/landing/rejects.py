@@ -1,0 +1,100 @@
+"""What could not be used, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from touchline.database.engine import connect, rows
+from touchline.settings import Settings
+
+_COUNTS: Final = """
+select
+    payload.source, rejected.scope, rejected.rule, coalesce(rejected.field, '') as field, count(*) as n,
+    count(*) filter (where settled.rejected_row_id is null) as n_open, max(rejected.observed_at) as last_at,
+    (array_agg(rejected.reason order by rejected.rejected_row_id desc))[1] as example
+from landing.rejected_row as rejected
+inner join landing.payload using (payload_id)
+left join landing.rejected_row_settled as settled using (rejected_row_id)
+where (%(source)s::text is null or payload.source = %(source)s)
+    and (%(rule)s::text is null or rejected.rule = %(rule)s)
+    and (%(scope)s::text is null or rejected.scope = %(scope)s)
+    and (%(since)s::timestamptz is null or rejected.observed_at >= %(since)s)
+    and rejected.observed_at <= %(as_of)s
+group by payload.source, rejected.scope, rejected.rule, rejected.field
+order by n desc, source, rule, field
+"""
+_ROWS: Final = """
+select
+    rejected.rejected_row_id, payload.source, payload.endpoint, rejected.payload_id, rejected.row_number,
+    rejected.scope, rejected.rule, rejected.field, rejected.value, rejected.reason, rejected.row_text,
+    rejected.observed_at,
+    settled.rejected_row_id is not null as is_settled
+from landing.rejected_row as rejected
+inner join landing.payload using (payload_id)
+left join landing.rejected_row_settled as settled using (rejected_row_id)
+where (%(source)s::text is null or payload.source = %(source)s)
+    and (%(rule)s::text is null or rejected.rule = %(rule)s)
+    and (%(scope)s::text is null or rejected.scope = %(scope)s)
+    and (%(since)s::timestamptz is null or rejected.observed_at >= %(since)s)
+    and rejected.observed_at <= %(as_of)s
+order by rejected.rejected_row_id desc
+limit %(limit)s
+"""
+
+
+@dataclass(frozen=True)
+class RejectFilter:
+    """Which rejected rows: of one source, rule or scope, observed in a span of time (UTC). None is any."""
+
+    as_of: datetime
+    source: str | None = None
+    rule: str | None = None
+    scope: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RejectCount:
+    """How many values one rule refused in one field of one source; `n_open` are still in quarantine."""
+
+    source: str
+    scope: str
+    rule: str
+    field: str
+    n: int
+    n_open: int
+    last_at: datetime
+    example: str
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """One refusal. `row_number` counts rows of the payload from 1; 0 is the payload itself."""
+
+    rejected_row_id: int
+    source: str
+    endpoint: str
+    payload_id: int
+    row_number: int
+    scope: str
+    rule: str
+    field: str | None
+    value: str | None
+    reason: str
+    row_text: str | None
+    observed_at: datetime
+    is_settled: bool
+
+
+def count_rejects(settings: Settings, wanted: RejectFilter) -> list[RejectCount]:
+    """Counts by source, rule and field, the most frequent first."""
+    with connect(settings, "ingest") as connection:
+        return [RejectCount(**row) for row in rows(connection, _COUNTS, vars(wanted))]
+
+
+def list_rejects(settings: Settings, wanted: RejectFilter, limit: int) -> list[RejectedRow]:
+    """Single rows, the newest first."""
+    with connect(settings, "ingest") as connection:
+        return [RejectedRow(**row) for row in rows(connection, _ROWS, {**vars(wanted), "limit": limit})]

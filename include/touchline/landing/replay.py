@@ -1,0 +1,222 @@
+"""Rows that were rejected and can be used now: read again from the stored payloads, without asking the source.
+
+A replayed fact counts as known from the instant of the replay: before it, no prediction could have used it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+
+from touchline.clock import RunClock
+from touchline.database.engine import Connection, connect, rows
+from touchline.errors import PayloadRejected
+from touchline.identity import teams
+from touchline.landing import observations, payloads
+from touchline.landing.observations import Counts
+from touchline.landing.payloads import Payload
+from touchline.landing.resolve import MATCH_RULE, TEAM_RULE, WAITING_RULES, resolve
+from touchline.settings import Settings
+from touchline.sources.registry import open_sources
+from touchline.sources.source import Observations, Request, Source
+
+# Rows whose team has a link now, or whose match has been announced; and of each endpoint the newest body with rows in
+# doubt, whose names may be settled by what the anchor source has said since.
+_READY: Final = """
+with waiting as (
+    select payload.payload_id, payload.endpoint, rejected.rule, rejected.value
+    from landing.rejected_row as rejected
+    inner join landing.payload using (payload_id)
+    where payload.source = %(source)s
+        and rejected.scope = 'row'
+        and rejected.rule = any(%(rules)s)
+        and not exists (
+            select 1 from landing.rejected_row_settled as settled
+            where settled.rejected_row_id = rejected.rejected_row_id
+        )
+)
+
+select payload_id from waiting where rule = %(team_rule)s and value = any(%(aliases)s)
+union
+select payload_id from waiting where rule = %(match_rule)s and exists (
+    select 1 from landing.match_link as link where link.source = %(source)s and link.source_match_id = waiting.value
+)
+union
+select max(payload_id) from waiting where rule = %(team_rule)s group by endpoint
+order by payload_id
+"""
+_WAITING: Final = """
+select rejected.rejected_row_id, rejected.row_number, rejected.rule
+from landing.rejected_row as rejected
+where rejected.payload_id = %(payload_id)s
+    and rejected.scope = 'row'
+    and not exists (
+        select 1 from landing.rejected_row_settled as settled
+        where settled.rejected_row_id = rejected.rejected_row_id
+    )
+"""
+_CHOSEN: Final = """
+select distinct payload_id
+from landing.rejected_row as rejected
+inner join landing.payload using (payload_id)
+where payload.source = %(source)s
+    and rejected.scope = 'row'
+    and (%(rule)s::text is null or rejected.rule = %(rule)s)
+    and not exists (
+        select 1 from landing.rejected_row_settled as settled
+        where settled.rejected_row_id = rejected.rejected_row_id
+    )
+order by payload_id
+"""
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """What a replay came to: `n_settled` of `n_rows` looked at left quarantine; facts count what was new."""
+
+    n_payloads: int = 0
+    n_rows: int = 0
+    n_settled: int = 0
+    new_fixtures: int = 0
+    new_scores: int = 0
+    new_quotes: int = 0
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        return (
+            f"{self.n_settled} of {self.n_rows} rows of {self.n_payloads} payloads left quarantine; new: "
+            f"{self.new_fixtures} fixtures, {self.new_scores} scores, {self.new_quotes} quotes."
+        )
+
+    def __add__(self, other: ReplayReport) -> ReplayReport:
+        return ReplayReport(*(a + b for a, b in zip(_numbers(self), _numbers(other), strict=True)))
+
+
+def replay_rejected(
+    settings: Settings, clock: RunClock, run_id: str, source: str | None = None, rule: str | None = None
+) -> ReplayReport:
+    """Read every rejected row again that is still in quarantine (of one source, of one rule).
+
+    For after a parser was mended, a competition added or a team linked.
+    """
+    report = ReplayReport()
+    only = () if source is None else (source,)
+    with open_sources(settings, clock.as_of, only) as sources, connect(settings, "ingest") as connection:
+        for each in sources:
+            found = rows(connection, _CHOSEN, {"source": each.name, "rule": rule})
+            ids = [row["payload_id"] for row in found]
+            report += _replay(connection, each, ids, clock.as_of, run_id)
+    return report
+
+
+def replay_waiting(connection: Connection, source: Source, as_of: datetime, run_id: str) -> ReplayReport:
+    """Replay the rows that waited for a team or a match which is known by now; commits payload by payload."""
+    if source.name == teams.ANCHOR:
+        return ReplayReport()
+    linked = [link.alias for link in teams.links(connection, source.name) if link.team is not None]
+    parameters = {
+        "source": source.name, "rules": list(WAITING_RULES), "team_rule": TEAM_RULE, "match_rule": MATCH_RULE,
+        "aliases": linked,
+    }  # fmt: skip
+    ready = [row["payload_id"] for row in rows(connection, _READY, parameters)]
+    return _replay(connection, source, ready, as_of, run_id)
+
+
+def _replay(
+    connection: Connection, source: Source, payload_ids: Sequence[int], as_of: datetime, run_id: str
+) -> ReplayReport:
+    report = ReplayReport()
+    for payload_id in payload_ids:
+        payload = payloads.read_again(connection, payload_id)
+        payloads.lock_source(connection, payload.source)
+        waiting = rows(connection, _WAITING, {"payload_id": payload_id})
+        try:
+            found = source.parse(Request(payload.source, payload.endpoint), payload.body)
+        except PayloadRejected:
+            connection.commit()
+            continue
+        report += _replay_payload(connection, payload, found, waiting, as_of, run_id)
+        connection.commit()
+    return report
+
+
+def _replay_payload(
+    connection: Connection, payload: Payload, found: Observations, waiting: Sequence[dict[str, Any]],
+    as_of: datetime, run_id: str,
+) -> ReplayReport:  # fmt: skip
+    numbers = {row["row_number"] for row in waiting}
+    # All of the body is resolved: its other names and matches help to settle those in doubt.
+    resolved = _only_rows(resolve(connection, payload, found, as_of, run_id), numbers)
+    rejected = {each.row_number: each for each in resolved.rejections if each.scope == "row"}
+    # A row that fails for another reason than before is told under the new one.
+    changed = [row for row in waiting if (new := rejected.get(row["row_number"])) and new.rule != row["rule"]]
+    settled = [row for row in waiting if row["row_number"] not in rejected]
+    if not settled and not changed:
+        return ReplayReport(n_payloads=1, n_rows=len(waiting))
+    observations.write_rejections(
+        connection, payload, [rejected[row["row_number"]] for row in changed], run_id
+    )
+    facts = observations.write_facts(connection, payload, _newest_only(connection, payload, resolved), as_of)
+    _note(connection, payload, [*settled, *changed], len(waiting), len(settled), facts, as_of, run_id)
+    return ReplayReport(1, len(waiting), len(settled), facts.fixtures, facts.scores, facts.quotes)
+
+
+def _only_rows(found: Observations, numbers: set[int]) -> Observations:
+    chosen = pl.col("row_number").is_in(list(numbers))
+    return replace(
+        found,
+        fixtures=found.fixtures.filter(chosen),
+        scores=found.scores.filter(chosen),
+        quotes=found.quotes.filter(chosen),
+        rejections=[each for each in found.rejections if each.row_number in numbers],
+    )
+
+
+def _newest_only(connection: Connection, payload: Payload, found: Observations) -> Observations:
+    """Without the facts of matches on which the source has had a later word: an old one must not look new."""
+    keys = found.fixtures["fixture_key"].to_list() + found.quotes["fixture_key"].unique().to_list()
+    later = rows(
+        connection,
+        "select fixture_key::text as key from landing.fixture_observation where fixture_key = any(%(keys)s::uuid[]) "
+        "and source = %(source)s and observed_at > %(at)s union "
+        "select fixture_key::text from landing.odds_observation where fixture_key = any(%(keys)s::uuid[]) "
+        "and source = %(source)s and observed_at > %(at)s",
+        {"keys": keys, "source": payload.source, "at": payload.observed_at},
+    )
+    stays = ~pl.col("fixture_key").is_in([row["key"] for row in later])
+    return replace(
+        found,
+        fixtures=found.fixtures.filter(stays),
+        scores=found.scores.filter(stays),
+        quotes=found.quotes.filter(stays),
+    )
+
+
+def _note(
+    connection: Connection, payload: Payload, looked_at: Sequence[dict[str, Any]], n_rows: int, n_settled: int,
+    facts: Counts, as_of: datetime, run_id: str,
+) -> None:  # fmt: skip
+    (noted,) = rows(
+        connection,
+        "insert into landing.payload_replayed (payload_id, observed_at, n_rows, n_settled, n_fixtures, n_scores, "
+        "n_quotes, run_id) values (%s, %s, %s, %s, %s, %s, %s, %s) returning payload_replayed_id",
+        (
+            payload.payload_id, as_of, n_rows, n_settled, facts.fixtures, facts.scores, facts.quotes, run_id,
+        ),
+    )  # fmt: skip
+    connection.execute(
+        "insert into landing.rejected_row_settled (rejected_row_id, payload_replayed_id) "
+        "select unnest(%s::bigint[]), %s",
+        ([row["rejected_row_id"] for row in looked_at], noted["payload_replayed_id"]),
+    )
+
+
+def _numbers(report: ReplayReport) -> tuple[int, ...]:
+    return (
+        report.n_payloads, report.n_rows, report.n_settled, report.new_fixtures, report.new_scores, report.new_quotes,
+    )  # fmt: skip

@@ -1,0 +1,50 @@
+"""Collect the facts of past days: in order, as fast as the providers allow, and on from where it stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from touchline.clock import RunClock
+from touchline.database.engine import connect, rows
+from touchline.landing.collect import CollectReport, Progress, Window, collect
+from touchline.operations import records
+from touchline.run_id import new_run_id
+from touchline.settings import Settings
+from touchline.sources.source import Kind
+
+
+def backfill(
+    settings: Settings,
+    clock: RunClock,
+    kinds: Sequence[Kind],
+    window: Window,
+    only: Sequence[str] = (),
+    on_progress: Progress | None = None,
+) -> CollectReport:
+    """Collect the matches of `window` (two UK days, both included) from the sources in use, or those in `only`.
+
+    A backfill of the same days, kinds and sources that was killed, or could not have everything, is taken up again:
+    what it has stored is not asked for twice. One that is complete asks for everything anew. Raises what `collect`
+    raises.
+    """
+    step = f"backfill {window[0]}..{window[1]} {'+'.join(kinds)} {'+'.join(only) or 'all'}"
+    run_id = _unfinished(settings, step) or new_run_id("backfill")
+    with records.recorded(settings, step, run_id, clock.as_of) as detail:
+        report = collect(settings, clock, run_id, kinds, on_progress, only, window)
+        detail.update({**dataclasses.asdict(report), "files": len(report.files)})
+    return report
+
+
+def _unfinished(settings: Settings, step: str) -> str | None:
+    """The run to take up again, or None when the last one had everything."""
+    with connect(settings, "ingest") as connection:
+        found = rows(
+            connection,
+            "select run_id, status, coalesce(jsonb_array_length(detail -> 'problems'), 0) as n_problems "
+            "from ops.pipeline_run where step = %s order by started_at desc limit 1",
+            (step,),
+        )
+    if not found or (found[0]["status"] == "success" and not found[0]["n_problems"]):
+        return None
+    return str(found[0]["run_id"])

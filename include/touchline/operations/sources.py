@@ -1,0 +1,147 @@
+"""How the sources are: in use or not, healthy or resting, how fresh, what is left of their quota, what was rejected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from touchline.database.engine import connect, rows
+from touchline.identity.teams import ANCHOR
+from touchline.settings import Settings
+from touchline.sources.registry import plan_sources, source_folder
+from touchline.sources.source import Kind
+
+# A source in use that has said nothing for longer than this is stale.
+STALE_AFTER = timedelta(hours=26)
+
+_HEALTH = """
+select
+    source, state.circuit, state.n_failures, state.last_success_as_of, state.last_failure_as_of, state.last_error,
+    state.remaining_credits, state.remaining_calls, state.quota_spent_until, heard.last_heard_at,
+    coalesce(today.n_calls, 0) as n_calls_today, coalesce(today.n_credits, 0) as n_credits_today,
+    coalesce(today.n_failures, 0) as n_failures_today,
+    coalesce(rejected.n_rows, 0) as n_rejected_today, coalesce(rejected.n_waiting, 0) as n_waiting
+from unnest(%(sources)s::text[]) as source
+left join ops.source_state as state using (source)
+left join ops.source_usage as today using (source)
+left join lateral (
+    select max(greatest(payload.observed_at, (
+        select max(seen.observed_at) from landing.payload_seen as seen where seen.payload_id = payload.payload_id
+    ))) as last_heard_at
+    from landing.payload where payload.source = source.source and payload.observed_at <= %(as_of)s
+) as heard on true
+left join lateral (
+    select
+        count(*) filter (where row.observed_at >= %(midnight)s) as n_rows,
+        count(*) filter (where row.scope = 'row' and row.rule = any(%(waiting)s) and not exists (
+            select 1 from landing.rejected_row_settled as settled
+            where settled.rejected_row_id = row.rejected_row_id
+        )) as n_waiting
+    from landing.rejected_row as row
+    inner join landing.payload using (payload_id)
+    where payload.source = source.source and row.observed_at <= %(as_of)s
+) as rejected on true
+where today.used_on is null or today.used_on = %(day)s
+"""
+
+
+@dataclass(frozen=True)
+class SourceHealth:
+    """One source. Times are UTC, on the run clock; "today" is the UTC day of `as_of`."""
+
+    name: str
+    state: str
+    health: str
+    advice: str
+    gives: tuple[Kind, ...]
+    n_competitions: int
+    circuit: str
+    last_heard_at: datetime | None
+    last_success_at: datetime | None
+    last_error: str | None
+    remaining_credits: int | None
+    n_calls_today: int
+    n_credits_today: int
+    credits_per_day: int | None
+    n_failures_today: int
+    n_rejected_today: int
+    n_waiting: int
+
+
+@dataclass(frozen=True)
+class SourcesReport:
+    """Every configured source, in the order in which they are asked."""
+
+    as_of: str
+    sources: tuple[SourceHealth, ...]
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        used = [source for source in self.sources if source.state == "in use"]
+        ill = [source.name for source in used if source.health != "healthy"]
+        text = f"{len(used)} of {len(self.sources)} sources in use"
+        return f"{text}, all healthy." if not ill else f"{text}; look at {', '.join(ill)}."
+
+
+def examine_sources(settings: Settings, as_of: datetime) -> SourcesReport:
+    """The state of every configured source at `as_of` (UTC). Raises DatabaseUnavailable."""
+    from touchline.landing.resolve import WAITING_RULES
+
+    plans = plan_sources(settings)
+    is_folder = source_folder(settings) is not None
+    midnight = datetime.combine(as_of.astimezone(UTC).date(), time(), UTC)
+    parameters = {
+        "sources": [plan.name for plan in plans], "as_of": as_of, "midnight": midnight, "day": midnight.date(),
+        "waiting": list(WAITING_RULES),
+    }  # fmt: skip
+    with connect(settings, "ingest") as connection:
+        found = {row["source"]: row for row in rows(connection, _HEALTH, parameters)}
+    report = []
+    for plan in plans:
+        row = found.get(plan.name, {})
+        state = "in use" if is_folder and plan.name == ANCHOR else plan.state
+        health, advice = _judge(plan.name, state, row, as_of, asks=not is_folder)
+        report.append(
+            SourceHealth(
+                name=plan.name,
+                state=state,
+                health=health,
+                advice=advice,
+                gives=plan.configuration.gives,
+                n_competitions=len(plan.configuration.competitions),
+                circuit=row.get("circuit") or "closed",
+                last_heard_at=row.get("last_heard_at"),
+                last_success_at=row.get("last_success_as_of"),
+                last_error=row.get("last_error"),
+                remaining_credits=row.get("remaining_credits"),
+                n_calls_today=row.get("n_calls_today", 0),
+                n_credits_today=row.get("n_credits_today", 0),
+                credits_per_day=plan.configuration.credits_per_day,
+                n_failures_today=row.get("n_failures_today", 0),
+                n_rejected_today=row.get("n_rejected_today", 0),
+                n_waiting=row.get("n_waiting", 0),
+            )
+        )
+    return SourcesReport(as_of.isoformat(), tuple(report))
+
+
+def _judge(name: str, state: str, row: dict[str, Any], as_of: datetime, *, asks: bool) -> tuple[str, str]:
+    if state == "no key":
+        return "no key", f"set TOUCHLINE_{name.upper()}_KEY or TOUCHLINE_{name.upper()}_KEY_FILE"
+    if state != "in use":
+        return state, ""
+    if asks and row.get("circuit") == "open":
+        return "resting", "it is asked again by itself; last_error says what failed"
+    spent_until = row.get("quota_spent_until")
+    if asks and spent_until is not None and spent_until > as_of:
+        return "quota spent", f"asked again after {spent_until:%Y-%m-%d %H:%M} UTC"
+    heard = row.get("last_heard_at")
+    if heard is None:
+        return "never heard", "run `touchline collect`"
+    if as_of - heard > STALE_AFTER:
+        return "stale", "run `touchline collect`, or look at the collect DAGs"
+    if row.get("n_waiting"):
+        return "rows waiting", "see `touchline teams review` and `touchline rejects`"
+    return "healthy", ""

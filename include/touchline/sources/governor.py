@@ -1,0 +1,179 @@
+"""A provider's limits and circuit breaker, kept in PostgreSQL so that every process obeys the same ones.
+
+Pace is wall time, read from the database's clock: two calls are at least a minute / calls_per_minute apart, whoever
+makes them. Budgets and the circuit go by `as_of`, so that a replay behaves as the day it replays; an open circuit also
+closes by wall time, for a clock that stands still.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from touchline.database.engine import Connection, open_url, rows
+from touchline.errors import SourceResting
+from touchline.settings import Settings
+from touchline.sources.configuration import SourceConfiguration
+from touchline.sources.http import Allowance, Verdict
+from touchline.sources.source import Request
+
+FAILURES_THAT_OPEN = 8
+COOL_DOWN = timedelta(minutes=5)
+
+_LOCK_STATE = """
+insert into ops.source_state (source) values (%(source)s) on conflict (source) do update set source = excluded.source
+returning *, clock_timestamp() as now
+"""
+_NOTE_CALL = """
+insert into ops.source_usage (source, used_on, n_calls, n_credits, n_failures)
+values (%(source)s, %(day)s, 1, %(cost)s, %(failed)s)
+on conflict (source, used_on) do update set n_calls = source_usage.n_calls + 1,
+    n_credits = source_usage.n_credits + excluded.n_credits, n_failures = source_usage.n_failures + excluded.n_failures
+"""
+_NOTE_SUCCESS = """
+update ops.source_state set circuit = 'closed', n_failures = 0, opened_at = null, opened_as_of = null,
+    last_success_at = clock_timestamp(), last_success_as_of = %(as_of)s,
+    remaining_calls = coalesce(%(calls)s, remaining_calls),
+    remaining_credits = coalesce(%(credits)s, remaining_credits),
+    next_call_at = case when %(calls)s = 0 and %(window)s::double precision is not null
+        then greatest(next_call_at, clock_timestamp() + %(window)s * interval '1 second') else next_call_at end
+where source = %(source)s
+"""
+_NOTE_FAILURE = """
+update ops.source_state set
+    n_failures = n_failures + %(counts)s,
+    circuit = case when %(counts)s = 1 and (circuit = 'half_open' or n_failures + 1 >= %(limit)s) then 'open'
+        else circuit end,
+    opened_at = case when %(counts)s = 1 and (circuit = 'half_open' or n_failures + 1 >= %(limit)s)
+        then clock_timestamp() else opened_at end,
+    opened_as_of = case when %(counts)s = 1 and (circuit = 'half_open' or n_failures + 1 >= %(limit)s)
+        then %(as_of)s else opened_as_of end,
+    last_failure_at = clock_timestamp(), last_failure_as_of = %(as_of)s, last_error = %(reason)s,
+    quota_spent_until = coalesce(%(spent_until)s, quota_spent_until),
+    next_call_at = case when %(wait)s::double precision is not null
+        then greatest(next_call_at, clock_timestamp() + %(wait)s * interval '1 second') else next_call_at end
+where source = %(source)s
+"""
+
+
+class DatabaseGovernor:
+    """Limits of one source at `as_of` (UTC). Safe to share between threads; use as a context manager."""
+
+    def __init__(
+        self, settings: Settings, source: str, configuration: SourceConfiguration, as_of: datetime
+    ) -> None:
+        self._source = source
+        self._configuration = configuration
+        self._as_of = as_of.astimezone(UTC)
+        self._guard = threading.Lock()
+        self._stack = ExitStack()
+        self._url = settings.url("ingest")
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> DatabaseGovernor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+        self._connection = None
+
+    def before_call(self, request: Request) -> float:
+        """Reserve the next call; returns the seconds until it may be made.
+
+        Raises SourceResting when the quota or the day's budget is spent, or the circuit is open.
+        """
+        with self._guard, self._transaction() as connection:
+            (state,) = rows(connection, _LOCK_STATE, {"source": self._source})
+            self._check_quota(connection, state, request.cost)
+            circuit = self._circuit(state)
+            start = max(state["next_call_at"], state["now"])
+            connection.execute(
+                "update ops.source_state set circuit = %s, next_call_at = %s where source = %s",
+                (
+                    circuit,
+                    start + timedelta(minutes=1 / self._configuration.calls_per_minute),
+                    self._source,
+                ),
+            )
+        wait: timedelta = start - state["now"]
+        return wait.total_seconds()
+
+    def after_call(self, request: Request, allowance: Allowance, verdict: Verdict) -> None:
+        """Note the call and how it went; failures that may pass count towards opening the circuit."""
+        succeeded = verdict.kind in ("answered", "not_offered")
+        values = {
+            "source": self._source,
+            "as_of": self._as_of,
+            "day": self._as_of.date(),
+            "cost": request.cost if succeeded else 0,
+            "failed": int(not succeeded),
+            "calls": allowance.remaining_calls,
+            "window": allowance.window_ends_in_seconds,
+            "credits": allowance.remaining_credits,
+            "counts": int(verdict.kind == "again"),
+            "limit": FAILURES_THAT_OPEN,
+            "reason": verdict.reason,
+            "wait": verdict.wait_seconds,
+            "spent_until": (verdict.until or self._next_day()) if verdict.kind == "quota_spent" else None,
+        }
+        with self._guard, self._transaction() as connection:
+            rows(connection, _LOCK_STATE, values)
+            connection.execute(_NOTE_CALL, values)
+            connection.execute(_NOTE_SUCCESS if succeeded else _NOTE_FAILURE, values)
+
+    def _check_quota(self, connection: Connection, state: dict[str, Any], cost: int) -> None:
+        spent_until = state["quota_spent_until"]
+        if spent_until is not None and spent_until > self._as_of:
+            raise SourceResting(
+                f"{self._source}: the quota is spent until {spent_until:%Y-%m-%d %H:%M} UTC ({state['last_error']})"
+            )
+        kept = self._configuration.keep_credits
+        remaining = state["remaining_credits"]
+        asked_today = (
+            state["last_success_as_of"] is not None
+            and state["last_success_as_of"].date() == self._as_of.date()
+        )
+        # What was left yesterday may have been renewed overnight: the day's first call finds out.
+        if remaining is not None and asked_today and remaining - cost < kept:
+            raise SourceResting(
+                f"{self._source}: {remaining} credits are left and {kept} are kept back (keep_credits in "
+                "config/sources.yaml); asking again tomorrow"
+            )
+        budget = self._configuration.credits_per_day
+        if budget is None:
+            return
+        found = rows(
+            connection,
+            "select n_credits from ops.source_usage where source = %s and used_on = %s",
+            (self._source, self._as_of.date()),
+        )
+        used = found[0]["n_credits"] if found else 0
+        if used + cost > budget:
+            raise SourceResting(
+                f"{self._source}: {used} of today's {budget} credits are used and this call costs {cost} "
+                "(credits_per_day in config/sources.yaml); asking again tomorrow"
+            )
+
+    def _circuit(self, state: dict[str, Any]) -> str:
+        if state["circuit"] != "open":
+            return str(state["circuit"])
+        rested = max(self._as_of - state["opened_as_of"], state["now"] - state["opened_at"])
+        if rested < COOL_DOWN:
+            raise SourceResting(
+                f"{self._source}: left alone for {COOL_DOWN.total_seconds() / 60:.0f} minutes after "
+                f"{state['n_failures']} failures in a row, the last: {state['last_error']}"
+            )
+        return "half_open"
+
+    def _next_day(self) -> datetime:
+        return datetime.combine(self._as_of.date() + timedelta(days=1), datetime.min.time(), UTC)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if self._connection is None:
+            self._connection = self._stack.enter_context(open_url(self._url, autocommit=True))
+        with self._connection.transaction():
+            yield self._connection

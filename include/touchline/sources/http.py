@@ -1,0 +1,221 @@
+"""Speak HTTP with a provider: one connection, its limits kept, its errors understood, its key never shown.
+
+What differs between providers is a `Protocol` here: where the key goes, what a reply means, what it says about limits.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, Protocol
+
+import httpx
+from pydantic import SecretStr
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from touchline.errors import SourceUnavailable
+from touchline.sources.source import NoReply, Reply, Request
+
+TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=10.0, pool=5.0)
+ATTEMPTS = 4
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.3, 8.0
+# A provider that asks for a longer pause than this is asked again by the next run.
+LONGEST_PATIENCE_SECONDS = 65.0
+USER_AGENT = "touchline (batch collection; see project README)"
+VALIDATORS = (("etag", "If-None-Match"), ("last_modified", "If-Modified-Since"))
+
+
+@dataclass(frozen=True)
+class RawReply:
+    """A reply as it came; names of headers are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reply means.
+
+    `answered`: the body is what was asked for. `not_offered`: the provider has no such thing. `again`: the failure may
+    pass, after `wait_seconds` where the provider says so. `quota_spent`: nothing more until `until` (UTC; None when the
+    provider does not say). `refused`: asking again will not help. `reason` holds no key.
+    """
+
+    kind: Literal["answered", "not_offered", "again", "quota_spent", "refused"]
+    reason: str = ""
+    wait_seconds: float | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a reply says is left: calls in the current window and when it ends, credits of the day or month."""
+
+    remaining_calls: int | None = None
+    window_ends_in_seconds: float | None = None
+    remaining_credits: int | None = None
+
+
+class Dialect(Protocol):
+    """How one provider speaks."""
+
+    key_header: str | None
+    key_parameter: str | None
+
+    def judge(self, reply: RawReply) -> Verdict:
+        """What a reply means; status 304 is not asked about."""
+
+    def allowance(self, reply: RawReply) -> Allowance:
+        """What its headers say is left."""
+
+
+class Governor(Protocol):
+    """Keeps a provider's limits across processes, and its circuit breaker."""
+
+    def before_call(self, request: Request) -> float:
+        """Seconds to wait before asking. Raises SourceResting when the quota is spent or the circuit is open."""
+
+    def after_call(self, request: Request, allowance: Allowance, verdict: Verdict) -> None:
+        """Note how it went."""
+
+
+class _Again(Exception):
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
+
+@dataclass
+class ProviderClient:
+    """One provider over HTTP. `get` is the only way out to the network; it waits, retries, and understands."""
+
+    name: str
+    address: str
+    dialect: Dialect
+    governor: Governor
+    key: SecretStr | None = None
+    sleep: Callable[[float], None] = time.sleep
+    timeout: httpx.Timeout = field(default_factory=lambda: TIMEOUT)
+
+    def __post_init__(self) -> None:
+        headers = {"User-Agent": USER_AGENT}
+        if self.key is not None and self.dialect.key_header is not None:
+            headers[self.dialect.key_header] = self.key.get_secret_value()
+        self._client = httpx.Client(
+            base_url=self.address, timeout=self.timeout, follow_redirects=True, headers=headers
+        )
+
+    def __enter__(self) -> ProviderClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def get(self, request: Request, validators: Mapping[str, str]) -> Reply | NoReply:
+        """One GET with the validators of the last body, retried with backoff and jitter where that can help.
+
+        Raises SourceUnavailable, without the key, for what does not pass.
+        """
+        attempts = Retrying(
+            retry=retry_if_exception_type(_Again),
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_wait,
+            sleep=self.sleep,
+            reraise=True,
+        )
+        try:
+            return attempts(self._once, request, validators)
+        except _Again as failure:
+            raise SourceUnavailable(
+                f"{self.name}: {self.address}/{request.endpoint} did not answer after {ATTEMPTS} attempts: "
+                f"{failure.verdict.reason}; check the network, or try again later"
+            ) from None
+
+    def _once(self, request: Request, validators: Mapping[str, str]) -> Reply | NoReply:
+        wait = self.governor.before_call(request)
+        if wait > 0:
+            self.sleep(wait)
+        raw = self._ask(request, validators)
+        if isinstance(raw, RawReply) and raw.status == httpx.codes.NOT_MODIFIED:
+            self.governor.after_call(request, self.dialect.allowance(raw), Verdict("answered"))
+            return NoReply("not_modified")
+        verdict = raw if isinstance(raw, Verdict) else self.dialect.judge(raw)
+        # A provider may quote the key that it was sent.
+        verdict = replace(verdict, reason=self._without_key(verdict.reason))
+        allowance = Allowance() if isinstance(raw, Verdict) else self.dialect.allowance(raw)
+        self.governor.after_call(request, allowance, verdict)
+        if verdict.kind == "again" and (verdict.wait_seconds or 0) <= LONGEST_PATIENCE_SECONDS:
+            raise _Again(verdict)
+        if verdict.kind == "not_offered":
+            return NoReply("not_offered")
+        if verdict.kind != "answered" or isinstance(raw, Verdict):
+            raise SourceUnavailable(
+                f"{self.name}: {self.address}/{request.endpoint} was refused: {verdict.reason}"
+            )
+        named = {name: raw.headers.get(name.replace("_", "-")) for name, _ in VALIDATORS}
+        return Reply(
+            body=raw.body,
+            http_status=raw.status,
+            content_type=raw.headers.get("content-type"),
+            validators={name: value for name, value in named.items() if value},
+        )
+
+    def _ask(self, request: Request, validators: Mapping[str, str]) -> RawReply | Verdict:
+        headers = {header: validators[name] for name, header in VALIDATORS if name in validators}
+        parameters = {}
+        if self.key is not None and self.dialect.key_parameter is not None:
+            parameters[self.dialect.key_parameter] = self.key.get_secret_value()
+        # Copying with the key keeps the parameters that the endpoint already has.
+        url = httpx.URL(request.endpoint).copy_merge_params(parameters)
+        try:
+            reply = self._client.get(url, headers=headers)
+        except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError) as error:
+            # The message of an error may hold the address that was asked, and with it the key.
+            return Verdict("again", f"{type(error).__name__}: {error}")
+        return RawReply(
+            reply.status_code,
+            {k.lower(): v for k, v in reply.headers.items()},
+            self._body_without_key(reply.content),
+        )
+
+    def _without_key(self, text: str) -> str:
+        return text if self.key is None else text.replace(self.key.get_secret_value(), "***")
+
+    def _body_without_key(self, body: bytes) -> bytes:
+        """The bytes as received, but for a key that the provider sent back: it must not be stored."""
+        if self.key is None:
+            return body
+        secret = self.key.get_secret_value().encode()
+        return body.replace(secret, b"*" * len(secret))
+
+
+def judge_status(reply: RawReply) -> Verdict:
+    """What the bare status says, for providers whose bodies say no more."""
+    if reply.status == httpx.codes.OK:
+        return Verdict("answered")
+    if reply.status == httpx.codes.NOT_FOUND:
+        return Verdict("not_offered", "status 404")
+    if reply.status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.REQUEST_TIMEOUT) or reply.status >= 500:
+        return Verdict("again", f"status {reply.status}", retry_after(reply))
+    return Verdict("refused", f"status {reply.status}; check the address")
+
+
+def retry_after(reply: RawReply) -> float | None:
+    """Seconds of a Retry-After header; None without one, or when it holds a date."""
+    text = reply.headers.get("retry-after", "")
+    return float(text) if text.isdecimal() else None
+
+
+def _wait(state: RetryCallState) -> float:
+    """What the provider asks for, or exponential backoff; with full jitter, so that processes do not march in step."""
+    failure = state.outcome.exception() if state.outcome is not None else None
+    asked = failure.verdict.wait_seconds if isinstance(failure, _Again) else None
+    if asked is not None:
+        return asked + random.uniform(0, FIRST_WAIT_SECONDS)  # noqa: S311
+    longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1))
+    return random.uniform(FIRST_WAIT_SECONDS / 2, longest)  # noqa: S311

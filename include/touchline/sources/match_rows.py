@@ -1,0 +1,107 @@
+"""One match object of a JSON body is one row: parsed, or rejected naming the field.
+
+A provider's module says what a row means in a function `(Fields, Row) -> None`; what that function cannot read it lets
+`Fields` raise, and the row is rejected whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+import polars as pl
+
+from touchline.sources.json_body import FieldInvalid, Fields, as_object, shown
+from touchline.sources.source import (
+    FIXTURE_SCHEMA,
+    QUOTE_SCHEMA,
+    SCORE_SCHEMA,
+    Observations,
+    Rejection,
+)
+
+T = TypeVar("T")
+
+# Providers that do not say when a fixture list came out: it is public weeks ahead of the match.
+FIXTURE_NOTICE: Final = timedelta(days=30)
+_LONGEST_ROW_TEXT = 1000
+
+
+@dataclass
+class Row:
+    """What one match object says. Nothing of it counts before all of it has been read."""
+
+    number: int
+    match_id: str = ""
+    fixture: dict[str, object] | None = None
+    score: dict[str, object] | None = None
+    quotes: list[dict[str, object]] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    quoted: set[tuple[str, str, float]] = field(default_factory=set)
+
+    def reject(self, scope: str, problem: FieldInvalid) -> None:
+        """Set a field or a price aside; the row stands."""
+        assert scope in ("field", "price")
+        self.rejections.append(
+            Rejection(
+                self.number, "field" if scope == "field" else "price", problem.rule, problem.place,
+                shown(problem.value), problem.reason,
+            )
+        )  # fmt: skip
+
+    def optional(self, read: Callable[[], T]) -> T | None:
+        """What `read` gives, or None with the field set aside."""
+        try:
+            return read()
+        except FieldInvalid as problem:
+            self.reject("field", problem)
+            return None
+
+
+def read_rows(items: Sequence[object], read: Callable[[Fields, Row], None]) -> Observations:
+    """One row an item: parsed, or rejected. Of two with the same match id the first stands."""
+    parsed: list[Row] = []
+    rejections: list[Rejection] = []
+    seen: set[str] = set()
+    for number, item in enumerate(items, start=1):
+        row = Row(number)
+        try:
+            _read_one(item, row, read, seen)
+        except FieldInvalid as problem:
+            rejections.append(
+                Rejection(
+                    number, "row", problem.rule, problem.place, shown(problem.value), problem.reason,
+                    shown(item, _LONGEST_ROW_TEXT),
+                )
+            )  # fmt: skip
+            continue
+        seen.add(row.match_id)
+        parsed.append(row)
+        rejections += row.rejections
+    return Observations(
+        n_rows=len(items),
+        n_parsed=len(parsed),
+        fixtures=_frame([(row, row.fixture) for row in parsed], FIXTURE_SCHEMA),
+        scores=_frame([(row, row.score) for row in parsed], SCORE_SCHEMA),
+        quotes=_frame([(row, quote) for row in parsed for quote in row.quotes], QUOTE_SCHEMA),
+        rejections=rejections,
+    )
+
+
+def _read_one(item: object, row: Row, read: Callable[[Fields, Row], None], seen: set[str]) -> None:
+    read(Fields(as_object(item, f"[{row.number - 1}]").value), row)
+    if row.match_id in seen:
+        reason = "the same match stands in an earlier row of this body"
+        raise FieldInvalid("id", row.match_id, reason, "duplicate_row")
+
+
+def _frame(facts: Sequence[tuple[Row, dict[str, object] | None]], schema: Mapping[str, Any]) -> pl.DataFrame:
+    rows = [
+        {"source_match_id": row.match_id, "row_number": row.number, **fact}
+        for row, fact in facts
+        if fact is not None
+    ]
+    columns = {name: [row.get(name) for row in rows] for name in schema}
+    return pl.DataFrame(columns, schema=dict(schema))

@@ -1,0 +1,27 @@
+"""Which season a match belongs to, and what it is called: `2025/26`, or `2025` where seasons are calendar years."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from touchline.sources.football_data_uk.addresses import season_label, season_start_year
+
+# Brazil's season of 2020 ended in February 2021; by its rules it is 2020 all the same. Argentina's seasons have been
+# calendar years only since 2021 (its file says which), and Japan's are until 2025.
+CALENDAR_YEAR = frozenset({"ARG", "BRA", "CHN", "FIN", "IRL", "JPN", "NOR", "SWE", "USA"})
+
+
+def start_year_of(competition: str, day: date) -> int:
+    """The year in which the season that `day` belongs to began."""
+    return day.year if competition in CALENDAR_YEAR else season_start_year(day)
+
+
+def label_of(competition: str, start_year: int) -> str:
+    """2025 -> `2025/26`; `2025` where seasons are calendar years."""
+    return str(start_year) if competition in CALENDAR_YEAR else season_label(start_year)
+
+
+def start_years(competition: str, start: date, end: date) -> Sequence[int]:
+    """Start years of the seasons that the days from `start` to `end` touch."""
+    return range(start_year_of(competition, start), start_year_of(competition, end) + 1)

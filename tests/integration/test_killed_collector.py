@@ -1,0 +1,69 @@
+"""Killed at fifty instants of a backfill and resumed, the collector leaves the tables of an undisturbed one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from databases import copy_of
+from simulated_world import collecting_from, simulated_world
+from table_digests import table_digests
+from touchline.clock import virtual_clock
+from touchline.landing.collect import CollectReport
+from touchline.operations.backfill import backfill
+from touchline.settings import Settings
+from touchline.sources.source import KINDS
+
+pytestmark = pytest.mark.slow
+
+N_KILLS = 50
+
+
+def run_backfill(settings: Settings, as_of: datetime) -> CollectReport:
+    window = ((as_of - timedelta(days=6)).date(), as_of.date())
+    return backfill(settings, virtual_clock(as_of), KINDS, window)
+
+
+@pytest.fixture
+def undisturbed(settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, Settings, datetime, float]]:
+    """A database in which the backfill ran through, another in which nothing has happened yet, and how long it took."""
+    with (
+        simulated_world(tmp_path) as server,
+        copy_of(settings, f"{settings.warehouse_database}_killed") as killed,
+    ):
+        started = time.monotonic()
+        report = run_backfill(collecting_from(settings, server), server.clock.now)
+        assert report.problems == ()
+        assert report.new_quotes > 1000
+        yield settings, collecting_from(killed, server), server.clock.now, time.monotonic() - started
+
+
+def test_fifty_kills_lose_nothing_and_double_nothing(
+    undisturbed: tuple[Settings, Settings, datetime, float],
+):
+    whole, killed, as_of, seconds = undisturbed
+    chance = random.Random(1)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["touchline.operations.backfill"])
+    n_killed = 0
+    for number in range(N_KILLS):
+        process = context.Process(target=run_backfill, args=(killed, as_of))
+        process.start()
+        # Later kills come later, so that they strike all along the way.
+        process.join(chance.uniform(0, 2 * seconds * (number + 1) / N_KILLS))
+        if process.is_alive():
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGKILL)
+            n_killed += 1
+        process.join()
+    assert n_killed > N_KILLS / 2
+    run_backfill(killed, as_of)
+    assert table_digests(killed, ["landing"]) == table_digests(whole, ["landing"])
