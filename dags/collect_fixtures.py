@@ -1,12 +1,18 @@
 """### Collect fixtures
 
-**What** asks the source for the list of fixtures and lands it: payload first, then observations.
-**When** daily at 05:00 UTC, and on demand.
-**Reads** the source of `TOUCHLINE_SOURCE`. **Publishes** `landing/fixtures` when the warehouse is behind.
+**What** asks every source that gives fixtures (`config/sources.yaml`), one task a source, and lands what it says:
+payload first, then one row a fixture that is new or has changed.
+**When** daily at 05:00 UTC, and on demand; in an Airflow backfill each run collects the matches of its day.
+**Reads** the sources in use. **Publishes** `landing/fixtures` when the warehouse is behind.
 
-**When `collect` fails**: its log says which address or file could not be read; what was read is kept. Source down:
-nothing to do, the next run asks again. Format changed: the payload is in `landing.payload`, the reasons in
-`landing.rejected_row`; correct the parser and run again, stored payloads are parsed anew. Clear the task to retry.
+**When a task fails**
+* `sources`: a setting or `config/sources.yaml` is wrong; the log names it.
+* `collect`: its log says which address could not be read; what was read is kept. Source down: nothing to do, the next
+  run asks again. A source that rests (quota spent, circuit open) fails nothing: `touchline sources`. Format changed:
+  the payloads are in `landing.payload`, the reasons in `touchline rejects count`; mend the parser, then `touchline
+  rejects replay`.
+* `announce`: the facts have landed, the warehouse has not been told; clear the task.
+* `all_collected`: shows that some source failed; the others were announced all the same.
 """
 
 from __future__ import annotations

@@ -1,12 +1,19 @@
 """### Collect odds
 
-**What** asks the source for prices and lands them: payload first, then one row a quote that has changed.
-**When** every 6 hours; every 15 minutes in the last 3 hours before a kick-off (`plugins/matchday_timetable.py`).
-**Reads** the source of `TOUCHLINE_SOURCE`. **Publishes** `landing/odds` when the warehouse is behind.
+**What** asks every source that gives prices (`config/sources.yaml`), one task a source, and lands them: payload
+first, then one row a quote that has changed.
+**When** every 6 hours; every 15 minutes in the last 3 hours before a kick-off (`plugins/matchday_timetable.py`); in
+an Airflow backfill each run collects the matches of its day.
+**Reads** the sources in use. **Publishes** `landing/odds` when the warehouse is behind.
 
-**When `collect` fails**: its log says which address or file could not be read; what was read is kept. Source down:
-nothing to do, the next run asks again; prices of the time between are lost for good, so look before a matchday.
-Single prices that cannot be right are in `landing.rejected_row` and fail nothing. Clear the task to retry.
+**When a task fails**
+* `sources`: a setting or `config/sources.yaml` is wrong; the log names it.
+* `collect`: its log says which address could not be read; what was read is kept. Source down: nothing to do, the next
+  run asks again; prices of the time between come with `touchline collect --from`. A source that rests (quota spent,
+  circuit open) fails nothing: `touchline sources`. Format changed: the payloads are in `landing.payload`, the reasons
+  in `touchline rejects count`; mend the parser, then `touchline rejects replay`.
+* `announce`: the facts have landed, the warehouse has not been told; clear the task.
+* `all_collected`: shows that some source failed; the others were announced all the same.
 """
 
 from __future__ import annotations

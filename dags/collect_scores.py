@@ -1,12 +1,18 @@
 """### Collect scores
 
-**What** asks the source for results (the season files, which also hold the prices of played matches) and lands them.
-**When** every 6 hours; every 10 minutes while matches are on and for 3 hours after (`plugins/matchday_timetable.py`).
-**Reads** the source of `TOUCHLINE_SOURCE`. **Publishes** `landing/scores` when the warehouse is behind.
+**What** asks every source that gives results (`config/sources.yaml`), one task a source, and lands them.
+**When** every 6 hours; every 10 minutes while matches are on and for 3 hours after (`plugins/matchday_timetable.py`);
+in an Airflow backfill each run collects the matches of its day.
+**Reads** the sources in use. **Publishes** `landing/scores` when the warehouse is behind.
 
-**When `collect` fails**: its log says which address or file could not be read; what was read is kept. Source down:
-nothing to do, the next run asks again, results are late but not lost. Format changed: the payload is in
-`landing.payload`, the reasons in `landing.rejected_row`; correct the parser and run again. Clear the task to retry.
+**When a task fails**
+* `sources`: a setting or `config/sources.yaml` is wrong; the log names it.
+* `collect`: its log says which address could not be read; what was read is kept. Source down: nothing to do, the next
+  run asks again. A source that rests (quota spent, circuit open) fails nothing: `touchline sources`. Format changed:
+  the payloads are in `landing.payload`, the reasons in `touchline rejects count`; mend the parser, then `touchline
+  rejects replay`.
+* `announce`: the facts have landed, the warehouse has not been told; clear the task.
+* `all_collected`: shows that some source failed; the others were announced all the same.
 """
 
 from __future__ import annotations

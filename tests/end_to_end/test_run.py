@@ -28,6 +28,7 @@ from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
 from touchline.settings import Settings
 from touchline.sources.sandbox.clock import advance_clock
+from touchline.sources.source import KINDS
 from warehouse import round_robin
 
 pytestmark = pytest.mark.slow
@@ -157,8 +158,9 @@ def test_a_week_later_predictions_are_settled_and_new_ones_made(
     before = row_counts(settings)
     advance_clock(f"http://127.0.0.1:{settings.running_port('sandbox', 0)}", 7)
     clock = run_clock(settings)
-    for collect in (pipeline.collect_fixtures, pipeline.collect_odds, pipeline.collect_scores):
-        assert collect(settings, "week", clock.as_of).new_assets
+    for kind in KINDS:
+        pipeline.collect(settings, "week", clock.as_of, kind=kind)
+        assert pipeline.announce_landing(settings, "week", clock.as_of, kind=kind).new_assets
     built = [step(settings, "week", clock.as_of) for step in BUILD]
     assert set(built[-1].new_assets) == {names.FEATURES, names.RESULTS}
     assert names.SETTLED in pipeline.settle(settings, "week", clock.as_of).new_assets

@@ -19,6 +19,7 @@ from touchline.operations.pipeline import StepOutcome
 from touchline.operations.services import ensure_mlflow
 from touchline.registry.training import train_on
 from touchline.settings import Settings
+from touchline.sources.source import KINDS, Kind
 from training_frames import QUICK, simulated_matches
 from warehouse import round_robin
 
@@ -47,6 +48,12 @@ def installation(module_settings: Settings, folder: Path) -> Iterator[Settings]:
     processes.stop(settings.home, "mlflow")
 
 
+def collect(settings: Settings, run_id: str, kind: Kind, as_of: datetime | None = None) -> StepOutcome:
+    """What a collection's DAG does: collect, then announce."""
+    pipeline.collect(settings, run_id, as_of, kind=kind)
+    return pipeline.announce_landing(settings, run_id, as_of, kind=kind)
+
+
 def build(settings: Settings, run_id: str = "build") -> list[StepOutcome]:
     return [step(settings, run_id, None) for step in BUILD]
 
@@ -59,7 +66,7 @@ def catch_up(settings: Settings) -> None:
 
 @pytest.fixture
 def caught_up(installation: Settings) -> Settings:
-    pipeline.collect_scores(installation, "collect")
+    pipeline.collect(installation, "collect", kind="scores")
     catch_up(installation)
     return installation
 
@@ -76,13 +83,9 @@ def n_predictions(settings: Settings) -> int:
 
 
 def test_from_an_empty_database_each_step_tells_the_next(installation: Settings):
-    for collect, asset in (
-        (pipeline.collect_fixtures, names.LANDING_FIXTURES),
-        (pipeline.collect_odds, names.LANDING_ODDS),
-        (pipeline.collect_scores, names.LANDING_SCORES),
-    ):
-        outcome = collect(installation, "first")
-        assert outcome.new_assets == (asset,)
+    for kind in KINDS:
+        outcome = collect(installation, "first", kind)
+        assert outcome.new_assets == (pipeline.LANDING_ASSETS[kind],)
         assert outcome.as_of == NOW.isoformat()
     built = build(installation, "first")
     assert not any(outcome.is_repeat for outcome in built)
@@ -99,7 +102,7 @@ def test_from_an_empty_database_each_step_tells_the_next(installation: Settings)
 
 
 def test_with_nothing_new_nothing_is_announced_or_done_again(caught_up: Settings):
-    assert pipeline.collect_scores(caught_up, "again").new_assets == ()
+    assert collect(caught_up, "again", "scores").new_assets == ()
     before = recorded(caught_up, "build_core")
     again = build(caught_up, "again")
     assert all(outcome.is_repeat for outcome in again)
@@ -130,7 +133,7 @@ def test_a_consumer_that_failed_is_told_again_by_the_next_collection(caught_up: 
     deaf = caught_up.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"})
     with pytest.raises(ServiceFailed):
         pipeline.predict(deaf, "deaf")
-    assert pipeline.collect_odds(caught_up, "next").new_assets == (names.LANDING_ODDS,)
+    assert collect(caught_up, "next", "odds").new_assets == (names.LANDING_ODDS,)
     again = build(caught_up, "next")
     assert all(outcome.is_repeat for outcome in again)
     assert again[-1].new_assets == (names.FEATURES,)
@@ -142,7 +145,7 @@ def test_a_build_that_died_half_way_is_done_again_from_there(caught_up: Settings
             "insert into ops.pipeline_run (run_id, step, as_of) values ('killed', 'build_features', %s)",
             (NOW,),
         )
-    assert pipeline.collect_scores(caught_up, "next").new_assets == (names.LANDING_SCORES,)
+    assert collect(caught_up, "next", "scores").new_assets == (names.LANDING_SCORES,)
     again = {outcome.step: outcome.is_repeat for outcome in build(caught_up, "next")}
     assert again == {step: step != "build_features" for step in pipeline.BUILD_STEPS}
 
@@ -152,7 +155,7 @@ def test_a_new_payload_sets_off_a_build(caught_up: Settings, folder: Path):
         match_row(**{**row, "FTHG": "5"}) if index == 3 else row for index, row in enumerate(round_robin())
     ]
     write_season_file(folder, [*corrected, *FIXTURES])
-    assert pipeline.collect_scores(caught_up, "corrected").new_assets == (names.LANDING_SCORES,)
+    assert collect(caught_up, "corrected", "scores").new_assets == (names.LANDING_SCORES,)
     assert not any(outcome.is_repeat for outcome in build(caught_up, "corrected"))
     with connect(caught_up, "model") as connection:
         assert scalar(connection, "select max(home_goals) from core.match_result") == 5
@@ -160,7 +163,7 @@ def test_a_new_payload_sets_off_a_build(caught_up: Settings, folder: Path):
 
 def test_another_as_of_sets_off_a_build_of_its_own(caught_up: Settings):
     later = NOW + timedelta(minutes=1)
-    outcome = pipeline.collect_fixtures(caught_up, "later", later)
+    outcome = collect(caught_up, "later", "fixtures", later)
     assert outcome.new_assets == (names.LANDING_FIXTURES,)
     assert outcome.as_of == later.isoformat()
     assert not pipeline.check_landing(caught_up, "later", later).is_repeat
@@ -169,8 +172,8 @@ def test_another_as_of_sets_off_a_build_of_its_own(caught_up: Settings):
 def test_with_the_wall_clock_a_build_is_due_for_news_or_after_six_hours(caught_up: Settings):
     live = caught_up.model_copy(update={"as_of": None})
     soon, much_later = NOW + timedelta(minutes=1), NOW + timedelta(hours=6)
-    assert pipeline.collect_fixtures(live, "soon", soon).new_assets == ()
-    assert pipeline.collect_fixtures(live, "later", much_later).new_assets == (names.LANDING_FIXTURES,)
+    assert collect(live, "soon", "fixtures", soon).new_assets == ()
+    assert collect(live, "later", "fixtures", much_later).new_assets == (names.LANDING_FIXTURES,)
 
 
 def test_the_views_are_renewed_where_the_wall_clock_has_moved_on(caught_up: Settings):

@@ -90,8 +90,8 @@ def write_quotes(connection: Connection, quotes: pl.DataFrame) -> int:
 
     `quotes` holds `COLUMNS` in any order, rows in any order: fixture_key as `str(UUID)`, prices and line as Float32,
     times as Datetime("us", "UTC"). A batch may hold several versions of a quote and several payloads; the caller holds
-    the source (`payloads.lock_source`). A late version, older than the last one stored, is kept unless it equals that one
-    or the late version before it. Returns the number of rows stored.
+    the source (`payloads.lock_source`). A late version, older than the last one stored, is kept unless it equals that
+    one or the late version before it. Returns the number of rows stored.
     """
     if quotes.is_empty():
         return 0
