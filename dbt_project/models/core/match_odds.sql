@@ -27,7 +27,7 @@ usable as (
 latest as (
     select distinct on (fixture_key, bookmaker, market, line, stage) *
     from usable
-    order by fixture_key, bookmaker, market, line, stage, {{ latest_version() }}
+    order by fixture_key, bookmaker, market, line, stage, {{ latest_version() }}, quoted_at desc
 ),
 
 averaged as (

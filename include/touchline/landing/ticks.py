@@ -89,9 +89,9 @@ def write_quotes(connection: Connection, quotes: pl.DataFrame) -> int:
     """Store the quotes of a batch that differ from what stood before them; part of the caller's transaction.
 
     `quotes` holds `COLUMNS` in any order, rows in any order: fixture_key as `str(UUID)`, prices and line as Float32,
-    times as Datetime("us", "UTC"). A batch may hold several versions of a quote and several payloads; the caller holds
-    the source (`payloads.lock_source`). A late version, older than the last one stored, is kept unless it equals that
-    one or the late version before it. Returns the number of rows stored.
+    times as Datetime("us", "UTC"). A batch may hold several versions of a quote and several payloads; the caller
+    holds the source (`payloads.lock_source`). A late version, older than the last one stored, is kept unless it
+    equals that one or the late version before it. Returns the number of rows stored.
     """
     if quotes.is_empty():
         return 0

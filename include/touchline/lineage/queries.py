@@ -49,7 +49,7 @@ select distinct on (bookmaker, market, line)
     payload_id, row_number
 from landing.odds_observation
 where fixture_key = %(match_id)s and not is_closing and known_at <= %(features_as_of)s
-order by bookmaker, market, line, known_at desc, observed_at desc, payload_id desc
+order by bookmaker, market, line, known_at desc, observed_at desc, payload_id desc, quoted_at desc, row_number desc
 """
 
 FIXTURE: Final = """

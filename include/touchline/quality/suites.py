@@ -82,7 +82,9 @@ def landing_suites(since_payload_id: int) -> list[Suite]:
             "select concat_ws(' ', 'payload', payload_id, 'row', row_number, bookmaker, market) as row_key, "  # noqa: S608
             "least(price_home, price_draw, price_away, price_over, price_under) as lowest_price, "
             "greatest(price_home, price_draw, price_away, price_over, price_under) as highest_price "
-            f"from landing.odds_observation where payload_id > {since}",
+            f"from landing.odds_observation where payload_id > {since} "
+            # Payloads are stored in order of time: only the months since then are read.
+            f"and observed_at >= (select min(observed_at) from landing.payload where payload_id > {since})",
             lambda: [
                 block(
                     gxe.ExpectColumnValuesToBeBetween, column="lowest_price", min_value=1.0, strict_min=True
