@@ -45,6 +45,10 @@ class Settings(BaseSettings):
         description="sandbox, live (every source of config/sources.yaml that has its key), one source by name, "
         "or a folder of downloaded season files",
     )
+    sources_file: Path = Field(
+        default=PROJECT_ROOT / "config" / "sources.yaml",
+        description="which source gives what, and its limits",
+    )
     as_of: datetime | None = Field(default=None, description="run as if this were now (UTC)")
     horizon_days: int = Field(default=7, ge=1, le=60, description="predict fixtures this many days ahead")
     history_seasons: int = Field(default=10, ge=1, description="past seasons to fetch from a site")
@@ -71,9 +75,9 @@ class Settings(BaseSettings):
             return None
         return parse_as_of(value) if isinstance(value, str) else value
 
-    @field_validator("home", mode="after")
+    @field_validator("home", "sources_file", mode="after")
     @classmethod
-    def _absolute_home(cls, value: Path) -> Path:
+    def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
     @property

@@ -27,19 +27,10 @@ def register(app: typer.Typer) -> None:
 def _table(report: SourcesReport, *, is_simulated: bool) -> Table:
     world = " (SIMULATED football)" if is_simulated else ""
     table = Table(title=f"Sources as of {report.as_of[:16]}{world}")
-    for name in (
-        "source",
-        "health",
-        "gives",
-        "last heard",
-        "calls today",
-        "credits left",
-        "rejected today",
-        "waiting",
-    ):
-        table.add_column(
-            name, justify="left" if name in ("source", "health", "gives", "last heard") else "right"
-        )
+    for name in ("source", "health", "last heard"):
+        table.add_column(name, no_wrap=True)
+    for name in ("calls today", "credits left", "rejected today", "rows waiting"):
+        table.add_column(name, justify="right", max_width=8)
     table.add_column("what to do", overflow="fold")
     for source in report.sources:
         colour = COLOURS.get(source.health, "yellow")
@@ -48,7 +39,7 @@ def _table(report: SourcesReport, *, is_simulated: bool) -> Table:
         if source.health == "resting" and source.last_error:
             advice = f"{advice}: {source.last_error}"
         table.add_row(
-            source.name, f"[{colour}]{source.health}[/]", ", ".join(source.gives), heard, f"{source.n_calls_today:,}",
+            source.name, f"[{colour}]{source.health}[/]", heard, f"{source.n_calls_today:,}",
             _credits(source), f"{source.n_rejected_today:,}", f"{source.n_waiting:,}", advice,
         )  # fmt: skip
     return table

@@ -22,6 +22,7 @@ from touchline.landing.payloads import Payload
 from touchline.landing.replay import replay_waiting
 from touchline.landing.resolve import resolve
 from touchline.settings import Settings
+from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import open_sources
 from touchline.sources.source import KINDS, Kind, NoReply, Observations, Reply, Request, Source
 
@@ -103,6 +104,7 @@ def collect(
     SettingsInvalid when the database holds the other world (simulated against real).
     """
     tally, files, replayed = _Tally(), [], 0
+    bookmakers = read_configuration(settings.sources_file).bookmakers
     with open_sources(settings, clock.as_of, only) as sources, connect(settings, "ingest") as connection:
         names = ", ".join(source.name for source in sources)
         payloads.claim_world(connection, names, is_simulated=settings.is_simulated)
@@ -119,7 +121,7 @@ def collect(
         n_pending, done = sum(len(ids) for _, ids in pending), 0
         for source, ids in pending:
             for payload, found in _parse_ahead(connection, source, ids):
-                report = _land(connection, payload, found, run_id)
+                report = _land(connection, payload, found, bookmakers.get(source.name, {}), run_id)
                 done += 1
                 if isinstance(found, PayloadRejected):
                     tally.problems.append(str(found))
@@ -128,7 +130,7 @@ def collect(
                 if on_progress is not None:
                     on_progress("parse", done, n_pending)
         for source in sources:
-            replayed += replay_waiting(connection, source, clock.as_of, run_id).n_settled
+            replayed += replay_waiting(connection, source, bookmakers, clock.as_of, run_id).n_settled
         ignored = tuple(name for source in sources for name in source.ignored)
     return CollectReport(
         source=names,
@@ -249,8 +251,9 @@ def _parse_ahead(
 
 
 def _land(
-    connection: Connection, payload: Payload, found: Observations | PayloadRejected, run_id: str
-) -> FileReport | None:
+    connection: Connection, payload: Payload, found: Observations | PayloadRejected,
+    bookmakers: Mapping[str, str], run_id: str,
+) -> FileReport | None:  # fmt: skip
     """Write one payload's facts in one transaction; None when nothing could be read or another run was faster."""
     # Not waiting for the disk is safe here and only here: what a power cut undoes is parsed again.
     connection.execute("set local synchronous_commit = off")
@@ -262,7 +265,7 @@ def _land(
         observations.reject_payload(connection, payload, str(found), run_id)
         connection.commit()
         return None
-    resolved = resolve(connection, payload, found, payload.observed_at, run_id)
+    resolved = resolve(connection, payload, found, bookmakers, payload.observed_at, run_id)
     report = observations.write(connection, payload, resolved, run_id)
     connection.commit()
     return report

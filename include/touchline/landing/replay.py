@@ -5,7 +5,7 @@ A replayed fact counts as known from the instant of the replay: before it, no pr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -21,8 +21,12 @@ from touchline.landing.observations import Counts
 from touchline.landing.payloads import Payload
 from touchline.landing.resolve import MATCH_RULE, TEAM_RULE, WAITING_RULES, resolve
 from touchline.settings import Settings
+from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import open_sources
 from touchline.sources.source import Observations, Request, Source
+
+# Source -> its name of a bookmaker -> ours.
+Bookmakers = Mapping[str, Mapping[str, str]]
 
 # Rows whose team has a link now, or whose match has been announced; and of each endpoint the newest body with rows in
 # doubt, whose names may be settled by what the anchor source has said since.
@@ -105,16 +109,19 @@ def replay_rejected(
     For after a parser was mended, a competition added or a team linked.
     """
     report = ReplayReport()
+    bookmakers = read_configuration(settings.sources_file).bookmakers
     only = () if source is None else (source,)
     with open_sources(settings, clock.as_of, only) as sources, connect(settings, "ingest") as connection:
         for each in sources:
             found = rows(connection, _CHOSEN, {"source": each.name, "rule": rule})
             ids = [row["payload_id"] for row in found]
-            report += _replay(connection, each, ids, clock.as_of, run_id)
+            report += _replay(connection, each, bookmakers, ids, clock.as_of, run_id)
     return report
 
 
-def replay_waiting(connection: Connection, source: Source, as_of: datetime, run_id: str) -> ReplayReport:
+def replay_waiting(
+    connection: Connection, source: Source, bookmakers: Bookmakers, as_of: datetime, run_id: str
+) -> ReplayReport:
     """Replay the rows that waited for a team or a match which is known by now; commits payload by payload."""
     if source.name == teams.ANCHOR:
         return ReplayReport()
@@ -124,12 +131,13 @@ def replay_waiting(connection: Connection, source: Source, as_of: datetime, run_
         "aliases": linked,
     }  # fmt: skip
     ready = [row["payload_id"] for row in rows(connection, _READY, parameters)]
-    return _replay(connection, source, ready, as_of, run_id)
+    return _replay(connection, source, bookmakers, ready, as_of, run_id)
 
 
 def _replay(
-    connection: Connection, source: Source, payload_ids: Sequence[int], as_of: datetime, run_id: str
-) -> ReplayReport:
+    connection: Connection, source: Source, bookmakers: Bookmakers, payload_ids: Sequence[int], as_of: datetime,
+    run_id: str,
+) -> ReplayReport:  # fmt: skip
     report = ReplayReport()
     for payload_id in payload_ids:
         payload = payloads.read_again(connection, payload_id)
@@ -140,18 +148,20 @@ def _replay(
         except PayloadRejected:
             connection.commit()
             continue
-        report += _replay_payload(connection, payload, found, waiting, as_of, run_id)
+        # All of the body is resolved: its other names and matches help to settle those in doubt.
+        names = bookmakers.get(source.name, {})
+        resolved = resolve(connection, payload, found, names, as_of, run_id)
+        report += _use_waiting(connection, payload, resolved, waiting, as_of, run_id)
         connection.commit()
     return report
 
 
-def _replay_payload(
-    connection: Connection, payload: Payload, found: Observations, waiting: Sequence[dict[str, Any]],
+def _use_waiting(
+    connection: Connection, payload: Payload, resolved: Observations, waiting: Sequence[dict[str, Any]],
     as_of: datetime, run_id: str,
 ) -> ReplayReport:  # fmt: skip
     numbers = {row["row_number"] for row in waiting}
-    # All of the body is resolved: its other names and matches help to settle those in doubt.
-    resolved = _only_rows(resolve(connection, payload, found, as_of, run_id), numbers)
+    resolved = _only_rows(resolved, numbers)
     rejected = {each.row_number: each for each in resolved.rejections if each.scope == "row"}
     # A row that fails for another reason than before is told under the new one.
     changed = [row for row in waiting if (new := rejected.get(row["row_number"])) and new.rule != row["rule"]]

@@ -18,7 +18,6 @@ from touchline.identity import teams
 from touchline.identity.fixtures import fixture_key
 from touchline.identity.schedule import ScheduledMatch
 from touchline.landing.payloads import Payload
-from touchline.sources.configuration import read_configuration
 from touchline.sources.source import Observations, Rejection
 
 TEAM_RULE: Final = "team_doubtful"
@@ -40,9 +39,12 @@ where source = %(source)s and (source_match_id = any(%(ids)s) or fixture_key = a
 
 
 def resolve(
-    connection: Connection, payload: Payload, found: Observations, as_of: datetime, run_id: str
-) -> Observations:
+    connection: Connection, payload: Payload, found: Observations, bookmakers: Mapping[str, str],
+    as_of: datetime, run_id: str,
+) -> Observations:  # fmt: skip
     """The same observations with `fixture_key` in every frame; part of the caller's transaction.
+
+    `bookmakers` are the warehouse's names for those of the source that differ.
 
     New links of teams and matches are written. Rows that cannot be resolved become rejections, so that parsed +
     rejected still equals the rows of the body. `as_of` (UTC) limits which canonical names may be known.
@@ -55,7 +57,7 @@ def resolve(
         each for frame in (found.scores, found.quotes) for each in frame["source_match_id"].unique().to_list()
     }
     links |= _known(connection, payload.source, ids - set(links), ())
-    found = _name_bookmakers(payload.source, found)
+    found = _name_bookmakers(bookmakers, found)
     found = _reject_unlinked(found, links)
     return replace(
         found,
@@ -83,9 +85,8 @@ def _adopt(connection: Connection, source: str, found: Observations) -> Observat
     )
 
 
-def _name_bookmakers(source: str, found: Observations) -> Observations:
+def _name_bookmakers(names: Mapping[str, str], found: Observations) -> Observations:
     """The warehouse's names of bookmakers. Where a source has one twice (two regions), the first stands."""
-    names = read_configuration().bookmakers.get(source, {})
     key = ["source_match_id", "bookmaker", "market", "is_closing", "line"]
     quotes = found.quotes.with_columns(pl.col("bookmaker").replace(names))
     return replace(found, quotes=quotes.unique(key, keep="first", maintain_order=True))

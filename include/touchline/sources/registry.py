@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from touchline.errors import SourceUnavailable
 from touchline.identity.teams import ANCHOR
 from touchline.settings import LIVE, SANDBOX, Settings
-from touchline.sources.configuration import SourceConfiguration, SourcesConfiguration, read_configuration
+from touchline.sources.configuration import SourceConfiguration, read_configuration
 from touchline.sources.football_data_uk.folder import FolderSource
 from touchline.sources.governor import DatabaseGovernor
 from touchline.sources.http import Dialect, ProviderClient
@@ -44,9 +44,9 @@ class SourcePlan:
     key: SecretStr | None = None
 
 
-def plan_sources(settings: Settings, configuration: SourcesConfiguration | None = None) -> list[SourcePlan]:
+def plan_sources(settings: Settings) -> list[SourcePlan]:
     """Every configured source in the order of the file, and whether it is in use."""
-    configuration = configuration or read_configuration()
+    configuration = read_configuration(settings.sources_file)
     port = settings.running_port("sandbox", settings.sandbox_port)
     plans = []
     for name, configured in configuration.sources.items():
@@ -58,7 +58,7 @@ def plan_sources(settings: Settings, configuration: SourcesConfiguration | None 
             key: SecretStr | None = SANDBOX_KEY
         else:
             source, key = configured, settings.source_key(name)
-            if settings.source != LIVE and provider_name(settings, configuration) != name:
+            if settings.source != LIVE and provider_name(settings) != name:
                 used = "not asked for"
             elif source.needs_key and key is None:
                 used = "no key"
@@ -68,10 +68,10 @@ def plan_sources(settings: Settings, configuration: SourcesConfiguration | None 
     return plans
 
 
-def provider_name(settings: Settings, configuration: SourcesConfiguration | None = None) -> str | None:
+def provider_name(settings: Settings) -> str | None:
     """The one configured source that the settings name, `football-data-uk` or `football_data_uk`; else None."""
     name = settings.source.replace("-", "_")
-    return name if name in (configuration or read_configuration()).sources else None
+    return name if name in read_configuration(settings.sources_file).sources else None
 
 
 def source_folder(settings: Settings) -> Path | None:

@@ -69,7 +69,8 @@ def build_layer(settings: Settings, layer: Layer, as_of: datetime, run_id: str) 
                 "as_of": as_of.isoformat(),
                 "run_id": run_id,
                 "source_priorities": {
-                    kind: list(names) for kind, names in read_configuration().priorities.items()
+                    kind: list(names)
+                    for kind, names in read_configuration(settings.sources_file).priorities.items()
                 },
             }
         ),
