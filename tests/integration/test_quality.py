@@ -14,6 +14,7 @@ from builders import match_row
 from predictions import prediction
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import QualityGateFailed
+from touchline.identity.teams import ANCHOR
 from touchline.ledger.prediction import gate_frame
 from touchline.quality import gates
 from touchline.quality.gates import check_core, check_features, check_landing, check_predictions
@@ -62,14 +63,16 @@ def stored(settings: Settings) -> list[dict[str, Any]]:
         return rows(connection, "select * from ops.quality_result order by quality_result_id")
 
 
-def put_payload(settings: Settings, n_rows: int = 1, n_rejected: int = 0, *, is_parsed: bool = True) -> int:
+def put_payload(
+    settings: Settings, n_rows: int = 1, n_rejected: int = 0, *, is_parsed: bool = True, source: str = ANCHOR
+) -> int:
     """A payload as landing leaves it, without observations."""
     with connect(settings, "ingest") as connection:
         payload_id = scalar(
             connection,
             "insert into landing.payload (source, endpoint, observed_at, is_backfill, content_hash, n_bytes, body, "
-            "run_id) values ('test', 'E0.csv', %s, true, 'h', 1, 'b', 'test') returning payload_id",
-            (NOVEMBER,),
+            "run_id) values (%s, 'E0.csv', %s, true, 'h', 1, 'b', 'test') returning payload_id",
+            (source, NOVEMBER),
         )
     if is_parsed:
         parse(settings, payload_id, n_rows, n_rejected)
@@ -98,9 +101,9 @@ def put_price(settings: Settings, payload_id: int, price: float) -> None:
     with connect(settings, "ingest") as connection:
         connection.execute("select landing.ensure_odds_partition(%s)", (NOVEMBER,))
         connection.execute(
-            "insert into landing.odds_observation (fixture_key, bookmaker, market, is_closing, price_home, price_draw, "
-            "price_away, payload_id, row_number, quoted_at, observed_at, known_at) "
-            "values (gen_random_uuid(), 'B365', '1x2', false, %s, 3.5, 4, %s, 7, %s, %s, %s)",
+            "insert into landing.odds_observation (fixture_key, source, bookmaker, market, is_closing, price_home, "
+            "price_draw, price_away, payload_id, row_number, quoted_at, observed_at, known_at) "
+            "values (gen_random_uuid(), 'test', 'B365', '1x2', false, %s, 3.5, 4, %s, 7, %s, %s, %s)",
             (price, payload_id, NOVEMBER, NOVEMBER, NOVEMBER),
         )
 
@@ -178,6 +181,23 @@ def test_many_rejected_rows_stop_the_run_and_some_are_only_a_warning(settings: S
     put_payload(settings, n_rows=20, n_rejected=11)
     with pytest.raises(QualityGateFailed, match=r"rejected_share=0\.55"):
         check_landing(settings, NOVEMBER, "run-2")
+
+
+def test_one_of_several_sources_that_sends_nonsense_is_a_warning(settings: Settings):
+    put_payload(settings)
+    put_payload(settings, n_rows=20, n_rejected=20, source="the_odds_api")
+    assert check_landing(settings, NOVEMBER, "run-1").n_warnings == 1
+
+
+def test_rows_that_wait_for_a_team_are_no_bad_rows(settings: Settings):
+    payload_id = put_payload(settings, n_rows=20, n_rejected=20)
+    with connect(settings, "ingest") as connection:
+        connection.execute(
+            "insert into landing.rejected_row (payload_id, row_number, scope, rule, reason, observed_at, run_id) "
+            "select %s, number, 'row', 'team_doubtful', 'in doubt', %s, 'test' from generate_series(1, 20) as number",
+            (payload_id, NOVEMBER),
+        )
+    assert check_landing(settings, NOVEMBER, "run-1").n_warnings == 0
 
 
 def test_a_sound_warehouse_passes(warehouse: Settings):

@@ -16,7 +16,7 @@ from touchline.clock import RunClock
 from touchline.operations.edge import run_clock
 from touchline.settings import Settings
 
-console = Console(width=None if sys.stdout.isatty() else 120)
+console = Console(width=None if sys.stdout.isatty() else 140)
 errors = Console(stderr=True)
 
 

@@ -73,10 +73,11 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
         since = live_clock().as_of
         conf = {"as_of": clock.as_of.isoformat()} if clock.mode == "virtual" else {}
         follower = Follower(settings, api, since, timeout_seconds, watch)
-        # The last collection tells the warehouse of all three: one build instead of two.
+        # The last collection tells the warehouse of all three: one build instead of three. Fixtures come first: prices
+        # of a match that nobody has announced would have to wait.
         for dag_id in (names.COLLECT_FIXTURES, names.COLLECT_ODDS):
             api.trigger(dag_id, {**conf, "announce": False})
-        follower.until_idle()
+            follower.until_idle()
         for dag_id in (names.COLLECT_SCORES, names.TRAIN_MODELS):
             api.trigger(dag_id, conf)
             follower.until_idle()

@@ -40,10 +40,14 @@ class SiteSource:
         self._client = client
 
     def requests(self, kinds: Sequence[Kind], as_of: datetime) -> Sequence[Request]:
-        """Season files, oldest first, and the list of fixtures."""
+        """Season files, oldest first, and the list of fixtures.
+
+        For fixtures alone the files of the present season are asked for too: the list holds only some days, and these
+        files all teams, by whose names other sources' teams are known.
+        """
         newest = season_start_year(uk_day(as_of))
-        years = range(newest - self._configuration.history_seasons, newest + 1)
-        wanted = self._files(years) if "scores" in kinds else []
+        first = newest - self._configuration.history_seasons if "scores" in kinds else newest
+        wanted = self._files(range(first, newest + 1)) if {"scores", "fixtures"} & set(kinds) else []
         if "fixtures" in kinds or "odds" in kinds:
             wanted.append(FIXTURES)
         return [Request(self.name, endpoint) for endpoint in wanted]
