@@ -7,6 +7,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+# Each worker has a PostgreSQL of its own; a file's tests share fixtures and stay together. The long files come first.
+WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PYTHONDONTWRITEBYTECODE :=
 export DO_NOT_TRACK := 1
 
@@ -52,10 +55,10 @@ status: $(STAMP)  ## what is running, and where
 	@$(BIN)/touchline status
 
 test: $(STAMP)  ## every test, with coverage
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term
 
 test-fast: $(STAMP)  ## without Airflow, MLflow and full loads, for the edit loop
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 fuzz: $(STAMP)  ## 20,000 damaged bodies against every source, for a nightly job
 	FUZZ_CASES=20000 $(BIN)/python -m pytest tests/unit/test_sources_never_lose_a_row.py
