@@ -183,3 +183,23 @@ def test_an_error_of_ours_shows_nothing_of_the_inside(api: TestClient, monkeypat
     reply = api.get("/v1/models")
     assert (reply.status_code, reply.headers["content-type"]) == (500, "application/problem+json")
     assert "secret" not in reply.text
+
+
+def test_the_state_of_every_source_is_told_to_people_and_to_prometheus(settings: Settings, serve: Serve):
+    with connect(settings, "ingest") as connection:
+        connection.execute(
+            "insert into ops.source_state (source, circuit, n_failures, last_success_as_of, last_error, "
+            "remaining_credits) values ('the_odds_api', 'open', 8, %s, 'status 500', 412)",
+            (NOW,),
+        )
+        connection.execute(
+            "insert into ops.source_usage values ('the_odds_api', %s, 30, 90, 8)", (NOW.date(),)
+        )
+    client = serve(settings)
+    (source,) = client.get("/v1/sources").json()["sources"]
+    assert (source["source"], source["circuit"], source["n_failures"]) == ("the_odds_api", "open", 8)
+    assert (source["remaining_credits"], source["n_calls"], source["n_credits"]) == (412, 30, 90)
+    found = measures(client)
+    assert found['touchline_source_circuit_open{source="the_odds_api"}'] == 1
+    assert found['touchline_source_remaining_credits{source="the_odds_api"}'] == 412
+    assert found['touchline_source_failed_calls{source="the_odds_api"}'] == 8

@@ -9,11 +9,7 @@ from typing import Final
 from touchline.database.engine import connect, rows
 from touchline.settings import Settings
 
-_COUNTS: Final = """
-select
-    payload.source, rejected.scope, rejected.rule, coalesce(rejected.field, '') as field, count(*) as n,
-    count(*) filter (where settled.rejected_row_id is null) as n_open, max(rejected.observed_at) as last_at,
-    (array_agg(rejected.reason order by rejected.rejected_row_id desc))[1] as example
+_WANTED: Final = """
 from landing.rejected_row as rejected
 inner join landing.payload using (payload_id)
 left join landing.rejected_row_settled as settled using (rejected_row_id)
@@ -22,23 +18,23 @@ where (%(source)s::text is null or payload.source = %(source)s)
     and (%(scope)s::text is null or rejected.scope = %(scope)s)
     and (%(since)s::timestamptz is null or rejected.observed_at >= %(since)s)
     and rejected.observed_at <= %(as_of)s
+"""
+_COUNTS: Final = f"""
+select
+    payload.source, rejected.scope, rejected.rule, coalesce(rejected.field, '') as field, count(*) as n,
+    count(*) filter (where settled.rejected_row_id is null) as n_open, max(rejected.observed_at) as last_at,
+    (array_agg(rejected.reason order by rejected.rejected_row_id desc))[1] as example
+{_WANTED}
 group by payload.source, rejected.scope, rejected.rule, rejected.field
 order by n desc, source, rule, field
 """
-_ROWS: Final = """
+_ROWS: Final = f"""
 select
     rejected.rejected_row_id, payload.source, payload.endpoint, rejected.payload_id, rejected.row_number,
     rejected.scope, rejected.rule, rejected.field, rejected.value, rejected.reason, rejected.row_text,
     rejected.observed_at,
     settled.rejected_row_id is not null as is_settled
-from landing.rejected_row as rejected
-inner join landing.payload using (payload_id)
-left join landing.rejected_row_settled as settled using (rejected_row_id)
-where (%(source)s::text is null or payload.source = %(source)s)
-    and (%(rule)s::text is null or rejected.rule = %(rule)s)
-    and (%(scope)s::text is null or rejected.scope = %(scope)s)
-    and (%(since)s::timestamptz is null or rejected.observed_at >= %(since)s)
-    and rejected.observed_at <= %(as_of)s
+{_WANTED}
 order by rejected.rejected_row_id desc
 limit %(limit)s
 """

@@ -127,15 +127,8 @@ class ApiFootball:
         """Every season that the days touch, oldest first. Prices of past matches are not to be had."""
         if not {"fixtures", "scores"} & set(kinds):
             return []
-        wanted = sorted(
-            (year, place)
-            for place, competition in enumerate(self._leagues)
-            for year in seasons.start_years(competition, start, end)
-        )
-        leagues = list(self._leagues.values())
-        return [
-            Request(self.name, f"fixtures?league={leagues[place]}&season={year}") for year, place in wanted
-        ]
+        wanted = seasons.codes_by_season(self._leagues, start, end)
+        return [Request(self.name, f"fixtures?league={league}&season={year}") for year, league in wanted]
 
     def more(self, request: Request, body: bytes) -> Sequence[Request]:
         """Pages 2 to the last, as the first page counts them."""

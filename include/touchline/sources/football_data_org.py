@@ -115,15 +115,8 @@ class FootballDataOrg:
         """Every season that the days touch, oldest first; what the plan does not reach is refused by the provider."""
         if not {"fixtures", "scores"} & set(kinds):
             return []
-        wanted = sorted(
-            (year, place)
-            for place, competition in enumerate(self._codes)
-            for year in seasons.start_years(competition, start, end)
-        )
-        codes = list(self._codes.values())
-        return [
-            Request(self.name, f"competitions/{codes[place]}/matches?season={year}") for year, place in wanted
-        ]
+        wanted = seasons.codes_by_season(self._codes, start, end)
+        return [Request(self.name, f"competitions/{code}/matches?season={year}") for year, code in wanted]
 
     def more(self, request: Request, body: bytes) -> Sequence[Request]:
         """Nothing: a season is one reply."""

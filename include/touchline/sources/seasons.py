@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from touchline.sources.football_data_uk.addresses import season_label, season_start_year
@@ -25,3 +25,17 @@ def label_of(competition: str, start_year: int) -> str:
 def start_years(competition: str, start: date, end: date) -> Sequence[int]:
     """Start years of the seasons that the days from `start` to `end` touch."""
     return range(start_year_of(competition, start), start_year_of(competition, end) + 1)
+
+
+def codes_by_season(codes: Mapping[str, str], start: date, end: date) -> list[tuple[int, str]]:
+    """Start year and the provider's code of every season that the days touch, oldest first.
+
+    `codes` maps our competitions to the provider's; within a year they keep their order.
+    """
+    wanted = sorted(
+        (year, place)
+        for place, competition in enumerate(codes)
+        for year in start_years(competition, start, end)
+    )
+    theirs = list(codes.values())
+    return [(year, theirs[place]) for year, place in wanted]
