@@ -36,8 +36,13 @@ class _MatchdayTimetable(Timetable):
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """The next instant after the last run, or after now when runs were missed."""
+        """The next instant after the last run, or after now when runs were missed.
+
+        A backfill asks for the past: it gets one run a day, for the matches of that day.
+        """
         last = None if last_automated_data_interval is None else last_automated_data_interval.end
+        if restriction.catchup:
+            return _next_day(last, restriction)
         known = [_plain(moment) for moment in (last, restriction.earliest) if moment is not None]
         after = max([live_clock().as_of, *known])
         windows = self.windows(_kickoffs_around(after))
@@ -45,6 +50,17 @@ class _MatchdayTimetable(Timetable):
         if restriction.latest is not None and moment > restriction.latest:
             return None
         return DagRunInfo.exact(moment)
+
+
+def _next_day(last: pendulum.DateTime | None, restriction: TimeRestriction) -> DagRunInfo | None:
+    """Midnight UTC of the day after the last run, or of the first day that is asked for."""
+    if last is None and restriction.earliest is None:
+        return None
+    after = last if last is not None else restriction.earliest.subtract(microseconds=1)
+    moment = after.in_timezone("UTC").start_of("day").add(days=1)
+    if restriction.latest is not None and moment > restriction.latest:
+        return None
+    return DagRunInfo.exact(moment)
 
 
 class OddsTimetable(_MatchdayTimetable):

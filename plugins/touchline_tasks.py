@@ -57,7 +57,7 @@ def collect_from_sources(kind: Kind) -> None:
     def collect(source: str) -> dict[str, Any]:
         get_current_context()["source"] = source  # type: ignore[typeddict-unknown-key]
         _take_keys_from_airflow(source)
-        return run_step(pipeline.collect, kind=kind, source=source, window=_window_of_backfill())
+        return run_step(pipeline.collect, kind=kind, source=source, window=window_of_backfill())
 
     @task(trigger_rule="all_done", outlets=[WHEN_NEW[pipeline.LANDING_ASSETS[kind]]])
     def announce() -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _take_keys_from_airflow(source: str) -> None:
             os.environ[name] = key
 
 
-def _window_of_backfill() -> tuple[date, date] | None:
+def window_of_backfill() -> tuple[date, date] | None:
     """The day that a run of an Airflow backfill stands for; None for every other run."""
     run = get_current_context()["dag_run"]
     if run.run_type != "backfill" or run.logical_date is None:

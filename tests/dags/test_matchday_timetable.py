@@ -81,6 +81,15 @@ def test_no_run_comes_after_the_end_of_a_dag(warehouse: Settings):
     assert OddsTimetable().next_dagrun_info(last_automated_data_interval=None, restriction=ended) is None
 
 
+def test_a_backfill_gets_one_run_a_day():
+    asked = TimeRestriction(pendulum.datetime(2023, 3, 10), pendulum.datetime(2023, 3, 12, 20), catchup=True)
+    found, last = [], None
+    while info := OddsTimetable().next_dagrun_info(last_automated_data_interval=last, restriction=asked):
+        found.append(info.logical_date)
+        last = info.data_interval
+    assert found == [pendulum.datetime(2023, 3, day) for day in (10, 11, 12)]
+
+
 def test_a_run_by_hand_is_an_instant():
     now = pendulum.now("UTC")
     assert OddsTimetable().infer_manual_data_interval(run_after=now) == DataInterval.exact(now)

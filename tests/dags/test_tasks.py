@@ -19,7 +19,7 @@ from touchline.operations import names
 from touchline.operations.pipeline import StepOutcome
 from touchline.settings import Settings
 from touchline_assets import ASSETS, WHEN_NEW
-from touchline_tasks import run_step
+from touchline_tasks import run_step, window_of_backfill
 
 FRIDAY = datetime(2026, 3, 13, 16, tzinfo=UTC)
 SATURDAY = datetime(2026, 3, 14, 16, tzinfo=UTC)
@@ -116,3 +116,14 @@ def test_a_failed_gate_is_not_tried_again_and_says_why():
 def test_what_may_pass_is_tried_again():
     with pytest.raises(ServiceFailed):
         run(Step(error=ServiceFailed("MLflow does not answer")))
+
+
+def test_a_run_of_a_backfill_collects_the_matches_of_its_day_and_every_other_run_what_is_offered_now():
+    for run_type, window in (
+        ("backfill", (FRIDAY.date(), FRIDAY.date())),
+        ("scheduled", None),
+        ("manual", None),
+    ):
+        context: Any = {"dag_run": SimpleNamespace(run_type=run_type, logical_date=FRIDAY)}
+        with set_current_context(context):
+            assert window_of_backfill() == window
