@@ -95,9 +95,10 @@ class Settings(BaseSettings):
             return SecretStr(key)
         if path := os.environ.get(f"{name}_FILE"):
             try:
-                return SecretStr(Path(path).read_text().strip())
+                key = Path(path).read_text().strip()
             except OSError as error:
                 raise SettingsInvalid(f"{name}_FILE: {path} cannot be read: {error.strerror}") from error
+            return SecretStr(key) if key else None
         return None
 
     @property

@@ -13,6 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from builders import match_row, write_season_file
+from example_source import ExampleSource
 from scripted_provider import ScriptedProvider, ScriptedReply, scripted_provider
 from touchline import cli
 from touchline.clock import virtual_clock
@@ -163,9 +164,12 @@ def test_the_anchor_s_word_of_a_moved_match_joins_the_match_that_was_moved(
     run(example, APRIL + timedelta(days=1))
     lines = anchor_rows()
     lines[-1] |= {"Date": "24/05/2023", "Time": "19:30"}
-    write_season_file(tmp_path / "files", lines)
     anchor = example.model_copy(update={"source": str(tmp_path / "files")})
-    collect(anchor, virtual_clock(datetime(2023, 6, 30, tzinfo=UTC)), "moved")
+    for day in (1, 2):
+        # Also when the file comes again with something new in it.
+        lines[0] |= {"FTHG": str(day + 1)}
+        write_season_file(tmp_path / "files", lines)
+        collect(anchor, virtual_clock(datetime(2023, 6, 28 + day, tzinfo=UTC)), f"moved {day}")
     with connect(example, "ingest") as connection:
         found = rows(
             connection,
@@ -212,6 +216,32 @@ def test_a_name_in_doubt_waits_and_is_used_from_the_stored_payload_once_it_is_li
     shown = CliRunner().invoke(cli.app, ["rejects", "show", "--from-source", "example"])
     assert "The Toffees" in shown.output
     assert json.loads(CliRunner().invoke(cli.app, ["--json", "rejects", "count"]).output)[0]["n_open"] == 0
+
+
+def test_a_body_that_could_not_be_read_is_used_whole_once_its_parser_is_mended(
+    example: Settings,
+    provider: ScriptedProvider,
+    answers: list[ScriptedReply],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    answers[:] = [ScriptedReply(body=json.dumps({"fixtures": games()}).encode())]
+    report = run(example, APRIL)
+    assert (report.rows, len(report.problems)) == (0, 1)
+    assert "games" in report.problems[0]
+    read_before = ExampleSource.parse
+    monkeypatch.setattr(
+        ExampleSource,
+        "parse",
+        lambda self, request, body: read_before(self, request, body.replace(b'"fixtures"', b'"games"')),
+    )
+    for name, value in example.model_copy(update={"as_of": APRIL + timedelta(days=1)}).environment().items():
+        monkeypatch.setenv(name, value)
+    replayed = json.loads(CliRunner().invoke(cli.app, ["--json", "rejects", "replay"]).output)
+    assert (replayed["n_settled"], replayed["new_fixtures"]) == (1, 30)
+    assert len(provider.paths) == 1
+    assert observed(example, APRIL, "game-3") is None
+    assert observed(example, APRIL + timedelta(days=1), "game-3") is not None
+    assert json.loads(CliRunner().invoke(cli.app, ["--json", "rejects", "replay"]).output)["n_rows"] == 0
 
 
 def test_its_health_is_listed_and_a_source_without_its_key_is_left_out(

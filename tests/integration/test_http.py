@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -192,6 +193,49 @@ def test_a_failure_after_the_rest_opens_the_circuit_again_at_once(
             ask(server, as_of=NOON + COOL_DOWN)
         assert len(server.paths) == n_asked + 1
     assert state(settings)["opened_as_of"] == NOON + COOL_DOWN
+
+
+def test_only_one_call_tries_whether_a_rested_source_is_back(ask: Callable[..., Any], settings: Settings):
+    with scripted_provider([Answer(500)]) as server:
+        for _ in range(FAILURES_THAT_OPEN // ATTEMPTS):
+            with pytest.raises(SourceUnavailable):
+                ask(server)
+    later = NOON + COOL_DOWN
+    with DatabaseGovernor(settings, "plain", configuration(server.address), later) as first:
+        first.before_call(REQUEST)
+        with (
+            DatabaseGovernor(settings, "plain", configuration(server.address), later) as second,
+            pytest.raises(SourceResting),
+        ):
+            second.before_call(REQUEST)
+        first.after_call(REQUEST, Allowance(), Verdict("answered"))
+    assert state(settings)["circuit"] == "closed"
+
+
+def test_calls_made_at_once_do_not_overdraw_the_budget(settings: Settings):
+    odds = Request("plain", "odds", cost=6)
+    with scripted_provider([Answer()]) as server:
+        found = configuration(server.address, credits_per_day=20)
+        with (
+            DatabaseGovernor(settings, "plain", found, NOON) as governor,
+            ProviderClient("plain", server.address, Plain(), governor, SecretStr(KEY)) as client,
+            ThreadPoolExecutor(6) as executor,
+        ):
+            asked = [executor.submit(client.get, odds, {}) for _ in range(8)]
+            errors = [each.exception() for each in asked]
+    assert sum(error is None for error in errors) == 3
+    assert {type(error) for error in errors} == {type(None), SourceResting}
+    assert len(server.paths) == 3
+
+
+def test_a_redirect_does_not_take_the_key_along(ask: Callable[..., Any]):
+    with (
+        scripted_provider([Answer(body=b"elsewhere")]) as other,
+        scripted_provider([Answer(302, headers={"Location": other.address})]) as server,
+        pytest.raises(SourceUnavailable, match="302"),
+    ):
+        ask(server)
+    assert other.paths == []
 
 
 def test_a_spent_quota_is_respected_until_the_next_day(ask: Callable[..., Any]):

@@ -39,11 +39,15 @@ superseded as (
             and announced.season = seen_later.season
             and announced.home_team = seen_later.home_team
             and announced.away_team = seen_later.away_team
-            and announced.kickoff_on < seen_later.kickoff_on
+            and announced.fixture_key <> seen_later.fixture_key
             and announced.payload_id < seen_later.payload_id
     where
         not announced.is_played
-        and announced.kickoff_at < {{ as_of() }}
+        and (
+            announced.kickoff_on < seen_later.kickoff_on and announced.kickoff_at < {{ as_of() }}
+            -- Nobody plays the same side twice in two days: another source's key has taken the match over.
+            or abs(announced.kickoff_on - seen_later.kickoff_on) <= 1
+        )
 )
 
 select

@@ -114,8 +114,7 @@ def collect(
         n_planned = sum(len(wanted) for _, wanted in plans)
         for source, wanted in plans:
             _fetch_all(connection, source, wanted, clock, run_id, tally, n_planned, on_progress)
-        if tally.problems and len(tally.problems) >= tally.requests > tally.resting:
-            raise SourceUnavailable("; ".join(tally.problems[:3]))
+        n_failed = len(tally.problems)
         pending = [(source, payloads.unparsed(connection, source.name)) for source in sources]
         connection.commit()
         n_pending, done = sum(len(ids) for _, ids in pending), 0
@@ -132,6 +131,8 @@ def collect(
         for source in sources:
             replayed += replay_waiting(connection, source, bookmakers, clock.as_of, run_id).n_settled
         ignored = tuple(name for source in sources for name in source.ignored)
+    if n_failed and n_failed >= tally.requests > tally.resting:
+        raise SourceUnavailable("; ".join(tally.problems[:3]))
     return CollectReport(
         source=names,
         as_of=clock.as_of.isoformat(),
@@ -201,7 +202,9 @@ def _replies(
     A source that rests (quota spent, circuit open) is told of once and not asked again.
     """
     queue, is_resting = deque(wanted), False
-    validators = payloads.last_validators(connection, source.name)
+    validators = payloads.last_validators(connection, source.name, [each.endpoint for each in wanted])
+    # No transaction stays open while a provider takes its time.
+    connection.commit()
 
     def ask(request: Request) -> Reply | NoReply | SourceUnavailable:
         known: Mapping[str, str] = validators.get(request.endpoint, {})

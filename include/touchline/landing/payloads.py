@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -54,13 +54,16 @@ def claim_world(connection: Connection, source: str, *, is_simulated: bool) -> N
         )
 
 
-def last_validators(connection: Connection, source: str) -> Mapping[str, Mapping[str, str]]:
-    """HTTP validators of the last body stored for each endpoint of a source that gave any."""
+def last_validators(
+    connection: Connection, source: str, endpoints: Sequence[str]
+) -> Mapping[str, Mapping[str, str]]:
+    """HTTP validators of the last body stored for each of these endpoints that gave any."""
     found = rows(
         connection,
-        "select distinct on (endpoint) endpoint, validators from landing.payload where source = %s "
-        "order by endpoint, payload_id desc",
-        (source,),
+        "select endpoint, last.validators from unnest(%s::text[]) as endpoint inner join lateral ("
+        "select validators from landing.payload where source = %s and payload.endpoint = endpoint.endpoint "
+        "order by payload_id desc limit 1) as last on true",
+        (list(endpoints), source),
     )
     return {row["endpoint"]: row["validators"] for row in found if row["validators"]}
 
@@ -108,8 +111,8 @@ def note_seen(connection: Connection, request: Request, observed_at: datetime, r
     """Note that the last body of this request still stands at `observed_at`."""
     connection.execute(
         "insert into landing.payload_seen (payload_id, observed_at, run_id) "
-        "select payload_id, %s, %s from landing.payload where source = %s and endpoint = %s and observed_at <> %s "
-        "order by payload_id desc limit 1 on conflict do nothing",
+        "select payload_id, %s, %s from (select payload_id, observed_at from landing.payload where source = %s "
+        "and endpoint = %s order by payload_id desc limit 1) as last where observed_at <> %s on conflict do nothing",
         (observed_at, run_id, request.source, request.endpoint, observed_at),
     )
 

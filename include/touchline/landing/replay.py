@@ -28,8 +28,8 @@ from touchline.sources.source import Observations, Request, Source
 # Source -> its name of a bookmaker -> ours.
 Bookmakers = Mapping[str, Mapping[str, str]]
 
-# Rows whose team has a link now, or whose match has been announced; and of each endpoint the newest body with rows in
-# doubt, whose names may be settled by what the anchor source has said since.
+# Rows whose team has a link now, or whose match has been announced; and the newest body with each name in doubt,
+# which may be settled by what the anchor source has said since.
 _READY: Final = """
 with waiting as (
     select payload.payload_id, payload.endpoint, rejected.rule, rejected.value
@@ -50,32 +50,30 @@ select payload_id from waiting where rule = %(match_rule)s and exists (
     select 1 from landing.match_link as link where link.source = %(source)s and link.source_match_id = waiting.value
 )
 union
-select max(payload_id) from waiting where rule = %(team_rule)s group by endpoint
+select max(payload_id) from waiting where rule = %(team_rule)s group by value
 order by payload_id
 """
-_WAITING: Final = """
-select rejected.rejected_row_id, rejected.row_number, rejected.rule
-from landing.rejected_row as rejected
-where rejected.payload_id = %(payload_id)s
-    and rejected.scope = 'row'
-    and not exists (
+_UNSETTLED: Final = """not exists (
         select 1 from landing.rejected_row_settled as settled
         where settled.rejected_row_id = rejected.rejected_row_id
-    )
-"""
-_CHOSEN: Final = """
+    )"""
+_WAITING: Final = f"""
+select rejected.rejected_row_id, rejected.row_number, rejected.scope, rejected.rule, rejected.value
+from landing.rejected_row as rejected
+where rejected.payload_id = %(payload_id)s
+    and rejected.scope in ('row', 'payload')
+    and {_UNSETTLED}
+"""  # noqa: S608
+_CHOSEN: Final = f"""
 select distinct payload_id
 from landing.rejected_row as rejected
 inner join landing.payload using (payload_id)
 where payload.source = %(source)s
-    and rejected.scope = 'row'
+    and rejected.scope in ('row', 'payload')
     and (%(rule)s::text is null or rejected.rule = %(rule)s)
-    and not exists (
-        select 1 from landing.rejected_row_settled as settled
-        where settled.rejected_row_id = rejected.rejected_row_id
-    )
+    and {_UNSETTLED}
 order by payload_id
-"""
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -160,18 +158,23 @@ def _use_waiting(
     connection: Connection, payload: Payload, resolved: Observations, waiting: Sequence[dict[str, Any]],
     as_of: datetime, run_id: str,
 ) -> ReplayReport:  # fmt: skip
+    # A body that could not be read at all is used whole once it can be.
+    is_whole = any(row["scope"] == "payload" for row in waiting)
     numbers = {row["row_number"] for row in waiting}
-    resolved = _only_rows(resolved, numbers)
-    rejected = {each.row_number: each for each in resolved.rejections if each.scope == "row"}
+    chosen = resolved if is_whole else _only_rows(resolved, numbers)
+    rejected = {each.row_number: each for each in chosen.rejections if each.scope == "row"}
     # A row that fails for another reason than before is told under the new one.
-    changed = [row for row in waiting if (new := rejected.get(row["row_number"])) and new.rule != row["rule"]]
+    changed = [
+        row
+        for row in waiting
+        if (new := rejected.get(row["row_number"])) and (new.rule, new.value) != (row["rule"], row["value"])
+    ]
     settled = [row for row in waiting if row["row_number"] not in rejected]
     if not settled and not changed:
         return ReplayReport(n_payloads=1, n_rows=len(waiting))
-    observations.write_rejections(
-        connection, payload, [rejected[row["row_number"]] for row in changed], run_id
-    )
-    facts = observations.write_facts(connection, payload, _newest_only(connection, payload, resolved), as_of)
+    told = chosen.rejections if is_whole else [rejected[row["row_number"]] for row in changed]
+    observations.write_rejections(connection, payload, told, run_id)
+    facts = observations.write_facts(connection, payload, _newest_only(connection, payload, chosen), as_of)
     _note(connection, payload, [*settled, *changed], len(waiting), len(settled), facts, as_of, run_id)
     return ReplayReport(1, len(waiting), len(settled), facts.fixtures, facts.scores, facts.quotes)
 
@@ -188,22 +191,22 @@ def _only_rows(found: Observations, numbers: set[int]) -> Observations:
 
 
 def _newest_only(connection: Connection, payload: Payload, found: Observations) -> Observations:
-    """Without the facts of matches on which the source has had a later word: an old one must not look new."""
-    keys = found.fixtures["fixture_key"].to_list() + found.quotes["fixture_key"].unique().to_list()
-    later = rows(
-        connection,
-        "select fixture_key::text as key from landing.fixture_observation where fixture_key = any(%(keys)s::uuid[]) "
-        "and source = %(source)s and observed_at > %(at)s union "
-        "select fixture_key::text from landing.odds_observation where fixture_key = any(%(keys)s::uuid[]) "
-        "and source = %(source)s and observed_at > %(at)s",
-        {"keys": keys, "source": payload.source, "at": payload.observed_at},
-    )
-    stays = ~pl.col("fixture_key").is_in([row["key"] for row in later])
+    """Without the facts on which the source has had a later word of the same kind: an old one must not look new."""
+
+    def current(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+        later = rows(
+            connection,
+            f"select distinct fixture_key::text as key from landing.{table} "  # noqa: S608
+            "where fixture_key = any(%s::uuid[]) and source = %s and observed_at > %s",
+            (frame["fixture_key"].unique().to_list(), payload.source, payload.observed_at),
+        )
+        return frame.filter(~pl.col("fixture_key").is_in([row["key"] for row in later]))
+
     return replace(
         found,
-        fixtures=found.fixtures.filter(stays),
-        scores=found.scores.filter(stays),
-        quotes=found.quotes.filter(stays),
+        fixtures=current(found.fixtures, "fixture_observation"),
+        scores=current(found.scores, "score_observation"),
+        quotes=current(found.quotes, "odds_observation"),
     )
 
 

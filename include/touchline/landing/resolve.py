@@ -27,8 +27,9 @@ WAITING_RULES: Final = (TEAM_RULE, MATCH_RULE)
 DAYS_APART: Final = 1
 
 _FIXTURES_OF_SEASON = """
-select distinct on (fixture_key) fixture_key::text as fixture_key, source, competition, home_team, away_team, kickoff_on
-from landing.fixture_observation
+select distinct on (fixture_key) fixture_key::text as fixture_key, competition, home_team, away_team, kickoff_on,
+    exists (select 1 from landing.match_link as link where link.fixture_key = observed.fixture_key) as is_linked
+from landing.fixture_observation as observed
 where competition = any(%(competitions)s) and season = any(%(seasons)s)
 order by fixture_key, known_at desc, observed_at desc, payload_id desc
 """
@@ -50,7 +51,7 @@ def resolve(
     rejected still equals the rows of the body. `as_of` (UTC) limits which canonical names may be known.
     """
     if "fixture_key" in found.fixtures.columns:
-        return _adopt(connection, payload.source, found)
+        return _adopt(connection, found)
     found = _name_teams(connection, payload.source, found, as_of, run_id)
     links = _link_matches(connection, payload, found.fixtures, run_id)
     ids = {
@@ -58,7 +59,7 @@ def resolve(
     }
     links |= _known(connection, payload.source, ids - set(links), ())
     found = _name_bookmakers(bookmakers, found)
-    found = _reject_unlinked(found, links)
+    found = _honestly_dated(_reject_unlinked(found, links))
     return replace(
         found,
         fixtures=_with_key(found.fixtures, links),
@@ -67,10 +68,10 @@ def resolve(
     )
 
 
-def _adopt(connection: Connection, source: str, found: Observations) -> Observations:
+def _adopt(connection: Connection, found: Observations) -> Observations:
     """Keys of the anchor's rows, replaced where another source knows the match by another key: it was moved."""
     own = found.fixtures
-    known = _fixtures_of(connection, own).filter(pl.col("source") != source)
+    known = _fixtures_of(connection, own).filter("is_linked")
     if known.is_empty():
         return found
     moved = _nearest(own.filter(~pl.col("fixture_key").is_in(known["fixture_key"].to_list())), known)
@@ -82,6 +83,23 @@ def _adopt(connection: Connection, source: str, found: Observations) -> Observat
         fixtures=own.with_columns(key),
         scores=found.scores.with_columns(key),
         quotes=found.quotes.with_columns(key),
+    )
+
+
+def _honestly_dated(found: Observations) -> Observations:
+    """No result dated before its match, and no word on what became of a match dated by its announcement."""
+    kickoffs = found.fixtures.select("source_match_id", "kickoff_at")
+    published = pl.col("published_at")
+    return replace(
+        found,
+        fixtures=found.fixtures.with_columns(
+            published_at=pl.when(pl.col("status").is_in(["scheduled", "played"])).then(published)
+        ),
+        scores=found.scores.join(kickoffs, on="source_match_id", how="left", maintain_order="left")
+        .with_columns(
+            published_at=pl.when(published.is_not_null()).then(pl.max_horizontal(published, "kickoff_at"))
+        )
+        .drop("kickoff_at"),
     )
 
 
@@ -188,8 +206,8 @@ def _fixtures_of(connection: Connection, fixtures: pl.DataFrame) -> pl.DataFrame
         "seasons": fixtures["season"].unique().to_list(),
     }
     schema = {
-        "fixture_key": pl.String, "source": pl.String, "competition": pl.String, "home_team": pl.String,
-        "away_team": pl.String, "kickoff_on": pl.Date,
+        "fixture_key": pl.String, "competition": pl.String, "home_team": pl.String, "away_team": pl.String,
+        "kickoff_on": pl.Date, "is_linked": pl.Boolean,
     }  # fmt: skip
     return pl.DataFrame(rows(connection, _FIXTURES_OF_SEASON, parameters), schema=schema)
 

@@ -95,6 +95,8 @@ def write_quotes(connection: Connection, quotes: pl.DataFrame) -> int:
     """
     if quotes.is_empty():
         return 0
+    # Before anything is read: a compaction of these months waits for this batch, or this batch for it.
+    connection.execute(sql.SQL("lock table only {} in row exclusive mode").format(_TABLE))
     for month in quotes["observed_at"].dt.truncate("1mo").unique().sort():
         connection.execute("select landing.ensure_odds_partition(%s)", (month,))
     ordered = quotes.select(COLUMNS).sort(SERIES + TIME_ORDER, nulls_last=True)

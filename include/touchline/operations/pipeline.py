@@ -15,6 +15,7 @@ from typing import Any
 
 from touchline.clock import RunClock, live_clock
 from touchline.database.engine import connect
+from touchline.errors import SourceUnavailable
 from touchline.operations import names, records
 from touchline.operations.code import code_digest
 from touchline.operations.edge import run_clock
@@ -49,10 +50,26 @@ class StepOutcome:
 
 
 def sources_giving(settings: Settings, kind: Kind) -> list[str]:
-    """Names of the sources in use that give a kind of facts, in the order in which they are asked."""
+    """Names of the sources in use that give a kind of facts, in the order in which they are asked.
+
+    Raises SourceUnavailable when there is none.
+    """
     from touchline.sources.registry import sources_giving as giving
 
-    return giving(settings, kind)
+    found = giving(settings, kind)
+    if not found:
+        raise SourceUnavailable(
+            f"no source in use gives {kind}: set TOUCHLINE_<SOURCE>_KEY, or see config/sources.yaml"
+        )
+    return found
+
+
+def sources_with_keys(settings: Settings) -> list[str]:
+    """Names of the configured sources that need a key."""
+    from touchline.sources.configuration import read_configuration
+
+    configured = read_configuration(settings.sources_file).sources
+    return [name for name, source in configured.items() if source.needs_key]
 
 
 def collect(
@@ -71,6 +88,11 @@ def collect(
     with records.recorded(settings, step, run_id, clock.as_of) as detail:
         report = collect_from(settings, clock, run_id, (kind,), only=only, window=window)
         detail.update(_plain(report))
+        if window is not None and report.problems:
+            # Another try asks only for what is missing, and nobody takes a day for done that is not.
+            raise SourceUnavailable(
+                f"{len(report.problems)} requests of {window[0]} failed: {report.problems[0]}"
+            )
         return _told(StepOutcome(step, clock.as_of.isoformat(), report.summary))
 
 

@@ -60,7 +60,11 @@ where source = %(source)s
 
 
 class DatabaseGovernor:
-    """Limits of one source at `as_of` (UTC). Safe to share between threads; use as a context manager."""
+    """Limits of one source at `as_of` (UTC). Safe to share between threads; use as a context manager.
+
+    Calls to a source with a budget are made one after the other, across processes: between the look at what is left and
+    the note of what was used nobody else may look. PostgreSQL frees the lock when the process that holds it dies.
+    """
 
     def __init__(
         self, settings: Settings, source: str, configuration: SourceConfiguration, as_of: datetime
@@ -69,6 +73,8 @@ class DatabaseGovernor:
         self._configuration = configuration
         self._as_of = as_of.astimezone(UTC)
         self._guard = threading.Lock()
+        self._turn = threading.Lock()
+        self._is_budgeted = configuration.credits_per_day is not None or configuration.keep_credits > 0
         self._stack = ExitStack()
         self._url = settings.url("ingest")
         self._connection: Connection | None = None
@@ -81,22 +87,26 @@ class DatabaseGovernor:
         self._connection = None
 
     def before_call(self, request: Request) -> float:
-        """Reserve the next call; returns the seconds until it may be made.
+        """Reserve the next call; returns the seconds until it may be made. `after_call` must follow.
 
         Raises SourceResting when the quota or the day's budget is spent, or the circuit is open.
         """
+        self._take_turn()
+        try:
+            return self._reserve(request)
+        except BaseException:
+            self._end_turn()
+            raise
+
+    def _reserve(self, request: Request) -> float:
         with self._guard, self._transaction() as connection:
             (state,) = rows(connection, _LOCK_STATE, {"source": self._source})
             self._check_quota(connection, state, request.cost)
-            circuit = self._circuit(state)
+            self._check_circuit(connection, state)
             start = max(state["next_call_at"], state["now"])
             connection.execute(
-                "update ops.source_state set circuit = %s, next_call_at = %s where source = %s",
-                (
-                    circuit,
-                    start + timedelta(minutes=1 / self._configuration.calls_per_minute),
-                    self._source,
-                ),
+                "update ops.source_state set next_call_at = %s where source = %s",
+                (start + timedelta(minutes=1 / self._configuration.calls_per_minute), self._source),
             )
         wait: timedelta = start - state["now"]
         return wait.total_seconds()
@@ -119,10 +129,13 @@ class DatabaseGovernor:
             "wait": verdict.wait_seconds,
             "spent_until": (verdict.until or self._next_day()) if verdict.kind == "quota_spent" else None,
         }
-        with self._guard, self._transaction() as connection:
-            rows(connection, _LOCK_STATE, values)
-            connection.execute(_NOTE_CALL, values)
-            connection.execute(_NOTE_SUCCESS if succeeded else _NOTE_FAILURE, values)
+        try:
+            with self._guard, self._transaction() as connection:
+                rows(connection, _LOCK_STATE, values)
+                connection.execute(_NOTE_CALL, values)
+                connection.execute(_NOTE_SUCCESS if succeeded else _NOTE_FAILURE, values)
+        finally:
+            self._end_turn()
 
     def _check_quota(self, connection: Connection, state: dict[str, Any], cost: int) -> None:
         spent_until = state["quota_spent_until"]
@@ -157,23 +170,48 @@ class DatabaseGovernor:
                 "(credits_per_day in config/sources.yaml); asking again tomorrow"
             )
 
-    def _circuit(self, state: dict[str, Any]) -> str:
-        if state["circuit"] != "open":
-            return str(state["circuit"])
+    def _take_turn(self) -> None:
+        if self._is_budgeted:
+            self._turn.acquire()
+            with self._guard:
+                self._open().execute("select pg_advisory_lock(hashtext('turn ' || %s))", (self._source,))
+
+    def _end_turn(self) -> None:
+        if self._is_budgeted:
+            try:
+                with self._guard:
+                    self._open().execute(
+                        "select pg_advisory_unlock(hashtext('turn ' || %s))", (self._source,)
+                    )
+            finally:
+                self._turn.release()
+
+    def _check_circuit(self, connection: Connection, state: dict[str, Any]) -> None:
+        """Let one call through after the rest; whoever comes before it is answered waits for the next rest."""
+        if state["circuit"] == "closed":
+            return
         rested = max(self._as_of - state["opened_as_of"], state["now"] - state["opened_at"])
         if rested < COOL_DOWN:
             raise SourceResting(
                 f"{self._source}: left alone for {COOL_DOWN.total_seconds() / 60:.0f} minutes after "
                 f"{state['n_failures']} failures in a row, the last: {state['last_error']}"
             )
-        return "half_open"
+        connection.execute(
+            "update ops.source_state set circuit = 'half_open', opened_at = clock_timestamp(), opened_as_of = %s "
+            "where source = %s",
+            (self._as_of, self._source),
+        )
 
     def _next_day(self) -> datetime:
         return datetime.combine(self._as_of.date() + timedelta(days=1), datetime.min.time(), UTC)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
+        connection = self._open()
+        with connection.transaction():
+            yield connection
+
+    def _open(self) -> Connection:
         if self._connection is None:
             self._connection = self._stack.enter_context(open_url(self._url, autocommit=True))
-        with self._connection.transaction():
-            yield self._connection
+        return self._connection

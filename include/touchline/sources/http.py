@@ -5,6 +5,7 @@ What differs between providers is a `Protocol` here: where the key goes, what a 
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.3, 8.0
 # A provider that asks for a longer pause than this is asked again by the next run.
 LONGEST_PATIENCE_SECONDS = 65.0
 USER_AGENT = "touchline (batch collection; see project README)"
+# Its messages hold the whole address, and with it a key in the query.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 VALIDATORS = (("etag", "If-None-Match"), ("last_modified", "If-Modified-Since"))
 
 
@@ -107,7 +110,11 @@ class ProviderClient:
         if self.key is not None and self.dialect.key_header is not None:
             headers[self.dialect.key_header] = self.key.get_secret_value()
         self._client = httpx.Client(
-            base_url=self.address, timeout=self.timeout, follow_redirects=True, headers=headers
+            base_url=self.address,
+            timeout=self.timeout,
+            # A redirect would take the key along to whoever it names.
+            follow_redirects=self.key is None,
+            headers=headers,
         )
 
     def __enter__(self) -> ProviderClient:
@@ -138,17 +145,17 @@ class ProviderClient:
 
     def _once(self, request: Request, validators: Mapping[str, str]) -> Reply | NoReply:
         wait = self.governor.before_call(request)
-        if wait > 0:
-            self.sleep(wait)
-        raw = self._ask(request, validators)
-        if isinstance(raw, RawReply) and raw.status == httpx.codes.NOT_MODIFIED:
-            self.governor.after_call(request, self.dialect.allowance(raw), Verdict("answered"))
-            return NoReply("not_modified")
-        verdict = raw if isinstance(raw, Verdict) else self.dialect.judge(raw)
-        # A provider may quote the key that it was sent.
-        verdict = replace(verdict, reason=self._without_key(verdict.reason))
-        allowance = Allowance() if isinstance(raw, Verdict) else self.dialect.allowance(raw)
+        try:
+            if wait > 0:
+                self.sleep(wait)
+            raw = self._ask(request, validators)
+            verdict, allowance = self._understood(raw)
+        except BaseException:
+            self.governor.after_call(request, Allowance(), Verdict("refused", "interrupted"))
+            raise
         self.governor.after_call(request, allowance, verdict)
+        if isinstance(raw, RawReply) and raw.status == httpx.codes.NOT_MODIFIED:
+            return NoReply("not_modified")
         if verdict.kind == "again" and (verdict.wait_seconds or 0) <= LONGEST_PATIENCE_SECONDS:
             raise _Again(verdict)
         if verdict.kind == "not_offered":
@@ -164,6 +171,16 @@ class ProviderClient:
             content_type=raw.headers.get("content-type"),
             validators={name: value for name, value in named.items() if value},
         )
+
+    def _understood(self, raw: RawReply | Verdict) -> tuple[Verdict, Allowance]:
+        if isinstance(raw, Verdict):
+            verdict, allowance = raw, Allowance()
+        elif raw.status == httpx.codes.NOT_MODIFIED:
+            verdict, allowance = Verdict("answered"), self.dialect.allowance(raw)
+        else:
+            verdict, allowance = self.dialect.judge(raw), self.dialect.allowance(raw)
+        # A provider may quote the key that it was sent.
+        return replace(verdict, reason=self._without_key(verdict.reason)), allowance
 
     def _ask(self, request: Request, validators: Mapping[str, str]) -> RawReply | Verdict:
         headers = {header: validators[name] for name, header in VALIDATORS if name in validators}

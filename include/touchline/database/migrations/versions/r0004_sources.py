@@ -70,12 +70,14 @@ create table landing.payload_replayed (
     recorded_at timestamptz not null default clock_timestamp()
 );
 create index payload_replayed_by_payload on landing.payload_replayed (payload_id);
+create index rejected_row_waiting on landing.rejected_row (rule, value) where scope = 'row';
 create table landing.rejected_row_settled (
     rejected_row_id bigint primary key references landing.rejected_row,
     payload_replayed_id bigint not null references landing.payload_replayed,
     recorded_at timestamptz not null default clock_timestamp()
 );
 
+create index fixture_observation_by_season on landing.fixture_observation (competition, season);
 alter table landing.fixture_observation
     add column source_match_id text,
     drop constraint fixture_observation_status_check,
@@ -231,6 +233,7 @@ grant select, insert, update on ops.source_state, ops.source_usage to touchline_
 # Statuses that only this revision knows cannot be kept.
 DOWNGRADE = """
 drop table ops.source_usage, ops.source_state;
+drop index landing.rejected_row_waiting, landing.fixture_observation_by_season;
 drop table landing.rejected_row_settled, landing.payload_replayed, landing.team_review, landing.team_link,
     landing.match_link;
 -- The old key holds one version of a quote a body: the last one stays. ensure_odds_partition makes the same partitions
