@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,9 @@ from touchline.database.engine import connect, scalar
 from touchline.errors import FeaturesUnavailable
 from touchline.features.catalogue import GROUP_DEFINITIONS, GROUPS
 from touchline.settings import Role, Settings
+
+# Feast hands pandas a psycopg connection; it works, and a user can do nothing about it.
+warnings.filterwarnings("ignore", message="pandas only supports SQLAlchemy", category=UserWarning)
 
 PROJECT = "touchline"
 SERVICE = "match_result"
