@@ -51,13 +51,13 @@ def collect_from_sources(kind: Kind) -> None:
 
     @task(pool=names.DATABASE_POOL)
     def sources() -> list[str]:
-        _take_keys_from_airflow()
+        take_keys_from_airflow()
         return pipeline.sources_giving(Settings(), kind)
 
     @task(pool=names.LANDING_POOL, map_index_template="{{ source }}")
     def collect(source: str) -> dict[str, Any]:
         get_current_context()["source"] = source  # type: ignore[typeddict-unknown-key]
-        _take_keys_from_airflow()
+        take_keys_from_airflow()
         return run_step(pipeline.collect, kind=kind, source=source, window=window_of_backfill())
 
     @task(trigger_rule="all_done", outlets=[WHEN_NEW[pipeline.LANDING_ASSETS[kind]]])
@@ -98,7 +98,7 @@ def _as_of_of_events(events: Any) -> str | None:
     return None if newest is None else newest.extra.get("as_of")
 
 
-def _take_keys_from_airflow() -> None:
+def take_keys_from_airflow() -> None:
     """Keys of sources from the Airflow secrets backend, for this process, where the environment has none."""
     settings = Settings()
     for source in () if settings.is_simulated else pipeline.sources_with_keys(settings):

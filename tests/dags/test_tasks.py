@@ -15,11 +15,11 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
 from touchline.errors import QualityGateFailed, ServiceFailed
-from touchline.operations import names
+from touchline.operations import names, pipeline
 from touchline.operations.pipeline import StepOutcome
 from touchline.settings import Settings
 from touchline_assets import ASSETS, WHEN_NEW
-from touchline_tasks import run_step, window_of_backfill
+from touchline_tasks import run_step, take_keys_from_airflow, window_of_backfill
 
 FRIDAY = datetime(2026, 3, 13, 16, tzinfo=UTC)
 SATURDAY = datetime(2026, 3, 14, 16, tzinfo=UTC)
@@ -127,3 +127,22 @@ def test_a_run_of_a_backfill_collects_the_matches_of_its_day_and_every_other_run
         context: Any = {"dag_run": SimpleNamespace(run_type=run_type, logical_date=FRIDAY)}
         with set_current_context(context):
             assert window_of_backfill() == window
+
+
+def test_keys_come_from_the_airflow_secrets_backend_where_the_environment_has_none(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("TOUCHLINE_SOURCE", "live")
+    for source in ("football_data_org", "the_odds_api", "api_football"):
+        monkeypatch.setenv(f"AIRFLOW_VAR_TOUCHLINE_{source.upper()}_KEY", f"backend-{source}")
+        # Registered, so that what the call sets is taken back.
+        monkeypatch.setenv(f"TOUCHLINE_{source.upper()}_KEY", "own")
+    monkeypatch.delenv("TOUCHLINE_THE_ODDS_API_KEY")
+    take_keys_from_airflow()
+    keys = {name: Settings().source_key(name) for name in ("the_odds_api", "api_football")}
+    assert {name: key.get_secret_value() for name, key in keys.items() if key} == {
+        "the_odds_api": "backend-the_odds_api",
+        "api_football": "own",
+    }
+    assert "backend" not in repr(keys)
+    assert pipeline.sources_giving(Settings(), "odds") == ["football_data_uk", "the_odds_api", "api_football"]
