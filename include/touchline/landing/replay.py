@@ -19,7 +19,7 @@ from touchline.identity import teams
 from touchline.landing import observations, payloads
 from touchline.landing.observations import Counts
 from touchline.landing.payloads import Payload
-from touchline.landing.resolve import MATCH_RULE, TEAM_RULE, WAITING_RULES, resolve
+from touchline.landing.resolve import MATCH_RULE, TEAM_RULE, resolve
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import open_sources
@@ -37,7 +37,8 @@ with waiting as (
     inner join landing.payload using (payload_id)
     where payload.source = %(source)s
         and rejected.scope = 'row'
-        and rejected.rule = any(%(rules)s)
+        -- As the index landing.rejected_row_waiting says it.
+        and rejected.rule in ('team_doubtful', 'match_unknown')
         and not exists (
             select 1 from landing.rejected_row_settled as settled
             where settled.rejected_row_id = rejected.rejected_row_id
@@ -125,7 +126,7 @@ def replay_waiting(
         return ReplayReport()
     linked = [link.alias for link in teams.links(connection, source.name) if link.team is not None]
     parameters = {
-        "source": source.name, "rules": list(WAITING_RULES), "team_rule": TEAM_RULE, "match_rule": MATCH_RULE,
+        "source": source.name, "team_rule": TEAM_RULE, "match_rule": MATCH_RULE,
         "aliases": linked,
     }  # fmt: skip
     ready = [row["payload_id"] for row in rows(connection, _READY, parameters)]

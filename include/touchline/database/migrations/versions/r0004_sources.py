@@ -70,7 +70,8 @@ create table landing.payload_replayed (
     recorded_at timestamptz not null default clock_timestamp()
 );
 create index payload_replayed_by_payload on landing.payload_replayed (payload_id);
-create index rejected_row_waiting on landing.rejected_row (rule, value) where scope = 'row';
+create index rejected_row_waiting on landing.rejected_row (payload_id)
+    where scope = 'row' and rule in ('team_doubtful', 'match_unknown');
 create table landing.rejected_row_settled (
     rejected_row_id bigint primary key references landing.rejected_row,
     payload_replayed_id bigint not null references landing.payload_replayed,
