@@ -6,6 +6,7 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -42,21 +43,23 @@ class WorldClock:
 
 def read_clock(address: str) -> datetime:
     """The present (UTC) of the world served at `address`; raises SourceUnavailable when nothing answers."""
-    return _call("GET", address)
+    return datetime.fromisoformat(call("GET", address, "clock")["now"])
 
 
 def advance_clock(address: str, days: float) -> datetime:
     """Move the world served at `address` forward by `days` and return its present."""
-    return _call("POST", address, {"advance_days": days})
+    return datetime.fromisoformat(call("POST", address, "clock", {"advance_days": days})["now"])
 
 
-def _call(method: str, address: str, body: dict[str, float] | None = None) -> datetime:
+def call(method: str, address: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Ask the world served at `address` itself, not a provider in it; raises SourceUnavailable."""
     try:
-        reply = httpx.request(method, f"{address}/clock", json=body, timeout=10)
+        reply = httpx.request(method, f"{address}/{path}", json=body, timeout=10)
     except httpx.TransportError as error:
         raise SourceUnavailable(
             f"the sandbox does not answer at {address} ({error}); start it with `touchline up`"
         ) from error
     if reply.status_code != httpx.codes.OK:
         raise SourceUnavailable(f"the sandbox at {address} refused: {reply.text}")
-    return datetime.fromisoformat(reply.json()["now"])
+    answer: dict[str, Any] = reply.json()
+    return answer

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-import httpx
-
-from touchline.errors import SourceUnavailable
 from touchline.sources.sandbox.chance import unit
+from touchline.sources.sandbox.clock import call
 
 DEFAULT_RATE: Final = 0.3
 SLOW_SECONDS: Final = 0.2
@@ -141,24 +139,11 @@ def read_option(text: str) -> tuple[str, float]:
 
 def read_faults(address: str) -> dict[str, Any]:
     """The state of the faults of the world served at `address`; raises SourceUnavailable."""
-    return _call("GET", address, None)
+    return call("GET", address, "faults")
 
 
 def switch_fault(
     address: str, name: str, rate: float = DEFAULT_RATE, slow_seconds: float | None = None
 ) -> dict[str, Any]:
     """Switch faults of the world served at `address` and return their state; raises SourceUnavailable."""
-    return _call("POST", address, {"name": name, "rate": rate, "slow_seconds": slow_seconds})
-
-
-def _call(method: str, address: str, body: dict[str, Any] | None) -> dict[str, Any]:
-    try:
-        reply = httpx.request(method, f"{address}/faults", json=body, timeout=10)
-    except httpx.TransportError as error:
-        raise SourceUnavailable(
-            f"the sandbox does not answer at {address} ({error}); start it with `touchline up`"
-        ) from error
-    if reply.status_code != httpx.codes.OK:
-        raise SourceUnavailable(f"the sandbox at {address} refused: {reply.text}")
-    state: dict[str, Any] = reply.json()
-    return state
+    return call("POST", address, "faults", {"name": name, "rate": rate, "slow_seconds": slow_seconds})
