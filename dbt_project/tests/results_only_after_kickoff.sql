@@ -2,4 +2,4 @@
 select results.match_id
 from {{ ref('match_result') }} as results
 inner join {{ ref('match') }} as matches on results.match_id = matches.match_id
-where results.known_at <= matches.kickoff_at
+where results.known_at <= matches.kickoff_at and {{ is_new_to_this_build('results.match_id') }}

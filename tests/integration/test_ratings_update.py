@@ -1,4 +1,4 @@
-"""features.team_rating: only what is new is rated, and the outcome is always that of a fresh start."""
+"""features.team_rating: only what became known is learned, and the outcome is always that of a fresh start."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ from touchline.settings import Settings
 
 AS_OF = datetime(2023, 1, 1, tzinfo=UTC)
 START = datetime(2022, 8, 6, 14, tzinfo=UTC)
+END = datetime(9999, 12, 31, tzinfo=UTC)
 PAIRS = [(home, away) for home in range(6) for away in range(6) if home != away]
 
 
-class Played(NamedTuple):
-    """Match `number` between two of six teams; None goals take the result away."""
+class Told(NamedTuple):
+    """What is said on a day (after START) of match `number` between two of six teams; None goals take it back."""
 
     number: int
     goals: tuple[int, int] | None
+    day: int
     shots: int | None = 4
-    days_late: int = 0
-    days_postponed: int = 0
 
 
 @pytest.fixture(scope="module")
 def installed(module_settings: Settings) -> Settings:
-    """Core tables with the columns that the ratings read."""
+    """The table that the ratings read, with the columns they read."""
     with connect(module_settings, "transform") as connection:
         connection.execute(
-            "create table core.match (match_id uuid primary key, kickoff_at timestamptz, tier int, "
-            "home_team_id uuid, away_team_id uuid);"
-            "create table core.match_result (match_id uuid primary key, known_at timestamptz, home_goals int, "
-            "away_goals int, home_shots_on_target int, away_shots_on_target int)"
+            "create table core.result_version (match_id uuid, valid_from timestamptz, valid_to timestamptz, tier int, "
+            "kickoff_at timestamptz, home_team_id uuid, away_team_id uuid, home_goals int, away_goals int, "
+            "home_shots_on_target int, away_shots_on_target int, primary key (match_id, valid_from))"
         )
     return module_settings
 
@@ -47,7 +46,7 @@ def installed(module_settings: Settings) -> Settings:
 def empty(settings: Settings) -> None:
     with connect(settings, "transform") as connection:
         connection.execute(
-            "truncate core.match, core.match_result; drop table if exists features.team_rating"
+            "truncate core.result_version, ops.match_change, ops.layer_build; drop table if exists features.team_rating"
         )
 
 
@@ -57,32 +56,49 @@ def core(installed: Settings) -> Settings:
     return installed
 
 
-def put(settings: Settings, games: Iterable[Played]) -> None:
-    """Insert, correct, move or take back matches. Three kick off at the same time each day."""
+def played_on(number: int) -> datetime:
+    """Three kick off at the same time each day."""
+    return START + timedelta(days=number // 3)
+
+
+def tell(settings: Settings, told: Iterable[Told]) -> None:
+    """Work what is said into the results, as a build of core does: what was said later of the match is gone."""
     with connect(settings, "transform") as connection:
-        for game in games:
-            kickoff = START + timedelta(days=game.number // 3 + game.days_postponed)
-            home, away = PAIRS[game.number % len(PAIRS)]
-            connection.execute("delete from core.match where match_id = md5('m' || %s)::uuid", (game.number,))
-            connection.execute(
-                "delete from core.match_result where match_id = md5('m' || %s)::uuid", (game.number,)
-            )
-            if game.goals is None:
+        for word in told:
+            kickoff_at = played_on(word.number)
+            known_at = START + timedelta(days=word.day, hours=16)
+            if known_at <= kickoff_at:
                 continue
+            home, away = PAIRS[word.number % len(PAIRS)]
+            match = (word.number,)
             connection.execute(
-                "insert into core.match values "
-                "(md5('m' || %s)::uuid, %s, 1, md5('t' || %s)::uuid, md5('t' || %s)::uuid)",
-                (game.number, kickoff, home, away),
+                "delete from core.result_version where match_id = md5('m' || %s)::uuid and valid_from >= %s",
+                (*match, known_at),
             )
             connection.execute(
-                "insert into core.match_result values (md5('m' || %s)::uuid, %s, %s, %s, %s, 3)",
-                (game.number, kickoff + timedelta(days=game.days_late, hours=16), *game.goals, game.shots),
+                "update core.result_version set valid_to = %s where match_id = md5('m' || %s)::uuid and valid_to > %s",
+                (known_at, *match, known_at),
             )
+            if word.goals is not None:
+                connection.execute(
+                    "insert into core.result_version values (md5('m' || %s)::uuid, %s, %s, 1, %s, "
+                    "md5('t' || %s)::uuid, md5('t' || %s)::uuid, %s, %s, %s, 3)",
+                    (*match, known_at, END, kickoff_at, home, away, *word.goals, word.shots),
+                )
+            connection.execute(
+                "insert into ops.match_change (change_id, match_id, known_from) "
+                "select coalesce(max(change_id), 0) + 1, md5('m' || %s)::uuid, %s from ops.match_change",
+                (*match, known_at),
+            )
+
+
+def in_time(number: int, goals: tuple[int, int] = (1, 0), shots: int | None = 4) -> Told:
+    return Told(number, goals, number // 3, shots)
 
 
 def table(settings: Settings) -> list[dict[str, Any]]:
     with connect(settings, "transform") as connection:
-        return rows(connection, "select * from features.team_rating order by team_id, match_id")
+        return rows(connection, "select * from features.team_rating order by team_id, match_id, valid_from")
 
 
 def from_scratch(settings: Settings) -> list[dict[str, Any]]:
@@ -90,74 +106,80 @@ def from_scratch(settings: Settings) -> list[dict[str, Any]]:
     return table(settings)
 
 
-def test_only_new_results_are_rated(core: Settings):
-    put(core, [Played(number, (number % 4, number % 3)) for number in range(21)])
-    assert update_ratings(core, AS_OF, "test").n_rated == 21
-    assert update_ratings(core, AS_OF, "test").from_kickoff_at is None
-    put(core, [Played(21, (1, 0))])
+def test_only_new_results_are_learned(core: Settings):
+    tell(core, [in_time(number, (number % 4, number % 3)) for number in range(21)])
+    assert update_ratings(core, AS_OF, "test").n_learned == 21
+    assert update_ratings(core, AS_OF, "test").known_from is None
+    tell(core, [in_time(21)])
     report = update_ratings(core, AS_OF, "test")
-    assert (report.n_rated, report.n_teams) == (1, 2)
+    assert (report.n_learned, report.n_teams, report.n_restated) == (1, 2, 0)
 
 
-def test_a_correction_rewinds_to_its_kickoff_only(core: Settings):
-    put(core, [Played(number, (1, 0)) for number in range(30)])
+def test_a_correction_holds_from_when_it_was_known(core: Settings):
+    tell(core, [in_time(number) for number in range(30)])
     update_ratings(core, AS_OF, "test")
-    put(core, [Played(15, (1, 4))])
+    before = table(core)
+    tell(core, [Told(15, (1, 4), day=20)])
     report = update_ratings(core, AS_OF, "test")
-    assert (report.n_rated, report.from_kickoff_at) == (15, (START + timedelta(days=5)).isoformat())
+    corrected_at = START + timedelta(days=20, hours=16)
+    assert (report.n_learned, report.known_from) == (1, corrected_at.isoformat())
+    assert report.n_restated > 2
+    until_then = [row | {"valid_to": END} for row in table(core) if row["valid_from"] < corrected_at]
+    assert until_then == before
     assert table(core) == from_scratch(core)
 
 
-def test_results_that_all_vanish_leave_nothing(core: Settings):
-    put(core, [Played(number, (1, 0)) for number in range(6)])
+def test_results_that_are_all_taken_back_hold_until_then(core: Settings):
+    tell(core, [in_time(number) for number in range(6)])
     update_ratings(core, AS_OF, "test")
-    put(core, [Played(number, None) for number in range(6)])
-    assert update_ratings(core, AS_OF, "test").n_rated == 0
-    assert table(core) == []
+    tell(core, [Told(number, None, day=9) for number in range(6)])
+    assert update_ratings(core, AS_OF, "test").n_restated == 12
+    assert {row["valid_to"] for row in table(core)} == {START + timedelta(days=9, hours=16)}
 
 
 def test_other_parameters_rate_everything_again(core: Settings, monkeypatch: pytest.MonkeyPatch):
-    put(core, [Played(number, (1, 0)) for number in range(9)])
+    tell(core, [in_time(number) for number in range(9)])
     update_ratings(core, AS_OF, "test")
     monkeypatch.setattr(update, "PARAMETERS", engine.PARAMETERS + " tuned")
-    assert update_ratings(core, AS_OF, "test").n_rated == 9
+    assert update_ratings(core, AS_OF, "test").n_learned == 9
 
 
 def test_nothing_is_half_written_when_an_update_fails(core: Settings):
-    put(core, [Played(number, (1, 0)) for number in range(9)])
+    tell(core, [in_time(number) for number in range(9)])
     update_ratings(core, AS_OF, "test")
     before = table(core)
     with connect(core, "transform") as connection:
         connection.execute(
             "alter table features.team_rating add check (kickoff_at < timestamptz '2022-08-09 00:00Z') not valid"
         )
-    put(core, [Played(1, (9, 0)), Played(10, (9, 0))])
+    tell(core, [Told(1, (9, 0), day=2), in_time(10, (9, 0))])
     with pytest.raises(Exception, match="check"):
         update_ratings(core, AS_OF, "test")
     assert table(core) == before
+    with connect(core, "transform") as connection:
+        connection.execute("alter table features.team_rating drop constraint team_rating_kickoff_at_check")
+    assert update_ratings(core, AS_OF, "test").n_restated > 0
+    assert table(core) == from_scratch(core)
 
 
-games = st.builds(
-    Played,
+words = st.builds(
+    Told,
     number=st.integers(0, 45),
     goals=st.one_of(st.none(), st.tuples(st.integers(0, 5), st.integers(0, 5))),
+    day=st.integers(0, 30),
     shots=st.one_of(st.none(), st.integers(0, 9)),
-    days_late=st.sampled_from([0, 0, 0, 12]),
-    days_postponed=st.sampled_from([0, 0, 0, 0, 4]),
 )
 
 
 @examples(max_examples=25, deadline=None)
-@given(st.lists(st.lists(games, min_size=1, max_size=12), min_size=1, max_size=5))
+@given(st.lists(st.lists(words, min_size=1, max_size=12), min_size=1, max_size=5))
 def test_increments_corrections_and_late_results_equal_a_fresh_start_bit_for_bit(
-    installed: Settings, batches: list[list[Played]]
+    installed: Settings, batches: list[list[Told]]
 ):
     empty(installed)
+    update_ratings(installed, AS_OF, "test")
     for batch in batches:
-        put(installed, batch)
+        tell(installed, batch)
         update_ratings(installed, AS_OF, "test")
     incremental = table(installed)
-    with connect(installed, "transform") as connection:
-        n_results = len(rows(connection, "select match_id from core.match_result"))
-    assert len(incremental) == 2 * n_results
     assert incremental == from_scratch(installed)

@@ -15,15 +15,14 @@ from touchline.ratings.engine import STATE_COLUMNS, Result, State, rate
 
 
 def result(
-    number: int,
     home: str,
     away: str,
     goals: tuple[int, int],
     shots: tuple[int, int] | None = (5, 4),
     **changes: Any,
 ) -> Result:
-    """Match `number` of a first tier, known as many microseconds after the epoch."""
-    return Result(1, home, away, *goals, *(shots or (None, None)), number)._replace(**changes)
+    """A match of a first tier."""
+    return Result(1, home, away, *goals, *(shots or (None, None)))._replace(**changes)
 
 
 def named(state: State) -> dict[str, float]:
@@ -49,33 +48,27 @@ def test_pi_rating_step_worked_by_hand():
 
 
 def test_points_move_from_one_side_to_the_other():
-    home, away = map(named, rate([result(0, "a", "b", (3, 0))], {}))
+    home, away = map(named, rate([result("a", "b", (3, 0))], {}))
     assert home["elo"] - 1500 == pytest.approx(1500 - away["elo"]) != 0
     assert home["pi_home"] == pytest.approx(-away["pi_away"])
     assert home["pi_away"] == pytest.approx(pi.GOALS.carry * home["pi_home"])
 
 
 def test_a_new_team_begins_lower_in_a_lower_tier():
-    home, away = map(named, rate([result(0, "a", "b", (0, 0), tier=3)], {}))
+    home, away = map(named, rate([result("a", "b", (0, 0), tier=3)], {}))
     mean = (home["elo"] + away["elo"]) / 2
     assert mean == pytest.approx(elo.GOALS.first_tier - 2 * elo.GOALS.tier_step)
 
 
 def test_a_match_without_shots_leaves_the_shot_ratings_alone():
     states: dict[str, State] = {}
-    rate([result(0, "a", "b", (1, 0))], states)
+    rate([result("a", "b", (1, 0))], states)
     before = named(states["a"])
-    rate([result(1, "a", "b", (1, 0), shots=None)], states)
+    rate([result("a", "b", (1, 0), shots=None)], states)
     after = named(states["a"])
     for name in ("elo_shots", "pi_home_shots", "pi_away_shots"):
         assert after[name] == before[name]
     assert after["elo"] != before["elo"]
-
-
-def test_valid_from_is_when_the_last_of_all_results_was_known():
-    late = result(0, "a", "b", (1, 0), known_at=900)
-    states = [named(state)["valid_from"] for state in rate([late, result(100, "a", "c", (1, 1))], {})]
-    assert states == [900, 900, 900, 100]
 
 
 score = st.integers(0, 6)
@@ -85,10 +78,7 @@ seasons = st.lists(st.tuples(teams, st.tuples(score, score), shots, st.integers(
 
 
 def results(played: list[Any]) -> list[Result]:
-    return [
-        result(number, *pair, goals, shots, tier=tier)
-        for number, (pair, goals, shots, tier) in enumerate(played)
-    ]
+    return [result(*pair, goals, shots, tier=tier) for pair, goals, shots, tier in played]
 
 
 @given(seasons)
@@ -97,9 +87,7 @@ def test_the_engine_is_the_plain_formulas(played: list[Any]):
     states: dict[str, State] = {}
     rate(games, states)
     for name, expected in plain_ratings(games).items():
-        assert named(states[name]) | {"valid_from": 0} == pytest.approx(
-            expected | {"valid_from": 0}, abs=1e-9
-        )
+        assert named(states[name]) == pytest.approx(expected, abs=1e-9)
 
 
 @given(seasons, st.integers(0, 40))

@@ -1,46 +1,39 @@
 -- one row per match, played or not, as known as of the build
-{{ config(indexes=[
-    {'columns': ['match_id'], 'unique': true},
-    {'columns': ['kickoff_at']},
-    {'columns': ['competition', 'season']},
-]) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace',
+    meta={'replaces': 'affected'},
+    indexes=[
+        {'columns': ['match_id'], 'unique': true},
+        {'columns': ['kickoff_at']},
+        {'columns': ['competition', 'season']},
+    ],
+) }}
 
-with fixtures as (
-    select * from {{ ref('stg_fixture_observation') }}
-),
-
-scores as (
-    select * from {{ ref('stg_score_observation') }}
+with versions as (
+    select * from {{ ref('match_version') }}
+    where
+        valid_to = {{ forever() }}
+        {% if is_incremental() %}and {{ is_affected('match_id') }}{% endif %}
 ),
 
 competitions as (
     select * from {{ ref('competition') }}
 ),
 
-with_result as (
-    select
-        fixtures.*,
-        -- A result by decree or of a match broken off says nothing about the sides.
-        scores.fixture_key is not null
-        and fixtures.status not in ('awarded', 'abandoned', 'cancelled') as is_played,
-        scores.known_at as result_known_at
-    from fixtures
-    left join scores on fixtures.fixture_key = scores.fixture_key
-),
-
 -- The source has no stable match id: a match played on another day than first announced has another key. The
 -- announcement is superseded once its day has passed without a result and the pairing was seen again later.
 superseded as (
-    select distinct announced.fixture_key
-    from with_result as announced
-    inner join with_result as seen_later
+    select distinct announced.match_id
+    from versions as announced
+    inner join versions as seen_later
         on
             announced.competition = seen_later.competition
             and announced.season = seen_later.season
-            and announced.home_team = seen_later.home_team
-            and announced.away_team = seen_later.away_team
-            and announced.fixture_key <> seen_later.fixture_key
-            and announced.payload_id < seen_later.payload_id
+            and announced.home_team_id = seen_later.home_team_id
+            and announced.away_team_id = seen_later.away_team_id
+            and announced.match_id <> seen_later.match_id
+            and announced.fixture_payload_id < seen_later.fixture_payload_id
     where
         not announced.is_played
         and (
@@ -51,29 +44,30 @@ superseded as (
 )
 
 select
-    with_result.fixture_key as match_id,
-    with_result.competition,
+    versions.match_id,
+    versions.competition,
     competitions.country,
     competitions.tier,
-    with_result.season,
-    {{ team_id('competitions.country', 'with_result.home_team') }} as home_team_id,
-    {{ team_id('competitions.country', 'with_result.away_team') }} as away_team_id,
-    with_result.home_team,
-    with_result.away_team,
-    with_result.kickoff_at,
-    with_result.kickoff_on,
-    with_result.is_kickoff_time_known,
+    versions.season,
+    versions.home_team_id,
+    versions.away_team_id,
+    versions.home_team,
+    versions.away_team,
+    versions.kickoff_at,
+    versions.kickoff_on,
+    versions.is_kickoff_time_known,
+    not versions.is_kickoff_time_known as is_imputed,
     case
-        when with_result.is_played then 'played'
-        when superseded.fixture_key is not null then 'superseded'
-        when with_result.status = 'played' then 'scheduled'
-        else with_result.status
+        when versions.is_played then 'played'
+        when superseded.match_id is not null then 'superseded'
+        when versions.status = 'played' then 'scheduled'
+        else versions.status
     end as status,
-    with_result.is_played,
-    with_result.source,
-    with_result.payload_id,
-    with_result.known_at,
+    versions.is_played,
+    versions.source,
+    versions.fixture_payload_id as payload_id,
+    versions.valid_from as known_at,
     competitions.is_simulated
-from with_result
-inner join competitions on with_result.competition = competitions.competition
-left join superseded on with_result.fixture_key = superseded.fixture_key
+from versions
+inner join competitions on versions.competition = competitions.competition
+left join superseded on versions.match_id = superseded.match_id

@@ -1,10 +1,14 @@
 -- one row per match, bookmaker, market, line and stage: the last quote known before kick-off, and the closing one
-{{ config(indexes=[
-    {'columns': ['match_id', 'market', 'stage', 'bookmaker', 'line'], 'unique': true},
-]) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace',
+    meta={'replaces': 'changed'},
+    indexes=[{'columns': ['match_id', 'market', 'stage', 'bookmaker', 'line'], 'unique': true}],
+) }}
 
 with observations as (
     select * from {{ ref('stg_odds_observation') }}
+    {% if is_incremental() %}where {{ is_changed('fixture_key') }}{% endif %}
 ),
 
 matches as (
@@ -21,7 +25,7 @@ usable as (
         case when observations.is_closing then 'closing' else 'prematch' end as stage
     from observations
     inner join matches on observations.fixture_key = matches.match_id
-    where observations.is_closing or observations.known_at < matches.kickoff_at
+    where observations.is_closing or observations.known_at <= {{ last_minute('matches.kickoff_at') }}
 ),
 
 latest as (

@@ -1,17 +1,24 @@
 -- one row per played match: its result and statistics
-{{ config(indexes=[{'columns': ['match_id'], 'unique': true}]) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace',
+    meta={'replaces': 'changed'},
+    indexes=[{'columns': ['match_id'], 'unique': true}],
+) }}
 
 with scores as (
     select * from {{ ref('stg_score_observation') }}
 ),
 
-matches as (
-    select * from {{ ref('match') }}
-    where is_played
+versions as (
+    select * from {{ ref('match_version') }}
+    where
+        valid_to = {{ forever() }} and is_played
+        {% if is_incremental() %}and {{ is_changed('match_id') }}{% endif %}
 )
 
 select
-    matches.match_id,
+    versions.match_id,
     scores.home_goals,
     scores.away_goals,
     case
@@ -40,5 +47,6 @@ select
     scores.referee,
     scores.payload_id,
     scores.known_at
-from scores
-inner join matches on scores.fixture_key = matches.match_id
+from versions
+inner join scores
+    on versions.match_id = scores.fixture_key and versions.score_payload_id = scores.payload_id

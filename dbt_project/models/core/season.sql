@@ -1,9 +1,17 @@
 -- one row per competition and season
-{{ config(indexes=[{'columns': ['competition', 'season'], 'unique': true}]) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace',
+    meta={'replaces': 'season'},
+    indexes=[{'columns': ['competition', 'season'], 'unique': true}],
+) }}
 
+-- depends_on: {{ ref('match_version') }}
 with matches as (
-    select * from {{ ref('match') }}
-    where status <> 'superseded'
+    select * from {{ ref('match') }} as match
+    where
+        status <> 'superseded'
+        {% if is_incremental() %}and {{ is_of_affected_season('match') }}{% endif %}
 )
 
 select

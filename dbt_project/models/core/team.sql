@@ -1,26 +1,59 @@
--- one row per team: a name within a country
-{{ config(indexes=[{'columns': ['team_id'], 'unique': true}]) }}
+-- one row per team ever named in a fixture: a name within a country
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace',
+    meta={'replaces': 'team'},
+    indexes=[{'columns': ['team_id'], 'unique': true}],
+) }}
 
-with matches as (
-    select * from {{ ref('match') }}
+with versions as (
+    select * from {{ ref('match_version') }}
+    {% if is_incremental() %}where {{ is_changed('match_id') }}{% endif %}
+),
+
+competitions as (
+    select * from {{ ref('competition') }}
 ),
 
 appearances as (
     select
         home_team_id as team_id,
         home_team as name,
-        country,
-        is_simulated,
+        competition,
         kickoff_on
-    from matches
+    from versions
     union all
     select
         away_team_id,
         away_team,
-        country,
-        is_simulated,
+        competition,
         kickoff_on
-    from matches
+    from versions
+),
+
+named as (
+    select
+        appearances.team_id,
+        appearances.name,
+        competitions.country,
+        competitions.is_simulated,
+        appearances.kickoff_on as first_match_on,
+        appearances.kickoff_on as last_match_on
+    from appearances
+    inner join competitions on appearances.competition = competitions.competition
+    {% if is_incremental() %}
+        -- Versions stay: what was the first and the last day before bounds them still.
+        union all
+        select
+            team_id,
+            name,
+            country,
+            is_simulated,
+            first_match_on,
+            last_match_on
+        from {{ this }} as team
+        where {{ is_of_changed_team('team') }}
+    {% endif %}
 )
 
 select
@@ -28,7 +61,7 @@ select
     name,
     country,
     is_simulated,
-    min(kickoff_on) as first_match_on,
-    max(kickoff_on) as last_match_on
-from appearances
+    min(first_match_on) as first_match_on,
+    max(last_match_on) as last_match_on
+from named
 group by team_id, name, country, is_simulated

@@ -1,9 +1,16 @@
 -- one row per match with pre-match prices: what the market thought before kick-off
-{{ config(indexes=[{'columns': ['match_id'], 'unique': true}]) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace',
+    meta={'replaces': 'changed'},
+    indexes=[{'columns': ['match_id'], 'unique': true}],
+) }}
 
 with odds as (
     select * from {{ ref('match_odds') }}
-    where stage = 'prematch'
+    where
+        stage = 'prematch'
+        {% if is_incremental() %}and {{ is_changed('match_id') }}{% endif %}
 ),
 
 consensus as (

@@ -1,37 +1,66 @@
 -- one row per match: everything known about it just before kick-off, or as of the build for fixtures
-{{ config(indexes=[
-    {'columns': ['match_id'], 'unique': true},
-    {'columns': ['kickoff_at']},
-    {'columns': ['features_as_of']},
-]) }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace',
+    meta={'replaces': 'prepared'},
+    indexes=[
+        {'columns': ['match_id'], 'unique': true},
+        {'columns': ['kickoff_at']},
+        {'columns': ['features_as_of']},
+    ],
+) }}
 
 {% set statistics = [
     'goals_for', 'goals_against', 'shots_for', 'shots_against',
     'shots_on_target_for', 'shots_on_target_against', 'points',
 ] %}
 
--- Not materialised: read twice, they would lose their indexes.
 with matches as (
     select
         *,
-        case
-            when kickoff_at <= {{ as_of() }} then kickoff_at - interval '1 minute'
-            else {{ as_of() }}
-        end as features_as_of
+        least({{ last_minute('kickoff_at') }}, {{ as_of() }}) as features_as_of
     from {{ ref('match') }}
-    where status <> 'superseded'
+    where
+        status <> 'superseded'
+        {% if is_incremental() %}
+            and (
+                {{ last_minute('kickoff_at') }} >= {{ known_from() }}
+                or {{ is_affected('match_id') }}
+            )
+        {% endif %}
 ),
 
-seasons as (
-    select * from {{ ref('season') }}
+-- The kick-off as it was known then; a match that nobody had announced has only the one known now. In the order of a
+-- competition's matches: what is looked up for one lies beside what was looked up for the last.
+fixtures as materialized (
+    select
+        matches.*,
+        coalesce(known.kickoff_at, matches.kickoff_at) as known_kickoff_at,
+        coalesce(known.kickoff_on, matches.kickoff_on) as known_kickoff_on
+    from matches
+    left join {{ ref('match_version') }} as known
+        on
+            matches.match_id = known.match_id
+            and matches.features_as_of >= known.valid_from
+            and matches.features_as_of < known.valid_to
+    order by matches.competition, matches.kickoff_at
 ),
 
+-- Not materialised: read twice, they would lose their indexes.
 ratings as not materialized (
     select * from {{ source('ratings', 'team_rating') }}
 ),
 
 form as not materialized (
     select * from {{ ref('team_form') }}
+),
+
+venue as not materialized (
+    select * from {{ ref('venue_form') }}
+),
+
+recent as not materialized (
+    select * from {{ ref('team_match') }}
 ),
 
 tables as not materialized (
@@ -47,14 +76,14 @@ market as (
 )
 
 select
-    matches.match_id,
-    matches.competition,
-    matches.country,
-    matches.tier,
-    matches.season,
-    matches.kickoff_at,
-    matches.features_as_of,
-    matches.is_played,
+    fixtures.match_id,
+    fixtures.competition,
+    fixtures.country,
+    fixtures.tier,
+    fixtures.season,
+    fixtures.kickoff_at,
+    fixtures.features_as_of,
+    fixtures.is_played,
     {% for side in ['home', 'away'] %}
         {{ side }}_rating.elo as {{ side }}_elo,
         {{ side }}_rating.elo_shots as {{ side }}_elo_shots,
@@ -65,10 +94,10 @@ select
                 {{ side }}_form.{{ statistic }}_{{ span }} as {{ side }}_{{ statistic }}_{{ span }},
             {% endfor %}
         {% endfor %}
-        {{ side }}_venue.venue_goals_for_10 as {{ side }}_venue_goals_for_10,
-        {{ side }}_venue.venue_goals_against_10 as {{ side }}_venue_goals_against_10,
-        {{ side }}_venue.venue_points_10 as {{ side }}_venue_points_10,
-        least(extract(epoch from matches.kickoff_at - {{ side }}_form.kickoff_at) / 86400, 30)::double precision
+        {{ side }}_venue.goals_for_10 as {{ side }}_venue_goals_for_10,
+        {{ side }}_venue.goals_against_10 as {{ side }}_venue_goals_against_10,
+        {{ side }}_venue.points_10 as {{ side }}_venue_points_10,
+        least(extract(epoch from fixtures.known_kickoff_at - {{ side }}_form.kickoff_at) / 86400, 30)::double precision
             as {{ side }}_rest_days,
         {{ side }}_recent.n_matches::double precision as {{ side }}_n_matches_14d,
         coalesce({{ side }}_table.n_played, 0)::double precision as {{ side }}_n_played,
@@ -77,20 +106,14 @@ select
             as {{ side }}_points_per_match,
     {% endfor %}
     coalesce(last_meeting.n_matches, 0)::double precision as h2h_n_matches,
-    case
-        when matches.home_team_id < matches.away_team_id then last_meeting.first_points_mean
-        else last_meeting.second_points_mean
-    end as h2h_points_mean,
-    case
-        when matches.home_team_id < matches.away_team_id then last_meeting.first_goal_difference_mean
-        else -last_meeting.first_goal_difference_mean
-    end as h2h_goal_difference_mean,
-    -- A league of n teams plays 2 (n - 1) rounds; the schedule itself is not looked at, it may hold later matches.
+    last_meeting.points_6 as h2h_points_mean,
+    last_meeting.goal_difference_6 as h2h_goal_difference_mean,
+    -- A league of n teams plays 2 (n - 1) rounds; the schedule itself is not looked at, it may hold later fixtures.
     least(
         (coalesce(home_table.n_played, 0) + coalesce(away_table.n_played, 0))
-        / (4.0 * greatest(seasons.n_teams - 1, 1)), 1
+        / (4.0 * greatest(home_table.n_teams - 1, 1)), 1
     )::double precision as season_progress,
-    extract(month from matches.kickoff_on)::double precision as month,
+    extract(month from fixtures.known_kickoff_on)::double precision as month,
     market.price_home::double precision as market_price_home,
     market.price_draw::double precision as market_price_draw,
     market.price_away::double precision as market_price_away,
@@ -101,45 +124,48 @@ select
     market.handicap_away::double precision as market_handicap_away,
     market.n_bookmakers::double precision as market_n_bookmakers,
     market.spread::double precision as market_spread
-from matches
-inner join seasons on matches.competition = seasons.competition and matches.season = seasons.season
+from fixtures
 {% for side in ['home', 'away'] %}
     left join lateral (
         select * from ratings
-        where ratings.team_id = matches.{{ side }}_team_id and ratings.valid_from <= matches.features_as_of
-        order by ratings.valid_from desc, ratings.kickoff_at desc
+        where
+            ratings.team_id = fixtures.{{ side }}_team_id
+            and ratings.valid_from <= fixtures.features_as_of
+            and ratings.valid_to > fixtures.features_as_of
+        order by ratings.valid_from desc, ratings.kickoff_at desc, ratings.match_id desc
         limit 1
     ) as {{ side }}_rating on true
     left join lateral (
         select * from form
-        where form.team_id = matches.{{ side }}_team_id and form.valid_from <= matches.features_as_of
-        order by form.valid_from desc, form.kickoff_at desc
+        where form.team_id = fixtures.{{ side }}_team_id and form.valid_from <= fixtures.features_as_of
+        order by form.valid_from desc
         limit 1
     ) as {{ side }}_form on true
     left join lateral (
-        select * from form
+        select * from venue
         where
-            form.team_id = matches.{{ side }}_team_id
-            and form.is_home = {{ 'true' if side == 'home' else 'false' }}
-            and form.valid_from <= matches.features_as_of
-        order by form.valid_from desc, form.kickoff_at desc
+            venue.team_id = fixtures.{{ side }}_team_id
+            and venue.is_home = {{ 'true' if side == 'home' else 'false' }}
+            and venue.valid_from <= fixtures.features_as_of
+        order by venue.valid_from desc
         limit 1
     ) as {{ side }}_venue on true
     left join lateral (
-        select count(*) as n_matches from form
+        select count(*) as n_matches from recent
         where
-            form.team_id = matches.{{ side }}_team_id
-            and form.kickoff_at >= matches.kickoff_at - interval '14 days'
-            and form.kickoff_at < matches.kickoff_at
-            and form.valid_from <= matches.features_as_of
+            recent.team_id = fixtures.{{ side }}_team_id
+            and recent.kickoff_at >= fixtures.known_kickoff_at - interval '14 days'
+            and recent.kickoff_at < fixtures.known_kickoff_at
+            and recent.valid_from <= fixtures.features_as_of
+            and recent.valid_to > fixtures.features_as_of
     ) as {{ side }}_recent on true
     left join lateral (
         select * from tables
         where
-            tables.competition = matches.competition
-            and tables.season = matches.season
-            and tables.team_id = matches.{{ side }}_team_id
-            and tables.valid_from <= matches.features_as_of
+            tables.competition = fixtures.competition
+            and tables.season = fixtures.season
+            and tables.team_id = fixtures.{{ side }}_team_id
+            and tables.valid_from <= fixtures.features_as_of
         order by tables.valid_from desc
         limit 1
     ) as {{ side }}_table on true
@@ -147,10 +173,10 @@ inner join seasons on matches.competition = seasons.competition and matches.seas
 left join lateral (
     select * from meetings
     where
-        meetings.first_team_id = least(matches.home_team_id, matches.away_team_id)
-        and meetings.second_team_id = greatest(matches.home_team_id, matches.away_team_id)
-        and meetings.valid_from <= matches.features_as_of
-    order by meetings.valid_from desc, meetings.kickoff_at desc
+        meetings.team_id = fixtures.home_team_id
+        and meetings.opponent_id = fixtures.away_team_id
+        and meetings.valid_from <= fixtures.features_as_of
+    order by meetings.valid_from desc
     limit 1
 ) as last_meeting on true
-left join market on matches.match_id = market.match_id
+left join market on fixtures.match_id = market.match_id

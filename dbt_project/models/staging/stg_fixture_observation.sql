@@ -1,5 +1,5 @@
--- one row per fixture key: the last version known as of the build, of the source whose word counts
-select distinct on (fixture_key)
+-- one row per version of a fixture known as of the build, without those set aside
+select
     fixture_key,
     source,
     competition,
@@ -14,6 +14,13 @@ select distinct on (fixture_key)
     published_at,
     observed_at,
     known_at
-from {{ source('landing', 'fixture_observation') }}
-where known_at <= {{ as_of() }}
-order by fixture_key, {{ source_rank('fixtures') }}, {{ latest_version() }}
+from {{ source('landing', 'fixture_observation') }} as observation
+where
+    known_at <= {{ as_of() }}
+    and not exists (
+        select from {{ source('landing', 'quarantined_fact') }} as aside
+        where
+            aside.kind = 'fixture'
+            and aside.fixture_key = observation.fixture_key
+            and aside.payload_id = observation.payload_id
+    )

@@ -1,7 +1,4 @@
-"""The ratings engine: results in order of kick-off in, the state of both teams after each match out.
-
-Times are microseconds since 1970 (UTC) here: the loop only compares them.
-"""
+"""The ratings engine: results in order of kick-off in, the state of both teams after each match out."""
 
 from __future__ import annotations
 
@@ -10,13 +7,12 @@ from typing import NamedTuple
 
 from touchline.ratings import elo, pi
 
-# elo, elo_shots, pi_home, pi_away, pi_home_shots, pi_away_shots, valid_from: the columns of features.team_rating.
-# valid_from is when everything in the state was known. A plain tuple: building a named one costs as much as rating.
-State = tuple[float, float, float, float, float, float, int]
-STATE_COLUMNS = ("elo", "elo_shots", "pi_home", "pi_away", "pi_home_shots", "pi_away_shots", "valid_from")
+# A plain tuple: building a named one costs as much as rating.
+State = tuple[float, float, float, float, float, float]
+STATE_COLUMNS = ("elo", "elo_shots", "pi_home", "pi_away", "pi_home_shots", "pi_away_shots")
 
-# Raise when a formula changes: stored ratings of another version are rated anew.
-VERSION = 1
+# Raise when a formula changes: ratings of another version are rated anew.
+VERSION = 2
 PARAMETERS = f"{VERSION} {elo.GOALS} {elo.SHOTS} {pi.GOALS} {pi.SHOTS} {pi.GOALS_PER_SHOT_ON_TARGET}"
 
 
@@ -30,11 +26,10 @@ class Result(NamedTuple):
     away_goals: int
     home_shots_on_target: int | None
     away_shots_on_target: int | None
-    known_at: int
 
 
 def rate(
-    results: Iterable[tuple[int, str, str, int, int, int | None, int | None, int]], states: dict[str, State]
+    results: Iterable[tuple[int, str, str, int, int, int | None, int | None]], states: dict[str, State]
 ) -> list[State]:
     """Rate results (fields as in Result) given in order of (kickoff_at, match_id); updates `states` by team.
 
@@ -43,27 +38,13 @@ def rate(
     bit for bit.
     """
     after: list[State] = []
-    for tier, home_id, away_id, home_goals, away_goals, home_shots, away_shots, known_at in results:
-        home = states.get(home_id) or newcomer(tier, known_at)
-        away = states.get(away_id) or newcomer(tier, known_at)
-        (
-            home_elo,
-            home_elo_shots,
-            home_at_home,
-            home_at_away,
-            home_shots_at_home,
-            home_shots_at_away,
-            home_from,
-        ) = home
-        (
-            away_elo,
-            away_elo_shots,
-            away_at_home,
-            away_at_away,
-            away_shots_at_home,
-            away_shots_at_away,
-            away_from,
-        ) = away
+    for tier, home_id, away_id, home_goals, away_goals, home_shots, away_shots in results:
+        home_elo, home_elo_shots, home_at_home, home_at_away, home_shots_at_home, home_shots_at_away = (
+            states.get(home_id) or newcomer(tier)
+        )
+        away_elo, away_elo_shots, away_at_home, away_at_away, away_shots_at_home, away_shots_at_away = (
+            states.get(away_id) or newcomer(tier)
+        )
         goals = home_goals - away_goals
         points = elo.change(home_elo, away_elo, goals, elo.GOALS)
         step = pi.step(home_at_home, away_at_away, goals, pi.GOALS)
@@ -79,21 +60,17 @@ def rate(
         home = (
             home_elo + points, home_elo_shots + shot_points, home_at_home + step, home_at_away + carried,
             home_shots_at_home + shot_step, home_shots_at_away + shot_carried,
-            home_from if home_from > known_at else known_at,
         )  # fmt: skip
         away = (
             away_elo - points, away_elo_shots - shot_points, away_at_home - carried, away_at_away - step,
             away_shots_at_home - shot_carried, away_shots_at_away - shot_step,
-            away_from if away_from > known_at else known_at,
         )  # fmt: skip
         states[home_id], states[away_id] = home, away
         after += (home, away)
     return after
 
 
-def newcomer(tier: int, known_at: int) -> State:
+def newcomer(tier: int) -> State:
     """The state before its first match of a team that first plays in a competition of `tier`."""
     pi_goals, pi_shots = pi.GOALS.initial(tier), pi.SHOTS.initial(tier)
-    return (
-        elo.GOALS.initial(tier), elo.SHOTS.initial(tier), pi_goals, pi_goals, pi_shots, pi_shots, known_at,
-    )  # fmt: skip
+    return (elo.GOALS.initial(tier), elo.SHOTS.initial(tier), pi_goals, pi_goals, pi_shots, pi_shots)

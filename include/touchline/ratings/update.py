@@ -1,23 +1,26 @@
-"""Bring features.team_rating up to date: only results that are new, corrected or gone are worked through."""
+"""Bring features.team_rating up to date: only what became known since the last time is learned."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from typing import Any
 
 import polars as pl
 
-from touchline.database.engine import Connection, connect, scalar
-from touchline.ratings.engine import PARAMETERS, STATE_COLUMNS, Result, State, rate
+from touchline.database.engine import Connection, connect
+from touchline.ratings.engine import PARAMETERS, STATE_COLUMNS, Result
+from touchline.ratings.history import FOREVER, History, Rated, Version
 from touchline.settings import Settings
+from touchline.warehouse.changes import building, definition_of, note_built_in, plan
 
 TABLE = """
 create table if not exists features.team_rating (
     team_id uuid not null,
     match_id uuid not null,
     kickoff_at timestamptz not null,
-    input_hash text not null,
     elo double precision not null,
     elo_shots double precision not null,
     pi_home double precision not null,
@@ -25,130 +28,180 @@ create table if not exists features.team_rating (
     pi_home_shots double precision not null,
     pi_away_shots double precision not null,
     valid_from timestamptz not null,
-    primary key (team_id, match_id)
+    valid_to timestamptz not null,
+    primary key (team_id, match_id, valid_from)
 );
-create index if not exists team_rating_by_time on features.team_rating (team_id, valid_from);
-create index if not exists team_rating_by_kickoff on features.team_rating (kickoff_at);
-comment on table features.team_rating is
-    'One row a team and played match: its ratings after that match. Written by the ratings step.';
+create index if not exists team_rating_by_knowledge on features.team_rating (team_id, valid_from, kickoff_at, match_id);
+create index if not exists team_rating_by_kickoff on features.team_rating (team_id, kickoff_at);
+create index if not exists team_rating_since on features.team_rating (valid_from);
+create index if not exists team_rating_until on features.team_rating (valid_to) where valid_to < '9999-12-31 00:00Z';
+create index if not exists team_rating_played on features.team_rating (kickoff_at);
+comment on table features.team_rating is 'One row a team, played match and period: its ratings after that match, as '
+    'known from valid_from until just before valid_to. Written by the ratings step.';
 """
 
-# Whatever the ratings depend on is in the hash, so that any change of it is seen.
-RESULTS = """
-create temporary table rated_result on commit drop as
-select
-    match.match_id, match.kickoff_at, match.tier, match.home_team_id, match.away_team_id,
-    result.home_goals::int as home_goals, result.away_goals::int as away_goals,
-    result.home_shots_on_target::int as home_shots_on_target,
-    result.away_shots_on_target::int as away_shots_on_target,
-    result.known_at,
-    md5(concat_ws('|', %s::text, extract(epoch from match.kickoff_at), extract(epoch from result.known_at),
-        match.tier, match.home_team_id, match.away_team_id, result.home_goals, result.away_goals,
-        coalesce(result.home_shots_on_target, -1), coalesce(result.away_shots_on_target, -1))) as input_hash
-from core.match as match
-inner join core.match_result as result using (match_id)
-"""
-
-# The earliest kick-off at which what was rated and what is known now differ; null when nothing does.
-FIRST_DIFFERENCE = """
-select min(least(known.kickoff_at, rated.kickoff_at))
-from rated_result as known
-full outer join (select distinct match_id, kickoff_at, input_hash from features.team_rating) as rated
-    using (match_id)
-where known.input_hash is distinct from rated.input_hash
-"""
-
-RESULTS_FROM = """
+END = "'9999-12-31 00:00Z'::timestamptz"
+MICROSECONDS = "(extract(epoch from {0}) * 1000000)::bigint as {0}"
+VERSIONS = f"""
 copy (
-    select
-        match_id, (extract(epoch from kickoff_at) * 1000000)::bigint as kickoff_at, input_hash, tier,
-        home_team_id, away_team_id, home_goals, away_goals, home_shots_on_target, away_shots_on_target,
-        (extract(epoch from known_at) * 1000000)::bigint as known_at
-    from rated_result
-    where kickoff_at >= %s
-    order by kickoff_at, match_id
+    select match_id, {MICROSECONDS.format("kickoff_at")}, tier, home_team_id, away_team_id, home_goals, away_goals,
+        home_shots_on_target, away_shots_on_target, {MICROSECONDS.format("valid_from")},
+        {MICROSECONDS.format("valid_to")}
+    from core.result_version
+    where {{condition}}
 ) to stdout (format csv, header)
-"""
+"""  # noqa: S608
+LEARNED = f"valid_from >= %(since)s or (valid_to >= %(since)s and valid_to < {END})"
+STANDING = "valid_from < %(since)s and valid_to >= %(since)s and kickoff_at >= %(kickoff_at)s"
 
-LAST_STATES = """
-select distinct on (team_id)
-    team_id::text, elo, elo_shots, pi_home, pi_away, pi_home_shots, pi_away_shots,
-    (extract(epoch from valid_from) * 1000000)::bigint
+# What is known just before the instant from which on everything is learned again.
+REWIND = (
+    "delete from features.team_rating where valid_from >= %(since)s",
+    f"update features.team_rating set valid_to = {END} where valid_to >= %(since)s and valid_to < {END}",  # noqa: S608
+)
+CAREERS = f"""
+select team_id::text, {MICROSECONDS.format("kickoff_at")}, match_id::text, {", ".join(STATE_COLUMNS)},
+    {MICROSECONDS.format("valid_from")}
 from features.team_rating
-order by team_id, kickoff_at desc, match_id desc
-"""
+where kickoff_at >= %(kickoff_at)s and valid_to = {END}
+order by team_id, features.team_rating.kickoff_at, match_id
+"""  # noqa: S608
+BEFORE = f"""
+select wanted.team_id::text, {", ".join(f"last.{name}" for name in STATE_COLUMNS)}
+from unnest(%(team_ids)s::uuid[]) as wanted (team_id)
+inner join lateral (
+    select * from features.team_rating as rating
+    where rating.team_id = wanted.team_id and rating.kickoff_at < %(kickoff_at)s and rating.valid_to = {END}
+    order by rating.kickoff_at desc, rating.match_id desc
+    limit 1
+) as last on true
+"""  # noqa: S608
+CLOSE = f"""
+update features.team_rating as rating set valid_to = closed.valid_to
+from unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) as closed (team_id, match_id, valid_to)
+where rating.team_id = closed.team_id and rating.match_id = closed.match_id and rating.valid_to = {END}
+"""  # noqa: S608
 
-STATE_TYPES = {name: pl.Int64 if name == "valid_from" else pl.Float64 for name in STATE_COLUMNS}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_NUMBERS = (
+    "kickoff_at", "valid_from", "valid_to", "tier", "home_goals", "away_goals", "home_shots_on_target",
+    "away_shots_on_target",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class RatingsReport:
-    """What an update did; counts are matches. `from_kickoff_at` is where it began, None when nothing changed."""
+    """What an update did: results learned (a correction counts again), teams rated, states that ceased to hold.
+
+    `known_from` is the instant from which on results were learned, None when nothing was new.
+    """
 
     as_of: str
-    n_rated: int
+    n_learned: int
     n_teams: int
-    from_kickoff_at: str | None
+    n_restated: int
+    known_from: str | None
 
     @property
     def summary(self) -> str:
         """One sentence for a log."""
-        if self.from_kickoff_at is None:
+        if self.known_from is None:
             return "Ratings are up to date; nothing new."
-        return f"Rated {self.n_rated} matches of {self.n_teams} teams from {self.from_kickoff_at} on."
+        return (
+            f"Learned {self.n_learned} results known from {self.known_from} on; rated {self.n_teams} teams, "
+            f"{self.n_restated} earlier states restated."
+        )
 
 
 def update_ratings(
     settings: Settings, as_of: datetime, run_id: str, *, from_scratch: bool = False
 ) -> RatingsReport:
-    """Rate what the core layer knows now and the ratings do not.
+    """Learn the results that core.result_version knows now and the ratings do not.
 
-    `core` was built as of `as_of`. A late, corrected or vanished result rewinds to its kick-off and replays from
-    there on; the outcome equals rating everything from scratch, bit for bit. One transaction.
+    `core` was built as of `as_of` (UTC). The outcome equals learning everything from scratch, bit for bit. One
+    transaction.
     """
-    del run_id
-    with connect(settings, "transform") as connection:
-        connection.execute("select pg_advisory_xact_lock(hashtext('ratings'))")
-        connection.execute(TABLE)
-        if from_scratch:
-            connection.execute("truncate features.team_rating")
-        connection.execute(RESULTS, (PARAMETERS,))
-        start = scalar(connection, FIRST_DIFFERENCE)
-        if start is None:
-            return RatingsReport(as_of.isoformat(), 0, 0, None)
-        connection.execute("delete from features.team_rating where kickoff_at >= %s", (start,))
-        results = _results_from(connection, start)
-        states: dict[str, State] = {row[0]: tuple(row[1:]) for row in connection.execute(LAST_STATES)}
-        after = rate(zip(*(results[name].to_list() for name in Result._fields), strict=True), states)
-        _write(connection, results, after)
-        connection.execute("analyze features.team_rating")
-    n_teams = pl.concat([results["home_team_id"], results["away_team_id"]]).n_unique()
-    return RatingsReport(as_of.isoformat(), results.height, n_teams, start.isoformat())
+    with building(settings):
+        planned = plan(settings, "ratings", as_of, definition_of("ratings", PARAMETERS), is_full=from_scratch)
+        with connect(settings, "transform") as connection:
+            connection.execute(TABLE)
+            if planned.is_full:
+                connection.execute("truncate features.team_rating")
+                versions, since, history = _versions(connection, "true", {}), -FOREVER, History()
+            else:
+                known = {"since": planned.known_from}
+                versions = _versions(connection, LEARNED, known)
+                since, history = _microseconds(planned.known_from), _rewound(connection, versions, known)
+            history.learn_all(versions, since)
+            _write(connection, history, since)
+            if planned.is_full:
+                connection.execute("analyze features.team_rating")
+            note_built_in(connection, planned, run_id)
+    learned = [version for version in versions if version.valid_from >= since]
+    first = min((version.valid_from for version in versions), default=None)
+    return RatingsReport(
+        as_of=as_of.isoformat(),
+        n_learned=len(learned),
+        n_teams=len({rated.team_id for rated in history.rated}),
+        n_restated=len(history.closed),
+        known_from=None if first is None else _moment(max(first, since)).isoformat(),
+    )
 
 
-def _results_from(connection: Connection, start: datetime) -> pl.DataFrame:
-    """Results since `start` in order of (kickoff_at, match_id); times in microseconds since 1970."""
+def _rewound(connection: Connection, versions: Sequence[Version], known: dict[str, Any]) -> History:
+    """What was known just before `known["since"]`, from the first kick-off on that the versions to learn speak of."""
+    for statement in REWIND:
+        connection.execute(statement, known)
+    if not versions:
+        return History()
+    first = min(version.key[0] for version in versions)
+    known = {**known, "kickoff_at": _moment(first)}
+    history = History()
+    history.chain = sorted(
+        (version.key, version.result) for version in _versions(connection, STANDING, known)
+    )
+    for team_id, kickoff_at, match_id, *state, valid_from in connection.execute(CAREERS, known):
+        history.careers[team_id].append(Rated(team_id, (kickoff_at, match_id), tuple(state), valid_from))
+    results = [*(result for _, result in history.chain), *(version.result for version in versions)]
+    teams = {team for result in results for team in (result.home_team_id, result.away_team_id)}
+    found = connection.execute(BEFORE, {**known, "team_ids": list(teams)})
+    history.before = {team_id: tuple(state) for team_id, *state in found}
+    return history
+
+
+def _versions(connection: Connection, condition: str, parameters: dict[str, Any]) -> list[Version]:
     lines = BytesIO()
-    with connection.cursor() as cursor, cursor.copy(RESULTS_FROM, (start,)) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(VERSIONS.format(condition=condition), parameters) as copy,
+    ):
         for block in copy:
             lines.write(block)
-    texts = dict.fromkeys(("match_id", "input_hash", "home_team_id", "away_team_id"), pl.String)
-    numbers = dict.fromkeys(("kickoff_at", "known_at", "tier"), pl.Int64)
-    counts = {name: pl.Int64 for name in Result._fields if name.endswith(("_goals", "_on_target"))}
-    return pl.read_csv(lines.getvalue(), schema_overrides={**texts, **numbers, **counts})
-
-
-def _write(connection: Connection, results: pl.DataFrame, after: list[State]) -> None:
-    matches = results.select("match_id", "kickoff_at", "input_hash")
-    sides = [
-        matches.with_columns(team_id=results[f"{side}_team_id"]).hstack(
-            pl.DataFrame(after[first::2], schema=STATE_TYPES, orient="row")
-        )
-        for first, side in enumerate(("home", "away"))
-    ]
-    frame = pl.concat(sides).with_columns(
-        pl.from_epoch(pl.col("kickoff_at", "valid_from"), "us").dt.replace_time_zone("UTC")
+    texts = dict.fromkeys(("match_id", "home_team_id", "away_team_id"), pl.String)
+    frame = pl.read_csv(lines.getvalue(), schema_overrides=texts, infer_schema=False).cast(
+        dict.fromkeys(_NUMBERS, pl.Int64)
     )
+    columns = {name: frame[name].to_list() for name in frame.columns}
+    keys = zip(columns["kickoff_at"], columns["match_id"], strict=True)
+    results = map(Result, *(columns[name] for name in Result._fields))
+    return list(map(Version, keys, results, columns["valid_from"], columns["valid_to"]))
+
+
+def _write(connection: Connection, history: History, since: int) -> None:
+    closed = [rated for rated in history.closed if rated.valid_from < since]
+    connection.execute(
+        CLOSE,
+        (
+            [rated.team_id for rated in closed],
+            [rated.key[1] for rated in closed],
+            [_moment(rated.valid_to) for rated in closed],
+        ),
+    )
+    if not history.rated:
+        return
+    frame = _frame(history.rated)
     lines = BytesIO()
     # Floats are written with the shortest digits that read back to the same double.
     frame.write_csv(lines, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00")
@@ -159,3 +212,31 @@ def _write(connection: Connection, results: pl.DataFrame, after: list[State]) ->
         ) as copy,
     ):
         copy.write(lines.getbuffer())
+
+
+def _frame(rated: Iterable[Rated]) -> pl.DataFrame:
+    rows = list(rated)
+    keys = pl.DataFrame(
+        {
+            "team_id": [row.team_id for row in rows],
+            "match_id": [row.key[1] for row in rows],
+            "kickoff_at": [row.key[0] for row in rows],
+            "valid_from": [row.valid_from for row in rows],
+            "valid_to": [row.valid_to for row in rows],
+        }
+    ).with_columns(
+        pl.from_epoch(pl.col("kickoff_at", "valid_from", "valid_to"), "us").dt.replace_time_zone("UTC")
+    )
+    states = pl.DataFrame(
+        [row.state for row in rows], schema=dict.fromkeys(STATE_COLUMNS, pl.Float64), orient="row"
+    )
+    return keys.hstack(states)
+
+
+def _microseconds(moment: datetime | None) -> int:
+    assert moment is not None, "an incremental plan knows from when on"
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + microseconds * _MICROSECOND

@@ -13,8 +13,9 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from touchline.errors import WarehouseBuildFailed
-from touchline.settings import PROJECT_ROOT, Settings
+from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
+from touchline.warehouse.changes import DBT_PROJECT, Plan, building, definition_of, note_built, plan
 
 Layer = Literal["core", "features", "analytics"]
 LAYERS: tuple[Layer, ...] = ("core", "features", "analytics")
@@ -23,15 +24,19 @@ SELECTIONS: dict[Layer, list[str]] = {
     "features": ["path:models/features"],
     "analytics": ["path:models/analytics"],
 }
-DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did; `n_models` counts seeds and models, `seconds` is wall time."""
+    """What a build did; `n_models` counts seeds and models, `seconds` is wall time.
+
+    `is_full` is False when only the changes since the last build were worked in: `n_changed` matches.
+    """
 
     layer: str
     as_of: str
+    is_full: bool
+    n_changed: int
     n_models: int
     n_tests: int
     n_warnings: int
@@ -40,18 +45,39 @@ class BuildReport:
     @property
     def summary(self) -> str:
         """One sentence for a log."""
+        how = "in full" if self.is_full else f"from {self.n_changed} changed matches"
         return (
-            f"{self.layer} as of {self.as_of}: {self.n_models} models built, {self.n_tests} tests passed "
+            f"{self.layer} as of {self.as_of}: {self.n_models} models built {how}, {self.n_tests} tests passed "
             f"({self.n_warnings} warnings) in {self.seconds:.1f} s."
         )
 
 
-def build_layer(settings: Settings, layer: Layer, as_of: datetime, run_id: str) -> BuildReport:
-    """Build and test a layer as of an instant (UTC).
+def build_layer(
+    settings: Settings, layer: Layer, as_of: datetime, run_id: str, *, is_full: bool = False
+) -> BuildReport:
+    """Build and test a layer as of an instant (UTC): what has changed since its last build, or all (`is_full`).
 
     Raises WarehouseBuildFailed with every failing model or test, its message and where its SQL is.
     """
-    started = time.monotonic()
+    with building(settings):
+        started = time.monotonic()
+        priorities: dict[str, list[str]] = {
+            kind: list(names) for kind, names in read_configuration(settings.sources_file).priorities.items()
+        }
+        if layer == "analytics":
+            planned = None
+        else:
+            planned = plan(settings, layer, as_of, definition_of(layer, priorities), is_full=is_full)
+        report = _build(settings, layer, as_of, priorities, planned, started)
+        if planned is not None:
+            note_built(settings, planned, run_id)
+    return report
+
+
+def _build(
+    settings: Settings, layer: Layer, as_of: datetime, priorities: Mapping[str, list[str]],
+    planned: Plan | None, started: float,
+) -> BuildReport:  # fmt: skip
     target = settings.home / "dbt" / settings.warehouse_database
     results = run_dbt(
         settings,
@@ -63,17 +89,8 @@ def build_layer(settings: Settings, layer: Layer, as_of: datetime, run_id: str) 
         "unit_test",
         "--indirect-selection",
         "buildable",
-        "--vars",
-        json.dumps(
-            {
-                "as_of": as_of.isoformat(),
-                "run_id": run_id,
-                "source_priorities": {
-                    kind: list(names)
-                    for kind, names in read_configuration(settings.sources_file).priorities.items()
-                },
-            }
-        ),
+        *(["--full-refresh"] if planned is not None and planned.is_full else []),
+        environment=_moment(as_of, priorities, planned),
     )
     failed = [result for result in results if result.status in ("error", "fail", "skipped", "runtime error")]
     if failed:
@@ -89,6 +106,8 @@ def build_layer(settings: Settings, layer: Layer, as_of: datetime, run_id: str) 
     return BuildReport(
         layer=layer,
         as_of=as_of.isoformat(),
+        is_full=planned is None or planned.is_full,
+        n_changed=0 if planned is None else planned.n_matches,
         n_models=len(results) - n_tests,
         n_tests=n_tests,
         n_warnings=sum(result.status == "warn" for result in results),
@@ -96,8 +115,8 @@ def build_layer(settings: Settings, layer: Layer, as_of: datetime, run_id: str) 
     )
 
 
-def run_dbt(settings: Settings, *arguments: str) -> list[Any]:
-    """Run one dbt command in process and return its node results.
+def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] | None = None) -> list[Any]:
+    """Run one dbt command in process, with `environment` for its macros, and return its node results.
 
     Raises WarehouseBuildFailed when dbt could not even begin (a broken project, no connection).
     """
@@ -105,7 +124,7 @@ def run_dbt(settings: Settings, *arguments: str) -> list[Any]:
 
     state = settings.home / "dbt" / settings.warehouse_database
     state.mkdir(parents=True, exist_ok=True)
-    with _environment(_connection(settings)):
+    with _environment({**_connection(settings), **(environment or {})}):
         outcome = dbtRunner().invoke(
             [
                 "--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check",
@@ -121,6 +140,20 @@ def run_dbt(settings: Settings, *arguments: str) -> list[Any]:
             f"dbt {arguments[0]} could not begin: {outcome.exception or outcome.result}; the log is in {state / 'logs'}"
         )
     return list(results)
+
+
+def _moment(as_of: datetime, priorities: Mapping[str, list[str]], planned: Plan | None) -> Mapping[str, str]:
+    """What the macros read at run time. Variables of dbt would do, but each new value has the project parsed again."""
+    values = {"AS_OF": as_of.isoformat(), "SOURCE_PRIORITIES": json.dumps(priorities)}
+    if planned is not None and not planned.is_full:
+        assert planned.built_as_of is not None, "an increment goes on from a build"
+        assert planned.known_from is not None, "an increment knows from when on"
+        values |= {
+            "CHANGES_SINCE": str(planned.since),
+            "BUILT_AS_OF": planned.built_as_of.isoformat(),
+            "KNOWN_FROM": planned.known_from.isoformat(),
+        }
+    return {f"TOUCHLINE_DBT_{name}": value for name, value in values.items()}
 
 
 def _connection(settings: Settings) -> Mapping[str, str]:
