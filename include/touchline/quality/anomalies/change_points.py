@@ -10,13 +10,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from touchline.quality.anomalies.finding import findings, nothing
-from touchline.quality.anomalies.robust import centre_and_sigma
+from touchline.quality.anomalies.robust import MAD_TO_SIGMA
 from touchline.quality.anomalies.weeks import FEWEST_MATCHES
 
 # Series and the least standard deviation of its weekly value; of goals that of one match, which chance gives.
 SERIES = {"goals": 1.6, "overround": 0.005, "n_bookmakers": 0.25}
 # What is smaller than this is of no consequence to anybody who uses the series.
-SMALLEST_SHIFT = {"goals": 0.6, "overround": 0.02, "n_bookmakers": 1.0}
+SMALLEST_SHIFT = {"goals": 0.6, "overround": 0.02, "n_bookmakers": 1.5}
 OF_ONE_MATCH = ("goals",)
 REFERENCE_WEEKS = 40
 FEWEST_REFERENCE = 16
@@ -43,15 +43,19 @@ def alarms(values: NDArray[np.float64], weights: NDArray[np.float64], floor: flo
     value is compared with at most 40 values before it, of which the last 6 are left out; after an alarm the sums begin
     anew once the reference has taken in the new level.
     """
+    series = pl.Series(values, dtype=pl.Float64)
+    window = {"window_size": REFERENCE_WEEKS, "min_samples": FEWEST_REFERENCE}
+    centres = series.rolling_median(**window).shift(GAP_WEEKS)
+    apart = (series - centres).abs() * pl.Series(weights)
+    scales = (apart.rolling_median(REFERENCE_WEEKS, min_samples=4) * MAD_TO_SIGMA).shift(GAP_WEEKS)
     high = low = 0.0
     high_start = low_start = quiet_until = 0
-    for index in range(FEWEST_REFERENCE + GAP_WEEKS, len(values)):
-        before = slice(max(0, index - REFERENCE_WEEKS - GAP_WEEKS), index - GAP_WEEKS)
-        centre, _ = centre_and_sigma(values[before], floor)
-        _, scale = centre_and_sigma((values[before] - centre) * weights[before], floor)
-        if index < quiet_until:
+    for index, (value, weight, centre, scale) in enumerate(
+        zip(values.tolist(), weights.tolist(), centres.to_list(), scales.to_list(), strict=True)
+    ):
+        if centre is None or scale is None or index < quiet_until:
             continue
-        z = max(-MOST_A_WEEK, min(MOST_A_WEEK, (values[index] - centre) * weights[index] / scale))
+        z = max(-MOST_A_WEEK, min(MOST_A_WEEK, (value - centre) * weight / max(scale, floor)))
         if high == 0:
             high_start = index
         if low == 0:

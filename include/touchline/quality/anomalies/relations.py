@@ -10,7 +10,8 @@ from touchline.quality.anomalies.robust import sigma
 
 FEWEST_REFERENCE = 300
 FLOORS = {"draw": 0.02, "goals": 0.06, "handicap line": 0.12}
-LIMIT = 6.0
+# Sides to whom a draw is enough are priced so, above all in the last rounds: what is rare is not yet wrong.
+LIMITS = {"draw": 14.0, "goals": 4.8, "handicap line": 6.0}
 WHAT_TO_DO = (
     "The markets of the match contradict one another: look in the payload for a lost sign of the handicap, exchanged "
     "over and under, or prices of another match; quarantine the market that is wrong."
@@ -51,11 +52,14 @@ def with_residuals(new: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
         "handicap line": (pl.col("line"), [pl.col("side"), signed, pl.col("goals"), pl.col("handicap_side")]),
     }
     for name, (target, given) in relations.items():
-        both = both.with_columns(_residual(both, target, given).alias(name))
-        before = pl.when(~pl.col("is_new")).then(pl.col(name))
+        # Lines and draws of one-sided matches are coarse.
+        stretch = 1.0 if name == "goals" else 1 + size / 2
+        both = both.with_columns(_residual(both, target, given).alias(f"off {name}"), stretch=stretch)
+        off = pl.col(f"off {name}") / pl.col("stretch")
+        before = pl.when(~pl.col("is_new")).then(off)
         centred = before - before.median().over("competition")
         both = both.with_columns(
-            ((pl.col(name) - before.median().over("competition")) / sigma(centred, FLOORS[name]).over("competition"))
+            ((off - before.median().over("competition")) / sigma(centred, FLOORS[name]).over("competition"))
             .alias(f"z {name}")
         )  # fmt: skip
     return both
@@ -80,16 +84,16 @@ def find_disagreeing_markets(residuals: pl.DataFrame) -> pl.DataFrame:
     """New matches of `with_residuals` in which one market is far from what the others say."""
     names = list(FLOORS)
     suspects = residuals.filter(pl.col("is_new")).with_columns(
-        score=pl.max_horizontal(pl.col(f"z {name}").abs() for name in names)
-    ).filter(pl.col("score") >= LIMIT)  # fmt: skip
+        excess=pl.max_horizontal(pl.col(f"z {name}").abs() / LIMITS[name] for name in names)
+    ).filter(pl.col("excess") >= 1)  # fmt: skip
     if suspects.is_empty():
         return nothing()
     which = pl.coalesce(
-        pl.when(pl.col(f"z {name}").abs() == pl.col("score")).then(pl.lit(name)) for name in names
+        pl.when(pl.col(f"z {name}").abs() / LIMITS[name] == pl.col("excess")).then(pl.lit(name)) for name in names
     )
     observed = {"draw": "draw", "goals": "goals", "handicap line": "line"}
     value = pl.coalesce(pl.when(which == name).then(pl.col(column)) for name, column in observed.items())
-    off = pl.coalesce(pl.when(which == name).then(pl.col(name)) for name in names)
+    off = pl.coalesce(pl.when(which == name).then(pl.col(f"off {name}")) for name in names)
     return findings(
         suspects,
         detector="markets_disagree",
@@ -99,7 +103,7 @@ def find_disagreeing_markets(residuals: pl.DataFrame) -> pl.DataFrame:
         place=MATCH,
         observed=value,
         expected=value - off,
-        score=pl.col("score"),
+        score=pl.coalesce(pl.when(which == name).then(pl.col(f"z {name}").abs()) for name in names),
         compared_with=pl.format("the other markets of the match, as they fit together in {}", "competition"),
         what_to_do=WHAT_TO_DO,
         severity="warn",

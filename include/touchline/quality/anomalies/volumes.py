@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from touchline.quality.anomalies.finding import MATCH, findings, nothing
 from touchline.quality.anomalies.robust import MAD_TO_SIGMA
 from touchline.quality.anomalies.weeks import week_of
 
-# Weeks of other seasons that stand for a week: one to each side, as calendars shift with the day of the start.
-NEIGHBOURS = 1
-FEWEST_SEASONS = 3
-FULL_SHARE = 0.7
+# A competition in a break of its own, such as winter, has not played in the weeks just before either.
+RECENT_WEEKS, FEWEST_RECENT = 4, 2
+# A season with nearly as many matches as the one before is over, or about to be.
+COMPLETE_SHARE = 0.93
+ALIKE = 12
+MOST_UNLIKE = 0.15
+HISTORY_WEEKS, FEWEST_WEEKS_BEFORE = 156, 60
 LOST_SHARE = 0.5
 FEWEST_MATCHES = 4
 FEWEST_WEEKS = 8
@@ -62,49 +70,66 @@ def _week_findings(detector: str, frame: pl.DataFrame, **columns: pl.Expr | str)
 
 
 def _matches_missing(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFrame:
-    """Weeks without most of their matches, at a time when every earlier season had full weeks."""
-    every_week = pl.datetime_range(weeks["week"].min(), weeks["week"].max(), "7d", eager=True).alias("week")
-    seasons = weeks.group_by("competition", "season").agg(
-        first_week=pl.col("week").min(),
-        full=pl.col("n_matches").filter(pl.col("n_matches") >= FEWEST_MATCHES).median(),
+    """Weeks without most of a competition's matches, though it played in all earlier weeks like this one.
+
+    Weeks are alike in which other competitions play: breaks for national teams and cups come to many at once. Another
+    competition counts by the square of its correlation with this one, over the weeks of the earlier seasons.
+    """
+    judged = weeks.filter(is_judged)
+    if judged.is_empty():
+        return nothing()
+    grid = _weeks_played(weeks)
+    names = [name for name in grid.columns if name != "week"]
+    plays, days = grid.select(names).to_numpy().astype(float), grid["week"]
+    sizes = weeks.group_by("competition", "season").agg(
+        pl.col("full").first(), first_week=pl.col("week").min(), size=pl.col("n_matches").sum()
     )
-    grid = (
-        seasons.join(every_week.to_frame(), how="cross")
-        .with_columns(week_of_season=(pl.col("week") - pl.col("first_week")).dt.total_days() // 7)
-        .filter(pl.col("week_of_season").is_between(0, 50))
-        .join(weeks.select("competition", "season", "week", "n_matches"), on=["competition", "season", "week"],
-              how="left")
-        .with_columns(pl.col("n_matches").fill_null(0))
-        .sort("competition", "season", "week")
-    )  # fmt: skip
-    # A season of a competition whose matches end is followed by its own silence; the newest season alone is judged.
-    share = pl.col("n_matches") / pl.col("full")
-    around = pl.min_horizontal(
-        share.shift(step).over("competition", "season") for step in range(-NEIGHBOURS, NEIGHBOURS + 1)
-    )
-    earlier = grid.with_columns(around=around).select(
-        "competition", "week_of_season", earlier_first="first_week", around="around", earlier_full="full"
-    )
-    suspects = (
-        grid.filter(is_judged)
-        .join(earlier, on=["competition", "week_of_season"])
-        .filter(pl.col("earlier_first") + pl.duration(days=200) < pl.col("first_week"))
-        .group_by("competition", "season", "week", "n_matches", "full", maintain_order=True)
-        .agg(n_seasons=pl.len(), around=pl.col("around").min(), n_known=pl.col("around").count())
-        .filter(
-            (pl.col("n_seasons") >= FEWEST_SEASONS)
-            & (pl.col("n_known") == pl.col("n_seasons"))
-            & (pl.col("around") >= FULL_SHARE)
-            & (pl.col("n_matches") < LOST_SHARE * pl.col("full"))
-        )
-    )
-    missing = 1 - pl.col("n_matches") / pl.col("full")
+    by_season = sizes.sort("first_week").with_columns(size_before=pl.col("size").shift(1).over("competition"))
+    latest = {row["competition"]: row for row in by_season.to_dicts()}
+    rows = []
+    wanted = grid.with_row_index().filter(is_judged)["index"].to_list()
+    for index, (column, name) in itertools.product(wanted, enumerate(names)):
+        past = slice(max(0, index - HISTORY_WEEKS), index)
+        recent = plays[max(0, index - RECENT_WEEKS) : index, column]
+        is_over = latest[name]["size"] >= COMPLETE_SHARE * (latest[name]["size_before"] or math.inf)
+        if plays[index, column] or is_over or index < FEWEST_WEEKS_BEFORE or recent.sum() < FEWEST_RECENT:
+            continue
+        alike = _alike(plays[past], plays[index], column)
+        if len(alike) == ALIKE and alike.all():
+            rows.append({"competition": name, "season": latest[name]["season"], "full": latest[name]["full"],
+                         "week": days[index]})  # fmt: skip
+    if not rows:
+        return nothing()
+    suspects = pl.DataFrame(rows).join(
+        weeks.select("competition", "week", "n_matches"), on=["competition", "week"], how="left"
+    ).with_columns(pl.col("n_matches").fill_null(0))  # fmt: skip
     return _week_findings(
         "matches_missing", suspects,
         what=pl.format("{} matches in the week, {} are usual", "n_matches", "full"),
-        observed=pl.col("n_matches"), expected=pl.col("full"), score=missing * pl.col("full").sqrt() * 2,
-        compared_with=pl.format("the same week, and one to each side, of {} earlier seasons", "n_seasons"),
+        observed=pl.col("n_matches"), expected=pl.col("full"),
+        score=(1 - pl.col("n_matches") / pl.col("full")) * pl.col("full").sqrt() * 2,
+        compared_with=f"the {ALIKE} weeks of earlier seasons in which the same other competitions played",
     )  # fmt: skip
+
+
+def _weeks_played(weeks: pl.DataFrame) -> pl.DataFrame:
+    """One row a week, one column a competition: whether it played at least half of its usual matches."""
+    every = pl.datetime_range(weeks["week"].min(), weeks["week"].max(), "7d", eager=True).alias("week").to_frame()
+    played = weeks.with_columns(plays=pl.col("n_matches") >= LOST_SHARE * pl.col("full"))
+    wide = played.pivot("competition", index="week", values="plays", aggregate_function="max")
+    return every.join(wide, on="week", how="left").fill_null(value=False).sort("week")
+
+
+def _alike(past: NDArray[np.float64], week: NDArray[np.float64], column: int) -> NDArray[np.bool_]:
+    """Whether the competition of `column` played, in the past weeks most like `week` as to all others."""
+    centred = past - past.mean(axis=0)
+    spread = np.maximum(np.sqrt((centred**2).mean(axis=0)), 1e-9)
+    likeness = np.clip((centred * centred[:, [column]]).mean(axis=0) / spread / spread[column], 0, 1) ** 2
+    likeness[column] = 0
+    distance = np.abs(past - week) @ likeness / max(likeness.sum(), 1e-9)
+    nearest = np.argsort(distance, kind="stable")[:ALIKE]
+    close = nearest[distance[nearest] <= MOST_UNLIKE]
+    return past[close, column] > 0
 
 
 def _results_missing(judged: pl.DataFrame) -> pl.DataFrame:
