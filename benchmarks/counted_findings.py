@@ -94,10 +94,16 @@ def _near(
         yield from (number for number, each in enumerate(planted) if each.feature == row["subject"])
     elif row["subject_kind"] == "competition_week":
         yield from by_week.get((parts[0], parts[1]), [])
-        yield from (number for number, each in enumerate(planted) if each.level == "match" and each.match_week == (parts[0], parts[1]))
+        yield from (
+            number
+            for number, each in enumerate(planted)
+            if each.level == "match" and each.match_week == (parts[0], parts[1])
+        )
     else:
         day = date.fromisoformat(parts[2])
-        weeks = {(parts[0], (day - timedelta(days=7 * back)).isoformat()) for back in range(ECHO.days // 7 + 1)}
+        weeks = {
+            (parts[0], (day - timedelta(days=7 * back)).isoformat()) for back in range(ECHO.days // 7 + 1)
+        }
         yield from (number for week in weeks for number in by_week.get(week, []))
 
 

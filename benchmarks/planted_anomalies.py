@@ -126,7 +126,9 @@ def _quotes(plot: Plot) -> None:
     for kind, change in kinds.items():
         n = 0
         for row in rows:
-            if row["match_id"] in plot.used or (kind == "closing_moved_against" and row["stage"] != "closing"):
+            if row["match_id"] in plot.used or (
+                kind == "closing_moved_against" and row["stage"] != "closing"
+            ):
                 continue
             prices = change(row)
             if prices is None:
@@ -134,7 +136,12 @@ def _quotes(plot: Plot) -> None:
             changes.append({"index": row["index"], **prices})
             plot.used.add(row["match_id"])
             plot.planted.append(
-                Planted(kind, "quote", frozenset({row["match_id"]}), (row["bookmaker"], row["market"], row["stage"]))
+                Planted(
+                    kind,
+                    "quote",
+                    frozenset({row["match_id"]}),
+                    (row["bookmaker"], row["market"], row["stage"]),
+                )
             )
             n += 1
             if n == each:
@@ -228,7 +235,9 @@ def _against(row: dict[str, Any], before: dict[tuple[Any, ...], float]) -> float
 
 def _whole_matches(plot: Plot) -> None:
     average = plot.seasons.quotes.filter(
-        (pl.col("bookmaker") == "market_average") & (pl.col("stage") == "prematch") & (pl.col("market") == "1x2")
+        (pl.col("bookmaker") == "market_average")
+        & (pl.col("stage") == "prematch")
+        & (pl.col("market") == "1x2")
     ).with_columns(side=(pl.col("price_away") / pl.col("price_home")).log())
     priced = plot.free(plot.area.join(average.select("match_id", "side"), on="match_id"))
     each = max(1, round(priced.height / ONE_IN_PRICED_MATCHES / 4))
@@ -237,9 +246,13 @@ def _whole_matches(plot: Plot) -> None:
     _take(plot, "match_sides_exchanged", turned)
     of = pl.col("match_id").is_in([row["match_id"] for row in turned])
     plot.change_quotes(of & (pl.col("market") != "over_under"), price_home=away, price_away=home)
-    lines = plot.seasons.quotes.filter((pl.col("bookmaker") == "market_average") & (pl.col("stage") == "prematch"))
+    lines = plot.seasons.quotes.filter(
+        (pl.col("bookmaker") == "market_average") & (pl.col("stage") == "prematch")
+    )
     handicaps = lines.filter((pl.col("market") == "asian_handicap") & (pl.col("line").abs() >= 0.75))
-    signs = plot.shuffled(plot.free(priced).join(handicaps.select("match_id"), on="match_id", how="semi"))[:each]
+    signs = plot.shuffled(plot.free(priced).join(handicaps.select("match_id"), on="match_id", how="semi"))[
+        :each
+    ]
     _take(plot, "handicap_sign_lost", signs)
     of = pl.col("match_id").is_in([row["match_id"] for row in signs])
     plot.change_quotes(of & (pl.col("market") == "asian_handicap"), line=-pl.col("line"))
@@ -288,7 +301,9 @@ def _take(plot: Plot, kind: str, rows: list[dict[str, Any]]) -> None:
 
 def _results(plot: Plot) -> None:
     counted = ("shots", "shots_on_target", "corners", "fouls", "yellow_cards")
-    full = plot.free(plot.area.drop_nulls([f"{side}_{name}" for side in ("home", "away") for name in counted]))
+    full = plot.free(
+        plot.area.drop_nulls([f"{side}_{name}" for side in ("home", "away") for name in counted])
+    )
     kinds = ("goals_typing_error", "count_typing_error", "shots_columns_exchanged", "half_time_above_full_time",
              "columns_shifted")  # fmt: skip
     each = max(1, round(full.height / ONE_IN_RESULTS / len(kinds)))
@@ -301,7 +316,8 @@ def _results(plot: Plot) -> None:
             if values is None:
                 continue
             plot.change_matches(
-                pl.col("match_id") == row["match_id"], **{name: pl.lit(value) for name, value in values.items()}
+                pl.col("match_id") == row["match_id"],
+                **{name: pl.lit(value) for name, value in values.items()},
             )
             _take(plot, kind, [row])
             n += 1
@@ -316,7 +332,11 @@ def _wrong_result(
         return {f"{side}_goals": row[f"{side}_goals"] + 10}
     if kind == "half_time_above_full_time":
         half = row[f"{side}_goals_half_time"]
-        return None if half is None else {f"{side}_goals_half_time": row[f"{side}_goals"] + int(chance.integers(1, 4))}
+        return (
+            None
+            if half is None
+            else {f"{side}_goals_half_time": row[f"{side}_goals"] + int(chance.integers(1, 4))}
+        )
     if kind == "shots_columns_exchanged":
         shots, on_target = row[f"{side}_shots"], row[f"{side}_shots_on_target"]
         return {f"{side}_shots": on_target, f"{side}_shots_on_target": shots} if shots > on_target else None
@@ -339,7 +359,9 @@ def _weeks(plot: Plot) -> None:
     counted = plot.area.group_by("competition", "week", maintain_order=True).agg(
         pl.len(), n_shots=pl.col("home_corners").count()
     )
-    full = counted.filter(pl.col("len") >= 0.8 * pl.col("len").max().over("competition")).sort("competition", "week")
+    full = counted.filter(pl.col("len") >= 0.8 * pl.col("len").max().over("competition")).sort(
+        "competition", "week"
+    )
     changes: dict[str, Callable[[Plot, pl.Expr, pl.DataFrame], None]] = {
         "goals_doubled": lambda plot, where, _: plot.change_matches(
             where, **{name: pl.col(name) * 2 for name in _goals()}
@@ -378,7 +400,9 @@ def _goals() -> list[str]:
 
 def _lose_results(plot: Plot, where: pl.Expr, _: pl.DataFrame) -> None:
     counts = [name for name, kind in plot.seasons.matches.schema.items() if kind == pl.Int16]
-    plot.change_matches(where, **dict.fromkeys([*counts, "result_known_at"], pl.lit(None)), status=pl.lit("scheduled"))
+    plot.change_matches(
+        where, **dict.fromkeys([*counts, "result_known_at"], pl.lit(None)), status=pl.lit("scheduled")
+    )
 
 
 def _lose_matches(plot: Plot, where: pl.Expr, _: pl.DataFrame) -> None:
@@ -426,10 +450,14 @@ def _levels(plot: Plot) -> None:
             where = pl.col("match_id").is_in(hit["match_id"].to_list())
             if kind == "overround_higher":
                 names = ("home", "draw", "away", "over", "under")
-                plot.change_quotes(where, **{f"price_{name}": pl.col(f"price_{name}") / 1.03 for name in names})
+                plot.change_quotes(
+                    where, **{f"price_{name}": pl.col(f"price_{name}") / 1.03 for name in names}
+                )
             elif kind == "goals_higher":
                 extra = pl.Series(plot.chance.binomial(1, 0.6, plot.seasons.matches.height))
-                plot.change_matches(where, home_goals=pl.col("home_goals") + extra, away_goals=pl.col("away_goals") + extra)
+                plot.change_matches(
+                    where, home_goals=pl.col("home_goals") + extra, away_goals=pl.col("away_goals") + extra
+                )
             else:
                 _lose_bookmakers(plot, where, hit)
             weeks = frozenset((competition, week) for week in hit["week"].unique())
@@ -442,7 +470,12 @@ def _levels(plot: Plot) -> None:
 
 
 def plant_features(
-    matches: pl.DataFrame, since: datetime, until: datetime, names: tuple[str, ...], block_start: datetime, seed: int
+    matches: pl.DataFrame,
+    since: datetime,
+    until: datetime,
+    names: tuple[str, ...],
+    block_start: datetime,
+    seed: int,
 ) -> tuple[pl.DataFrame, list[Planted]]:
     """Features that for four weeks (28 days from a multiple of 28 days after `block_start`) are wrong everywhere.
 
@@ -451,7 +484,9 @@ def plant_features(
     chance = np.random.default_rng(seed)
     planted = []
     first = (since - block_start) // timedelta(days=28) + 2
-    starts = [block_start + timedelta(days=28) * (first + int(n)) for n in chance.permutation(8)[:FEATURE_SHIFTS]]
+    starts = [
+        block_start + timedelta(days=28) * (first + int(n)) for n in chance.permutation(8)[:FEATURE_SHIFTS]
+    ]
     chosen = chance.permutation(len(names))[:FEATURE_SHIFTS]
     for number, (start, index) in enumerate(zip(starts, chosen, strict=True)):
         name = names[int(index)]

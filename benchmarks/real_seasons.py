@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-import shutil
-import tempfile
 
 import polars as pl
 
@@ -62,7 +62,11 @@ def read_seasons(folder: Path, first: int, last: int, competitions: tuple[str, .
             fixtures.append(said.fixtures)
             scores.append(said.scores)
             quotes.append(said.quotes)
-    results = pl.concat(scores, how="diagonal_relaxed").drop("row_number").rename({"published_at": "result_known_at"})
+    results = (
+        pl.concat(scores, how="diagonal_relaxed")
+        .drop("row_number")
+        .rename({"published_at": "result_known_at"})
+    )
     matches = (
         pl.concat(fixtures)
         .unique("fixture_key", keep="first", maintain_order=True)
@@ -91,7 +95,8 @@ def with_features(seasons: Seasons) -> pl.DataFrame:
     overround = 1 / pl.col("price_home") + 1 / pl.col("price_draw") + 1 / pl.col("price_away")
     home = 1 / pl.col("price_home") / overround
     counted = own.group_by("match_id").agg(
-        market_n_bookmakers=pl.len().cast(pl.Float64), market_spread=(home.max() - home.min()).cast(pl.Float64)
+        market_n_bookmakers=pl.len().cast(pl.Float64),
+        market_spread=(home.max() - home.min()).cast(pl.Float64),
     )
     markets = [
         ("1x2", {"price_home": "price_home", "price_draw": "price_draw", "price_away": "price_away"}),
@@ -100,9 +105,12 @@ def with_features(seasons: Seasons) -> pl.DataFrame:
     ]  # fmt: skip
     matches = seasons.matches.join(counted, on="match_id", how="left")
     for market, columns in markets:
-        prices = given.filter(pl.col("market") == market).unique("match_id", keep="first", maintain_order=True)
+        prices = given.filter(pl.col("market") == market).unique(
+            "match_id", keep="first", maintain_order=True
+        )
         renamed = prices.select(
-            "match_id", *(pl.col(theirs).cast(pl.Float64).alias(f"market_{ours}") for theirs, ours in columns.items())
+            "match_id",
+            *(pl.col(theirs).cast(pl.Float64).alias(f"market_{ours}") for theirs, ours in columns.items()),
         )
         matches = matches.join(renamed, on="match_id", how="left")
     return _with_form(matches)
@@ -140,10 +148,14 @@ def world_between(matches: pl.DataFrame, quotes: pl.DataFrame, since: datetime, 
     """What was known as of an instant, with the history that the detectors ask for."""
     from touchline.quality.anomalies.detectors import HISTORY, YEAR
 
-    counted = [name for name in matches.columns if name.startswith(("home_", "away_")) and name[5:] in RESULT_COLUMNS]
+    counted = [
+        name for name in matches.columns if name.startswith(("home_", "away_")) and name[5:] in RESULT_COLUMNS
+    ]
     is_unknown = pl.col("result_known_at") > as_of
     known = matches.filter(
-        (pl.col("known_at") <= as_of) & (pl.col("kickoff_at") > since - HISTORY) & (pl.col("kickoff_at") <= as_of)
+        (pl.col("known_at") <= as_of)
+        & (pl.col("kickoff_at") > since - HISTORY)
+        & (pl.col("kickoff_at") <= as_of)
     ).with_columns(
         *(pl.when(~is_unknown).then(pl.col(name)).alias(name) for name in counted),
         status=pl.when(is_unknown).then(pl.lit("scheduled")).otherwise(pl.col("status")),

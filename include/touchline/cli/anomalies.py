@@ -41,7 +41,9 @@ def register(app: typer.Typer) -> None:
     def list_command(
         ctx: typer.Context,
         detector: Annotated[str | None, typer.Option(help="only of this detector")] = None,
-        competition: Annotated[str | None, typer.Option(help="only in this competition, for example E0")] = None,
+        competition: Annotated[
+            str | None, typer.Option(help="only in this competition, for example E0")
+        ] = None,
         since: SinceOption = None,
         limit: Annotated[int, typer.Option(min=1, help="at most this many")] = 50,
     ) -> None:
@@ -80,7 +82,9 @@ def _table(found: list[Anomaly]) -> Table:
     for name in ("observed", "expected", "score"):
         table.add_column(name, justify="right")
     for each in found:
-        numbers = ("" if value is None else f"{value:.2f}" for value in (each.observed, each.expected, each.score))
+        numbers = (
+            "" if value is None else f"{value:.2f}" for value in (each.observed, each.expected, each.score)
+        )
         when = f"{each.as_of:%Y-%m-%d %H:%M}"
         table.add_row(str(each.anomaly_id), when, each.detector, each.place, each.what, *numbers)
     return table

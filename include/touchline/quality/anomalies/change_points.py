@@ -22,8 +22,7 @@ REFERENCE_WEEKS = 40
 FEWEST_REFERENCE = 16
 # The newest weeks are kept out of the reference, or a shift would soon be its own standard.
 GAP_WEEKS = 6
-# Half of the smallest shift worth finding, and the alarm: with independent normal weeks, one false alarm in about
-# 1,500 years of one series.
+# Half of the smallest shift worth finding, and the height of the alarm, both in standard deviations of a week.
 SLACK = 0.75
 ALARM = 7.0
 # From so many competitions in one week on, it is one cause and one finding.
@@ -36,7 +35,9 @@ WHAT_TO_DO = (
 )
 
 
-def alarms(values: NDArray[np.float64], weights: NDArray[np.float64], floor: float) -> Iterator[tuple[int, int, float, float]]:
+def alarms(
+    values: NDArray[np.float64], weights: NDArray[np.float64], floor: float
+) -> Iterator[tuple[int, int, float, float]]:
     """Alarms of a series in time order: index, index at which the sum began to rise, expected value, sum.
 
     `weights` multiply the distance from the reference (1, or the root of the number of matches behind a value). Each
@@ -73,7 +74,9 @@ def find_change_points(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFrame:
     if enough.filter(is_judged).is_empty():
         return nothing()
     found = []
-    for (competition,), frame in enough.with_columns(judged=is_judged).group_by("competition", maintain_order=True):
+    for (competition,), frame in enough.with_columns(judged=is_judged).group_by(
+        "competition", maintain_order=True
+    ):
         for name, floor in SERIES.items():
             series = frame.drop_nulls(name).filter(pl.col(name).is_finite())
             values = series[name].to_numpy().astype(np.float64)
@@ -97,18 +100,25 @@ def find_change_points(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFrame:
         shifts.filter(pl.col("n_alike") >= COMMON_CAUSE)
         .group_by("series", "week", maintain_order=True)
         .agg(
-            pl.col("began").min(), pl.col("season").first(), pl.col("observed", "expected", "score").median(),
-            competition=pl.lit(None, dtype=pl.String), place=pl.col("competition").sort().str.join(", "),
+            pl.col("began").min(),
+            pl.col("season").first(),
+            pl.col("observed", "expected", "score").median(),
+            competition=pl.lit(None, dtype=pl.String),
+            place=pl.col("competition").sort().str.join(", "),
         )
     )
     day = pl.col("week").dt.strftime("%Y-%m-%d")
     began = pl.col("began").dt.strftime("%Y-%m-%d")
     return findings(
-        pl.concat([alone.with_columns(place=pl.format("{} {}", "competition", "season")), alike], how="diagonal"),
+        pl.concat(
+            [alone.with_columns(place=pl.format("{} {}", "competition", "season")), alike], how="diagonal"
+        ),
         detector="level_shift",
         subject_kind="competition_series",
         subject=pl.format("{}/{}/{}", pl.col("competition").fill_null("several"), "series", day),
-        what=pl.format("{} at another level since the week from {}", pl.col("series").str.replace_all("_", " "), began),
+        what=pl.format(
+            "{} at another level since the week from {}", pl.col("series").str.replace_all("_", " "), began
+        ),
         place=pl.col("place"),
         observed=pl.col("observed"),
         expected=pl.col("expected"),

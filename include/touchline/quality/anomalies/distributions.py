@@ -46,12 +46,18 @@ def find_shifted_features(
 def _judge_block(features: pl.DataFrame, names: Sequence[str], start: datetime) -> pl.DataFrame:
     week = week_of(pl.col("kickoff_at"))
     is_block = (week >= start) & (week < start + BLOCK)
-    near = features.filter((week >= start - REFERENCE) & (week < start + BLOCK)).with_columns(is_block=is_block)
+    near = features.filter((week >= start - REFERENCE) & (week < start + BLOCK)).with_columns(
+        is_block=is_block
+    )
     if near["is_block"].sum() < FEWEST_ROWS or near.height < 4 * FEWEST_ROWS:
         return nothing()
     relative = [_relative(name).alias(name) for name in names]
     there = [
-        pl.when(~pl.col("is_block")).then(pl.col(name).is_not_null()).mean().over("competition").alias(f"{name}_there")
+        pl.when(~pl.col("is_block"))
+        .then(pl.col(name).is_not_null())
+        .mean()
+        .over("competition")
+        .alias(f"{name}_there")
         for name in names
     ]
     frame = near.with_columns(there).with_columns(relative)

@@ -33,9 +33,7 @@ def findings(frame: pl.DataFrame, **columns: str | pl.Expr) -> pl.DataFrame:
     `columns` are those of `SCHEMA`: text is taken as it is; competition, season and match_id may stand in the frame,
     and are null where they do not.
     """
-    given = {
-        name: pl.lit(value) if isinstance(value, str) else value for name, value in columns.items()
-    }
+    given = {name: pl.lit(value) if isinstance(value, str) else value for name, value in columns.items()}
     for name in SCHEMA:
         if name not in given:
             given[name] = pl.col(name) if name in frame.columns else pl.lit(None)

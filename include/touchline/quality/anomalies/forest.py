@@ -46,7 +46,7 @@ def _odd(
     """Findings of a forest over `columns`, each relative to its competition's median and MAD in the reference."""
     names = list(columns)
     both = pl.concat(
-        [reference.with_columns(is_new=pl.lit(False)), new.with_columns(is_new=pl.lit(True))],  # noqa: FBT003
+        [reference.with_columns(is_new=pl.lit(False)), new.with_columns(is_new=pl.lit(True))],
         how="diagonal_relaxed",
     )
     raw = both.with_columns(expression.alias(name) for name, expression in columns.items())
@@ -55,7 +55,7 @@ def _odd(
         ((pl.col(name) - before.median().over("competition"))
          / sigma(before - before.median(), SIGMA_FLOOR).over("competition")).alias(name)
         for name, before in zip(names, usual, strict=True)
-    ).filter(pl.all_horizontal(pl.col(name).is_finite().fill_null(False) for name in names))  # noqa: FBT003  # fmt: skip
+    ).filter(pl.all_horizontal(pl.col(name).is_finite().fill_null(False) for name in names))  # fmt: skip
     known, asked = scaled.filter(~pl.col("is_new")), scaled.filter(pl.col("is_new"))
     if known.height < FEWEST_REFERENCE or asked.is_empty():
         return nothing()
@@ -88,7 +88,9 @@ def _scores(known: NDArray[np.float64], asked: NDArray[np.float64], seed: int) -
     from sklearn.ensemble import IsolationForest
 
     clipped = [np.clip(rows, -30, 30) for rows in (known, asked)]
-    forest = IsolationForest(n_estimators=TREES, max_samples=min(ROWS_A_TREE, len(known)), random_state=seed).fit(clipped[0])
+    forest = IsolationForest(
+        n_estimators=TREES, max_samples=min(ROWS_A_TREE, len(known)), random_state=seed
+    ).fit(clipped[0])
     usual, scores = (-forest.score_samples(rows) for rows in clipped)
     centre = np.median(usual)
     spread = 1.4826 * np.median(np.abs(usual - centre))

@@ -27,13 +27,17 @@ def find_level_anomalies(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFram
     parts = [nothing()]
     for name, sigma_of_a_match in SIGMA_OF_A_MATCH.items():
         pairs = judged.drop_nulls(name).join(
-            enough.drop_nulls(name).select("competition", "stage", earlier="week", usual=name, n_usual="n_played"),
+            enough.drop_nulls(name).select(
+                "competition", "stage", earlier="week", usual=name, n_usual="n_played"
+            ),
             on=["competition", "stage"],
         )
         centred = (pl.col("usual") - pl.col("usual").median()) * pl.col("n_usual").sqrt()
         scored = (
             pairs.filter(pl.col("earlier") < pl.col("week"))
-            .group_by("competition", "season", "week", "place", "stage", "n_played", name, maintain_order=True)
+            .group_by(
+                "competition", "season", "week", "place", "stage", "n_played", name, maintain_order=True
+            )
             .agg(
                 n_weeks=pl.len(),
                 expected=pl.col("usual").median(),
@@ -41,7 +45,9 @@ def find_level_anomalies(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFram
             )
             .filter(pl.col("n_weeks") >= FEWEST_WEEKS)
             .with_columns(
-                score=((pl.col(name) - pl.col("expected")) * pl.col("n_played").sqrt() / pl.col("sigma")).abs()
+                score=(
+                    (pl.col(name) - pl.col("expected")) * pl.col("n_played").sqrt() / pl.col("sigma")
+                ).abs()
             )
             .filter(pl.col("score") >= LIMIT)
         )

@@ -51,7 +51,13 @@ def list_anomalies(
     competition: str | None = None, limit: int = 50,
 ) -> list[Anomaly]:  # fmt: skip
     """Findings of searches that ended after `since` and by `as_of`, the newest and most unusual first."""
-    given = {"since": since, "detector": detector, "competition": competition, "anomaly_id": None, "limit": limit}
+    given = {
+        "since": since,
+        "detector": detector,
+        "competition": competition,
+        "anomaly_id": None,
+        "limit": limit,
+    }
     with connect(settings, "transform") as connection:
         return [Anomaly(**row) for row in rows(connection, LIST, {**given, "as_of": as_of})]
 
@@ -62,5 +68,7 @@ def show_anomaly(settings: Settings, as_of: datetime, anomaly_id: int) -> Anomal
     with connect(settings, "transform") as connection:
         found = rows(connection, LIST, {**given, "as_of": as_of})
     if not found:
-        raise AnomalyUnknown(f"no anomaly {anomaly_id} as of {as_of.isoformat()}: see `touchline anomalies list`")
+        raise AnomalyUnknown(
+            f"no anomaly {anomaly_id} as of {as_of.isoformat()}: see `touchline anomalies list`"
+        )
     return Anomaly(**found[0])

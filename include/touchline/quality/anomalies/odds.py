@@ -76,7 +76,9 @@ def judged(quotes: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             z_side=pl.col("d_side") / pl.col("sigma_side"),
             z_draw=pl.col("d_draw") / pl.col("sigma_draw"),
-            z_margin=((pl.col("overround") - pl.col("usual_overround")) / pl.col("sigma_margin")).fill_null(0.0),
+            z_margin=((pl.col("overround") - pl.col("usual_overround")) / pl.col("sigma_margin")).fill_null(
+                0.0
+            ),
         )
         .with_columns(
             score=(pl.col("z_side") ** 2 + pl.col("z_draw") ** 2 + (pl.col("z_margin") / 2) ** 2).sqrt()
@@ -131,7 +133,9 @@ def find_odds_anomalies(quotes: pl.DataFrame, reference: pl.DataFrame) -> pl.Dat
                 score=pl.col("score"),
                 compared_with=witnesses,
                 what_to_do=WHAT_TO_DO[detector],
-                severity="quarantine" if detector in ("price_swapped_sides", "price_of_another_match") else "warn",
+                severity="quarantine"
+                if detector in ("price_swapped_sides", "price_of_another_match")
+                else "warn",
             )
         )
     return pl.concat(parts)

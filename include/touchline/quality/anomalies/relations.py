@@ -27,7 +27,9 @@ def with_markets(matches: pl.DataFrame) -> pl.DataFrame:
         side=(away / home).log(),
         draw=((home * away).sqrt() / draw).log(),
         goals=(under / over).log(),
-        handicap_side=(pl.col("market_handicap_away") / pl.col("market_handicap_home")).cast(pl.Float64).log(),
+        handicap_side=(pl.col("market_handicap_away") / pl.col("market_handicap_home"))
+        .cast(pl.Float64)
+        .log(),
         line=pl.col("market_handicap_line").cast(pl.Float64),
     )
 
@@ -89,7 +91,8 @@ def find_disagreeing_markets(residuals: pl.DataFrame) -> pl.DataFrame:
     if suspects.is_empty():
         return nothing()
     which = pl.coalesce(
-        pl.when(pl.col(f"z {name}").abs() / LIMITS[name] == pl.col("excess")).then(pl.lit(name)) for name in names
+        pl.when(pl.col(f"z {name}").abs() / LIMITS[name] == pl.col("excess")).then(pl.lit(name))
+        for name in names
     )
     observed = {"draw": "draw", "goals": "goals", "handicap line": "line"}
     value = pl.coalesce(pl.when(which == name).then(pl.col(column)) for name, column in observed.items())

@@ -18,7 +18,9 @@ WHAT_TO_DO = (
     "Compare the row with its payload and another source; reject the statistic if it is a typing error, "
     "the score too if it is one."
 )
-CONTRADICTION_TO_DO = "Two numbers of the row exclude each other: quarantine the row and ask the source which holds."
+CONTRADICTION_TO_DO = (
+    "Two numbers of the row exclude each other: quarantine the row and ask the source which holds."
+)
 STATISTICS = tuple(f"{side}_{name}" for name in COUNTS for side in ("home", "away"))
 
 
@@ -83,7 +85,9 @@ def _contradictions(results: pl.DataFrame) -> pl.DataFrame:
         ):
             low, high = pl.col(f"{side}_{less}"), pl.col(f"{side}_{more}")
             # Some rows hold zeros where nothing was counted.
-            counted = (pl.col("home_shots") > 0) & (pl.col("away_shots") > 0) | pl.lit(less == "goals_half_time")
+            counted = (pl.col("home_shots") > 0) & (pl.col("away_shots") > 0) | pl.lit(
+                less == "goals_half_time"
+            )
             suspects = results.filter((low.cast(pl.Int32) > high.cast(pl.Int32) + slack) & counted)
             parts.append(
                 findings(
@@ -91,9 +95,7 @@ def _contradictions(results: pl.DataFrame) -> pl.DataFrame:
                     detector="statistics_contradict",
                     subject_kind="match",
                     subject=pl.format("{}/{}", "match_id", pl.lit(f"{side}_{less}")),
-                    what=pl.format(
-                        "{} " + f"{side} {less} but {{}} {more}".replace("_", " "), low, high
-                    ),
+                    what=pl.format("{} " + f"{side} {less} but {{}} {more}".replace("_", " "), low, high),
                     place=MATCH,
                     observed=low,
                     expected=high,

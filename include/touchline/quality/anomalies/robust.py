@@ -24,7 +24,9 @@ def centre_and_sigma(values: NDArray[np.float64], floor: float) -> tuple[float, 
     return centre, max(MAD_TO_SIGMA * float(np.median(np.abs(finite - centre))), floor)
 
 
-def population_stability(reference: NDArray[np.float64], current: NDArray[np.float64], bins: int = 10) -> float:
+def population_stability(
+    reference: NDArray[np.float64], current: NDArray[np.float64], bins: int = 10
+) -> float:
     """Population stability index between two samples, in nats; missing values are a bin of their own.
 
     Sum of (q - p) ln(q / p) over quantile bins of the reference; above 0.25 is by custom a shift (Siddiqi 2006).

@@ -119,11 +119,15 @@ def find_anomalies(
             world = read_world(connection, step, until)
             found.append(anomalies_between(world, step, until, settings.random_seed))
             step = until
-        every = pl.concat(found).unique(["detector", "subject", "observed"], keep="first", maintain_order=True)
+        every = pl.concat(found).unique(
+            ["detector", "subject", "observed"], keep="first", maintain_order=True
+        )
         n_new = _write(connection, every, since, as_of, run_id)
         given = {"since": since, "as_of": as_of, "n_found": every.height, "n_new": n_new, "run_id": run_id}
         connection.execute(SEARCHED, given)
-    worst = every.sort("score", descending=True).unique("detector", keep="first", maintain_order=True).head(SHOWN)
+    worst = (
+        every.sort("score", descending=True).unique("detector", keep="first", maintain_order=True).head(SHOWN)
+    )
     return AnomalyReport(
         since.isoformat(), as_of.isoformat(), every.height, n_new, dict(Counter(every["detector"])),
         tuple(f"{row['detector']}: {row['place']}: {row['what']} ({row['score']:.1f})" for row in worst.to_dicts()),
@@ -148,13 +152,14 @@ def read_world(connection: Connection, since: datetime, as_of: datetime) -> Worl
 def _frame(connection: Connection, query: str, given: dict[str, object]) -> pl.DataFrame:
     """A query's rows as a frame, by COPY: a hundred thousand quotes must not become Python objects."""
     with connection.cursor() as cursor:
-        described = cursor.execute(f"{query} limit 0" if "limit" not in query else query, given).description
+        described = cursor.execute(f"{query} limit 0", given).description
         text = io.BytesIO()
         with cursor.copy(f"copy ({query}) to stdout (format csv, header)", given) as copy:
             for block in copy:
                 text.write(block)
     kinds = {column.name: _kind(column.type_code) for column in described or ()}
-    frame = pl.read_csv(text.getvalue(), schema={name: _read_as(kind) for name, kind in kinds.items()}, null_values=[""])
+    schema = {name: _read_as(kind) for name, kind in kinds.items()}
+    frame = pl.read_csv(text.getvalue(), schema=schema, null_values=[""])
     return frame.with_columns(
         pl.col(name).str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", time_zone="UTC")
         for name, kind in kinds.items() if kind == pl.Datetime
@@ -174,11 +179,10 @@ def _kind(type_code: int) -> type[pl.DataType]:
     return pl.Datetime if type_code == 1184 else pl.String
 
 
-def _write(
-    connection: Connection, found: pl.DataFrame, since: datetime, as_of: datetime, run_id: str
-) -> int:
+def _write(connection: Connection, found: pl.DataFrame, since: datetime, as_of: datetime, run_id: str) -> int:
     n_before = scalar(connection, "select count(*) from ops.anomaly")
-    given = [{**row, "as_of": as_of, "run_id": run_id, "detail": Jsonb({"reference_until": since.isoformat()})} for row in found.to_dicts()]
+    searched = {"as_of": as_of, "run_id": run_id, "detail": Jsonb({"reference_until": since.isoformat()})}
+    given = [{**row, **searched} for row in found.to_dicts()]
     with connection.cursor() as cursor:
         cursor.executemany(INSERT, given)
     return int(scalar(connection, "select count(*) from ops.anomaly")) - int(n_before)

@@ -33,7 +33,7 @@ REPEATED_WITHIN_DAYS = 21
 WHAT_TO_DO = {
     "matches_missing": "Ask the source for the competition again (touchline collect); a stale or cut file is likely.",
     "results_missing": "The matches are past, their results are not here: see touchline sources, and collect again.",
-    "bookmakers_missing": "A bookmaker's prices are gone: check the columns of the last body, and that no name changed.",
+    "bookmakers_missing": "A bookmaker's prices are gone: check the columns of the last body and their names.",
     "pairing_repeated": "The same pairing twice within weeks: a duplicated round; quarantine the second one.",
 }
 
@@ -114,7 +114,9 @@ def _matches_missing(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFrame:
 
 def _weeks_played(weeks: pl.DataFrame) -> pl.DataFrame:
     """One row a week, one column a competition: whether it played at least half of its usual matches."""
-    every = pl.datetime_range(weeks["week"].min(), weeks["week"].max(), "7d", eager=True).alias("week").to_frame()
+    every = (
+        pl.datetime_range(weeks["week"].min(), weeks["week"].max(), "7d", eager=True).alias("week").to_frame()
+    )
     played = weeks.with_columns(plays=pl.col("n_matches") >= LOST_SHARE * pl.col("full"))
     wide = played.pivot("competition", index="week", values="plays", aggregate_function="max")
     return every.join(wide, on="week", how="left").fill_null(value=False).sort("week")
@@ -149,12 +151,7 @@ def _results_missing(judged: pl.DataFrame) -> pl.DataFrame:
 def _bookmakers_missing(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFrame:
     """Against the last weeks alone: bookmakers come and go with the years."""
     usual = pl.col("n_bookmakers").rolling_median(FEWEST_WEEKS).shift(1).over("competition")
-    apart = (
-        ((pl.col("n_bookmakers") - usual).abs())
-        .rolling_median(FEWEST_WEEKS)
-        .shift(1)
-        .over("competition")
-    )
+    apart = ((pl.col("n_bookmakers") - usual).abs()).rolling_median(FEWEST_WEEKS).shift(1).over("competition")
     enough = weeks.filter(pl.col("n_matches") >= FEWEST_MATCHES).sort("competition", "week")
     suspects = (
         enough.with_columns(
@@ -167,19 +164,28 @@ def _bookmakers_missing(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFrame
     suspects = suspects.with_columns(n_alike=pl.len().over("week"))
     alone, alike = (suspects.filter((pl.col("n_alike") >= COMMON_CAUSE) == which) for which in (False, True))
     common = alike.group_by("week", "n_alike", maintain_order=True).agg(
-        pl.col("season").first(), pl.col("n_bookmakers", "expected", "score").median(),
+        pl.col("season").first(),
+        pl.col("n_bookmakers", "expected", "score").median(),
         competitions=pl.col("competition").sort().str.join(", "),
     )
     day = pl.col("week").dt.strftime("%Y-%m-%d")
     given = {
         "what": pl.format("{} bookmakers a match", pl.col("n_bookmakers").round(1)),
-        "observed": pl.col("n_bookmakers"), "expected": pl.col("expected"), "score": pl.col("score"),
+        "observed": pl.col("n_bookmakers"),
+        "expected": pl.col("expected"),
+        "score": pl.col("score"),
         "compared_with": pl.lit(f"median and MAD of the competition's {FEWEST_WEEKS} weeks before"),
     }
     together = findings(
-        common, detector="bookmakers_missing", subject_kind="competition_week",
-        subject=pl.format("several/{}", day), place=pl.format("{}, week from {}", "competitions", day),
-        what_to_do=WHAT_TO_DO["bookmakers_missing"], severity="warn", season=pl.lit(None), **given,
+        common,
+        detector="bookmakers_missing",
+        subject_kind="competition_week",
+        subject=pl.format("several/{}", day),
+        place=pl.format("{}, week from {}", "competitions", day),
+        what_to_do=WHAT_TO_DO["bookmakers_missing"],
+        severity="warn",
+        season=pl.lit(None),
+        **given,
     )
     return pl.concat([_week_findings("bookmakers_missing", alone, **given), together])  # fmt: skip
 

@@ -29,7 +29,8 @@ def weekly(matches: pl.DataFrame) -> pl.DataFrame:
     """One row per competition, season and week that has matches, with means of what `matches` holds.
 
     `matches`: core.match with core.match_result and market columns of features.match_features, one row a match.
-    Adds `n_matches`, `n_without_result`, `full` (the median number of matches of the season's weeks), and the stage of the season, in weeks since its first match.
+    Adds `n_matches`, `n_without_result`, `full` (the median number of matches of the season's weeks), and the stage of
+    the season, in weeks since its first match.
     """
     played = pl.col("home_goals").is_not_null()
     total = {
@@ -52,7 +53,12 @@ def weekly(matches: pl.DataFrame) -> pl.DataFrame:
         .sort("competition", "week")
     )
     number = (pl.col("week") - pl.col("week").min().over("competition", "season")).dt.total_days() // 7
-    usual = pl.col("n_matches").filter(pl.col("n_matches") >= FEWEST_MATCHES).median().over("competition", "season")
+    usual = (
+        pl.col("n_matches")
+        .filter(pl.col("n_matches") >= FEWEST_MATCHES)
+        .median()
+        .over("competition", "season")
+    )
     return weeks.with_columns(
         full=usual,
         week_of_season=number,

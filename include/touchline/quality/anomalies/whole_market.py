@@ -10,7 +10,7 @@ import polars as pl
 from touchline.quality.anomalies.finding import MATCH, findings, nothing
 from touchline.quality.anomalies.robust import centre_and_sigma
 
-# A constant-gain filter over the closing log-odds, as Elo over results; the gain gives the smallest errors on 2010-2014.
+# A constant-gain filter over the log-odds of prices, as Elo is over results; new teams learn faster.
 GAIN = 0.2
 MOST_STEP = 1.0
 FEWEST_MATCHES = 6
@@ -77,7 +77,7 @@ def find_market_anomalies(sides: pl.DataFrame, is_new: pl.Expr) -> pl.DataFrame:
     """
     if sides.is_empty():
         return nothing()
-    rated = with_expected_side(sides).drop_nulls("expected_side")
+    rated = with_expected_side(sides.filter(pl.col("side").is_finite())).drop_nulls("expected_side")
     rated = rated.with_columns(stretch=_stretch(), is_new=is_new).with_columns(
         residual=(pl.col("side") - pl.col("expected_side")) / pl.col("stretch")
     )
