@@ -67,7 +67,8 @@ class Plot:
         self.seasons = replace(self.seasons, quotes=self.seasons.quotes.with_columns(changed))
 
     def change_matches(self, where: pl.Expr, **columns: pl.Expr) -> None:
-        changed = [pl.when(where).then(value).otherwise(pl.col(name)).cast(self.seasons.matches.schema[name]).alias(name)
+        kinds = self.seasons.matches.schema
+        changed = [pl.when(where).then(value).otherwise(pl.col(name)).cast(kinds[name]).alias(name)
                    for name, value in columns.items()]  # fmt: skip
         self.seasons = replace(self.seasons, matches=self.seasons.matches.with_columns(changed))
 
@@ -195,7 +196,7 @@ def _shifted(row: dict[str, Any], chance: np.random.Generator, sign: float | Non
     names = _names(row)
     inverse = np.array([1 / row[name] for name in names])
     tilt = np.array([-shift / 2, 0.0, shift / 2] if len(names) == 3 else [-shift / 2, shift / 2])
-    moved = inverse * np.exp(-(tilt if len(names) == 2 else tilt))
+    moved = inverse * np.exp(-tilt)
     moved *= inverse.sum() / moved.sum()
     prices = {name: round(max(1.01, 1 / p), 2) for name, p in zip(names, moved, strict=True)}
     return prices if _possible(prices) else None
@@ -341,8 +342,8 @@ def _wrong_result(
         shots, on_target = row[f"{side}_shots"], row[f"{side}_shots_on_target"]
         return {f"{side}_shots": on_target, f"{side}_shots_on_target": shots} if shots > on_target else None
     if kind == "columns_shifted":
-        order = [f"{one}_{name}" for name in ("shots", "shots_on_target", "fouls", "corners", "yellow_cards", "red_cards")
-                 for one in ("home", "away")]  # fmt: skip
+        counts = ("shots", "shots_on_target", "fouls", "corners", "yellow_cards", "red_cards")
+        order = [f"{one}_{name}" for name in counts for one in ("home", "away")]
         if any(row[name] is None for name in order):
             return None
         # One cell of the pair is lost in the middle of the row: what follows stands two columns too far left.

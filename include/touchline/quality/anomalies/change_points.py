@@ -45,8 +45,7 @@ def alarms(
     anew once the reference has taken in the new level.
     """
     series = pl.Series(values, dtype=pl.Float64)
-    window = {"window_size": REFERENCE_WEEKS, "min_samples": FEWEST_REFERENCE}
-    centres = series.rolling_median(**window).shift(GAP_WEEKS)
+    centres = series.rolling_median(REFERENCE_WEEKS, min_samples=FEWEST_REFERENCE).shift(GAP_WEEKS)
     apart = (series - centres).abs() * pl.Series(weights)
     scales = (apart.rolling_median(REFERENCE_WEEKS, min_samples=4) * MAD_TO_SIGMA).shift(GAP_WEEKS)
     high = low = 0.0

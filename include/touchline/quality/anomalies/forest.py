@@ -13,8 +13,9 @@ from touchline.quality.anomalies.robust import sigma
 TREES = 100
 ROWS_A_TREE = 256
 FEWEST_REFERENCE = 300
-# Scores of isolation forests are bounded; on this scale (median and MAD of the reference) real rows reach about 6.
-LIMIT = 7.5
+# Scores of isolation forests are bounded; on this scale (median and MAD of the reference) real rows reach about 5 with
+# the fourteen counts of a match, and 7 with its markets.
+LIMITS = {"statistics_odd_together": 5.5, "prices_odd_together": 7.5}
 SIGMA_FLOOR = 0.05
 WHAT_TO_DO = {
     "statistics_odd_together": "Compare the whole row with its payload: shifted or exchanged columns are likely.",
@@ -65,7 +66,7 @@ def _odd(
         score=pl.Series(_scores(known.select(names).to_numpy(), z, seed)),
         furthest=pl.Series([names[index] for index in furthest]),
         furthest_z=pl.Series(z[np.arange(len(z)), furthest]),
-    ).filter(pl.col("score") >= LIMIT)
+    ).filter(pl.col("score") >= LIMITS[detector])
     return findings(
         suspects,
         detector=detector,

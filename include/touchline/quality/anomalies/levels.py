@@ -63,7 +63,7 @@ def find_level_anomalies(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFram
                 observed=pl.col(name),
                 expected=pl.col("expected"),
                 score=pl.col("score"),
-                compared_with=pl.format("median and MAD of {} earlier weeks in the {} of the season", "n_weeks", "stage"),
+                compared_with=pl.format("median and MAD of {} earlier weeks, {} of the season", "n_weeks", "stage"),
                 what_to_do=WHAT_TO_DO,
                 severity="warn",
             )

@@ -28,21 +28,25 @@ DAYS_NEARBY = 4
 WHAT_TO_DO = {
     "price_left_pack": "Compare the quote with its payload (touchline lineage); if the source is wrong, reject the "
     "quote and leave the bookmaker out of the consensus.",
-    "price_swapped_sides": "Home and away were exchanged in this quote: quarantine it and check the source's column order.",
-    "price_of_another_match": "The quote fits another match: quarantine it and check how the source's rows are matched.",
-    "price_moved_against_all": "Look whether the bookmaker's closing price is stale; leave it out of the closing consensus.",
+    "price_swapped_sides": "Home and away were exchanged in this quote: quarantine it and check the order of "
+    "the source's columns.",
+    "price_of_another_match": "The quote fits another match: quarantine it and check how the source's rows are "
+    "matched.",
+    "price_moved_against_all": "Look whether the bookmaker's closing price is stale; leave it out of the closing "
+    "consensus.",
 }
 
 
 def coordinates(quotes: pl.DataFrame) -> pl.DataFrame:
     """Quotes of bookmakers with side, draw and overround; incomplete quotes are dropped."""
     one, two = pl.coalesce("price_home", "price_over"), pl.coalesce("price_away", "price_under")
+    is_1x2 = pl.col("market") == "1x2"
     return (
         quotes.with_columns(pl.col(name).cast(pl.Float64) for name in quotes.columns if name.startswith("price_"))
         .with_columns(
             side=(two / one).log(),
-            draw=pl.when(pl.col("market") == "1x2").then(((one * two).sqrt() / pl.col("price_draw")).log()).otherwise(0.0),
-            overround=1 / one + 1 / two + pl.when(pl.col("market") == "1x2").then(1 / pl.col("price_draw")).otherwise(0.0),
+            draw=pl.when(is_1x2).then(((one * two).sqrt() / pl.col("price_draw")).log()).otherwise(0.0),
+            overround=1 / one + 1 / two + pl.when(is_1x2).then(1 / pl.col("price_draw")).otherwise(0.0),
         )
         .drop_nulls(["side", "draw", "overround"])
         .filter(~pl.col("bookmaker").is_in(NO_WITNESS))

@@ -104,9 +104,9 @@ def find_anomalies(
 ) -> AnomalyReport:
     """Search rows that became known after `since` and by `as_of` (UTC), and write what is found to ops.anomaly.
 
-    Without `since`: from the end of the last search before `as_of`, or four weeks back if there was none. Long stretches
-    are walked in steps of four weeks, each compared with what was known before it, so that a search of years finds what
-    searches night by night would have. Found again, an anomaly is not written again.
+    Without `since`: from the end of the last search before `as_of`, or four weeks back if there was none. Long
+    stretches are walked in steps of four weeks, each compared with what was known before it. Found again, an anomaly
+    is not written again.
     """
     with connect(settings, "transform") as connection:
         if since is None:

@@ -114,9 +114,7 @@ def _matches_missing(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFrame:
 
 def _weeks_played(weeks: pl.DataFrame) -> pl.DataFrame:
     """One row a week, one column a competition: whether it played at least half of its usual matches."""
-    every = (
-        pl.datetime_range(weeks["week"].min(), weeks["week"].max(), "7d", eager=True).alias("week").to_frame()
-    )
+    every = weeks.select(pl.datetime_range(pl.col("week").min(), pl.col("week").max(), "7d").alias("week"))
     played = weeks.with_columns(plays=pl.col("n_matches") >= LOST_SHARE * pl.col("full"))
     wide = played.pivot("competition", index="week", values="plays", aggregate_function="max")
     return every.join(wide, on="week", how="left").fill_null(value=False).sort("week")
@@ -131,7 +129,7 @@ def _alike(past: NDArray[np.float64], week: NDArray[np.float64], column: int) ->
     distance = np.abs(past - week) @ likeness / max(likeness.sum(), 1e-9)
     nearest = np.argsort(distance, kind="stable")[:ALIKE]
     close = nearest[distance[nearest] <= MOST_UNLIKE]
-    return past[close, column] > 0
+    return np.asarray(past[close, column] > 0)
 
 
 def _results_missing(judged: pl.DataFrame) -> pl.DataFrame:
