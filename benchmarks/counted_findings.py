@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.planted_anomalies import Planted
+from benchmarks.planted_plot import Planted
 
 # A level counts as found while the alarm comes within half a season; a change of a week within three weeks of it.
 FOUND_WITHIN = timedelta(weeks=16)

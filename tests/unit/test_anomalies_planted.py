@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from benchmarks.anomalies import measure
 from benchmarks.counted_findings import count
-from benchmarks.planted_anomalies import Planted, plant
+from benchmarks.planted_anomalies import plant
+from benchmarks.planted_plot import Planted
 from benchmarks.real_seasons import Seasons, read_seasons
 from polars.testing import assert_frame_equal
 
