@@ -13,6 +13,8 @@ one (same landing, same `as_of`, same code) ends at once.
 * `build_core`, `build_features`, `build_analytics`: dbt. The log names the model or test; its compiled SQL is in
   `<home>/dbt`. Repeat by hand with `touchline build`.
 * `update_ratings`: ratings are written in one transaction; clear the task. `touchline build --from-scratch` rates anew.
+* `detect_anomalies`: it warns only; findings are in `ops.anomaly` (`touchline anomalies list`). A failure is the
+  database or a defect: clear the task; a search that was missed is made up by the next one.
 * `publish_features`: the online store. Until it works predictions read the offline tables; clear the task.
 """
 
@@ -42,6 +44,7 @@ def build_warehouse() -> None:
         >> update_ratings(as_of)
         >> build_features(as_of)
         >> check_features(as_of)
+        >> detect_anomalies(as_of)
         >> build_analytics(as_of)
         >> publish_features(as_of)
     )
@@ -70,6 +73,11 @@ def build_features(as_of: str) -> dict[str, Any]:
 @task
 def check_features(as_of: str) -> dict[str, Any]:
     return run_step(pipeline.check_features, as_of)
+
+
+@task
+def detect_anomalies(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.detect_anomalies, as_of)
 
 
 @task

@@ -75,3 +75,7 @@ class PredictionUnknown(TouchlineError):
 
 class TeamUnknown(TouchlineError):
     """A name was to be linked to a team that the anchor source does not have, or a link undone that is not there."""
+
+
+class AnomalyUnknown(TouchlineError):
+    """A finding was asked for that ops.anomaly does not hold."""

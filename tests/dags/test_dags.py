@@ -85,8 +85,8 @@ def test_a_build_is_one_chain_so_a_failed_gate_stops_what_follows(bag: DagBag):
     build = bag.dags[names.BUILD_WAREHOUSE]
     order = [task.task_id for task in build.topological_sort()]
     assert order == [
-        "check_landing", "build_core", "update_ratings", "build_features", "check_features", "build_analytics",
-        "publish_features",
+        "check_landing", "build_core", "update_ratings", "build_features", "check_features", "detect_anomalies",
+        "build_analytics", "publish_features",
     ]  # fmt: skip
     for before, after in itertools.pairwise(order):
         assert after in build.get_task(before).downstream_task_ids

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 STEP_SECONDS = 300
 BUILD = (
     pipeline.check_landing, pipeline.build_core, pipeline.update_ratings, pipeline.build_features,
-    pipeline.check_features, pipeline.build_analytics, pipeline.publish_features,
+    pipeline.check_features, pipeline.detect_anomalies, pipeline.build_analytics, pipeline.publish_features,
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 Step = Callable[[Settings, str, datetime | None], StepOutcome]
 BUILD: tuple[Step, ...] = (
     pipeline.check_landing, pipeline.build_core, pipeline.update_ratings, pipeline.build_features,
-    pipeline.check_features, pipeline.build_analytics, pipeline.publish_features,
+    pipeline.check_features, pipeline.detect_anomalies, pipeline.build_analytics, pipeline.publish_features,
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 LIVE_REBUILD_AFTER = timedelta(hours=6)
 BUILD_STEPS = (
     "check_landing", "build_core", "update_ratings", "build_features", "check_features",
-    "build_analytics", "publish_features",
+    "detect_anomalies", "build_analytics", "publish_features",
 )  # fmt: skip
 BUILT = BUILD_STEPS[-1]
 LANDING_ASSETS: dict[Kind, str] = {
@@ -142,6 +142,15 @@ def check_features(settings: Settings, run_id: str, as_of: datetime | None = Non
 
     return _build_step(
         settings, "check_features", run_id, as_of, lambda moment: gate(settings, moment, run_id)
+    )
+
+
+def detect_anomalies(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """What is unlike before in what became known since the last search; it warns, and stops nothing."""
+    from touchline.quality.anomalies.search import find_anomalies
+
+    return _build_step(
+        settings, "detect_anomalies", run_id, as_of, lambda moment: find_anomalies(settings, moment, run_id)
     )
 
 

@@ -1,0 +1,90 @@
+"""`touchline anomalies`: what is unlike before; search by hand, list, show."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from touchline.cli.output import console, emit, errors, state
+from touchline.clock import parse_as_of
+from touchline.database.bootstrap import prepare
+from touchline.operations.services import ensure_source
+from touchline.quality.anomalies.listing import Anomaly, list_anomalies, show_anomaly
+from touchline.run_id import new_run_id
+
+SinceOption = Annotated[str | None, typer.Option(help="2023-03-10 or with a time")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command group."""
+    group = typer.Typer(
+        help="Anomalies in prices, results, volumes and features: find, list, show.", no_args_is_help=True
+    )
+    app.add_typer(group, name="anomalies")
+
+    @group.command(name="find")
+    def find_command(ctx: typer.Context, since: SinceOption = None) -> None:
+        """Search what became known since the last search, or since a day; history takes a second for four weeks."""
+        # scikit-learn takes a second to import, which no other command should wait for.
+        from touchline.quality.anomalies.search import find_anomalies
+
+        settings = state(ctx).settings
+        prepare(settings)
+        ensure_source(settings)
+        start = None if since is None else parse_as_of(since)
+        emit(ctx, find_anomalies(settings, state(ctx).clock.as_of, new_run_id("anomalies"), start))
+
+    @group.command(name="list")
+    def list_command(
+        ctx: typer.Context,
+        detector: Annotated[str | None, typer.Option(help="only of this detector")] = None,
+        competition: Annotated[
+            str | None, typer.Option(help="only in this competition, for example E0")
+        ] = None,
+        since: SinceOption = None,
+        limit: Annotated[int, typer.Option(min=1, help="at most this many")] = 50,
+    ) -> None:
+        """List findings, the newest and most unusual first."""
+        prepare(state(ctx).settings)
+        start = None if since is None else parse_as_of(since)
+        found = list_anomalies(
+            state(ctx).settings, state(ctx).clock.as_of, start, detector, competition, limit
+        )
+        if state(ctx).as_json:
+            emit(ctx, [asdict(each) for each in found])
+        elif found:
+            console.print(_table(found))
+        else:
+            errors.print("No anomaly fits.")
+
+    @group.command(name="show")
+    def show_command(
+        ctx: typer.Context, anomaly_id: Annotated[int, typer.Argument(help="number in the list")]
+    ) -> None:
+        """Show one finding: what, where, how unusual, compared with what, and what to do."""
+        prepare(state(ctx).settings)
+        found = show_anomaly(state(ctx).settings, state(ctx).clock.as_of, anomaly_id)
+        table = Table(title=f"Anomaly {anomaly_id}", show_header=False)
+        table.add_column("field")
+        table.add_column("value", overflow="fold")
+        for name, value in asdict(found).items():
+            table.add_row(name.replace("_", " "), "" if value is None else str(value))
+        emit(ctx, found, table)
+
+
+def _table(found: list[Anomaly]) -> Table:
+    table = Table(title="Anomalies")
+    for name in ("no.", "as of (UTC)", "detector", "where", "what"):
+        table.add_column(name, overflow="fold")
+    for name in ("observed", "expected", "score"):
+        table.add_column(name, justify="right")
+    for each in found:
+        numbers = (
+            "" if value is None else f"{value:.2f}" for value in (each.observed, each.expected, each.score)
+        )
+        when = f"{each.as_of:%Y-%m-%d %H:%M}"
+        table.add_row(str(each.anomaly_id), when, each.detector, each.place, each.what, *numbers)
+    return table

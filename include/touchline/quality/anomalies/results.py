@@ -1,0 +1,108 @@
+"""Match statistics that are unlike their competition, or contradict one another."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from touchline.quality.anomalies.finding import MATCH, findings, nothing
+from touchline.quality.anomalies.robust import sigma
+
+COUNTS = ("goals", "shots", "shots_on_target", "corners", "fouls", "yellow_cards", "red_cards")
+# On the square-root scale of counts (Anscombe 1948) a Poisson count has standard deviation 1/2 whatever its mean.
+SQRT_SIGMA = 0.5
+FEWEST_REFERENCE = 50
+# Higher where real play is wilder: a team scores ten once in ten thousand matches, but nobody has eighty shots.
+LIMITS = {"goals": 4.0, "red_cards": 3.5}
+LIMIT = 6.0
+WHAT_TO_DO = (
+    "Compare the row with its payload and another source; reject the statistic if it is a typing error, "
+    "the score too if it is one."
+)
+CONTRADICTION_TO_DO = (
+    "Two numbers of the row exclude each other: quarantine the row and ask the source which holds."
+)
+STATISTICS = tuple(f"{side}_{name}" for name in COUNTS for side in ("home", "away"))
+
+
+def rooted(name: str) -> pl.Expr:
+    """A count on the scale on which its spread does not depend on its size."""
+    return (pl.col(name).cast(pl.Float64) + 0.375).sqrt()
+
+
+def find_result_anomalies(results: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
+    """Counts far above or below those of the competition, then rows that contradict themselves.
+
+    Both frames: core.match_result with competition, season, kickoff_at, home_team and away_team of the match;
+    `reference` was known before.
+    """
+    if results.is_empty():
+        return nothing()
+    return pl.concat([*(_unusual(results, reference, name) for name in STATISTICS), _contradictions(results)])
+
+
+def _unusual(results: pl.DataFrame, reference: pl.DataFrame, name: str) -> pl.DataFrame:
+    usual = (
+        reference.drop_nulls(name)
+        .group_by("competition")
+        .agg(
+            n=pl.len(),
+            centre=rooted(name).median(),
+            median=pl.col(name).median().cast(pl.Float64),
+            sigma=sigma(rooted(name) - rooted(name).median(), SQRT_SIGMA),
+        )
+        .filter(pl.col("n") >= FEWEST_REFERENCE)
+    )
+    limit = LIMITS.get(name.partition("_")[2], LIMIT)
+    suspects = (
+        results.join(usual, on="competition")
+        .with_columns(score=((rooted(name) - pl.col("centre")) / pl.col("sigma")).abs())
+        .filter(pl.col("score") >= limit)
+    )
+    return findings(
+        suspects,
+        detector="statistic_unusual",
+        subject_kind="match",
+        subject=pl.format("{}/{}", "match_id", pl.lit(name)),
+        what=pl.format("{} {}", pl.col(name), pl.lit(name.replace("_", " "))),
+        place=MATCH,
+        observed=pl.col(name),
+        expected=pl.col("median"),
+        score=pl.col("score"),
+        compared_with=pl.format("median and MAD of {} matches of {} before", "n", "competition"),
+        what_to_do=WHAT_TO_DO,
+        severity="warn",
+    )
+
+
+def _contradictions(results: pl.DataFrame) -> pl.DataFrame:
+    """Relations that play cannot break; an own goal needs no shot, and three of them do not happen to one side."""
+    parts = []
+    for side in ("home", "away"):
+        for less, more, slack in (
+            ("goals_half_time", "goals", 0),
+            ("shots_on_target", "shots", 0),
+            ("goals", "shots_on_target", 2),
+        ):
+            low, high = pl.col(f"{side}_{less}"), pl.col(f"{side}_{more}")
+            # Some rows hold zeros where nothing was counted.
+            counted = (pl.col("home_shots") > 0) & (pl.col("away_shots") > 0) | pl.lit(
+                less == "goals_half_time"
+            )
+            suspects = results.filter((low.cast(pl.Int32) > high.cast(pl.Int32) + slack) & counted)
+            parts.append(
+                findings(
+                    suspects,
+                    detector="statistics_contradict",
+                    subject_kind="match",
+                    subject=pl.format("{}/{}", "match_id", pl.lit(f"{side}_{less}")),
+                    what=pl.format("{} " + f"{side} {less} but {{}} {more}".replace("_", " "), low, high),
+                    place=MATCH,
+                    observed=low,
+                    expected=high,
+                    score=(low.cast(pl.Float64) - high + 0.375).sqrt() / SQRT_SIGMA,
+                    compared_with="the other number of the same row",
+                    what_to_do=CONTRADICTION_TO_DO,
+                    severity="quarantine",
+                )
+            )
+    return pl.concat(parts)
