@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from touchline.errors import WarehouseBuildFailed
+from touchline.lineage import dbt_events
 from touchline.settings import PROJECT_ROOT, Settings
 from touchline.sources.configuration import read_configuration
 
@@ -75,6 +76,7 @@ def build_layer(settings: Settings, layer: Layer, as_of: datetime, run_id: str) 
             }
         ),
     )
+    dbt_events.emit(settings, target / "target", as_of, run_id, f"build_{layer}")
     failed = [result for result in results if result.status in ("error", "fail", "skipped", "runtime error")]
     if failed:
         told = [
