@@ -61,7 +61,7 @@ def row_texts(settings: Settings, used: Sequence[tuple[int, Collection[int]]]) -
     return [
         row
         for payload_id, body, _ in _bodies(settings, list(wanted))
-        for row in _rows_of(payload_id, body, wanted[payload_id])
+        for row in rows_of(payload_id, body, wanted[payload_id])
     ]
 
 
@@ -80,7 +80,8 @@ def _bodies(settings: Settings, payload_ids: Sequence[int]) -> Iterator[tuple[in
             yield payload_id, read_again(connection, payload_id).body, known[payload_id]
 
 
-def _rows_of(payload_id: int, body: bytes, numbers: Collection[int]) -> Iterator[RowText]:
+def rows_of(payload_id: int, body: bytes, numbers: Collection[int]) -> Iterator[RowText]:
+    """Rows of a body by their numbers: lines of a CSV file (blank ones are none), or items of a JSON list."""
     text = decode(body)
     if text.lstrip()[:1] in ("{", "["):
         for number, item in enumerate(_items(json.loads(text)), start=1):

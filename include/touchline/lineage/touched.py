@@ -19,12 +19,12 @@ MOST_SHOWN: Final = 500
 class TouchedReport:
     """What came of one payload. Times are UTC, rows count from 1.
 
-    `matches` are those it said something new of, with what; `rejected` rows it could not be used for, `settled_at`
+    `matches` are those it said something new of, with what; `rejected` values it could not be used for, `settled_at`
     when they were later. `predictions` are those whose features could rest on it, as known at their
-    `features_as_of`, with `through`: fixture, quotes, or the result of a match of either side (one of its last 20, or of
-    the last six meetings).
-    `n_through_ratings` counts the other later predictions in the same countries, reached through the opponents'
-    ratings alone. `models` are the versions trained on its matches. Lists hold at most 500; the counts all.
+    `features_as_of`, with `through`: fixture, quotes, or the result of a match of either side (one of its last 20,
+    or of the last six meetings). `n_through_ratings` counts the other later predictions in the same countries,
+    reached through the opponents' ratings alone. `models` are the versions trained on its matches. Lists hold at
+    most 500; the counts all.
     """
 
     payload: dict[str, Any]
