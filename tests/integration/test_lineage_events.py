@@ -147,7 +147,8 @@ def test_a_server_receives_what_the_file_would_hold(built: Settings):
     assert n_sent == len(received.events) >= 18
     for event in received.events:
         validated(event)
-        assert event["run"]["facets"]["parent"]["job"] == {
+        job = event["run"]["facets"]["parent"]["job"]
+        assert job == {
             "facets": {},
             "name": "some_dag.task",
             "namespace": "touchline",
@@ -197,7 +198,8 @@ def test_a_model_that_failed_is_told_as_failed(built: Settings):
 def test_a_fit_leads_from_its_training_set_to_the_version_and_is_told_once(built: Settings):
     tags = {
         "as_of": NOW.isoformat(), "trained_from": "2022-10-01T00:00:00+00:00", "n_matches": "15",
-        "trained_until": "2022-10-15T00:00:00+00:00", "competitions": "E0", "dataset_digest": "d" * 64, "primary": "elo",
+        "trained_until": "2022-10-15T00:00:00+00:00", "competitions": "E0", "dataset_digest": "d" * 64,
+        "primary": "elo",
     }  # fmt: skip
     fit = model_events.Fit("some_model", "3", "mlflow-run", tags, NOW, NOW)
     with receiving() as received:

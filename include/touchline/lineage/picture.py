@@ -10,13 +10,14 @@ from typing import Any, Final
 from touchline.lineage.trace import LineageReport
 
 PAYLOADS_DRAWN: Final = 6
-WIDTH: Final = 1320
-BOX: Final = (150, 46)
+WIDTH: Final = 1480
+BOX: Final = (168, 46)
 GAP: Final = 16
 TOP: Final = 44
 MARGIN: Final = 10
 COLUMNS: Final = ("payloads", "observations", "warehouse", "features", "model", "prediction", "outcome")
-LONGEST: Final = 23
+LONGEST_TITLE: Final = 20
+LONGEST_LINE: Final = 25
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ def draw(report: LineageReport, learned: Mapping[str, Any] | None) -> str:
     parts += _paths(drawing.ties, places)
     for box in drawing.boxes:
         parts += _box(box, *places[box.key])
+    if report.prediction["is_simulated"]:
+        # The picture may travel without its page.
+        parts.append(f'<text class="world" x="{WIDTH - MARGIN}" y="{height - 14}">SIMULATED</text>')
     return "\n".join([*parts, "</svg>"])
 
 
@@ -192,12 +196,12 @@ def _box(box: Box, x: float, y: float) -> Iterator[str]:
     strong = " strong" if box.is_strong else ""
     yield f'<g class="box c{box.column}{strong}"><title>{escape(box.hint or box.title)}</title>'
     yield f'<rect x="{x:.0f}" y="{y:.1f}" width="{BOX[0]}" height="{BOX[1]}" rx="8"/>'
-    yield f'<text class="title" x="{x + 11:.0f}" y="{y + 19:.1f}">{escape(_short(box.title))}</text>'
-    yield f'<text class="line" x="{x + 11:.0f}" y="{y + 36:.1f}">{escape(_short(box.line))}</text></g>'
+    yield f'<text class="title" x="{x + 11:.0f}" y="{y + 19:.1f}">{escape(_short(box.title, LONGEST_TITLE))}</text>'
+    yield f'<text class="line" x="{x + 11:.0f}" y="{y + 36:.1f}">{escape(_short(box.line, LONGEST_LINE))}</text></g>'
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _count(n: int, noun: str) -> str:
