@@ -77,6 +77,10 @@ class ColumnUnknown(TouchlineError):
     """A table or column was asked for that the warehouse does not have."""
 
 
+class SqlNotUnderstood(TouchlineError):
+    """The columns of a model could not be followed through its SQL."""
+
+
 class PayloadUnknown(TouchlineError):
     """The landing area holds no payload with the number given."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 from databases import copy_of
 from touchline.cli import app
 from touchline.database.engine import connect
-from touchline.errors import ColumnUnknown, WarehouseNotBuilt
+from touchline.errors import ColumnUnknown, SqlNotUnderstood, WarehouseNotBuilt
 from touchline.lineage.columns import Warehouse, origins, read_warehouse
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
@@ -79,6 +80,13 @@ def test_what_is_kept_of_an_earlier_look_is_the_same(warehouse: Warehouse):
     first = origins(warehouse, "analytics.track_record")
     assert origins(warehouse, "analytics.track_record") == first
     assert "analytics.track_record" in json.loads(warehouse.cache.read_text())
+
+
+def test_sql_that_is_not_understood_says_which(warehouse: Warehouse, tmp_path: Path):
+    view = "analytics.calibration"
+    broken = replace(warehouse, sql={**warehouse.sql, view: "select ( from"}, cache=tmp_path / "columns.json")
+    with pytest.raises(SqlNotUnderstood, match=r"analytics\.calibration"):
+        origins(broken, view)
 
 
 def test_unknown_names_are_refused_with_what_there_is(warehouse: Warehouse, built: Settings, tmp_path: Path):

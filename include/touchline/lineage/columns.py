@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from touchline.database.engine import Connection, rows
-from touchline.errors import ColumnUnknown, WarehouseNotBuilt
+from touchline.errors import ColumnUnknown, SqlNotUnderstood, WarehouseNotBuilt
 from touchline.settings import Settings
 
 _SIDES: Final = ("core.match.home_team_id", "core.match.away_team_id")
@@ -23,6 +24,7 @@ MADE_BY_STEPS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "match_id": ("core.match.match_id",),
         "kickoff_at": ("core.match.kickoff_at",),
         "valid_from": ("core.match_result.known_at",),
+        "valid_to": ("core.match_result.known_at",),
         "": (
             *_SIDES, "core.match.kickoff_at", "core.match.tier", "core.match_result.home_goals",
             "core.match_result.away_goals", "core.match_result.home_shots_on_target",
@@ -67,6 +69,8 @@ class Warehouse:
     def made_from(self, relation: str) -> Mapping[str, tuple[str, ...]]:
         """For each column of a model the columns its SQL takes it from; empty for what is no model.
 
+        Raises SqlNotUnderstood when the parser gives up.
+
         Kept in a file below the installation's home until the SQL, or a column of the warehouse, is another.
         """
         if relation not in self.sql:
@@ -77,7 +81,7 @@ class Warehouse:
         key = hashlib.sha256(f"{self._columns_digest}{sql}".encode()).hexdigest()
         known: dict[str, Any] = _read(self.cache)
         if known.get(relation, {}).get("key") != key:
-            found = self._parsed(relation, sql)
+            found = self._understood(relation, sql)
             known = {**_read(self.cache), relation: {"key": key, "columns": found}}
             _write(self.cache, known)
         return {column: tuple(names) for column, names in known[relation]["columns"].items()}
@@ -116,6 +120,16 @@ class Warehouse:
         relation, _, name = column.rpartition(".")
         return relation in self.sql and name != ROWS and not self.made_from(relation).get(name, ())
 
+    def _understood(self, relation: str, sql: str) -> Mapping[str, Sequence[str]]:
+        from sqlglot.errors import SqlglotError
+
+        try:
+            return self._parsed(relation, sql)
+        except SqlglotError as error:
+            raise SqlNotUnderstood(
+                f"the SQL of {relation} could not be followed: {error}; write it more plainly, or try a newer sqlglot"
+            ) from error
+
     def _parsed(self, relation: str, sql: str) -> Mapping[str, Sequence[str]]:
         import sqlglot
         from sqlglot import exp
@@ -133,7 +147,7 @@ class Warehouse:
         )
         scope = build_scope(query)
         found = {}
-        for column in self.columns[relation]:
+        for column in self.columns.get(relation, ()):
             node = lineage(column, query, schema=schema, dialect="postgres", scope=scope)
             names = set()
             for step in node.walk():
@@ -228,6 +242,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, values: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
+    draft = path.with_suffix(f".{os.getpid()}")
     draft.write_text(json.dumps(values))
     draft.replace(path)

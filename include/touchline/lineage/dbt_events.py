@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from touchline.database.engine import connect
+from touchline.errors import SqlNotUnderstood
 from touchline.lineage.columns import ROWS, Warehouse, read_warehouse
 from touchline.lineage.datasets import NAMESPACE, dataset_name, server_namespace
 from touchline.lineage.edges import Edge, dataset, record_edges, task_run
@@ -177,12 +178,11 @@ def _events(
 def _column_lineage(settings: Settings, model: BuiltModel, warehouse: Warehouse) -> dict[str, Any]:
     """The columnLineage facet; empty, with a warning, for SQL that the parser does not understand."""
     from openlineage.client.facet_v2 import column_lineage_dataset
-    from sqlglot.errors import SqlglotError
 
     try:
         made_from = warehouse.made_from(model.relation)
-    except SqlglotError as error:
-        log.warning("The columns of %s could not be followed: %s", model.relation, error)
+    except SqlNotUnderstood as error:
+        log.warning("No lineage of columns: %s", error)
         return {}
     namespace = server_namespace(settings)
     fields = {}

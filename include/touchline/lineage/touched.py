@@ -90,7 +90,7 @@ def _touched(connection: Connection, payload: dict[str, Any], given: dict[str, A
         n_quotes=sum(row["n_quotes"] for row in facts),
         n_rejected=len(rejected),
         n_predictions=len(predictions),
-        n_through_ratings=_through_ratings(connection, given, len(predictions)) if is_built else 0,
+        n_through_ratings=_through_ratings(connection, given, predictions) if is_built else 0,
         matches=matches[:MOST_SHOWN],
         rejected=rejected[:MOST_SHOWN],
         predictions=predictions[:MOST_SHOWN],
@@ -98,6 +98,6 @@ def _touched(connection: Connection, payload: dict[str, Any], given: dict[str, A
     )
 
 
-def _through_ratings(connection: Connection, given: dict[str, Any], n_direct: int) -> int:
-    reached = int(scalar(connection, queries.AFTER, given))
-    return max(reached - n_direct, 0)
+def _through_ratings(connection: Connection, given: dict[str, Any], direct: list[dict[str, Any]]) -> int:
+    known = [row["prediction_id"] for row in direct]
+    return int(scalar(connection, queries.AFTER, {**given, "direct": known}))

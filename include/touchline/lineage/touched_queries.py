@@ -221,6 +221,7 @@ from countries
 inner join core.match as match on match.country = countries.country and match.kickoff_at > countries.kickoff_at
 inner join ledger.prediction as said on said.match_id = match.match_id
 where said.kickoff_at > countries.kickoff_at and said.features_as_of >= countries.known_at
+    and said.prediction_id not in (select unnest(%(direct)s::text[]::uuid[]))
 """  # noqa: S608
 
 MODELS: Final = f"""

@@ -47,12 +47,11 @@ def send(settings: Settings, events: Sequence[Any]) -> int:
     """
     from openlineage.client.transport import get_default_factory
 
-    configuration = transport_configuration(settings)
     n_sent = 0
     try:
         if settings.lineage_url is None:
             _make_room(events_file(settings))
-        transport = get_default_factory().create(configuration)
+        transport = get_default_factory().create(transport_configuration(settings))
         for event in events:
             transport.emit(event)
             n_sent += 1
