@@ -8,10 +8,13 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+from airflow.providers.openlineage import conf as openlineage
 from airflow.sdk import Param, Variable, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from touchline.errors import QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
+from touchline.lineage import datasets
 from touchline.operations import names, pipeline
 from touchline.operations.pipeline import StepOutcome
 from touchline.settings import Settings
@@ -83,13 +86,29 @@ def run_step(step: Step, as_of: str | None = None, **arguments: Any) -> dict[str
     given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
     try:
         moment = datetime.fromisoformat(given) if given else None
-        outcome = step(Settings(), f"{run.dag_id}/{run.run_id}", moment, **arguments)
+        settings = settings_with_lineage(getattr(step, "__name__", ""))
+        outcome = step(settings, f"{run.dag_id}/{run.run_id}", moment, **arguments)
     except NOT_WORTH_A_RETRY as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
     if context["params"].get("announce", True):
         for name in outcome.new_assets:
             context["outlet_events"][WHEN_NEW[name]].add(ASSETS[name], extra={"as_of": outcome.as_of})
     return dataclasses.asdict(outcome)
+
+
+def settings_with_lineage(step: str) -> Settings:
+    """Settings of the current task; its OpenLineage events get the step's datasets, and dbt's events it as parent."""
+    settings, task_instance = Settings(), get_current_context().get("ti")
+    if task_instance is None or openlineage.is_disabled():
+        return settings
+    from airflow.providers.openlineage.plugins.macros import lineage_parent_id
+
+    touched, collector = datasets.touched_by(step), get_hook_lineage_collector()
+    for table in touched.reads:
+        collector.add_input_asset(task_instance, uri=datasets.dataset_uri(settings, table))
+    for table in touched.writes:
+        collector.add_output_asset(task_instance, uri=datasets.dataset_uri(settings, table))
+    return settings.model_copy(update={"lineage_parent": lineage_parent_id(task_instance)})
 
 
 def _as_of_of_events(events: Any) -> str | None:

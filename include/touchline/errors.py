@@ -73,6 +73,18 @@ class PredictionUnknown(TouchlineError):
     """The ledger holds no prediction, or more than one, with the id given."""
 
 
+class ColumnUnknown(TouchlineError):
+    """A table or column was asked for that the warehouse does not have."""
+
+
+class SqlNotUnderstood(TouchlineError):
+    """The columns of a model could not be followed through its SQL."""
+
+
+class PayloadUnknown(TouchlineError):
+    """The landing area holds no payload with the number given."""
+
+
 class TeamUnknown(TouchlineError):
     """A name was to be linked to a team that the anchor source does not have, or a link undone that is not there."""
 

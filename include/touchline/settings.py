@@ -61,6 +61,13 @@ class Settings(BaseSettings):
     sandbox_seed: int = 7
     database_name: str | None = Field(default=None, description="overrides the name derived from the source")
     mlflow_tracking_uri: str | None = Field(default=None, description="an existing MLflow server")
+    lineage_url: str | None = Field(
+        default=None,
+        description="where OpenLineage events go, such as a Marquez server; a file below home if unset",
+    )
+    lineage_parent: str | None = Field(
+        default=None, description="OpenLineage run that this one is part of: namespace/job/run id"
+    )
     random_seed: int = 20260801
     training_since: datetime = Field(
         default=datetime(2000, 7, 1, tzinfo=UTC),

@@ -23,7 +23,9 @@ from touchline.errors import DatabaseUnavailable
 from touchline.settings import Role, Settings
 
 LANDING = ("payload", "payload_seen", "payload_parsed", "rejected_row", "fixture_observation", "score_observation",
-           "odds_observation", "odds_month")  # fmt: skip
+           "odds_observation", "odds_month", "quarantined_fact")  # fmt: skip
+OLDER = ("0001", "0002", "0003", "0004", "0005", "0007")
+NEWEST = "0009"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     *(f"landing.{name}" for name in LANDING),
@@ -86,6 +88,8 @@ def written(migrated: Settings) -> Settings:
             "payload_id, row_number, quoted_at, observed_at, known_at) "
             "values (%(key)s, 'test', 'B365', '1x2', false, 2, %(payload)s, 1, %(seen)s, %(seen)s, %(seen)s)",
             "insert into landing.odds_month values (%(key)s, 'test', '2022-10-01')",
+            "insert into landing.quarantined_fact (kind, fixture_key, payload_id, rule, reason, observed_at, run_id) "
+            "values ('score', %(key)s, %(payload)s, 'rule', 'reason', %(seen)s, 'test')",
         ):
             connection.execute(statement, given)
     with connect(migrated, "model") as connection:
@@ -216,7 +220,8 @@ def test_each_role_writes_its_part_only(written: Settings):
         {f"landing.{name}" for name in LANDING} | records | {"ops.world"} | FILLED_ELSEWHERE
     )
     assert writable(written, "model") == {"ledger.prediction", "ledger.prediction_outcome"} | records
-    assert writable(written, "transform") == records | {"ops.anomaly", "ops.anomaly_search"}
+    builds = {"ops.match_change", "ops.built_input", "ops.layer_build", "landing.quarantined_fact"}
+    assert writable(written, "transform") == records | builds | {"ops.anomaly", "ops.anomaly_search"}
     assert writable(written, "api") == set()
 
 
@@ -303,7 +308,7 @@ def test_down_to_nothing_and_up_again_gives_the_same_database(server: Settings):
         before = structure(settings)
         with connect(settings, "model") as connection:
             insert_prediction(connection)
-        for revision in ("0003", "0002", "0001", "base"):
+        for revision in (*reversed(OLDER), "base"):
             bootstrap.downgrade(settings, revision)
         with connect(settings, "owner") as connection:
             left = rows(
@@ -311,9 +316,9 @@ def test_down_to_nothing_and_up_again_gives_the_same_database(server: Settings):
                 "select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'",
             )
         assert left == [{"nspname": "public"}]
-        for revision in ("0001", "0002", "0003", "0004", "0009"):
+        for revision in (*OLDER, NEWEST):
             bootstrap.migrate(settings, revision)
-            assert bootstrap.revisions(settings) == (revision, "0009")
+            assert bootstrap.revisions(settings) == (revision, NEWEST)
         after = structure(settings)
         assert after == before
         with connect(settings, "model") as connection:

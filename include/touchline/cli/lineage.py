@@ -1,20 +1,28 @@
-"""`touchline lineage`: where a prediction came from."""
+"""`touchline lineage`: where a prediction came from, what a payload touched, which columns a column is made from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.columns import Columns
-from rich.markup import escape
-from rich.tree import Tree
+from rich.table import Table
 
-from touchline.cli.output import emit, state
+from touchline.cli.lineage_trees import extracted_table, prediction_tree, touched_tree
+from touchline.cli.output import console, emit, state
 from touchline.database.bootstrap import prepare
-from touchline.lineage.trace import LineageReport, trace
+from touchline.database.engine import connect
+from touchline.lineage.columns import ColumnOrigin, origins, read_warehouse
+from touchline.lineage.payload_bytes import extract, row_texts
+from touchline.lineage.report import write_report
+from touchline.lineage.touched import touched
+from touchline.lineage.trace import trace
+from touchline.settings import Settings
 
-MINUTE = "%Y-%m-%d %H:%M"
+COLUMNS = "columns"
+PAYLOAD = "payload:"
+EXAMPLE = "payload:12"
 
 
 def register(app: typer.Typer) -> None:
@@ -23,89 +31,81 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def lineage(
         ctx: typer.Context,
-        prediction: Annotated[str, typer.Argument(help="id of a prediction, or a unique beginning of it")],
+        subject: Annotated[
+            str,
+            typer.Argument(
+                help=f"id of a prediction or a unique beginning of it; {EXAMPLE}; or the word columns"
+            ),
+        ],
+        column: Annotated[
+            str | None, typer.Argument(help="with columns: analytics.<view> or analytics.<view>.<column>")
+        ] = None,
+        show_bytes: Annotated[bool, typer.Option("--bytes", help="show the rows used, as received")] = False,
+        folder: Annotated[
+            Path | None, typer.Option("--extract", help="write the payloads, as received, into this folder")
+        ] = None,
+        report: Annotated[
+            Path | None, typer.Option("--report", help="write a page with a picture into this file")
+        ] = None,
     ) -> None:
-        """Walk from a prediction to its model, features, matches, prices and raw payloads."""
+        """Walk from a prediction back to payload bytes, from a payload forward, or from a column to its sources."""
         settings = state(ctx).settings
         prepare(settings)
-        report = trace(settings, prediction)
-        emit(ctx, report, _tree(report))
+        if subject == COLUMNS:
+            _columns(ctx, settings, column)
+        elif subject.startswith(PAYLOAD):
+            _payload(ctx, settings, subject.removeprefix(PAYLOAD), folder)
+        else:
+            _prediction(ctx, settings, subject, show_bytes, folder, report)
 
 
-def _tree(report: LineageReport) -> Tree:
-    made = report.prediction
-    simulated = " [bold yellow]SIMULATED[/]" if made["is_simulated"] else ""
-    tree = Tree(
-        f"[bold]{escape(made['home_team'])} v {escape(made['away_team'])}[/], {made['competition']}, kick-off "
-        f"{made['kickoff_at']:{MINUTE}} UTC{simulated}"
+def _prediction(
+    ctx: typer.Context, settings: Settings, prediction_id: str, show_bytes: bool, folder: Path | None,
+    page: Path | None,
+) -> None:  # fmt: skip
+    found = trace(settings, prediction_id)
+    texts = (
+        row_texts(settings, [(row["payload_id"], row["row_numbers"]) for row in found.payloads])
+        if show_bytes
+        else []
     )
-    tree.add(
-        f"prediction {made['prediction_id']} ({made['role']}): home {made['p_home']:.3f}, draw "
-        f"{made['p_draw']:.3f}, away {made['p_away']:.3f}, made {made['predicted_at']:{MINUTE}} UTC by run "
-        f"{escape(made['run_id'])}"
-    )
-    tree.add(f"model {made['model_name']} version {made['model_version']}, forecast {made['forecast']}")
-    if report.outcome is not None:
-        outcome = report.outcome
-        tree.add(
-            f"came out {outcome['home_goals']}-{outcome['away_goals']} ({outcome['outcome']}): log loss "
-            f"{outcome['log_loss']:.3f}, RPS {outcome['rps']:.3f}, settled {outcome['settled_at']:{MINUTE}} UTC"
-        )
-    _add_features(tree, report)
-    _add_matches(tree, "results of the home side", report.home_matches)
-    _add_matches(tree, "results of the away side", report.away_matches)
-    _add_matches(tree, "meetings of the two", report.meetings)
-    _add_quotes(tree, report.quotes)
-    if report.fixture is not None:
-        tree.add(
-            f"fixture as listed: kick-off {report.fixture['kickoff_at']:{MINUTE}} UTC, {_origin(report.fixture)}"
-        )
-    _add_payloads(tree, report.payloads)
-    return tree
+    payload_ids = [row["payload_id"] for row in found.payloads]
+    extracted = [] if folder is None else extract(settings, payload_ids, folder)
+    if page is not None:
+        write_report(settings, found, page)
+    if state(ctx).as_json:
+        rows = [asdict(row) for row in texts]
+        emit(ctx, {**asdict(found), "row_texts": rows, "extracted": [asdict(row) for row in extracted]})
+        return
+    emit(ctx, found, prediction_tree(found, texts), *([extracted_table(extracted)] if extracted else []))
+    if page is not None:
+        console.print(f"The page is {page.absolute()}")
 
 
-def _add_features(tree: Tree, report: LineageReport) -> None:
-    made = report.prediction
-    branch = tree.add(
-        f"{len(report.features)} features as of {made['features_as_of']:{MINUTE}} UTC "
-        f"({made['feature_store']} store, SHA-256 {made['feature_hash'][:12]})"
-    )
-    texts = [
-        f"{name} {'[dim]unknown[/]' if value is None else f'[cyan]{value:.4g}[/]'}"
-        for name, value in report.features.items()
-    ]
-    if texts:
-        branch.add(Columns(texts, padding=(0, 3), column_first=True))
+def _payload(ctx: typer.Context, settings: Settings, number: str, folder: Path | None) -> None:
+    if not number.isdecimal():
+        raise typer.BadParameter(f"{number!r} is not the number of a payload: write {EXAMPLE}")
+    found = touched(settings, int(number))
+    extracted = [] if folder is None else extract(settings, [int(number)], folder)
+    if state(ctx).as_json:
+        emit(ctx, {**asdict(found), "extracted": [asdict(row) for row in extracted]})
+        return
+    emit(ctx, found, touched_tree(found), *([extracted_table(extracted)] if extracted else []))
 
 
-def _add_matches(tree: Tree, title: str, matches: Sequence[dict[str, Any]]) -> None:
-    branch = tree.add(f"{len(matches)} {title}")
-    for row in matches:
-        branch.add(
-            f"{row['kickoff_at']:%Y-%m-%d} {row['competition']} {escape(row['home_team'])} {row['home_goals']}-"
-            f"{row['away_goals']} {escape(row['away_team'])}, {_origin(row)}"
-        )
+def _columns(ctx: typer.Context, settings: Settings, wanted: str | None) -> None:
+    if wanted is None:
+        raise typer.BadParameter("columns of what? Write analytics.upcoming_predictions, or a column of it")
+    with connect(settings, "transform") as connection:
+        found = origins(read_warehouse(settings, connection), wanted)
+    emit(ctx, [asdict(each) for each in found], *([] if state(ctx).as_json else [_column_table(found)]))
 
 
-def _add_quotes(tree: Tree, quotes: Sequence[dict[str, Any]]) -> None:
-    branch = tree.add(f"{len(quotes)} pre-match quotes")
-    for row in quotes:
-        prices = [row[name] for name in row if name.startswith("price_") and row[name] is not None]
-        line = f" {row['line']:g}" if row["market"] != "1x2" else ""
-        branch.add(
-            f"{escape(row['bookmaker'])} {row['market']}{line}: {' / '.join(f'{price:.2f}' for price in prices)}, "
-            f"quoted {row['quoted_at']:{MINUTE}}, {_origin(row)}"
-        )
-
-
-def _add_payloads(tree: Tree, payloads: Sequence[dict[str, Any]]) -> None:
-    branch = tree.add(f"{len(payloads)} payloads, as received")
-    for row in payloads:
-        branch.add(
-            f"{row['payload_id']}: {row['source']} {escape(row['endpoint'])}, {row['n_bytes']:,} bytes, observed "
-            f"{row['observed_at']:{MINUTE}}, SHA-256 {row['content_hash'][:16]}, rows used: {len(row['row_numbers'])}"
-        )
-
-
-def _origin(row: dict[str, Any]) -> str:
-    return f"[dim]known {row['known_at']:{MINUTE}}, payload {row['payload_id']} row {row['row_number']}[/]"
+def _column_table(found: list[ColumnOrigin]) -> Table:
+    table = Table(title="Columns and what they come from")
+    for name in ("column", "made from", "in the end from"):
+        table.add_column(name, overflow="fold")
+    for each in found:
+        values: list[Any] = ["written in the SQL"] if each.is_constant else list(each.made_from)
+        table.add_row(each.column, "\n".join(values), "\n".join(each.sources), end_section=True)
+    return table

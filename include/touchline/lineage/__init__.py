@@ -1,1 +1,1 @@
-"""From a prediction back to the payloads it came from."""
+"""Where everything came from: predictions to payload bytes, payloads to predictions, columns, OpenLineage events."""

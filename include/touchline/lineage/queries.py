@@ -11,23 +11,34 @@ where prediction_id between %(first)s and %(last)s
 order by prediction_id limit %(limit)s
 """
 
-# Matches before the one predicted, latest first, with the result as it was known then.
-_BEFORE: Final = """
+# The version of a fact that counted at an instant: the source whose word counts first, then the latest.
+RANK: Final = "coalesce(array_position(%({kind})s::text[], source), 1000)"
+LATEST: Final = "known_at desc, observed_at desc, payload_id desc"
+IN_FORCE: Final = f"{RANK}, {LATEST}"
+
+# Matches before the one predicted, latest first, with kick-off and result as they were known then.
+_BEFORE: Final = f"""
 select
-    match.match_id::text as match_id, match.kickoff_at, match.competition, match.home_team, match.away_team,
+    match.match_id::text as match_id, listed.kickoff_at, match.competition, match.home_team, match.away_team,
     observed.home_goals, observed.away_goals, observed.known_at, observed.payload_id, observed.row_number
 from core.match as target
-inner join core.match as match on {condition}
+inner join core.match as match on {{condition}}
 inner join lateral (
     select home_goals, away_goals, payload_id, row_number, known_at
     from landing.score_observation
     where fixture_key = match.match_id and known_at <= %(features_as_of)s
-    order by known_at desc, observed_at desc, payload_id desc limit 1
+    order by {IN_FORCE.format(kind="scores")} limit 1
 ) as observed on true
-where target.match_id = %(match_id)s and match.kickoff_at < target.kickoff_at
+inner join lateral (
+    select kickoff_at, status
+    from landing.fixture_observation
+    where fixture_key = match.match_id and known_at <= %(features_as_of)s
+    order by {IN_FORCE.format(kind="fixtures")} limit 1
+) as listed on listed.status not in ('awarded', 'abandoned', 'cancelled')
+where target.match_id = %(match_id)s and listed.kickoff_at < %(kickoff_at)s
 order by match.kickoff_at desc, match.match_id
 limit %(limit)s
-"""
+"""  # noqa: S608
 
 # Behind the ratings, the form and the table of each side.
 HOME_MATCHES: Final = _BEFORE.format(
@@ -52,11 +63,11 @@ where fixture_key = %(match_id)s and not is_closing and known_at <= %(features_a
 order by bookmaker, market, line, known_at desc, observed_at desc, payload_id desc, quoted_at desc, row_number desc
 """
 
-FIXTURE: Final = """
+FIXTURE: Final = f"""
 select kickoff_at, status, payload_id, row_number, known_at from landing.fixture_observation
 where fixture_key = %(match_id)s and known_at <= %(features_as_of)s
-order by known_at desc, observed_at desc, payload_id desc limit 1
-"""
+order by {IN_FORCE.format(kind="fixtures")} limit 1
+"""  # noqa: S608
 
 PAYLOADS: Final = """
 select payload_id, source, endpoint, observed_at, is_backfill, encode(content_hash, 'hex') as content_hash, n_bytes

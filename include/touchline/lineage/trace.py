@@ -14,6 +14,7 @@ from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.errors import PredictionUnknown
 from touchline.lineage import queries
 from touchline.settings import Settings
+from touchline.sources.configuration import read_configuration
 
 # As many as the longest form feature and the head-to-head features look back on.
 MATCHES_PER_TEAM = 20
@@ -56,7 +57,13 @@ def trace(settings: Settings, prediction_id: str) -> LineageReport:
     Raises PredictionUnknown when no prediction, or more than one, begins like that.
     """
     with connect(settings, "model") as connection:
-        return _trace(connection, _find(connection, prediction_id))
+        return _trace(connection, _find(connection, prediction_id), whose_word_counts(settings))
+
+
+def whose_word_counts(settings: Settings) -> dict[str, list[str]]:
+    """Sources in the order in which they are believed, by kind of facts, for the queries' parameters."""
+    priorities = read_configuration(settings.sources_file).priorities
+    return {kind: list(names) for kind, names in priorities.items()}
 
 
 def _find(connection: Connection, prediction_id: str) -> dict[str, Any]:
@@ -88,8 +95,11 @@ def _find(connection: Connection, prediction_id: str) -> dict[str, Any]:
     )
 
 
-def _trace(connection: Connection, prediction: dict[str, Any]) -> LineageReport:
-    known = {"match_id": prediction["match_id"], "features_as_of": prediction["features_as_of"]}
+def _trace(
+    connection: Connection, prediction: dict[str, Any], priorities: dict[str, list[str]]
+) -> LineageReport:
+    names = ("match_id", "features_as_of", "kickoff_at")
+    known = {**{name: prediction[name] for name in names}, **priorities}
     home = rows(connection, queries.HOME_MATCHES, {**known, "limit": MATCHES_PER_TEAM})
     away = rows(connection, queries.AWAY_MATCHES, {**known, "limit": MATCHES_PER_TEAM})
     meetings = rows(connection, queries.MEETINGS, {**known, "limit": MEETINGS})

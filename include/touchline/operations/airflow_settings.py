@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 from touchline.database.engine import sqlalchemy_url
+from touchline.lineage.datasets import NAMESPACE
+from touchline.lineage.transport import transport_configuration
 from touchline.settings import PROJECT_ROOT, Settings
 
 QUIET = {
@@ -41,5 +44,7 @@ def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_ISSUER": "touchline",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(folder / "logs" / "dag_processor"),
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport_configuration(settings)),
+        "AIRFLOW__OPENLINEAGE__NAMESPACE": NAMESPACE,
         "PYTHONPATH": str(PROJECT_ROOT / "include"),
     }

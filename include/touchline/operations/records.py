@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.errors import DatabaseUnavailable
+from touchline.lineage.edges import record_step
 from touchline.settings import Settings
 
 Inputs = Mapping[str, Any]
@@ -45,6 +46,7 @@ def recorded(settings: Settings, step: str, run_id: str, as_of: datetime) -> Ite
         except DatabaseUnavailable as unavailable:
             error.add_note(f"{step} could not be recorded as failed: {unavailable}")
         raise
+    record_step(settings, step, run_id, detail)
     _finish(settings, step, run_id, "success", detail)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from touchline.features.training import training_frame
 from touchline.forecasting.evaluation import evaluate
 from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
 from touchline.forecasting.walk_forward import MARKET_PREMATCH, walk_forward
+from touchline.lineage import model_events
 from touchline.registry import models
 from touchline.registry.fingerprints import training_key
 from touchline.registry.logged_run import Training, log_training
@@ -100,6 +101,7 @@ def train_on(
             evaluate(predictions, parameters.seed), key, as_of, run_id,
         )  # fmt: skip
         version = log_training(client, settings, training)
+    model_events.emit(settings, _fit(client, settings, version), run_id)
     _settle_alias(client, settings, version, parameters.seed)
     return _report(client, settings, as_of, version, is_reused=is_reused)
 
@@ -118,6 +120,13 @@ def evaluated_seasons(matches: pd.DataFrame, n: int) -> list[str]:
 def _registered(client: Any, model_name: str, key: str) -> str | None:
     found = client.search_model_versions(f"name = '{model_name}' and tags.training_key = '{key}'")
     return max((str(each.version) for each in found), key=int, default=None)
+
+
+def _fit(client: Any, settings: Settings, version: str) -> model_events.Fit:
+    found = client.get_model_version(settings.model_name, version)
+    started = datetime.fromtimestamp(client.get_run(found.run_id).info.start_time / 1000, UTC)
+    finished = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
+    return model_events.Fit(settings.model_name, version, found.run_id, dict(found.tags), started, finished)
 
 
 def _settle_alias(client: Any, settings: Settings, version: str, seed: int) -> None:

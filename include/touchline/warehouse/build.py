@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from touchline.errors import WarehouseBuildFailed
+from touchline.lineage import dbt_events
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import DBT_PROJECT, Plan, building, definition_of, note_built, plan
@@ -92,6 +93,7 @@ def _build(
         *(["--full-refresh"] if planned is not None and planned.is_full else []),
         environment=_moment(as_of, priorities, planned),
     )
+    dbt_events.emit(settings, target / "target", as_of, run_id, f"build_{layer}")
     failed = [result for result in results if result.status in ("error", "fail", "skipped", "runtime error")]
     if failed:
         told = [

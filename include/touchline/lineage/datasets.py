@@ -1,0 +1,73 @@
+"""Names of datasets as OpenLineage has them for PostgreSQL, and what each step of the pipeline reads and writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from touchline.settings import Settings
+
+# Jobs and everything that is no table of a database.
+NAMESPACE: Final = "touchline"
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Tables (`schema.table`) that a step reads and writes. Steps that run dbt leave it to their dbt events."""
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+
+
+_OBSERVED: Final = (
+    "landing.payload", "landing.payload_parsed", "landing.fixture_observation", "landing.score_observation",
+    "landing.odds_observation", "landing.rejected_row",
+)  # fmt: skip
+_BUILT_BY_DBT: Final = Touched()
+
+# By the name of the step's function in touchline.operations.pipeline; `collect` is recorded as collect_<kind>.
+STEPS: Final = {
+    "collect": Touched(writes=_OBSERVED),
+    "announce_landing": Touched(reads=("landing.payload_parsed",)),
+    "check_landing": Touched(reads=_OBSERVED, writes=("ops.quality_result",)),
+    "build_core": _BUILT_BY_DBT,
+    "update_ratings": Touched(("core.match", "core.match_result"), ("features.team_rating",)),
+    "build_features": _BUILT_BY_DBT,
+    "check_features": Touched(
+        ("core.match", "core.match_result", "core.match_odds", "features.match_features"),
+        ("ops.quality_result",),
+    ),
+    "build_analytics": _BUILT_BY_DBT,
+    "refresh_analytics": _BUILT_BY_DBT,
+    "publish_features": Touched(reads=("features.match_features",)),
+    "train": Touched(reads=("features.match_features", "core.match", "core.match_result", "core.match_odds")),
+    "predict": Touched(
+        ("features.match_features", "core.match"), ("ledger.prediction", "ops.quality_result")
+    ),
+    "settle": Touched(
+        ("ledger.prediction", "core.match_result", "core.match_odds"),
+        ("ledger.prediction_outcome", "ops.drift_metric"),
+    ),
+}  # fmt: skip
+
+
+def touched_by(step: str) -> Touched:
+    """What a step reads and writes, by its function's name or the name it is recorded under."""
+    return STEPS["collect"] if step.startswith("collect_") else STEPS.get(step, Touched())
+
+
+def server_namespace(settings: Settings) -> str:
+    """The OpenLineage namespace of the warehouse's server: `postgres://host:port`."""
+    parts = urlsplit(settings.admin_url)
+    return f"postgres://{parts.hostname}:{parts.port or 5432}"
+
+
+def dataset_name(settings: Settings, table: str) -> str:
+    """The OpenLineage name of a table given as `schema.table`: `database.schema.table`."""
+    return f"{settings.warehouse_database}.{table}"
+
+
+def dataset_uri(settings: Settings, table: str) -> str:
+    """The same dataset as an Airflow asset names it: `postgres://host:port/database/schema/table`."""
+    return f"{server_namespace(settings)}/{dataset_name(settings, table).replace('.', '/')}"
