@@ -18,7 +18,7 @@ from touchline.settings import Settings
 
 TOPICS = (
     "run", "collect", "sources", "rejects", "teams", "compact", "build", "train", "predict", "backtest", "models",
-    "rollback", "quality", "lineage", "doctor", "serve", "sandbox", "database",
+    "rollback", "quality", "lineage", "doctor", "serve", "sandbox", "database", "export", "docs",
 )  # fmt: skip
 
 app = typer.Typer(

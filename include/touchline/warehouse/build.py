@@ -101,6 +101,14 @@ def run_dbt(settings: Settings, *arguments: str) -> list[Any]:
 
     Raises WarehouseBuildFailed when dbt could not even begin (a broken project, no connection).
     """
+    return list(dbt_result(settings, *arguments).results)
+
+
+def dbt_result(settings: Settings, *arguments: str) -> Any:
+    """Run one dbt command in process and return what it returns: node results, a manifest, a catalogue.
+
+    Raises WarehouseBuildFailed when dbt could not even begin (a broken project, no connection).
+    """
     from dbt.cli.main import dbtRunner
 
     state = settings.home / "dbt" / settings.warehouse_database
@@ -115,12 +123,12 @@ def run_dbt(settings: Settings, *arguments: str) -> list[Any]:
                 "--target-path", str(state / "target"),
             ]
         )  # fmt: skip
-    results = getattr(outcome.result, "results", None)
-    if results is None:
+    # A command that began and found failures has a result all the same.
+    if outcome.result is None:
         raise WarehouseBuildFailed(
-            f"dbt {arguments[0]} could not begin: {outcome.exception or outcome.result}; the log is in {state / 'logs'}"
+            f"dbt {arguments[0]} could not begin: {outcome.exception}; the log is in {state / 'logs'}"
         )
-    return list(results)
+    return outcome.result
 
 
 def _connection(settings: Settings) -> Mapping[str, str]:
