@@ -73,9 +73,9 @@ def list_views(settings: Settings) -> list[str]:
 def export_view(settings: Settings, view: str, path: Path) -> Exported:
     """Write every row of a view to `path` (`.parquet` or `.csv`), ordered by its columns from left to right.
 
-    The file appears when it is complete; one that was there stays until then. Equal rows of builds of the same instant give an equal file. In Parquet
-    times are UTC microseconds, uuids text, and the comments of view and columns go along; in CSV null is an empty field
-    and an empty text is "". Raises ExportImpossible for an unknown view, form or
+    The file appears when it is complete; one that was there stays until then. Equal rows of builds of the same instant
+    give an equal file. In Parquet times are UTC microseconds, uuids text, and the comments of view and columns go
+    along; in CSV null is an empty field and an empty text is "". Raises ExportImpossible for an unknown view, form or
     type of a column, and when a build takes the view away meanwhile.
     """
     if path.suffix not in FORMATS:
