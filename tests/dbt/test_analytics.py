@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,16 @@ def fetch(settings: Settings, query: str, parameters: Any = None) -> list[dict[s
         return rows(connection, query, parameters)
 
 
+def columns_of(settings: Settings, view: str) -> list[dict[str, Any]]:
+    """Name, type and comment of a view's columns, in order."""
+    return fetch(
+        settings,
+        "select attname as name, format_type(atttypid, null) as type, col_description(attrelid, attnum) as comment "
+        "from pg_attribute where attrelid = ('analytics.' || %s)::regclass and attnum > 0 order by attnum",
+        (view,),
+    )
+
+
 def manifest_views(settings: Settings) -> dict[str, dict[str, Any]]:
     path = settings.home / "dbt" / settings.warehouse_database / "target" / "manifest.json"
     nodes = json.loads(path.read_text())["nodes"].values()
@@ -41,12 +52,7 @@ def test_columns_have_the_promised_types_and_their_descriptions_as_comments(buil
     views = manifest_views(built)
     assert len(views) == 16
     for view, node in views.items():
-        found = fetch(
-            built,
-            "select attname as name, format_type(atttypid, null) as type, col_description(attrelid, attnum) as comment "
-            "from pg_attribute where attrelid = ('analytics.' || %s)::regclass and attnum > 0 order by attnum",
-            (view,),
-        )
+        found = columns_of(built, view)
         promised = [
             (name, column["data_type"], column["description"]) for name, column in node["columns"].items()
         ]
@@ -137,6 +143,33 @@ def test_views_show_what_changes_in_the_tables_beneath_them_and_survive_a_rebuil
         assert sorted(map(str, fetch(built, f"select * from analytics.{view}"))) == sorted(map(str, found)), (
             view
         )
+
+
+def oids(settings: Settings) -> dict[str, int]:
+    """Identity of every view: another number is another view."""
+    query = "select relname, oid::bigint as oid from pg_class where relnamespace = 'analytics'::regnamespace"
+    return {row["relname"]: row["oid"] for row in fetch(settings, query)}
+
+
+def test_a_rebuild_renews_views_in_place_so_that_nobody_finds_one_missing(built: Settings):
+    before = oids(built)
+    assert len(before) == 16
+    build_layer(built, "analytics", NOW + timedelta(minutes=5), "build")
+    assert oids(built) == before
+    assert fetch(built, "select as_of from analytics.freshness") == [{"as_of": NOW + timedelta(minutes=5)}]
+    build_layer(built, "analytics", NOW, "build")
+
+
+def test_a_view_whose_columns_changed_is_made_anew_with_all_that_read_it(built: Settings):
+    names = set(oids(built))
+    promised = [row["name"] for row in columns_of(built, "matches")]
+    with connect(built, "transform") as connection:
+        connection.execute("drop view analytics.matches cascade")
+        connection.execute("create view analytics.matches as select 1 as something_else")
+        connection.execute("create view analytics.odds as select * from analytics.matches")
+    build_layer(built, "analytics", NOW, "build")
+    assert set(oids(built)) == names
+    assert [row["name"] for row in columns_of(built, "matches")] == promised
 
 
 def test_the_site_is_one_page_about_every_view_that_asks_nothing_of_the_internet(
