@@ -78,6 +78,9 @@ format: $(STAMP)  ## write the format that lint expects
 bench: $(STAMP)  ## measure, each figure against a baseline of the same run
 	$(BIN)/python -m benchmarks
 
+docs: $(STAMP)  ## every table and column on one page, .touchline/docs/index.html
+	@$(BIN)/touchline docs
+
 lock:  ## compile requirements.in to requirements.txt
 	VIRTUAL_ENV=$(VENV) uv pip compile requirements.in --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--only-binary :all: --custom-compile-command "make lock" -o requirements.txt

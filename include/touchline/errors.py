@@ -61,6 +61,10 @@ class WarehouseNotBuilt(TouchlineError):
     """A layer was asked for that has never been built."""
 
 
+class ExportImpossible(TouchlineError):
+    """A view was to be exported that does not exist, or to where or in a form it cannot be."""
+
+
 class BacktestImpossible(TouchlineError):
     """There is nothing to forecast, or nothing to learn from."""
 

@@ -20,8 +20,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from touchline.clock import parse_as_of
 from touchline.errors import SettingsInvalid
 
-Role = Literal["owner", "ingest", "transform", "model", "api"]
-ROLES: tuple[Role, ...] = ("owner", "ingest", "transform", "model", "api")
+Role = Literal["owner", "ingest", "transform", "model", "api", "analyst"]
+ROLES: tuple[Role, ...] = ("owner", "ingest", "transform", "model", "api", "analyst")
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 

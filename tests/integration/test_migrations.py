@@ -24,7 +24,7 @@ from touchline.settings import Role, Settings
 
 LANDING = ("payload", "payload_seen", "payload_parsed", "rejected_row", "fixture_observation", "score_observation",
            "odds_observation", "odds_month", "quarantined_fact")  # fmt: skip
-OLDER = ("0001", "0002", "0003", "0004", "0005", "0007")
+OLDER = ("0001", "0002", "0003", "0004", "0005", "0007", "0008")
 NEWEST = "0009"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (

@@ -27,6 +27,6 @@ select
     least(floor(p * 10), 9)::int as tenth,
     count(*) as n,
     avg(p) as p_said,
-    avg(happened) as p_happened
+    avg(happened)::double precision as p_happened
 from said
 group by model_name, forecast, role, is_simulated, outcome, least(floor(p * 10), 9)

@@ -13,7 +13,7 @@ select
     avg(rps) as rps,
     avg(log_loss) as log_loss,
     avg(brier) as brier,
-    avg(is_correct::int) as accuracy,
+    avg(is_correct::int)::double precision as accuracy,
     avg(log_loss - closing_log_loss) as log_loss_behind_closing,
     rank() over (partition by is_simulated order by avg(log_loss)) as place
 from settled

@@ -1,6 +1,6 @@
 -- one row per settled prediction: the forecast, what came of it, and the closing market on the same match
 with predictions as (
-    select * from {{ source('ledger', 'prediction') }}
+    select * from {{ ref('prediction_history') }}
 ),
 
 outcomes as (

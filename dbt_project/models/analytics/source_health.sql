@@ -24,9 +24,9 @@ select
     count(*) as n_payloads,
     max(payloads.observed_at) as last_new_payload_at,
     max(greatest(payloads.observed_at, last_seen.observed_at)) as last_heard_at,
-    coalesce(sum(parsed.n_rows), 0) as n_rows,
-    coalesce(sum(parsed.n_rejected), 0) as n_rejected,
-    coalesce(sum(parsed.n_rejected_prices), 0) as n_rejected_prices,
+    coalesce(sum(parsed.n_rows), 0)::bigint as n_rows,
+    coalesce(sum(parsed.n_rejected), 0)::bigint as n_rejected,
+    coalesce(sum(parsed.n_rejected_prices), 0)::bigint as n_rejected_prices,
     count(*) filter (where parsed.payload_id is null) as n_unparsed
 from payloads
 left join parsed on payloads.payload_id = parsed.payload_id

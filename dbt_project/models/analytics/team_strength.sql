@@ -1,13 +1,11 @@
 -- one row per team: its ratings after the last rated match
-with ratings as (
-    select distinct on (team_id) *
-    from {{ source('ratings', 'team_rating') }}
-    where valid_from <= {{ as_of() }}
-    order by team_id, valid_from desc, kickoff_at desc
+with teams as (
+    select * from {{ ref('team') }}
 ),
 
-teams as (
-    select * from {{ ref('team') }}
+ratings as (
+    select * from {{ source('ratings', 'team_rating') }}
+    where valid_to = {{ forever() }}
 )
 
 select
@@ -23,5 +21,11 @@ select
     ratings.kickoff_at as last_kickoff_at,
     ratings.valid_from,
     teams.is_simulated
-from ratings
-inner join teams on ratings.team_id = teams.team_id
+from teams
+inner join lateral (
+    select ratings.*
+    from ratings
+    where ratings.team_id = teams.team_id
+    order by ratings.kickoff_at desc, ratings.match_id desc
+    limit 1
+) as ratings on true

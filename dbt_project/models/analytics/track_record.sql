@@ -14,7 +14,7 @@ select
     avg(rps) as rps,
     avg(log_loss) as log_loss,
     avg(brier) as brier,
-    avg(is_correct::int) as accuracy,
+    avg(is_correct::int)::double precision as accuracy,
     count(closing_log_loss) as n_with_closing,
     avg(closing_log_loss) as closing_log_loss,
     avg(log_loss - closing_log_loss) as log_loss_behind_closing,

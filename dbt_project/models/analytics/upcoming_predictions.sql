@@ -1,26 +1,22 @@
 -- one row per fixture: the champion's latest prediction, its fair prices and the best price on offer
 with predictions as (
     select distinct on (match_id) *
-    from {{ source('ledger', 'prediction') }}
+    from {{ ref('prediction_history') }}
     where role = 'champion' and predicted_at <= {{ as_of() }}
     order by match_id, predicted_at desc, prediction_id desc
 ),
 
 matches as (
-    select * from {{ ref('match') }}
+    select * from {{ ref('matches') }}
     where not is_played and status = 'scheduled' and kickoff_at > {{ as_of() }}
-),
-
-competitions as (
-    select * from {{ ref('competition') }}
 ),
 
 best_prices as (
     select
         match_id,
-        max(price_home) as best_price_home,
-        max(price_draw) as best_price_draw,
-        max(price_away) as best_price_away
+        max(price_home)::double precision as best_price_home,
+        max(price_draw)::double precision as best_price_draw,
+        max(price_away)::double precision as best_price_away
     from {{ ref('match_odds') }}
     where market = '1x2' and stage = 'prematch' and bookmaker <> 'consensus'
     group by match_id
@@ -31,7 +27,7 @@ select
     matches.match_id,
     matches.kickoff_at,
     matches.competition,
-    competitions.name as competition_name,
+    matches.competition_name,
     matches.season,
     matches.home_team,
     matches.away_team,
@@ -46,6 +42,9 @@ select
     best_prices.best_price_home,
     best_prices.best_price_draw,
     best_prices.best_price_away,
+    matches.p_market_home,
+    matches.p_market_draw,
+    matches.p_market_away,
     predictions.model_name,
     predictions.model_version,
     predictions.forecast,
@@ -54,5 +53,4 @@ select
     predictions.is_simulated
 from matches
 inner join predictions on matches.match_id = predictions.match_id
-inner join competitions on matches.competition = competitions.competition
 left join best_prices on matches.match_id = best_prices.match_id

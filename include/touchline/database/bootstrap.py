@@ -20,6 +20,13 @@ OLDEST_SERVER = 150000
 MIGRATIONS = Path(__file__).with_name("migrations")
 # One bootstrap at a time for a whole server, whoever runs it.
 BOOTSTRAP_LOCK = 0x70D5CAFE
+# Defaults of every session of touchline_analyst. A session may set others; its rights it cannot change.
+ANALYST_LIMITS = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+ANALYST_CONNECTIONS = 10
 
 
 def prepare(settings: Settings) -> None:
@@ -46,6 +53,16 @@ def prepare(settings: Settings) -> None:
             admin.execute(sql.SQL("alter role {} set timezone to 'UTC'").format(sql.Identifier(name)))
         # Builds sort millions of prices; what fits in memory does not go to disk.
         admin.execute("alter role touchline_transform set work_mem = '160MB'")
+        # People explore: a slip costs a minute of one session, writes nothing and crowds nobody out.
+        for name, value in ANALYST_LIMITS.items():
+            admin.execute(sql.SQL("alter role touchline_analyst set {} = {}").format(
+                sql.Identifier(name), sql.Literal(value)
+            ))  # fmt: skip
+        admin.execute(
+            sql.SQL("alter role touchline_analyst connection limit {}").format(
+                sql.Literal(ANALYST_CONNECTIONS)
+            )
+        )
         # The migrations create dbt's schemas in dbt's name.
         admin.execute("grant touchline_transform to touchline_owner")
         owners = {settings.warehouse_database: "touchline_owner", "airflow": "airflow", "mlflow": "mlflow"}

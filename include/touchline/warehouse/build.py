@@ -122,6 +122,14 @@ def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] 
 
     Raises WarehouseBuildFailed when dbt could not even begin (a broken project, no connection).
     """
+    return list(dbt_result(settings, *arguments, environment=environment).results)
+
+
+def dbt_result(settings: Settings, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
+    """Run one dbt command in process, with `environment` for its macros, and return what it returns: node results, a manifest, a catalogue.
+
+    Raises WarehouseBuildFailed when dbt could not even begin (a broken project, no connection).
+    """
     from dbt.cli.main import dbtRunner
 
     state = settings.home / "dbt" / settings.warehouse_database
@@ -136,12 +144,12 @@ def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] 
                 "--target-path", str(state / "target"),
             ]
         )  # fmt: skip
-    results = getattr(outcome.result, "results", None)
-    if results is None:
+    # A command that began and found failures has a result all the same.
+    if outcome.result is None:
         raise WarehouseBuildFailed(
-            f"dbt {arguments[0]} could not begin: {outcome.exception or outcome.result}; the log is in {state / 'logs'}"
+            f"dbt {arguments[0]} could not begin: {outcome.exception}; the log is in {state / 'logs'}"
         )
-    return list(results)
+    return outcome.result
 
 
 def _moment(as_of: datetime, priorities: Mapping[str, list[str]], planned: Plan | None) -> Mapping[str, str]:

@@ -1,0 +1,32 @@
+-- one row per match, bookmaker, market, line and stage: the last quote before kick-off, and the closing one
+with matches as not materialized (
+    select * from {{ ref('matches') }}
+),
+
+quotes as (
+    select * from {{ ref('match_odds') }}
+)
+
+select
+    quotes.match_id,
+    matches.competition,
+    matches.competition_name,
+    matches.season,
+    matches.kickoff_at,
+    matches.home_team,
+    matches.away_team,
+    quotes.bookmaker,
+    quotes.market,
+    quotes.line,
+    quotes.stage,
+    quotes.price_home::double precision as price_home,
+    quotes.price_draw::double precision as price_draw,
+    quotes.price_away::double precision as price_away,
+    quotes.price_over::double precision as price_over,
+    quotes.price_under::double precision as price_under,
+    quotes.overround::double precision as overround,
+    quotes.quoted_at,
+    quotes.known_at,
+    matches.is_simulated
+from quotes
+inner join matches on quotes.match_id = matches.match_id

@@ -1,0 +1,28 @@
+-- one row per prediction ever made: what was said of a match, when, by which forecast, knowing what
+select
+    prediction_id,
+    match_id,
+    competition,
+    season,
+    home_team,
+    away_team,
+    kickoff_at,
+    predicted_at,
+    extract(epoch from kickoff_at - predicted_at)::double precision / 3600 as hours_before_kickoff,
+    model_name,
+    model_version,
+    forecast,
+    role,
+    p_home,
+    p_draw,
+    p_away,
+    expected_home_goals,
+    expected_away_goals,
+    features_as_of,
+    feature_store,
+    feature_hash,
+    clock,
+    recorded_at,
+    run_id,
+    is_simulated
+from {{ source('ledger', 'prediction') }}

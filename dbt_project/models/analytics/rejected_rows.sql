@@ -1,0 +1,30 @@
+-- one row per payload, row or value that could not be used: where it stands, which rule refused it, and why
+with rejected as (
+    select * from {{ source('landing', 'rejected_row') }}
+),
+
+payloads as (
+    select * from {{ source('landing', 'payload') }}
+),
+
+settled as (
+    select * from {{ source('landing', 'rejected_row_settled') }}
+)
+
+select
+    rejected.rejected_row_id,
+    payloads.source,
+    payloads.endpoint,
+    rejected.payload_id,
+    rejected.row_number,
+    rejected.scope,
+    rejected.rule,
+    rejected.field,
+    rejected.value,
+    rejected.reason,
+    rejected.observed_at,
+    settled.rejected_row_id is not null as is_settled,
+    rejected.run_id
+from rejected
+inner join payloads on rejected.payload_id = payloads.payload_id
+left join settled on rejected.rejected_row_id = settled.rejected_row_id

@@ -1,0 +1,62 @@
+"""`touchline export`: analytics views as Parquet and CSV files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.status import Status
+from rich.table import Table
+
+from touchline.cli.output import emit, errors, state
+from touchline.database.bootstrap import prepare
+from touchline.warehouse.export import FORMATS, Exported, export_view, list_views
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def export(
+        ctx: typer.Context,
+        to: Annotated[Path, typer.Option(help="a file ending in .parquet or .csv, or a folder")],
+        view: Annotated[str | None, typer.Argument(help="an analytics view, for example matches")] = None,
+        everything: Annotated[bool, typer.Option("--all", help="every view, into the folder")] = False,
+        form: Annotated[str, typer.Option("--format", help="in a folder: parquet or csv")] = "parquet",
+    ) -> None:
+        """Write analytics views to files, as the analysts' role; a file appears when it is complete."""
+        if (view is None) is not everything:
+            raise typer.BadParameter("name one view, or ask for --all")
+        if f".{form}" not in FORMATS:
+            raise typer.BadParameter(f"{form!r}: choose parquet or csv", param_hint="--format")
+        is_folder = to.is_dir() or not to.suffix
+        if everything and not is_folder:
+            raise typer.BadParameter("--all writes one file a view: name a folder", param_hint="--to")
+        settings = state(ctx).settings
+        prepare(settings)
+        done: list[Exported] = []
+        with Status("exporting", console=errors) as status:
+            for name in list_views(settings) if view is None else [view]:
+                status.update(f"exporting {name}")
+                done.append(export_view(settings, name, to / f"{name}.{form}" if is_folder else to))
+        emit(ctx, [asdict(each) for each in done], _table(done))
+
+
+def _table(done: list[Exported]) -> Table:
+    table = Table(title="Exported")
+    for name in ("view", "rows", "bytes", "as of (UTC)"):
+        table.add_column(name, justify="right" if name in ("rows", "bytes") else "left")
+    for name in ("file", "SHA-256"):
+        table.add_column(name, overflow="fold")
+    for each in done:
+        table.add_row(
+            each.view,
+            f"{each.n_rows:,}",
+            f"{each.n_bytes:,}",
+            f"{each.as_of:%Y-%m-%d %H:%M}",
+            each.path,
+            each.sha256,
+        )
+    return table

@@ -1,0 +1,199 @@
+"""The analytics views: types and comments as promised, figures that add up, alive when tables change beneath them."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from served_world import NOW, build_world
+from touchline import cli
+from touchline.database.engine import connect, rows
+from touchline.settings import Settings
+from touchline.warehouse.build import build_layer
+from touchline.warehouse.documentation import build_documentation
+
+
+@pytest.fixture(scope="module")
+def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return build_world(module_settings, tmp_path_factory.mktemp("seasons")).settings
+
+
+def fetch(settings: Settings, query: str, parameters: Any = None) -> list[dict[str, Any]]:
+    with connect(settings, "analyst") as connection:
+        return rows(connection, query, parameters)
+
+
+def columns_of(settings: Settings, view: str) -> list[dict[str, Any]]:
+    """Name, type and comment of a view's columns, in order."""
+    return fetch(
+        settings,
+        "select attname as name, format_type(atttypid, null) as type, col_description(attrelid, attnum) as comment "
+        "from pg_attribute where attrelid = ('analytics.' || %s)::regclass and attnum > 0 order by attnum",
+        (view,),
+    )
+
+
+def manifest_views(settings: Settings) -> dict[str, dict[str, Any]]:
+    path = settings.home / "dbt" / settings.warehouse_database / "target" / "manifest.json"
+    nodes = json.loads(path.read_text())["nodes"].values()
+    return {
+        node["name"]: node
+        for node in nodes
+        if node["resource_type"] == "model" and node["schema"] == "analytics"
+    }
+
+
+def test_columns_have_the_promised_types_and_their_descriptions_as_comments(built: Settings):
+    views = manifest_views(built)
+    assert len(views) == 16
+    for view, node in views.items():
+        found = columns_of(built, view)
+        promised = [
+            (name, column["data_type"], column["description"]) for name, column in node["columns"].items()
+        ]
+        assert [(row["name"], row["type"], row["comment"]) for row in found] == promised, view
+        comment = fetch(built, "select obj_description(('analytics.' || %s)::regclass) as comment", (view,))
+        assert comment == [{"comment": node["description"]}]
+
+
+def test_tables_of_core_carry_their_descriptions_too(built: Settings):
+    found = fetch(built, "select col_description('core.match'::regclass, 1) as comment")
+    assert found[0]["comment"].startswith("The match; identity from")
+
+
+def test_matches_has_every_match_once_and_market_probabilities_without_overround(built: Settings):
+    found = fetch(built, "select * from analytics.matches")
+    assert len(found) == len({row["match_id"] for row in found}) == 18
+    priced = [row for row in found if row["price_home"] is not None]
+    assert priced
+    for row in priced:
+        assert row["p_market_home"] + row["p_market_draw"] + row["p_market_away"] == pytest.approx(1)
+        assert row["p_market_home"] * row["price_home"] * row["overround"] == pytest.approx(1)
+        assert row["overround"] > 1
+    assert sum(row["is_played"] for row in found) == 15
+    assert all((row["home_goals"] is not None) is row["is_played"] for row in found)
+
+
+def test_a_match_with_one_price_missing_has_no_market_probability(built: Settings):
+    (row,) = fetch(
+        built, "select p_market_home, price_home, overround from analytics.matches where home_team = 'Fulham' "
+        "and not is_played"
+    )  # fmt: skip
+    assert row == {"p_market_home": None, "price_home": None, "overround": None}
+
+
+def test_both_teams_of_a_match_see_the_same_match(built: Settings):
+    (sums,) = fetch(
+        built,
+        "select count(*) as n, sum(goals_for - goals_against) as balance, count(*) filter (where is_home) as n_home, "
+        "count(*) filter (where result = 'win') - count(*) filter (where result = 'loss') as surplus, "
+        "sum(points) as points from analytics.team_matches",
+    )
+    (played,) = fetch(
+        built,
+        "select sum(case outcome when 'draw' then 2 else 3 end) as points from analytics.matches where is_played",
+    )
+    assert sums == {"n": 30, "balance": 0, "n_home": 15, "surplus": 0, "points": played["points"]}
+
+
+def test_every_prediction_is_in_the_history_and_tomorrows_are_not_upcoming(built: Settings):
+    with connect(built, "model") as connection:
+        (ledger,) = rows(connection, "select count(*) as n from ledger.prediction")
+    assert fetch(built, "select count(*) as n from analytics.prediction_history") == [ledger]
+    assert fetch(
+        built, "select min(hours_before_kickoff) > 0 as ahead from analytics.prediction_history"
+    ) == [{"ahead": True}]
+    (upcoming,) = fetch(
+        built, "select p_home, predicted_at from analytics.upcoming_predictions where home_team = 'Leeds'"
+    )
+    assert upcoming == {"p_home": 0.5, "predicted_at": NOW}
+
+
+def test_health_counts_fixtures_without_price_and_without_prediction(built: Settings):
+    (row,) = fetch(built, "select * from analytics.competition_health")
+    assert row["as_of"] == NOW
+    assert (row["n_upcoming"], row["n_upcoming_without_price"], row["n_upcoming_without_prediction"]) == (
+        3,
+        2,
+        1,
+    )
+
+
+def test_prices_nobody_asked_for_are_not_read(built: Settings):
+    plan = fetch(built, "explain select match_id, home_team, home_goals from analytics.matches")
+    assert "match_odds" not in str(plan)
+    assert "match_odds" in str(fetch(built, "explain select match_id, price_home from analytics.matches"))
+
+
+def test_views_show_what_changes_in_the_tables_beneath_them_and_survive_a_rebuild_of_their_layer(
+    built: Settings,
+):
+    with connect(built, "transform") as connection:
+        connection.execute("update core.match_result set referee = 'A Referee' where home_goals = 0")
+    shown = fetch(built, "select count(*) as n from analytics.matches where referee = 'A Referee'")
+    assert shown[0]["n"] > 0
+    before = {view: fetch(built, f"select * from analytics.{view}") for view in manifest_views(built)}
+    build_layer(built, "analytics", NOW, "build")
+    for view, found in before.items():
+        assert sorted(map(str, fetch(built, f"select * from analytics.{view}"))) == sorted(map(str, found)), (
+            view
+        )
+
+
+def oids(settings: Settings) -> dict[str, int]:
+    """Identity of every view: another number is another view."""
+    query = "select relname, oid::bigint as oid from pg_class where relnamespace = 'analytics'::regnamespace"
+    return {row["relname"]: row["oid"] for row in fetch(settings, query)}
+
+
+def test_a_rebuild_renews_views_in_place_so_that_nobody_finds_one_missing(built: Settings):
+    before = oids(built)
+    assert len(before) == 16
+    build_layer(built, "analytics", NOW + timedelta(minutes=5), "build")
+    assert oids(built) == before
+    assert fetch(built, "select as_of from analytics.freshness") == [{"as_of": NOW + timedelta(minutes=5)}]
+    build_layer(built, "analytics", NOW, "build")
+
+
+def test_a_view_whose_columns_changed_is_made_anew_with_all_that_read_it(built: Settings):
+    names = set(oids(built))
+    promised = [row["name"] for row in columns_of(built, "matches")]
+    with connect(built, "transform") as connection:
+        connection.execute("drop view analytics.matches cascade")
+        connection.execute("create view analytics.matches as select 1 as something_else")
+        connection.execute("create view analytics.odds as select * from analytics.matches")
+    build_layer(built, "analytics", NOW, "build")
+    assert set(oids(built)) == names
+    assert [row["name"] for row in columns_of(built, "matches")] == promised
+
+
+def test_the_site_is_one_page_about_every_view_that_asks_nothing_of_the_internet(
+    built: Settings, tmp_path: Path
+):
+    report = build_documentation(built, NOW, tmp_path / "site")
+    assert [path.name for path in (tmp_path / "site").iterdir()] == ["index.html"]
+    page = Path(report.page).read_text()
+    assert report.n_tables > 30
+    assert "<title>Touchline's warehouse</title>" in page
+    assert ".column-row td:nth-child(3) { white-space: normal" in page
+    assert "If you came with a question" in page
+    for view, node in manifest_views(built).items():
+        assert json.dumps(node["description"])[1:-1] in page, view
+    # dbt's page asks for a tracking script only when this is true.
+    assert '"send_anonymous_usage_stats": false' in page
+    assert built.secrets["transform"] not in page
+
+
+def test_the_command_says_where_the_site_is(built: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, value in built.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TOUCHLINE_AS_OF", NOW.isoformat())
+    result = CliRunner().invoke(cli.app, ["--json", "docs", "--to", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.output)["page"] == str(tmp_path / "index.html")
+    assert (tmp_path / "index.html").exists()

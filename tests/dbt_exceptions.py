@@ -1,0 +1,73 @@
+"""What breaks a rule of dbt/test_project_standard.py on purpose, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from dbt_manifest import Project
+
+FINAL_FORM = "our own code writes it in its final form: a staging view would rename nothing"
+ONE_LEDGER = "prediction_history passes the ledger's predictions on; outcomes have no other reader"
+STATE_OF_LANDING = "it is about landing itself: what arrived, not what was said"
+FEATURES_MEET_HERE = "one row holds all a forecast may know, each kind joined as of the match's own instant"
+SUMS = "each child is one way to sum settled forecasts up, kept here so that board, API and analysts share it"
+READ_WHERE_WRITTEN = "the record itself is what is served or checked; a copy could differ from it"
+VIEWS_ON_PURPOSE = (
+    "views always agree with core and with a ledger that is written between builds; none is slow to read"
+)
+
+EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
+    "fct_direct_join_to_source": {
+        "settled_predictions": ONE_LEDGER,
+        "team_strength": "ratings are made by Python between core and features: " + FINAL_FORM,
+        "match_features": "ratings are made by Python between core and features: " + FINAL_FORM,
+    },
+    "fct_marts_or_intermediate_dependent_on_source": {
+        "prediction_history": FINAL_FORM,
+        "settled_predictions": FINAL_FORM,
+        "team_strength": FINAL_FORM,
+        "match_features": FINAL_FORM,
+        "source_health": STATE_OF_LANDING,
+        "rejected_rows": STATE_OF_LANDING,
+    },
+    "fct_multiple_sources_joined": {
+        "source_health": STATE_OF_LANDING,
+        "rejected_rows": STATE_OF_LANDING,
+    },
+    "fct_source_fanout": {
+        "landing.payload": "source_health counts payloads, rejected_rows names the payload of a refusal",
+        "ratings.team_rating": "match_features reads it as of kick-off, team_strength as of the build",
+    },
+    "fct_rejoining_of_upstream_concepts": {"match_features": FEATURES_MEET_HERE},
+    "fct_too_many_joins": {"match_features": FEATURES_MEET_HERE},
+    "fct_model_fanout": {"settled_predictions": SUMS},
+    "fct_exposures_dependent_on_private_models": {
+        "match_features": "its only readers are our own, and are tested against the catalogue of features",
+    },
+    "fct_exposure_parents_materializations": {
+        "ledger.prediction": READ_WHERE_WRITTEN,
+        "ledger.prediction_outcome": READ_WHERE_WRITTEN,
+        "landing.payload": READ_WHERE_WRITTEN,
+        "landing.rejected_row": READ_WHERE_WRITTEN,
+    },
+    "fct_sources_without_freshness": {
+        "ledger.prediction": "how old it may be depends on the fixtures ahead, which competition_health counts",
+        "ledger.prediction_outcome": "it follows the results, which competition_health counts when overdue",
+        "ratings.team_rating": "each build updates it, in the same run that reads it",
+    },
+    "fct_missing_primary_key_tests": {
+        "freshness": "a select without a from: it cannot have but one row",
+    },
+}
+# Whole layers that break a rule on purpose.
+EXCUSED_LAYERS = {("fct_exposure_parents_materializations", "analytics"): VIEWS_ON_PURPOSE}
+
+
+def only_the_excused(project: Project, check: str, layer: str, offenders: Iterable[str]) -> None:
+    """Fails when something of the layer breaks the rule without a reason, or has a reason it does not need."""
+    if (check, layer) in EXCUSED_LAYERS:
+        return
+    excused = {name for name in EXCEPTIONS.get(check, {}) if project.layer(name) == layer}
+    found = set(offenders)
+    assert sorted(found - excused) == [], f"{check}: mend them, or argue in EXCEPTIONS"
+    assert sorted(excused - found) == [], f"{check}: these exceptions are not needed any more"
