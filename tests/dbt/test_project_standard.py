@@ -188,7 +188,7 @@ def test_the_rule_about_names_finds_names(code: str, is_named: bool):
 
 @by_layer
 def test_every_model_proves_its_grain(project: Project, layer: str):
-    """fct_missing_primary_key_tests: unique and not_null on a column, a unique combination, or a primary key."""
+    """fct_missing_primary_key_tests: unique and not_null, a unique combination, a primary key or a unique index."""
     offenders = [name for name in project.of(layer) if not _proves_its_grain(project, name)]
     only_the_excused(project, "fct_missing_primary_key_tests", layer, offenders)
 
@@ -203,6 +203,7 @@ def _proves_its_grain(project: Project, name: str) -> bool:
         tested.get("unique", set()) & tested.get("not_null", set())
         or "unique_combination" in tested
         or any(each["type"] == "primary_key" for each in constraints)
+        or any(index.get("unique") for index in node["config"].get("indexes", []))
     )
 
 

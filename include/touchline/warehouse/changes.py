@@ -18,8 +18,9 @@ from typing import Any, Final, Literal
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.settings import PROJECT_ROOT, Settings
 
-PlannedLayer = Literal["core", "ratings", "features"]
-PLANNED_LAYERS: tuple[PlannedLayer, ...] = ("core", "ratings", "features")
+PlannedLayer = Literal["core", "ratings", "features", "analytics"]
+# Those that work in changes; analytics holds views, which have nothing to catch up with.
+CHANGING_LAYERS: tuple[PlannedLayer, ...] = ("core", "ratings", "features")
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 # Beyond this share of all matches, working them in one by one takes longer than building everything.
 LARGEST_SHARE: Final = 0.2
@@ -165,7 +166,7 @@ def plan(
                 _note_changes(connection, as_of, newest)
                 is_full = _is_much(connection, built)
             if is_full:
-                _forget(connection, PLANNED_LAYERS)
+                _forget(connection, CHANGING_LAYERS)
                 connection.execute("truncate ops.match_change, ops.built_input")
                 _note_inputs(connection, _pending(connection), as_of, newest)
                 _note_all_set_aside(connection, newest)
@@ -203,8 +204,8 @@ def note_built_in(connection: Connection, done: Plan, run_id: str) -> None:
     )
     connection.execute(
         "delete from ops.match_change where change_id <= (select min(change_id) from ops.layer_build "
-        "having count(*) = %s)",
-        (len(PLANNED_LAYERS),),
+        "where layer = any(%s) having count(*) = %s)",
+        (list(CHANGING_LAYERS), len(CHANGING_LAYERS)),
     )
 
 

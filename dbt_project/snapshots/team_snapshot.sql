@@ -1,0 +1,33 @@
+-- one row per team and period between two builds: its name and the league it played in, as a build found them
+{% snapshot team_snapshot %}
+    with matches as (
+        select * from {{ ref('match') }}
+        where kickoff_at between {{ as_of() }} - interval '120 days' and {{ as_of() }} + interval '30 days'
+    ),
+
+    appearances as (
+        select
+            home_team_id as team_id,
+            home_team as name,
+            competition,
+            kickoff_at,
+            known_at
+        from matches
+        union all
+        select
+            away_team_id as team_id,
+            away_team as name,
+            competition,
+            kickoff_at,
+            known_at
+        from matches
+    )
+
+    select distinct on (team_id)
+        team_id,
+        name,
+        competition,
+        known_at
+    from appearances
+    order by team_id, kickoff_at desc
+{% endsnapshot %}
