@@ -92,7 +92,7 @@ def _measure(folder: Path, *, with_baseline: bool) -> tuple[float, float, float,
 
 def _build(settings: Settings, as_of: datetime, *, is_full: bool = False) -> BuildReport:
     core = build_layer(settings, "core", as_of, "benchmark", is_full=is_full)
-    update_ratings(settings, as_of, "benchmark", from_scratch=is_full)
+    update_ratings(settings, as_of, "benchmark", is_full=is_full)
     build_layer(settings, "features", as_of, "benchmark", is_full=is_full)
     return core
 
@@ -114,7 +114,7 @@ def _plain_sql(settings: Settings) -> float:
     seconds = 0.0
     for name in IN_ORDER:
         if name == RATED_BEFORE:
-            seconds += _timed(lambda: update_ratings(settings, START, "plain", from_scratch=True))[1]
+            seconds += _timed(lambda: update_ratings(settings, START, "plain", is_full=True))[1]
         with connect(settings, "transform") as connection:
             connection.execute("create schema if not exists plain")
             started = time.perf_counter()

@@ -12,7 +12,7 @@ one (same landing, same `as_of`, same code) ends at once.
   then clear the task.
 * `build_core`, `build_features`, `build_analytics`: dbt. The log names the model or test; its compiled SQL is in
   `<home>/dbt`. Repeat by hand with `touchline build`.
-* `update_ratings`: ratings are written in one transaction; clear the task. `touchline build --from-scratch` rates anew.
+* `update_ratings`: ratings are written in one transaction; clear the task. `touchline build --full` builds everything anew.
 * `detect_anomalies`: it warns only; findings are in `ops.anomaly` (`touchline anomalies list`). A failure is the
   database or a defect: clear the task; a search that was missed is made up by the next one.
 * `publish_features`: the online store. Until it works predictions read the offline tables; clear the task.

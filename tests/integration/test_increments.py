@@ -94,7 +94,7 @@ def live_through(settings: Settings, folder: Path, first: datetime) -> Month:
 
 def build(settings: Settings, as_of: datetime, *, is_full: bool = False) -> list[BuildReport]:
     core = build_layer(settings, "core", as_of, "build", is_full=is_full)
-    update_ratings(settings, as_of, "build", from_scratch=is_full)
+    update_ratings(settings, as_of, "build", is_full=is_full)
     return [core, build_layer(settings, "features", as_of, "build", is_full=is_full)]
 
 

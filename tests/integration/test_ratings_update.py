@@ -102,7 +102,7 @@ def table(settings: Settings) -> list[dict[str, Any]]:
 
 
 def from_scratch(settings: Settings) -> list[dict[str, Any]]:
-    update_ratings(settings, AS_OF, "test", from_scratch=True)
+    update_ratings(settings, AS_OF, "test", is_full=True)
     return table(settings)
 
 

@@ -25,8 +25,12 @@ def register(app: typer.Typer) -> None:
         layer: Annotated[
             str | None, typer.Option(help=f"only this layer ({', '.join(LAYERS)}); everything if not given")
         ] = None,
+        full: Annotated[bool, typer.Option(help="build everything anew, not only what changed")] = False,
     ) -> None:
-        """Build the layers with dbt, the ratings between core and features, and publish the features."""
+        """Build the layers with dbt, the ratings between core and features, and publish the features.
+
+        Only what changed since the last build is worked in; the outcome is that of a full build.
+        """
         wanted: list[Layer] = [name for name in LAYERS if layer in (None, name)]
         if not wanted:
             raise typer.BadParameter(f"{layer!r}: choose from {', '.join(LAYERS)}")
@@ -39,8 +43,8 @@ def register(app: typer.Typer) -> None:
             for name in wanted:
                 status.update(f"building {name}")
                 if name == "features":
-                    reports["ratings"] = update_ratings(settings, as_of, run_id)
-                reports[name] = build_layer(settings, name, as_of, run_id)
+                    reports["ratings"] = update_ratings(settings, as_of, run_id, is_full=full)
+                reports[name] = build_layer(settings, name, as_of, run_id, is_full=full)
                 if name == "features":
                     reports["publish"] = publish_features(settings, as_of, run_id)
         if state(ctx).as_json:

@@ -116,7 +116,7 @@ class RatingsReport:
 
 
 def update_ratings(
-    settings: Settings, as_of: datetime, run_id: str, *, from_scratch: bool = False
+    settings: Settings, as_of: datetime, run_id: str, *, is_full: bool = False
 ) -> RatingsReport:
     """Learn the results that core.result_version knows now and the ratings do not.
 
@@ -124,7 +124,7 @@ def update_ratings(
     transaction.
     """
     with building(settings):
-        planned = plan(settings, "ratings", as_of, definition_of("ratings", PARAMETERS), is_full=from_scratch)
+        planned = plan(settings, "ratings", as_of, definition_of("ratings", PARAMETERS), is_full=is_full)
         with connect(settings, "transform") as connection:
             connection.execute(TABLE)
             if planned.is_full:
