@@ -5,7 +5,7 @@ from __future__ import annotations
 import great_expectations.expectations as gxe
 
 from touchline.identity.teams import ANCHOR
-from touchline.quality.rules import Rule, landing_rules
+from touchline.quality.rules import Rule, catalogue, landing_rules
 from touchline.quality.suite import Suite, block, quarantine, warn
 
 REPLAY = "see `touchline rejects count`; mend the parser or wait for a corrected file, then collect again"
@@ -17,19 +17,18 @@ def landing_suites(since_payload_id: int, run_id: str) -> list[Suite]:
 
 
 def _payloads(since: int) -> Suite:
-    from touchline.quality.rules import catalogue
-
     waiting = ", ".join(f"'{rule.rule_id}'" for rule in catalogue().values() if rule.is_waiting)
+    season_file = f"source = '{ANCHOR}' and endpoint ~ '/[A-Z]+[0-9]*[.]csv$'"
     return Suite(
         "landing_payload",
         # Rows that wait for a team or a match are not bad rows. Where one of several sources sends nonsense, others
-        # still speak; without the anchor source, whose names are everybody's, nothing should go on. A newer body of
-        # the same request heals an older one.
+        # still speak; a season file of the anchor, whose names are everybody's, holds its competition. A newer body
+        # of the same request heals an older one.
         "select concat_ws(' ', 'payload', payload_id, source, endpoint) as row_key, "  # noqa: S608
         "substring(endpoint from '([A-Z]+[0-9]*)[.]csv$') as competition, n_rows, "
         "n_parsed + n_rejected - n_rows as n_unaccounted, rejected_share, "
-        f"case when source = '{ANCHOR}' then rejected_share else 0 end as anchor_rejected_share, "
-        f"(source = '{ANCHOR}' and is_unreadable)::int as n_anchor_unreadable, is_unreadable::int as n_unreadable, "
+        f"case when {season_file} then rejected_share else 0 end as anchor_rejected_share, "
+        f"({season_file} and is_unreadable)::int as n_anchor_unreadable, is_unreadable::int as n_unreadable, "
         "case when n_quotes + n_rejected_prices >= 50 then n_rejected_prices::float8 / (n_quotes + n_rejected_prices) "
         "else 0 end as rejected_price_share "
         "from landing.payload_parsed as parsed inner join landing.payload using (payload_id) "

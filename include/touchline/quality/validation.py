@@ -43,10 +43,11 @@ def _validate(
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     os.environ[URL_VARIABLE] = sqlalchemy_url(settings.url(role))
+    sources: dict[str, Any] = {}
     try:
         context = gx.get_context(mode="file", project_root_dir=str(project_folder(settings)))
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-        definitions = [_definition(context, suite, frame) for suite in suites]
+        definitions = [_definition(context, sources, suite, frame) for suite in suites]
         checkpoint = context.checkpoints.add_or_update(
             gx.Checkpoint(
                 name=gate,
@@ -64,6 +65,9 @@ def _validate(
             batch_parameters={"dataframe": frame} if frame is not None else None,
         )
     finally:
+        if "warehouse" in sources:
+            sources["warehouse"].get_execution_engine().close()
+            sources["warehouse"].get_engine().dispose()
         del os.environ[URL_VARIABLE]
     return [
         _finding(validation.suite_name, outcome)
@@ -72,19 +76,23 @@ def _validate(
     ]
 
 
-def _definition(context: Any, suite: Suite, frame: pd.DataFrame | None) -> Any:
+def _definition(context: Any, sources: dict[str, Any], suite: Suite, frame: pd.DataFrame | None) -> Any:
+    """A suite with what it looks at; `sources` holds the data sources that this gate has opened."""
     import great_expectations as gx
 
     if suite.query is None:
         assert frame is not None, "a suite without a query checks a frame"
-        source = context.data_sources.add_or_update_pandas("frames")
-        batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("all")
+        if "frames" not in sources:
+            sources["frames"] = context.data_sources.add_or_update_pandas("frames")
+        batch = sources["frames"].add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("all")
     else:
-        # The URL is substituted when connecting; it is never written to the project's files.
-        source = context.data_sources.add_or_update_postgres(
-            suite.name, connection_string=f"${{{URL_VARIABLE}}}", create_temp_table=False
-        )
-        batch = source.add_query_asset(suite.name, query=suite.query).add_batch_definition_whole_table("all")
+        if "warehouse" not in sources:
+            # The URL is substituted when connecting; it is never written to the project's files.
+            sources["warehouse"] = context.data_sources.add_or_update_postgres(
+                "warehouse", connection_string=f"${{{URL_VARIABLE}}}", create_temp_table=False
+            )
+        asset = sources["warehouse"].add_query_asset(suite.name, query=suite.query)
+        batch = asset.add_batch_definition_whole_table("all")
     expectations = gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations()))
     stored = context.suites.add_or_update(expectations)
     return context.validation_definitions.add_or_update(

@@ -232,7 +232,7 @@ def _volume(window: Window) -> str:
     """One row a competition and day of the last two weeks: its matches against the same weekday and stage (hundred days
     of the season) before, in robust deviations (median, MAD)."""
     return (
-        "with days as (select competition, season, kickoff_on, extract(dow from kickoff_on) as weekday, "  # noqa: S608
+        "select * from (with days as (select competition, season, kickoff_on, extract(dow from kickoff_on) as weekday, "  # noqa: S608
         "(kickoff_on - min(kickoff_on) over (partition by competition, season)) / 100 as stage, count(*) as n "
         "from core.match where status not in ('superseded', 'postponed', 'cancelled') "
         f"and kickoff_on between {window.now}::date - 1500 and {window.now}::date + 7 "
@@ -246,7 +246,7 @@ def _volume(window: Window) -> str:
         f"where kickoff_on <= {window.now}::date - 14 group by competition, weekday, stage, median) "
         "select concat_ws(' ', competition, kickoff_on, n, 'matches, usually', median) as row_key, competition, "
         "(n - median) / greatest(1.4826 * deviation, 1) as excess "
-        "from recent inner join spread using (competition, weekday, stage)"
+        "from recent inner join spread using (competition, weekday, stage)) as compared"
     )
 
 
@@ -259,7 +259,7 @@ def _drift(window: Window) -> str:
     values = ", ".join(f"('{name}', {name}::float8)" for name in DRIFTING)
     tenths = ", ".join(f"0.{tenth}" for tenth in range(1, 10))
     return (
-        "with sample as (select feature, value, "  # noqa: S608
+        "select * from (with sample as (select feature, value, "  # noqa: S608
         f"kickoff_at > {window.now} - interval '56 days' as is_recent from features.match_features "
         f"cross join lateral (values {values}) as given (feature, value) where value is not null "
         f"and kickoff_at between {window.now} - interval '421 days' and {window.now}), "
@@ -273,5 +273,8 @@ def _drift(window: Window) -> str:
         "(n_before + 0.5) / (sum(n_before) over feature_ + 5) as before "
         "from tenths window feature_ as (partition by feature)) "
         "select feature as row_key, null as competition, sum((recent - before) * ln(recent / before))::float8 as psi "
-        "from shares where n >= 200 group by feature"
+        "from shares where n >= 200 group by feature) as drift "
+        # Ratings take some seasons to spread from where they began.
+        "where exists (select from features.match_features "
+        f"where kickoff_at < {window.now} - interval '3 years')"
     )

@@ -10,13 +10,8 @@ with recent as (
     order by fixture_key, payload_id desc
 ),
 
-overdue as (
-    select
-        competition,
-        count(*) filter (where not has_score) as n_overdue,
-        count(*) filter (where has_score) as n_with_result,
-        min(kickoff_at) filter (where not has_score) as first_kickoff_at,
-        max(kickoff_at) filter (where not has_score) as last_kickoff_at
+due as (
+    select *, min(kickoff_at) filter (where not has_score) over (partition by competition) as first_kickoff_at
     from recent as match
     where kickoff_at between %(as_of)s - interval '14 days' and %(as_of)s - interval '3 days'
         and status in ('scheduled', 'played', 'in_play')
@@ -26,7 +21,16 @@ overdue as (
             where moved.competition = match.competition and moved.home_team = match.home_team
                 and moved.away_team = match.away_team and moved.fixture_key <> match.fixture_key
         )
-    group by competition
+),
+
+overdue as (
+    select
+        competition, first_kickoff_at,
+        count(*) filter (where not has_score) as n_overdue,
+        max(kickoff_at) filter (where not has_score) as last_kickoff_at
+    from due
+    where kickoff_at >= first_kickoff_at
+    group by competition, first_kickoff_at
     having count(*) filter (where not has_score) >= 3
         and count(*) filter (where not has_score) > count(*) filter (where has_score)
 )
