@@ -122,31 +122,23 @@ def fixture_of(source: str, changes: str = "", keys: str = ":keys") -> str:
     )
 
 
-def score_of(source: str, home: str, away: str, more: str = "") -> str:
-    """SQL: another source's word on a score."""
-    names = "".join(f", {part.partition('=>')[0].strip()}" for part in filter(None, more.split(";")))
-    values = "".join(f", {part.partition('=>')[2].strip()}" for part in filter(None, more.split(";")))
+def score_of(source: str, home: str, away: str, keys: str = ":keys") -> str:
+    """SQL: another source's word on a score; `home` and `away` may be expressions of the known goals."""
     return (
         "insert into landing.score_observation (fixture_key, source, home_goals, away_goals, payload_id, row_number, "
-        f"published_at, observed_at, known_at{names}) select fixture_key, '{source}', {home}, {away}, :payload, 1, :now, "
-        f":now, :now{values} from (select unnest(array[:keys]) as fixture_key) as wanted "
+        f"published_at, observed_at, known_at) select fixture_key, '{source}', {home}, {away}, :payload, 1, :now, "
+        f":now, :now from (select unnest(array[{keys}]) as fixture_key) as wanted "
         "left join lateral (select home_goals, away_goals from landing.score_observation as score "
         "where score.fixture_key = wanted.fixture_key limit 1) as score on true"
     )
 
 
-def quote_of(prices: str, more: str = "") -> str:
-    """SQL: a bookmaker's 1X2 prices for the next match from another source."""
-    names = "".join(f", {part.partition('=>')[0].strip()}" for part in filter(None, more.split(";")))
-    values = "".join(f", {part.partition('=>')[2].strip()}" for part in filter(None, more.split(";")))
-    market = "" if "market" in more else ", market"
-    market_value = "" if "market" in more else ", '1x2'"
-    quoted = "" if "quoted_at" in more else ", quoted_at"
-    quoted_value = "" if "quoted_at" in more else ", :now"
+def quote_of(prices: str, keys: str = ":keys") -> str:
+    """SQL: a bookmaker's 1X2 prices from another source, quoted now."""
     return (
-        f"insert into landing.odds_observation (fixture_key, source, bookmaker{market}, is_closing, price_home, price_draw, "
-        f"price_away, payload_id, row_number{quoted}, observed_at, known_at{names}) select unnest(array[:keys]), "
-        f"'the_odds_api', 'LB'{market_value}, false, {prices}, :payload, 1{quoted_value}, :now, :now{values}"
+        "insert into landing.odds_observation (fixture_key, source, bookmaker, market, is_closing, price_home, "
+        "price_draw, price_away, payload_id, row_number, quoted_at, observed_at, known_at) "
+        f"select unnest(array[{keys}]), 'the_odds_api', 'LB', '1x2', false, {prices}, :payload, 1, :now, :now, :now"
     )
 
 
@@ -156,7 +148,8 @@ PARSED = [
     Fault("a date of another format", "date_format", "quarantine", put("played", 0, Date="2022-11-05")),
     Fault("a year that is a typing error", "date_outside_season", "quarantine", put("played", 0, Date="05/11/2012")),
     Fault("a missing team", "team_missing", "quarantine", put("played", 1, AwayTeam="")),
-    Fault("a team against itself", "team_against_itself", "quarantine", put("played", 1, HomeTeam="Leeds", AwayTeam="Leeds")),
+    Fault("a team against itself", "team_against_itself", "quarantine",
+          put("played", 1, HomeTeam="Leeds", AwayTeam="Leeds")),
     Fault("goals of a wrong type", "goals_invalid", "quarantine", put("played", 2, FTHG="two")),
     Fault("goals of one side only", "goals_invalid", "quarantine", put("played", 2, FTAG="")),
     Fault("a letter that contradicts the goals", "result_contradicts_goals", "quarantine",
@@ -200,7 +193,7 @@ LANDED = [
     Fault("half-time above full-time", "half_time_above_full_time", "quarantine",
           put("played", 0, **result(1, 0, HTHG="3"))),
     Fault("a result before kick-off", "score_before_kickoff", "quarantine",
-          facts=score_of("the_odds_api", "2", "1").replace(":keys", ":ahead")),
+          facts=score_of("the_odds_api", "2", "1", ":ahead")),
     Fault("a fixture ahead with a result in the file", "score_before_kickoff", "quarantine",
           lambda bodies: bodies.rows[E0_FILE].append(matches(2022, 14)[0])),
     Fault("doubled goals", "goals_doubled", "quarantine",
@@ -221,7 +214,7 @@ LANDED = [
     Fault("an overround below one", "overround_out_of_bounds", "quarantine",
           put("ahead", 0, VCH="3.10", VCD="3.10", VCA="3.00")),
     Fault("an exchange price far too good", "overround_out_of_bounds", "quarantine",
-          facts=quote_of("3.4, 4.2, 3.6").replace(":keys", ":ahead")),
+          facts=quote_of("3.4, 4.2, 3.6", ":ahead")),
     Fault("prices of another match", "price_of_another_match", "quarantine", other_match),
     Fault("home and away prices exchanged", "prices_swapped", "quarantine",
           lambda bodies: swap_columns(
@@ -229,7 +222,7 @@ LANDED = [
     Fault("the same prices for every match", "prices_repeated", "quarantine",
           every("ahead", lambda row: row.update({"VCH": "2.40", "VCD": "3.30", "VCA": "2.90"}))),
     Fault("a price taken after kick-off", "quote_after_kickoff", "quarantine",
-          facts=quote_of("2.2, 3.3, 3.4", "quoted_at=>:now")),
+          facts=quote_of("2.2, 3.3, 3.4")),
     Fault("an average above the best price", "average_above_maximum", "quarantine",
           put("ahead", 0, **{"Avg>2.5": "2.40", "Avg<2.5": "1.70"})),
     Fault("a handicap of twelve goals", "line_implausible", "quarantine", put("ahead", 0, AHh="-12.5")),

@@ -211,12 +211,14 @@ def writable(settings: Settings, role: Role) -> set[str]:
 
 
 def test_each_role_writes_its_part_only(written: Settings):
-    records = {"ops.pipeline_run", "ops.quality_result", "ops.drift_metric", "ops.lineage_edge"}
+    records = {"ops.pipeline_run", "ops.quality_result", "ops.drift_metric", "ops.lineage_edge", "ops.rule_result",
+               "ops.competition_hold", "ops.competition_release"}  # fmt: skip
+    quarantine = {"landing.quarantined_fact"}
     assert writable(written, "ingest") == (
-        {f"landing.{name}" for name in LANDING} | records | {"ops.world"} | FILLED_ELSEWHERE
+        {f"landing.{name}" for name in LANDING} | records | quarantine | {"ops.world"} | FILLED_ELSEWHERE
     )
     assert writable(written, "model") == {"ledger.prediction", "ledger.prediction_outcome"} | records
-    assert writable(written, "transform") == records
+    assert writable(written, "transform") == records | quarantine
     assert writable(written, "api") == set()
 
 

@@ -106,6 +106,7 @@ def put_file(settings: Settings, as_of: datetime, *changes: dict[str, str]) -> N
     """The season file of E0 with the first rows changed."""
     found = round_robin()
     for row, values in zip(found, changes, strict=False):
+        del row["FTR"]
         row.update(match_row(**{**row, **values}))
     land_answers(settings, {E0_FILE: season_csv(found)}, as_of)
 
@@ -347,6 +348,7 @@ def test_the_feature_gate_names_every_fault(warehouse: Settings):
 
 def test_only_what_changed_is_looked_at_again_unless_everything_is_wanted(warehouse: Settings):
     later = NOVEMBER + timedelta(days=30)
+    put_payload(warehouse)
     check_features(warehouse, NOVEMBER, "run-1")
     change(warehouse, f"update features.match_features set home_elo = 9000 {match(1)}")
     assert check_features(warehouse, later, "run-2").held == ()
@@ -356,7 +358,8 @@ def test_only_what_changed_is_looked_at_again_unless_everything_is_wanted(wareho
     # A correction long after the match comes in a new payload.
     change(
         warehouse,
-        f"update core.match set payload_id = 7 {match(2)}; update features.match_features set home_elo = 9000 {match(2)}",
+        f"update core.match set payload_id = 7 {match(2)};"
+        f"update features.match_features set home_elo = 9000 {match(2)}",
     )
     assert check_features(warehouse, later, "run-5").held == ("E1",)
 
@@ -384,8 +387,8 @@ def test_features_that_drift_from_the_year_before_are_noted(warehouse: Settings)
     report = check_features(warehouse, NOVEMBER, "run")
     (finding,) = [each for each in report.findings if each.suite == "feature_drift"]
     assert (finding.success, finding.severity) == (False, "warn")
-    assert any("home_elo" in sample for sample in finding.samples)
-    assert not any("away_elo" in sample for sample in finding.samples)
+    assert any("elo_gap" in sample for sample in finding.samples)
+    assert not any("points" in sample for sample in finding.samples)
 
 
 def test_a_table_that_is_missing_is_a_failure_not_a_pass(settings: Settings):

@@ -14,7 +14,7 @@ from touchline.database.bootstrap import prepare
 from touchline.database.engine import connect
 from touchline.operations.services import ensure_source
 from touchline.quality import history, holds
-from touchline.quality.rules import catalogue
+from touchline.quality.rules import catalogue, markdown_table
 from touchline.run_id import new_run_id
 
 GATES = ("landing", "core", "features")
@@ -69,8 +69,12 @@ def _check(
 def _rules(
     ctx: typer.Context,
     run: Annotated[str | None, typer.Option(help="count this run instead of the last one")] = None,
+    markdown: Annotated[bool, typer.Option(help="the table of docs/quality.md, without counts")] = False,
 ) -> None:
     """Every rule: what it says, how bad a breach is, how often it struck in the last run and ever."""
+    if markdown:
+        typer.echo(markdown_table(), nl=False)
+        return
     settings = state(ctx).settings
     prepare(settings)
     found = history.count_rules(settings, run)

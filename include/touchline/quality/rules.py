@@ -44,3 +44,13 @@ def catalogue() -> dict[str, Rule]:
 def landing_rules() -> list[Rule]:
     """The rules of the landing gate, in the order in which they are applied."""
     return [rule for rule in catalogue().values() if rule.check is not None]
+
+
+def markdown_table() -> str:
+    """The catalogue as docs/quality.md shows it."""
+    lines = ["| rule | of a | severity | what it says | what to do |", "|---|---|---|---|---|"]
+    lines += [
+        f"| `{rule.rule_id}` | {rule.applies_to} | {rule.severity} | {rule.sentence} | {rule.advice} |"
+        for rule in catalogue().values()
+    ]
+    return "\n".join(lines) + "\n"

@@ -15,10 +15,12 @@ OVERROUND_BOUNDS = (0.97, 1.35)
 ELO_BOUNDS = (400.0, 2800.0)
 # Goals by which a team beats an average one.
 PI_BOUNDS = (-10.0, 10.0)
-DRIFTING = (
-    "home_elo", "away_elo", "home_pi", "away_pi", "home_points_5", "away_points_5", "market_price_home",
-    "market_price_draw", "market_price_away",
-)  # fmt: skip
+# Gaps, because the ratings themselves move with the teams that are promoted.
+DRIFTING = {
+    "elo_gap": "home_elo - away_elo", "pi_gap": "home_pi - away_pi", "home_points_5": "home_points_5",
+    "away_points_5": "away_points_5", "market_price_home": "market_price_home",
+    "market_price_draw": "market_price_draw", "market_price_away": "market_price_away",
+}  # fmt: skip
 REBUILD = (
     "find the facts of these matches in landing, correct their source or quarantine, then `touchline build`"
 )
@@ -255,14 +257,16 @@ def _volume_expectations() -> list[Any]:
 
 
 def _drift(window: Window) -> str:
-    """One row a feature: population stability index of the last eight weeks against the year before, in tenths."""
-    values = ", ".join(f"('{name}', {name}::float8)" for name in DRIFTING)
+    """One row a feature: population stability index, in tenths, of the last eight weeks against the
+    same time of the season before."""
+    values = ", ".join(f"('{name}', ({value})::float8)" for name, value in DRIFTING.items())
     tenths = ", ".join(f"0.{tenth}" for tenth in range(1, 10))
     return (
         "select * from (with sample as (select feature, value, "  # noqa: S608
         f"kickoff_at > {window.now} - interval '56 days' as is_recent from features.match_features "
         f"cross join lateral (values {values}) as given (feature, value) where value is not null "
-        f"and kickoff_at between {window.now} - interval '421 days' and {window.now}), "
+        f"and (kickoff_at between {window.now} - interval '56 days' and {window.now} "
+        f"or kickoff_at between {window.now} - interval '449 days' and {window.now} - interval '337 days')), "
         f"cuts as (select feature, percentile_cont(array[{tenths}]) within group (order by value) as bounds "
         "from sample where not is_recent group by feature having count(*) >= 500), "
         "tenths as (select feature, width_bucket(value, bounds) as tenth, "

@@ -41,3 +41,13 @@ select
 from alike
 inner join weeks using (payload_id, competition, bookmaker, is_closing, week)
 where n_alike > 0.6 * n_quotes
+    -- Where every bookmaker says the same of every match, there is nobody to tell a placeholder from a price.
+    and exists (
+        select from fresh_price as other
+        where other.payload_id = alike.payload_id and other.competition = alike.competition
+            and other.bookmaker <> alike.bookmaker and other.is_closing = alike.is_closing
+            and other.market = '1x2' and other.kickoff_at > %(as_of)s - interval '2 years'
+            and (other.kickoff_on - date '1990-01-01') / 7 = alike.week
+        group by other.bookmaker
+        having count(distinct other.price_home) > 1
+    )
