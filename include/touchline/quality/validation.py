@@ -89,7 +89,7 @@ def _definition(context: Any, sources: dict[str, Any], suite: Suite, frame: pd.D
         if "warehouse" not in sources:
             # The URL is substituted when connecting; it is never written to the project's files.
             sources["warehouse"] = context.data_sources.add_or_update_postgres(
-                "warehouse", connection_string=f"${{{URL_VARIABLE}}}", create_temp_table=False
+                "warehouse", connection_string=f"${{{URL_VARIABLE}}}", create_temp_table=True
             )
         asset = sources["warehouse"].add_query_asset(suite.name, query=suite.query)
         batch = asset.add_batch_definition_whole_table("all")
