@@ -380,7 +380,8 @@ def test_features_that_drift_from_the_year_before_are_noted(warehouse: Settings)
         # Since September the home side is 90 points stronger.
         "1500 + n % 97 + case when day > '2022-09-01' then 90 else 0 end, 1500, n % 4 / 2.0, 0.5 "
         "from (select n, timestamptz '2022-10-31' - n * interval '4 hours' as day from generate_series(1, 2700) as n) "
-        f"as days; update features.match_features set kickoff_at = '2019-01-01', features_as_of = '2018-12-31' {match(1)};"
+        "as days; update features.match_features "
+        f"set kickoff_at = '2019-01-01', features_as_of = '2018-12-31' {match(1)};"
         "insert into core.match (match_id, competition, payload_id, kickoff_at) "
         "select match_id, competition, 1, kickoff_at from features.match_features "
         "where match_id not in (select match_id from core.match)",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from sqlalchemy.exc import ProgrammingError
 
 from touchline.database.engine import sqlalchemy_url
 from touchline.database.locks import FileLock
@@ -64,6 +65,9 @@ def _validate(
         result = checkpoint.run(
             batch_parameters={"dataframe": frame} if frame is not None else None,
         )
+    except ProgrammingError as error:
+        # A table that is missing or of another shape: nothing can be said, which is no pass.
+        return [_unchecked(gate, error)]
     finally:
         if "warehouse" in sources:
             sources["warehouse"].get_execution_engine().close()
@@ -74,6 +78,20 @@ def _validate(
         for validation in result.run_results.values()
         for outcome in validation.results
     ]
+
+
+def _unchecked(gate: str, error: ProgrammingError) -> Finding:
+    return Finding(
+        suite=gate,
+        expectation="query",
+        column=None,
+        severity="block",
+        success=False,
+        observed=f"could not be checked: {str(error.orig).strip()}",
+        n_unexpected=None,
+        samples=(),
+        advice="build the layer first (`touchline build`)",
+    )
 
 
 def _definition(context: Any, sources: dict[str, Any], suite: Suite, frame: pd.DataFrame | None) -> Any:
