@@ -37,6 +37,14 @@ class QualityGateFailed(TouchlineError):
     """Expectations failed at a gate; nothing downstream may change."""
 
 
+class CompetitionHeld(TouchlineError):
+    """A prediction was asked for a match of a competition that a quality gate holds."""
+
+
+class HoldUnknown(TouchlineError):
+    """A competition was to be released that nothing holds."""
+
+
 class FixtureAlreadyKickedOff(TouchlineError):
     """A prediction was asked for a match that has begun."""
 

@@ -16,10 +16,10 @@ from touchline import cli
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import (
+    CompetitionHeld,
     FeaturesUnavailable,
     FixtureAlreadyKickedOff,
     MatchUnknown,
-    QualityGateFailed,
     WarehouseNotBuilt,
 )
 from touchline.features.store import publish_features
@@ -28,6 +28,7 @@ from touchline.ledger.settle import settle_predictions
 from touchline.operations import processes
 from touchline.operations.services import ensure_mlflow
 from touchline.quality import gates
+from touchline.quality.holds import release
 from touchline.registry import models
 from touchline.registry.tracking import open_registry
 from touchline.registry.training import train_on
@@ -174,7 +175,9 @@ def test_features_that_know_more_than_the_run_are_refused(history: History):
     assert ledger(history.settings) == before
 
 
-def test_a_failing_gate_leaves_the_ledger_as_it_was(history: History, monkeypatch: pytest.MonkeyPatch):
+def test_a_failing_gate_holds_the_competition_and_writes_nothing(
+    history: History, monkeypatch: pytest.MonkeyPatch
+):
     import great_expectations.expectations as gxe
 
     (suite,) = gates.prediction_suites()
@@ -190,11 +193,16 @@ def test_a_failing_gate_leaves_the_ledger_as_it_was(history: History, monkeypatc
     # The model is promoted to have something new to say.
     models.promote(history.settings, "2")
     try:
-        with pytest.raises(QualityGateFailed, match=r"predictions\.p_home"):
-            predict_matches(history.settings, NOW, "predict blocked")
+        report = predict_matches(history.settings, NOW, "predict blocked")
+        assert (report.n_fixtures, report.n_written) == (2, 0)
+        assert "held: E0 (2 fixtures): predictions.p_home" in report.summary
+        wanted = fixture_id(history.settings, "Arsenal")
+        with pytest.raises(CompetitionHeld, match="touchline quality holds"):
+            predict_matches(history.settings, NOW, "predict one", wanted)
     finally:
         models.promote(history.settings, "1")
     assert ledger(history.settings) == before
+    release(history.settings, "E0", "the expectation was made up", NOW.as_of, "release")
     with connect(history.settings, "model") as connection:
         passed = scalar(
             connection,

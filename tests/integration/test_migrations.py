@@ -24,7 +24,7 @@ from touchline.settings import Role, Settings
 
 LANDING = ("payload", "payload_seen", "payload_parsed", "rejected_row", "fixture_observation", "score_observation",
            "odds_observation", "odds_month", "quarantined_fact")  # fmt: skip
-OLDER = ("0001", "0002", "0003", "0004", "0005", "0007", "0008")
+OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 NEWEST = "0009"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
@@ -215,7 +215,8 @@ def writable(settings: Settings, role: Role) -> set[str]:
 
 
 def test_each_role_writes_its_part_only(written: Settings):
-    records = {"ops.pipeline_run", "ops.quality_result", "ops.drift_metric", "ops.lineage_edge"}
+    records = {"ops.pipeline_run", "ops.quality_result", "ops.drift_metric", "ops.lineage_edge", "ops.rule_result",
+               "ops.competition_hold", "ops.competition_release"}  # fmt: skip
     assert writable(written, "ingest") == (
         {f"landing.{name}" for name in LANDING} | records | {"ops.world"} | FILLED_ELSEWHERE
     )

@@ -1,46 +1,181 @@
-"""`touchline quality`: run a gate by hand."""
+"""`touchline quality`: run a gate by hand, see what rules and gates have found, release a competition."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, state
+from touchline.cli.output import console, emit, errors, state
 from touchline.database.bootstrap import prepare
+from touchline.database.engine import connect
 from touchline.operations.services import ensure_source
+from touchline.quality import history, holds
+from touchline.quality.rules import catalogue, markdown_table
 from touchline.run_id import new_run_id
 
 GATES = ("landing", "core", "features")
+LimitOption = Annotated[int, typer.Option(min=1, help="at most this many")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(help="Quality gates (Great Expectations).", no_args_is_help=True)
+    group = typer.Typer(
+        help="Quality: gates (Great Expectations), rules, competitions on hold.", no_args_is_help=True
+    )
     app.add_typer(group, name="quality")
+    group.command(name="check")(_check)
+    group.command(name="rules")(_rules)
+    group.command(name="history")(_history)
+    group.command(name="quarantined")(_quarantined)
+    group.command(name="holds")(_holds)
+    group.command(name="release")(_release)
 
-    @group.command()
-    def check(
-        ctx: typer.Context, gate: Annotated[str, typer.Argument(help=f"one of {', '.join(GATES)}")]
-    ) -> None:
-        """Run a gate; exit code 1, with the failing expectations and sample rows, when it blocks."""
-        # Great Expectations takes seconds to import, which no other command should wait for.
-        from touchline.quality import gates
 
-        if gate not in GATES:
-            raise typer.BadParameter(f"{gate!r}: choose from {', '.join(GATES)}")
-        settings = state(ctx).settings
-        prepare(settings)
-        ensure_source(settings)
-        checks = {"landing": gates.check_landing, "core": gates.check_core, "features": gates.check_features}
-        report = checks[gate](settings, state(ctx).clock.as_of, new_run_id("quality"))
-        table = Table(title=f"Gate {gate}")
-        for name in ("suite", "expectation", "column", "severity", "result"):
-            table.add_column(name)
-        for finding in report.findings:
-            result = "ok" if finding.success else finding.observed
-            table.add_row(finding.suite, finding.expectation, finding.column or "", finding.severity, result)
-        emit(ctx, report, table)
-        if not state(ctx).as_json:
-            typer.echo(f"Data Docs: {report.data_docs}")
+def _check(
+    ctx: typer.Context,
+    gate: Annotated[str, typer.Argument(help=f"one of {', '.join(GATES)}")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="core and features: all matches, not only what changed")
+    ] = False,
+) -> None:
+    """Run a gate; exit code 1, with the failing expectations and sample rows, when it stops the run."""
+    # Great Expectations takes seconds to import, which no other command should wait for.
+    from touchline.quality import gates
+
+    if gate not in GATES:
+        raise typer.BadParameter(f"{gate!r}: choose from {', '.join(GATES)}")
+    settings = state(ctx).settings
+    prepare(settings)
+    ensure_source(settings)
+    as_of, run_id = state(ctx).clock.as_of, new_run_id("quality")
+    if gate == "landing":
+        report = gates.check_landing(settings, as_of, run_id)
+    else:
+        check = gates.check_core if gate == "core" else gates.check_features
+        report = check(settings, as_of, run_id, everything=everything)
+    table = _table(f"Gate {gate}", "suite", "expectation", "column", "severity", "result")
+    for finding in report.findings:
+        result = "ok" if finding.success else finding.observed
+        table.add_row(finding.suite, finding.expectation, finding.column or "", finding.severity, result)
+    emit(ctx, report, table)
+    if not state(ctx).as_json:
+        typer.echo(f"Data Docs: {report.data_docs}")
+
+
+def _rules(
+    ctx: typer.Context,
+    run: Annotated[str | None, typer.Option(help="count this run instead of the last one")] = None,
+    markdown: Annotated[bool, typer.Option(help="the table of docs/quality.md, without counts")] = False,
+) -> None:
+    """Every rule: what it says, how bad a breach is, how often it struck in the last run and ever."""
+    if markdown:
+        typer.echo(markdown_table(), nl=False)
+        return
+    settings = state(ctx).settings
+    prepare(settings)
+    found = history.count_rules(settings, run)
+    table = _table("Rules", "rule", "of a", "severity", "in run", "ever", "what it says")
+    for each in found:
+        table.add_row(
+            each.rule, each.applies_to, each.severity, f"{each.n_in_run:,}", f"{each.n_ever:,}", each.sentence
+        )
+    _emit(ctx, found, table, "No rule.")
+
+
+def _history(
+    ctx: typer.Context,
+    gate: Annotated[str | None, typer.Option(help="only this gate")] = None,
+    limit: LimitOption = 20,
+) -> None:
+    """The last runs of the gates, and what failed."""
+    settings = state(ctx).settings
+    prepare(settings)
+    found = history.gate_history(settings, gate, limit)
+    table = _table(
+        "Gates, newest first", "as of (UTC)", "gate", "run", "blocked", "left out", "warned", "failed"
+    )
+    for each in found:
+        table.add_row(
+            f"{each.as_of:%Y-%m-%d %H:%M}", each.gate, each.run_id, str(each.n_blocking),
+            str(each.n_quarantining), str(each.n_warning), ", ".join(each.failed),
+        )  # fmt: skip
+    _emit(ctx, found, table, "No gate has run yet.")
+
+
+def _quarantined(
+    ctx: typer.Context,
+    rule: Annotated[str | None, typer.Option(help="only this rule, for example teams_swapped")] = None,
+    competition: Annotated[str | None, typer.Option(help="only this competition, for example E0")] = None,
+    limit: LimitOption = 20,
+) -> None:
+    """Facts that the landing gate leaves out of everything built, and why."""
+    if rule is not None and rule not in catalogue():
+        raise typer.BadParameter(f"{rule!r} is no rule; see `touchline quality rules`", param_hint="--rule")
+    settings = state(ctx).settings
+    prepare(settings)
+    found = history.quarantined_facts(settings, rule, competition, limit)
+    table = _table("Left out, newest first", "when (UTC)", "competition", "kind", "rule", "payload", "why")
+    for each in found:
+        table.add_row(
+            f"{each.observed_at:%Y-%m-%d %H:%M}", each.competition, each.kind, each.rule,
+            f"{each.payload_id} {each.endpoint}", each.reason,
+        )  # fmt: skip
+    _emit(ctx, found, table, "No fact is left out.")
+
+
+def _holds(ctx: typer.Context) -> None:
+    """Competitions for which nothing new is predicted, since when and why."""
+    settings = state(ctx).settings
+    prepare(settings)
+    with connect(settings, "transform") as connection:
+        found = holds.active_holds(connection, state(ctx).clock.as_of)
+    _emit(ctx, found, _holds_table("On hold", found), "No competition is held.")
+
+
+def _release(
+    ctx: typer.Context,
+    competition: Annotated[str, typer.Argument(help="a competition, for example E0")],
+    reason: Annotated[str, typer.Option(help="why its rows are right as they are")],
+) -> None:
+    """Release a competition and accept the rows that held it; other rows hold it again. Then predict."""
+    settings = state(ctx).settings
+    prepare(settings)
+    if not reason.strip():
+        raise typer.BadParameter("say why", param_hint="--reason")
+    as_of = state(ctx).clock.as_of
+    found = holds.release(settings, competition, reason, as_of, new_run_id("release"))
+    _emit(ctx, found, _holds_table("Released", found), "")
+
+
+def _holds_table(title: str, found: Sequence[holds.Hold]) -> Table:
+    table = _table(title, "competition", "since (UTC)", "gate", "rows", "why")
+    for each in found:
+        table.add_row(
+            each.competition,
+            f"{each.held_as_of:%Y-%m-%d %H:%M}",
+            each.gate,
+            str(len(each.row_keys)),
+            each.reason,
+        )
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title)
+    for name in columns:
+        is_count = name in ("in run", "ever", "blocked", "left out", "warned", "rows")
+        table.add_column(name, overflow="fold", justify="right" if is_count else "left")
+    return table
+
+
+def _emit(ctx: typer.Context, found: Sequence[Any], table: Table, nothing: str) -> None:
+    if state(ctx).as_json:
+        emit(ctx, [asdict(each) for each in found])
+    elif found:
+        console.print(table)
+    else:
+        errors.print(nothing)

@@ -14,6 +14,7 @@ from touchline.database.bootstrap import prepare
 from touchline.landing.rejects import RejectCount, RejectedRow, RejectFilter, count_rejects, list_rejects
 from touchline.landing.replay import replay_rejected
 from touchline.operations.services import ensure_source
+from touchline.quality.rules import catalogue
 from touchline.run_id import new_run_id
 
 SourceOption = Annotated[str | None, typer.Option("--from-source", help="only this source")]
@@ -62,6 +63,13 @@ def register(app: typer.Typer) -> None:
 def _filter(
     ctx: typer.Context, source: str | None, rule: str | None, scope: str | None, since: str | None
 ) -> RejectFilter:
+    if rule is not None and rule not in catalogue():
+        raise typer.BadParameter(f"{rule!r} is no rule; see `touchline quality rules`", param_hint="--rule")
+    if rule is not None and catalogue()[rule].check is not None:
+        raise typer.BadParameter(
+            f"{rule} is a rule of the landing gate; see `touchline quality quarantined --rule {rule}`",
+            param_hint="--rule",
+        )
     prepare(state(ctx).settings)
     return RejectFilter(
         state(ctx).clock.as_of, source, rule, scope, None if since is None else parse_as_of(since)

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect, rows
-from touchline.errors import FeaturesUnavailable, FixtureAlreadyKickedOff, MatchUnknown, ModelUnavailable
+from touchline.errors import (
+    CompetitionHeld,
+    FeaturesUnavailable,
+    FixtureAlreadyKickedOff,
+    MatchUnknown,
+    ModelUnavailable,
+)
 from touchline.features.online import read_features
 from touchline.ledger.built import require_built
 from touchline.ledger.prediction import append, gate_frame, predictions_of
-from touchline.quality.gates import check_predictions
+from touchline.quality.gates import PREDICTIONS, check_predictions
+from touchline.quality.holds import held_competitions
 from touchline.registry import models
 from touchline.settings import Settings
 
@@ -37,7 +45,8 @@ SHOWN_REFUSALS = 5
 class PredictReport:
     """What a batch did. `n_fixtures` and `n_refused` count fixtures, the others rows (one a forecast).
 
-    `refusals` says of each refused fixture why.
+    `refusals` says of each refused fixture why; `held` of each competition that a quality gate holds, for which
+    nothing new was written.
     """
 
     as_of: str
@@ -49,6 +58,7 @@ class PredictReport:
     n_without_forecast: int
     feature_store: str | None
     refusals: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -63,7 +73,8 @@ class PredictReport:
             f"{self.n_already_there} already there, {self.n_refused} fixtures refused, "
             f"{self.n_without_forecast} without a forecast (model version {self.model_version}{store})."
         )
-        return text + "".join(f"\n  refused: {reason}" for reason in self.refusals[:SHOWN_REFUSALS])
+        text += "".join(f"\n  refused: {reason}" for reason in self.refusals[:SHOWN_REFUSALS])
+        return text + "".join(f"\n  held: {reason}" for reason in self.held)
 
 
 def predict_matches(
@@ -73,11 +84,12 @@ def predict_matches(
 
     The champion's primary forecast gets role champion, its other forecasts role baseline, the challenger's
     primary forecast role challenger. The same model on the same features is not written again. A fixture that
-    kicks off meanwhile is refused and counted. Without a champion nothing happens.
+    kicks off meanwhile is refused and counted, and nothing is written for a competition that a quality gate holds.
+    Without a champion nothing happens.
 
     Raises QualityGateFailed before anything is written; FeaturesUnavailable when no store has the features, or
-    they know more than `clock.as_of`; WarehouseNotBuilt; for a given match also MatchUnknown and
-    FixtureAlreadyKickedOff.
+    they know more than `clock.as_of`; WarehouseNotBuilt; for a given match also MatchUnknown,
+    FixtureAlreadyKickedOff and CompetitionHeld.
     """
     as_of = clock.as_of.isoformat()
     try:
@@ -91,8 +103,13 @@ def predict_matches(
             if match_id is None
             else [_requested(connection, match_id, clock)]
         )
+        # What this very gate holds is forecast and checked again, so that it can be released.
+        held = dict(held_competitions(connection, clock.as_of, without_gate=PREDICTIONS))
+    fixtures, wanted = [each for each in fixtures if each["competition"] not in held], fixtures
     if not fixtures:
-        return PredictReport(as_of, champion.version, 0, 0, 0, 0, 0, None)
+        if match_id is not None:
+            raise _held(wanted[0], held)
+        return PredictReport(as_of, champion.version, 0, 0, 0, 0, 0, None, held=_told(held, wanted))
     _require_features_of_the_past(fixtures, clock)
     read = read_features(settings, [fixture["match_id"] for fixture in fixtures], clock.as_of)
     predictions = list(predictions_of(fixtures, read, champion, "champion", clock, run_id))
@@ -100,8 +117,13 @@ def predict_matches(
     if challenger is not None:
         predictions += predictions_of(fixtures, read, challenger, "challenger", clock, run_id)
     forecast = [row for row in predictions if not math.isnan(row["p_home"])]
+    n_without = len(predictions) - len(forecast)
     if forecast:
-        check_predictions(settings, gate_frame(forecast), clock.as_of, run_id)
+        report = check_predictions(settings, gate_frame(forecast), clock.as_of, run_id)
+        held |= report.held_because
+        forecast = [row for row in forecast if row["competition"] not in held]
+    if match_id is not None and fixtures[0]["competition"] in held:
+        raise _held(fixtures[0], held)
     appended = append(settings, forecast)
     if match_id is not None and appended.refused:
         raise _kicked_off(fixtures[0], clock)
@@ -112,9 +134,10 @@ def predict_matches(
         n_written=appended.n_written,
         n_already_there=len(forecast) - appended.n_refused_rows - appended.n_written,
         n_refused=len(appended.refused),
-        n_without_forecast=len(predictions) - len(forecast),
+        n_without_forecast=n_without,
         feature_store=read.store,
         refusals=appended.refused,
+        held=_told(held, wanted),
     )
 
 
@@ -167,6 +190,23 @@ def _kicked_off(fixture: dict[str, Any], clock: RunClock) -> FixtureAlreadyKicke
     return FixtureAlreadyKickedOff(
         f"{_name(fixture)} kicked off at {fixture['kickoff_at'].isoformat()}, it is {clock.as_of.isoformat()}: "
         "a prediction is written before kick-off or not at all"
+    )
+
+
+def _held(fixture: dict[str, Any], held: Mapping[str, str]) -> CompetitionHeld:
+    return CompetitionHeld(
+        f"{_name(fixture)}: {fixture['competition']} is held, because of {held[fixture['competition']]}; "
+        "see `touchline quality holds`"
+    )
+
+
+def _told(held: Mapping[str, str], fixtures: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Competition, number of its fixtures and reason of each hold that touches a fixture."""
+    n = Counter(fixture["competition"] for fixture in fixtures)
+    return tuple(
+        f"{competition} ({n[competition]} fixtures): {reason}"
+        for competition, reason in sorted(held.items())
+        if competition in n
     )
 
 

@@ -101,8 +101,8 @@ def predictions_of(
 def gate_frame(predictions: Sequence[Row]) -> pd.DataFrame:
     """What the gate on predictions checks: one row a prediction, named by `row_key`."""
     columns = [
-        "match_id", "model_version", "forecast", "role", "p_home", "p_draw", "p_away", "expected_home_goals",
-        "expected_away_goals",
+        "match_id", "competition", "model_version", "forecast", "role", "p_home", "p_draw", "p_away",
+        "expected_home_goals", "expected_away_goals",
     ]  # fmt: skip
     frame = pd.DataFrame([{name: row[name] for name in columns} for row in predictions], columns=columns)
     frame["row_key"] = [

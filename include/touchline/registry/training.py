@@ -20,6 +20,7 @@ from touchline.forecasting.evaluation import evaluate
 from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
 from touchline.forecasting.walk_forward import MARKET_PREMATCH, walk_forward
 from touchline.lineage import model_events
+from touchline.quality.gates import check_training
 from touchline.registry import models
 from touchline.registry.fingerprints import training_key
 from touchline.registry.logged_run import Training, log_training
@@ -68,10 +69,13 @@ def train(settings: Settings, as_of: datetime, run_id: str) -> TrainReport:
     """Train on every match known at `as_of` and register the forecaster under `settings.model_name`.
 
     See `train_on`; the matches are those since `settings.training_since`, their features joined as of each
-    kick-off.
+    kick-off, without the competitions whose rows the gate on training sets holds. Raises QualityGateFailed.
     """
     open_registry(settings)
     matches = training_frame(settings, as_of, since=settings.training_since)
+    if len(matches):
+        held = check_training(settings, matches, as_of, run_id).held
+        matches = matches[~matches["competition"].isin(held)].reset_index(drop=True)
     return train_on(settings, matches, ForecasterParameters(seed=settings.random_seed), as_of, run_id)
 
 

@@ -62,6 +62,20 @@ class Measures:
             "touchline_source_failed_calls", "Calls to a source that failed."
         )
 
+        self._failures = Gauge(
+            "touchline_quality_failures",
+            "Expectations that failed in the last run of a gate.",
+            ["gate", "severity"],
+            registry=self.registry,
+        )
+        self._checked = Gauge(
+            "touchline_quality_checked_timestamp_seconds",
+            "Run clock of a gate's last run.",
+            ["gate"],
+            registry=self.registry,
+        )
+        self._held = self._gauge("touchline_held_competitions", "Competitions that a quality gate holds.")
+
     def text(self, state: State) -> bytes:
         """All measures with the pipeline's state, in Prometheus' text format; NaN stands for unknown."""
         self._ready.set(not state.reasons)
@@ -77,6 +91,11 @@ class Measures:
             self._heard.labels(name).set(_seconds(source["last_success_at"]))
             self._calls.labels(name).set(source["n_calls"])
             self._failed_calls.labels(name).set(source["n_failed_calls"])
+        for gate in state.quality:
+            self._checked.labels(gate["gate"]).set(_seconds(gate["as_of"]))
+            for severity in ("block", "quarantine", "warn"):
+                self._failures.labels(gate["gate"], severity).set(gate[f"n_{severity}"])
+        self._held.set(len(state.held))
         return generate_latest(self.registry)
 
     def _gauge(self, name: str, description: str) -> Gauge:

@@ -162,3 +162,28 @@ STRONGEST: Final = """
 select name, country, elo, pi_home, pi_away from analytics.team_strength
 where last_kickoff_at > $1::timestamptz - interval '120 days' order by elo desc, name limit 10
 """
+
+# The last run of each gate: its failed expectations by severity.
+QUALITY: Final = """
+select result.gate, max(result.as_of) as as_of, count(*)::int as n_expectations,
+    (count(*) filter (where not success and severity = 'block'))::int as n_block,
+    (count(*) filter (where not success and severity = 'quarantine'))::int as n_quarantine,
+    (count(*) filter (where not success and severity = 'warn'))::int as n_warn
+from ops.quality_result as result
+inner join (
+    select distinct on (gate) gate, run_id from ops.quality_result where suite = 'gate'
+    order by gate, checked_at desc
+) as last on last.gate = result.gate and last.run_id = result.run_id
+where result.suite <> 'gate'
+group by result.gate order by result.gate
+"""
+
+# Competitions that a gate holds, and why. $1 present
+HELD: Final = """
+select hold.competition, min(hold.held_as_of) as held_as_of, string_agg(distinct hold.gate, ', ') as gates,
+    min(hold.reason) as reason
+from ops.competition_hold as hold
+left join ops.competition_release as released using (competition_hold_id)
+where held_as_of <= $1 and (released_as_of is null or released_as_of > $1)
+group by hold.competition order by hold.competition
+"""

@@ -36,6 +36,8 @@ class State:
     n_unpredicted: int | None = None
     last_steps: Mapping[str, datetime] = field(default_factory=dict)
     sources: Sequence[Mapping[str, Any]] = ()
+    quality: Sequence[Mapping[str, Any]] = ()
+    held: Sequence[Mapping[str, Any]] = ()
 
 
 async def now(reader: Reader, present: Present) -> datetime:
@@ -85,6 +87,10 @@ async def read_state(reader: Reader, present: Present) -> State:
         warnings.append(
             f"{n_unpredicted} fixture(s) of the next 24 hours without a prediction: run `touchline predict`"
         )
+    held = [] if as_of is None else await reader.rows(queries.HELD, as_of)
+    if held:
+        codes = ", ".join(row["competition"] for row in held)
+        warnings.append(f"a quality gate holds {codes}: see `touchline quality holds`")
     return State(
         tuple(reasons),
         tuple(warnings),
@@ -94,6 +100,8 @@ async def read_state(reader: Reader, present: Present) -> State:
         n_unpredicted,
         {step["step"]: step["as_of"] for step in await reader.rows(queries.LAST_STEPS)},
         await reader.rows(queries.SOURCE_STATES),
+        await reader.rows(queries.QUALITY),
+        held,
     )
 
 

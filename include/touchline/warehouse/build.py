@@ -121,7 +121,7 @@ def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] 
 
 
 def dbt_result(settings: Settings, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
-    """Run one dbt command in process, with `environment` for its macros, and return what it returns: node results, a manifest, a catalogue.
+    """Run one dbt command in process, with `environment` for its macros; returns node results, a manifest, a catalogue.
 
     Raises WarehouseBuildFailed when dbt could not even begin (a broken project, no connection).
     """

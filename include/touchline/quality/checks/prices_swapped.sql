@@ -1,0 +1,9 @@
+select
+    fresh.competition, fresh.fixture_key, fresh.payload_id, fresh.bookmaker, fresh.market, fresh.line, fresh.is_closing,
+    format('%%s - %%s, %%s %%s: the prices of home and away (over and under) are those of the %%s others exchanged',
+        home_team, away_team, fresh.bookmaker, fresh.market, pack.n_bookmakers - 1) as reason
+from fresh_price as fresh
+inner join pack using (fixture_key, market, line, is_closing)
+where greatest(abs(fresh.first_logit - pack.first_logit), abs(fresh.last_logit - pack.last_logit)) > 0.9
+    and greatest(abs(fresh.first_logit - pack.last_logit), abs(fresh.last_logit - pack.first_logit)) <= 0.25
+    and fresh.bookmaker <> 'market_maximum'

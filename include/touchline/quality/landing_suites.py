@@ -1,0 +1,73 @@
+"""Expectations on what has landed: whole bodies, and what the rules found in them."""
+
+from __future__ import annotations
+
+import great_expectations.expectations as gxe
+
+from touchline.identity.teams import ANCHOR
+from touchline.quality.rules import Rule, catalogue, landing_rules
+from touchline.quality.suite import Suite, block, quarantine, warn
+
+REPLAY = "see `touchline rejects count`; mend the parser or wait for a corrected file, then collect again"
+
+
+def landing_suites(since_payload_id: int, run_id: str) -> list[Suite]:
+    """What every newly landed payload must hold; payloads up to `since_payload_id` have passed already."""
+    return [_payloads(int(since_payload_id)), _rules(run_id)]
+
+
+def _payloads(since: int) -> Suite:
+    waiting = ", ".join(f"'{rule.rule_id}'" for rule in catalogue().values() if rule.is_waiting)
+    season_file = f"source = '{ANCHOR}' and endpoint ~ '/[A-Z]+[0-9]*[.]csv$'"
+    return Suite(
+        "landing_payload",
+        # Rows that wait for a team or a match are not bad rows. Where one of several sources sends nonsense, others
+        # still speak; a season file of the anchor, whose names are everybody's, holds its competition. A newer body
+        # of the same request heals an older one.
+        "select concat_ws(' ', 'payload', payload_id, source, endpoint) as row_key, "  # noqa: S608
+        "substring(endpoint from '([A-Z]+[0-9]*)[.]csv$') as competition, n_rows, "
+        "n_parsed + n_rejected - n_rows as n_unaccounted, rejected_share, "
+        f"case when {season_file} then rejected_share else 0 end as anchor_rejected_share, "
+        f"({season_file} and is_unreadable)::int as n_anchor_unreadable, is_unreadable::int as n_unreadable, "
+        "case when n_quotes + n_rejected_prices >= 50 then n_rejected_prices::float8 / (n_quotes + n_rejected_prices) "
+        "else 0 end as rejected_price_share "
+        "from landing.payload_parsed as parsed inner join landing.payload using (payload_id) "
+        "inner join lateral (select case when n_rows >= 20 then "
+        f"(n_rejected - count(distinct row_number) filter (where rule in ({waiting}) and scope = 'row'))::float8 "
+        "/ n_rows else 0 end as rejected_share, coalesce(bool_or(scope = 'payload'), false) as is_unreadable "
+        "from landing.rejected_row where rejected_row.payload_id = parsed.payload_id "
+        "and rejected_row.run_id = parsed.run_id) as counted on true "
+        f"where payload_id > {since} and not exists (select from landing.payload as newer "
+        "inner join landing.payload_parsed using (payload_id) where newer.source = payload.source "
+        "and newer.endpoint = payload.endpoint and newer.payload_id > payload.payload_id)",
+        lambda: [
+            block(
+                gxe.ExpectColumnValuesToBeBetween, "a fault in landing: report it with the payload",
+                column="n_unaccounted", min_value=0, max_value=0,
+            ),
+            block(gxe.ExpectColumnValuesToBeBetween, REPLAY, column="anchor_rejected_share", max_value=0.5),
+            block(gxe.ExpectColumnValuesToBeBetween, REPLAY, column="n_anchor_unreadable", max_value=0),
+            warn(gxe.ExpectColumnValuesToBeBetween, REPLAY, column="n_unreadable", max_value=0),
+            warn(gxe.ExpectColumnValuesToBeBetween, REPLAY, column="rejected_share", max_value=0.05),
+            warn(gxe.ExpectColumnValuesToBeBetween, REPLAY, column="rejected_price_share", max_value=0.2),
+        ],
+    )  # fmt: skip
+
+
+def _rules(run_id: str) -> Suite:
+    rules = landing_rules()
+    counts = ", ".join(
+        f"case when rule = '{rule.rule_id}' then n else 0 end as {rule.rule_id}" for rule in rules
+    )
+    quoted = run_id.replace("'", "''")
+    return Suite(
+        "landing_rules",
+        f"select concat_ws(' ', competition, samples[1]) as row_key, competition, {counts} "  # noqa: S608
+        f"from ops.rule_result where run_id = '{quoted}'",
+        lambda: [_expectation(rule) for rule in rules],
+    )
+
+
+def _expectation(rule: Rule) -> object:
+    made = {"block": block, "quarantine": quarantine}.get(rule.severity, warn)
+    return made(gxe.ExpectColumnValuesToBeBetween, rule.advice, column=rule.rule_id, max_value=0)

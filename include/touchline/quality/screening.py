@@ -1,0 +1,92 @@
+"""The rules of the landing gate: what is new is compared with what is known; what cannot be right is left out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from psycopg import sql
+
+from touchline.database.engine import Connection, connect, scalar
+from touchline.quality.rules import CHECKS, Rule, landing_rules
+from touchline.settings import Settings
+from touchline.sources.configuration import read_configuration
+
+_FACTS: Final = ("fixture", "score", "quote")
+_QUOTE_COLUMNS: Final = "bookmaker, market, line, is_closing"
+_FINDINGS: Final = """
+create temporary table finding (
+    rule text, severity text, kind text, competition text, fixture_key uuid, payload_id bigint, bookmaker text,
+    market text, line real, is_closing boolean, reason text
+) on commit drop
+"""
+_QUARANTINE: Final = """
+insert into landing.quarantined_fact (kind, fixture_key, payload_id, bookmaker, market, line, is_closing, rule, reason,
+    observed_at, run_id)
+select distinct on (kind, fixture_key, payload_id, bookmaker, market, line, is_closing)
+    kind, fixture_key, payload_id, bookmaker, market, line, is_closing, rule, reason, %(as_of)s, %(run_id)s
+from finding
+where rule = %(rule)s and not exists (
+    select from landing.quarantined_fact as bad
+    where bad.rule = finding.rule and bad.kind = finding.kind and bad.fixture_key = finding.fixture_key
+        and bad.payload_id = finding.payload_id
+        and (bad.bookmaker, bad.market, bad.line, bad.is_closing)
+        is not distinct from (finding.bookmaker, finding.market, finding.line, finding.is_closing)
+)
+order by kind, fixture_key, payload_id, bookmaker, market, line, is_closing, reason
+"""
+_RESULTS: Final = """
+insert into ops.rule_result (run_id, rule, competition, severity, n, samples, as_of)
+select %(run_id)s, rule, coalesce(competition, ''), severity, count(*),
+    (array_agg(reason order by reason))[:5], %(as_of)s
+from finding group by rule, severity, coalesce(competition, '')
+on conflict do nothing
+"""
+
+_LEFT_OUT: Final = """
+select count(distinct (kind, fixture_key, payload_id, bookmaker, market, line, is_closing))
+from finding where severity = 'quarantine'
+"""
+
+
+def screen(settings: Settings, since_payload_id: int, as_of: datetime, run_id: str) -> int:
+    """Apply every rule of the landing gate to the facts of payloads after `since_payload_id`; `as_of` is UTC.
+
+    Facts that break a rule of severity quarantine are written to landing.quarantined_fact, once a rule; what every rule
+    found is counted in ops.rule_result under `run_id`. Returns the number of facts that are left out by these payloads.
+    """
+    priorities = read_configuration(settings.sources_file).priorities
+    parameters = {
+        "since": since_payload_id, "as_of": as_of, "run_id": run_id, "priorities": list(priorities["scores"]),
+    }  # fmt: skip
+    with connect(settings, "transform") as connection:
+        for statement in (CHECKS / "prepare.sql").read_text().split(";\n"):
+            connection.execute(statement, parameters)
+        connection.execute(_FINDINGS)
+        for rule in landing_rules():
+            _apply(connection, rule, parameters)
+        connection.execute(_RESULTS, parameters)
+        return int(scalar(connection, _LEFT_OUT))
+
+
+def _apply(connection: Connection, rule: Rule, parameters: dict[str, object]) -> None:
+    columns = "competition, payload_id, reason"
+    if rule.applies_to in _FACTS:
+        columns += ", fixture_key"
+    if rule.applies_to == "quote":
+        columns += f", {_QUOTE_COLUMNS}"
+    statement = sql.SQL(
+        "insert into finding (rule, severity, kind, {columns}) select {rule}, {severity}, {kind}, "
+    ).format(
+        columns=sql.SQL(columns),
+        rule=sql.Literal(rule.rule_id),
+        severity=sql.Literal(rule.severity),
+        kind=sql.Literal(rule.applies_to),
+    )
+    query = sql.SQL("{columns} from ({check}) as broken").format(
+        columns=sql.SQL(columns),
+        check=sql.SQL(rule.check or ""),
+    )
+    connection.execute(statement + query, parameters)
+    if rule.severity == "quarantine":
+        connection.execute(_QUARANTINE, {**parameters, "rule": rule.rule_id})

@@ -1,0 +1,178 @@
+"""Suites through Great Expectations: one checkpoint a gate, its outcomes as findings."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sqlalchemy.exc import ProgrammingError
+
+from touchline.database.engine import sqlalchemy_url
+from touchline.database.locks import FileLock
+from touchline.quality.findings import Finding
+from touchline.quality.suite import Suite
+from touchline.settings import Role, Settings
+
+URL_VARIABLE = "TOUCHLINE_QUALITY_URL"
+SAMPLES = 5
+
+
+def validate(
+    settings: Settings, gate: str, suites: Sequence[Suite], frame: pd.DataFrame | None, role: Role
+) -> list[Finding]:
+    """The outcome of every expectation; `frame` is what suites without a query look at."""
+    folder = project_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Great Expectations keeps its project in files; two gates at once would write over each other.
+    with FileLock(folder / "lock"):
+        return _validate(settings, gate, suites, frame, role)
+
+
+def project_folder(settings: Settings) -> Path:
+    """Where Great Expectations keeps its project and the Data Docs."""
+    return settings.home / "gx" / settings.warehouse_database
+
+
+def _validate(
+    settings: Settings, gate: str, suites: Sequence[Suite], frame: pd.DataFrame | None, role: Role
+) -> list[Finding]:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    os.environ[URL_VARIABLE] = sqlalchemy_url(settings.url(role))
+    sources: dict[str, Any] = {}
+    try:
+        context = gx.get_context(mode="file", project_root_dir=str(project_folder(settings)))
+        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+        definitions = [_definition(context, sources, suite, frame) for suite in suites]
+        checkpoint = context.checkpoints.add_or_update(
+            gx.Checkpoint(
+                name=gate,
+                validation_definitions=definitions,
+                actions=[gx.checkpoint.UpdateDataDocsAction(name="data_docs")],
+                result_format={
+                    # Complete, because every competition that a bad row names is held.
+                    "result_format": "COMPLETE",
+                    "partial_unexpected_count": SAMPLES,
+                    "unexpected_index_column_names": ["row_key", "competition"],
+                },
+            )
+        )
+        result = checkpoint.run(
+            batch_parameters={"dataframe": frame} if frame is not None else None,
+        )
+    except ProgrammingError as error:
+        # A table that is missing or of another shape: nothing can be said, which is no pass.
+        return [_unchecked(gate, error)]
+    finally:
+        if "warehouse" in sources:
+            sources["warehouse"].get_execution_engine().close()
+            sources["warehouse"].get_engine().dispose()
+        del os.environ[URL_VARIABLE]
+    return [
+        _finding(validation.suite_name, outcome)
+        for validation in result.run_results.values()
+        for outcome in validation.results
+    ]
+
+
+def _unchecked(gate: str, error: ProgrammingError) -> Finding:
+    return Finding(
+        suite=gate,
+        expectation="query",
+        column=None,
+        severity="block",
+        success=False,
+        observed=f"could not be checked: {str(error.orig).strip()}",
+        n_unexpected=None,
+        samples=(),
+        advice="build the layer first (`touchline build`)",
+    )
+
+
+def _definition(context: Any, sources: dict[str, Any], suite: Suite, frame: pd.DataFrame | None) -> Any:
+    """A suite with what it looks at; `sources` holds the data sources that this gate has opened."""
+    import great_expectations as gx
+
+    if suite.query is None:
+        assert frame is not None, "a suite without a query checks a frame"
+        if "frames" not in sources:
+            sources["frames"] = context.data_sources.add_or_update_pandas("frames")
+        batch = sources["frames"].add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("all")
+    else:
+        if "warehouse" not in sources:
+            # The URL is substituted when connecting; it is never written to the project's files.
+            sources["warehouse"] = context.data_sources.add_or_update_postgres(
+                "warehouse", connection_string=f"${{{URL_VARIABLE}}}", create_temp_table=True
+            )
+        asset = sources["warehouse"].add_query_asset(suite.name, query=suite.query)
+        batch = asset.add_batch_definition_whole_table("all")
+    expectations = gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations()))
+    stored = context.suites.add_or_update(expectations)
+    return context.validation_definitions.add_or_update(
+        gx.ValidationDefinition(name=suite.name, data=batch, suite=stored)
+    )
+
+
+def _finding(suite: str, outcome: Any) -> Finding:
+    config = outcome.expectation_config
+    result = outcome.result or {}
+    arguments = {
+        name: value
+        for name, value in config.kwargs.items()
+        if name not in ("column", "batch_id") and value is not None
+    }
+    meta = config.meta or {}
+    rows = result.get("unexpected_index_list") or result.get("partial_unexpected_list") or []
+    if "observed_value" in result:
+        observed = f"observed {result['observed_value']}, expected {json.dumps(arguments, default=str)}"
+    else:
+        observed = (
+            f"{result.get('unexpected_count', '?')} of {result.get('element_count', '?')} rows, "
+            f"expected {json.dumps(arguments, default=str)}"
+        )
+    raised = _exception(outcome)
+    is_failure = not outcome.success
+    return Finding(
+        suite=suite,
+        expectation=config.type,
+        column=config.kwargs.get("column"),
+        severity=meta.get("severity", "block"),
+        success=not is_failure,
+        observed=f"could not be checked: {raised}" if raised else observed,
+        n_unexpected=result.get("unexpected_count"),
+        samples=tuple(_sample(row) for row in rows[:SAMPLES]) if is_failure else (),
+        advice=meta.get("advice", "") if is_failure else "",
+        broken=_broken(rows) if is_failure else (),
+    )
+
+
+def _broken(rows: Sequence[Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Row keys by competition."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if isinstance(row, dict):
+            found.setdefault(row.get("competition") or "", set()).add(str(row.get("row_key")))
+    return tuple((competition, tuple(sorted(keys))) for competition, keys in sorted(found.items()))
+
+
+def _sample(row: Any) -> str:
+    if not isinstance(row, dict):
+        return str(row)
+    return ", ".join(f"{name}={value}" for name, value in row.items() if name != "competition")
+
+
+def _exception(outcome: Any) -> str | None:
+    info = outcome.exception_info or {}
+    # One record, or one a metric.
+    records = (
+        [info]
+        if "raised_exception" in info
+        else [value for value in info.values() if isinstance(value, dict)]
+    )
+    messages = [str(record.get("exception_message")) for record in records if record.get("raised_exception")]
+    return messages[0].strip() if messages else None

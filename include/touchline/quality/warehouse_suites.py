@@ -1,0 +1,284 @@
+"""Expectations on core and features: what changed since the last pass, and each competition against its own history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import great_expectations.expectations as gxe
+
+from touchline.quality.suite import Suite, block, warn
+
+# An overround below 1 is a price nobody offers; the market's best prices are not in the consensus.
+OVERROUND_BOUNDS = (0.97, 1.35)
+ELO_BOUNDS = (400.0, 2800.0)
+# Goals by which a team beats an average one.
+PI_BOUNDS = (-10.0, 10.0)
+# Gaps, because the ratings themselves move with the teams that are promoted.
+DRIFTING = {
+    "elo_gap": "home_elo - away_elo", "pi_gap": "home_pi - away_pi", "home_points_5": "home_points_5",
+    "away_points_5": "away_points_5", "market_price_home": "market_price_home",
+    "market_price_draw": "market_price_draw", "market_price_away": "market_price_away",
+}  # fmt: skip
+REBUILD = (
+    "find the facts of these matches in landing, correct their source or quarantine, then `touchline build`"
+)
+COMPARE = (
+    "compare with the competition's own pages; a change of the source shows in `touchline rejects count`"
+)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a gate on the warehouse looks at, as of an instant (UTC): everything where `since` is None, otherwise
+    matches that kick off after `since` and those with a fact from a payload after `payload_id`."""
+
+    as_of: datetime
+    since: datetime | None
+    payload_id: int
+
+    @property
+    def now(self) -> str:
+        """The instant as SQL."""
+        return f"'{self.as_of.isoformat()}'::timestamptz"
+
+    def matches(self, kickoff_at: str, *payload_ids: str) -> str:
+        """A condition on the match's kick-off and the payloads of its facts."""
+        if self.since is None:
+            return "true"
+        parts = [f"{name} > {int(self.payload_id)}" for name in payload_ids]
+        return "(" + " or ".join([f"{kickoff_at} > '{self.since.isoformat()}'", *parts]) + ")"
+
+
+def core_suites(window: Window) -> list[Suite]:
+    """What the core layer must hold before ratings and features are built on it."""
+    return [
+        Suite(
+            "core_total",
+            "select 'core.match' as row_key, null as competition, "
+            "(select count(*) from (select from core.match limit 1) as one) as n_matches",
+            lambda: [
+                block(
+                    gxe.ExpectColumnMaxToBeBetween, "collect first: there is no match",
+                    column="n_matches", min_value=1,
+                ),
+            ],
+        ),
+        Suite(
+            "core_match",
+            "select concat_ws(' ', match.competition, season, home_team, away_team, match_id) as row_key, "  # noqa: S608
+            "match.competition, match_id::text as match_id, kickoff_at, "
+            "(home.team_id is null)::int + (away.team_id is null)::int as n_unknown_teams, "
+            "(is_played and result.match_id is null)::int as n_results_missing "
+            "from core.match left join core.team as home on home.team_id = home_team_id "
+            "left join core.team as away on away.team_id = away_team_id "
+            "left join core.match_result as result using (match_id) "
+            f"where {window.matches('match.kickoff_at', 'match.payload_id')} or kickoff_at is null",
+            lambda: [
+                block(gxe.ExpectColumnValuesToBeUnique, REBUILD, column="match_id"),
+                block(gxe.ExpectColumnValuesToNotBeNull, REBUILD, column="kickoff_at"),
+                block(gxe.ExpectColumnValuesToBeBetween, REBUILD, column="n_unknown_teams", max_value=0),
+                block(gxe.ExpectColumnValuesToBeBetween, REBUILD, column="n_results_missing", max_value=0),
+            ],
+        ),
+        Suite(
+            "core_match_result",
+            "select concat_ws(' ', match.competition, home_team, away_team, match_result.match_id) as row_key, "  # noqa: S608
+            "coalesce(match.competition, '') as competition, (home_goals + away_goals)::float8 as goals, "
+            "(match.match_id is null)::int as n_without_match, "
+            "extract(epoch from match_result.known_at - match.kickoff_at)::float8 as seconds_after_kickoff "
+            "from core.match_result left join core.match using (match_id) "
+            f"where {window.matches('match.kickoff_at', 'match_result.payload_id', 'match.payload_id')} "
+            "or match.match_id is null",
+            lambda: [
+                block(
+                    gxe.ExpectColumnValuesToBeBetween, REBUILD,
+                    column="seconds_after_kickoff", min_value=0, strict_min=True,
+                ),
+                block(gxe.ExpectColumnValuesToNotBeNull, REBUILD, column="goals"),
+                block(gxe.ExpectColumnValuesToBeBetween, REBUILD, column="n_without_match", max_value=0),
+            ],
+        ),
+        Suite("core_consensus", _consensus(window), _consensus_expectations),
+        Suite("core_competition", _competitions(window), _competition_expectations),
+        Suite("core_volume", _volume(window), _volume_expectations),
+    ]  # fmt: skip
+
+
+def feature_suites(window: Window) -> list[Suite]:
+    """What the features must hold before a model learns from them or predicts with them."""
+    ranges: dict[str, tuple[float | None, float | None]] = {
+        "seconds_to_kickoff": (1e-6, None),
+        "seconds_before_as_of": (0, None),
+        "home_elo": ELO_BOUNDS,
+        "away_elo": ELO_BOUNDS,
+        "home_pi": PI_BOUNDS,
+        "away_pi": PI_BOUNDS,
+        "home_points_5": (0, 3),
+        "away_points_5": (0, 3),
+        "season_progress": (0, 1),
+        "lowest_price": (1, None),
+    }
+    return [
+        Suite(
+            "match_features",
+            "select concat_ws(' ', features.competition, match_id) as row_key, features.competition, "  # noqa: S608
+            "match_id::text as match_id, home_elo, away_elo, "
+            "home_pi, away_pi, home_points_5, away_points_5, season_progress, "
+            "least(market_price_home, market_price_draw, market_price_away) as lowest_price, "
+            "extract(epoch from features.kickoff_at - features_as_of)::float8 as seconds_to_kickoff, "
+            f"extract(epoch from {window.now} - features_as_of)::float8 as seconds_before_as_of "
+            "from features.match_features as features inner join core.match using (match_id) "
+            f"where {window.matches('features.kickoff_at', 'match.payload_id')}",
+            lambda: [
+                block(gxe.ExpectColumnValuesToBeUnique, REBUILD, column="match_id"),
+                *(
+                    block(gxe.ExpectColumnValuesToNotBeNull, REBUILD, column=column)
+                    for column in ("seconds_to_kickoff", "season_progress")
+                ),
+                *(
+                    block(
+                        gxe.ExpectColumnValuesToBeBetween, REBUILD, column=column, min_value=low, max_value=high
+                    )
+                    for column, (low, high) in ranges.items()
+                ),
+                *(
+                    warn(gxe.ExpectColumnValuesToNotBeNull, COMPARE, column=column, mostly=0.9)
+                    for column in ("home_elo", "away_elo", "home_pi", "away_pi")
+                ),
+            ],
+        ),
+        Suite(
+            "feature_coverage",
+            "select concat_ws(' ', match.competition, home_team, away_team, match.match_id) as row_key, "  # noqa: S608
+            "match.competition, (features.match_id is null)::int as n_missing "
+            "from core.match left join features.match_features as features using (match_id) "
+            "where status = 'scheduled' and not match.is_played "
+            f"and match.kickoff_at between {window.now} and {window.now} + interval '7 days'",
+            lambda: [
+                block(
+                    gxe.ExpectColumnValuesToBeBetween, "run `touchline build`: fixtures ahead have no features",
+                    column="n_missing", max_value=0,
+                )
+            ],
+        ),
+        Suite(
+            "feature_drift",
+            _drift(window),
+            lambda: [
+                warn(
+                    gxe.ExpectColumnValuesToBeBetween,
+                    "a change of the source or of the game: compare the feature's values by competition, then retrain",
+                    column="psi", max_value=0.25,
+                )
+            ],
+        ),
+    ]  # fmt: skip
+
+
+def _consensus(window: Window) -> str:
+    low, high = OVERROUND_BOUNDS
+    return (
+        "select match.competition as row_key, match.competition, "  # noqa: S608
+        f"avg((odds.overround not between {low} and {high})::int)::float8 as share_impossible, "
+        "avg(odds.overround)::float8 as mean_overround "
+        "from core.match inner join core.match_odds as odds using (match_id) "
+        "where odds.bookmaker = 'consensus' and odds.market = '1x2' "
+        f"and {window.matches('match.kickoff_at', 'match.payload_id')} group by match.competition"
+    )
+
+
+def _consensus_expectations() -> list[Any]:
+    return [
+        block(gxe.ExpectColumnValuesToBeBetween, COMPARE, column="share_impossible", max_value=0.02),
+        warn(
+            gxe.ExpectColumnValuesToBeBetween, COMPARE, column="mean_overround", min_value=1.0, max_value=1.2
+        ),
+    ]
+
+
+def _competitions(window: Window) -> str:
+    """One row a competition: its last eight weeks against the three years before them, in standard errors."""
+    recent = f"match.kickoff_at > {window.now} - interval '56 days'"
+    goals = "(home_goals + away_goals)"
+    return (
+        "select competition as row_key, competition, "  # noqa: S608
+        "(goals_recent - goals_before) / nullif(deviation / sqrt(n_recent), 0) as goals_z, "
+        "(home_recent - home_before) / nullif(sqrt(home_before * (1 - home_before) / n_recent), 0) as home_win_z "
+        f"from (select competition, count(*) filter (where {recent}) as n_recent, "
+        f"count(*) filter (where not {recent}) as n_before, "
+        f"avg({goals}) filter (where {recent})::float8 as goals_recent, "
+        f"avg({goals}) filter (where not {recent})::float8 as goals_before, "
+        f"stddev_samp({goals}) filter (where not {recent})::float8 as deviation, "
+        f"avg((outcome = 'home')::int) filter (where {recent})::float8 as home_recent, "
+        f"avg((outcome = 'home')::int) filter (where not {recent})::float8 as home_before "
+        "from core.match_result inner join core.match using (match_id) "
+        f"where match.kickoff_at > {window.now} - interval '3 years' group by competition) as compared "
+        "where n_recent >= 10 and n_before >= 50"
+    )
+
+
+def _competition_expectations() -> list[Any]:
+    return [
+        warn(
+            gxe.ExpectColumnValuesToBeBetween, COMPARE, column="goals_z", min_value=-4.5, max_value=4.5
+        ),
+        warn(
+            gxe.ExpectColumnValuesToBeBetween, COMPARE, column="home_win_z", min_value=-4.5, max_value=4.5
+        ),
+    ]  # fmt: skip
+
+
+def _volume(window: Window) -> str:
+    """One row a competition and day of the last two weeks: its matches against the same weekday and stage (hundred days
+    of the season) before, in robust deviations (median, MAD)."""
+    return (
+        "select * from (with days as (select competition, season, kickoff_on, extract(dow from kickoff_on) as weekday, "  # noqa: S608
+        "(kickoff_on - min(kickoff_on) over (partition by competition, season)) / 100 as stage, count(*) as n "
+        "from core.match where status not in ('superseded', 'postponed', 'cancelled') "
+        f"and kickoff_on between {window.now}::date - 1500 and {window.now}::date + 7 "
+        "group by competition, season, kickoff_on), "
+        f"recent as (select * from days where kickoff_on > {window.now}::date - 14), "
+        "usual as (select competition, weekday, stage, percentile_cont(0.5) within group (order by n) as median "
+        f"from days where kickoff_on <= {window.now}::date - 14 group by competition, weekday, stage "
+        "having count(*) >= 5), "
+        "spread as (select competition, weekday, stage, median, percentile_cont(0.5) within group "
+        "(order by abs(n - median)) as deviation from usual inner join days using (competition, weekday, stage) "
+        f"where kickoff_on <= {window.now}::date - 14 group by competition, weekday, stage, median) "
+        "select concat_ws(' ', competition, kickoff_on, n, 'matches, usually', median) as row_key, competition, "
+        "(n - median) / greatest(1.4826 * deviation, 1) as excess "
+        "from recent inner join spread using (competition, weekday, stage)) as compared"
+    )
+
+
+def _volume_expectations() -> list[Any]:
+    return [warn(gxe.ExpectColumnValuesToBeBetween, COMPARE, column="excess", max_value=4)]
+
+
+def _drift(window: Window) -> str:
+    """One row a feature: population stability index, in tenths, of the last eight weeks against the
+    same time of the season before."""
+    values = ", ".join(f"('{name}', ({value})::float8)" for name, value in DRIFTING.items())
+    tenths = ", ".join(f"0.{tenth}" for tenth in range(1, 10))
+    return (
+        "select * from (with sample as (select feature, value, "  # noqa: S608
+        f"kickoff_at > {window.now} - interval '56 days' as is_recent from features.match_features "
+        f"cross join lateral (values {values}) as given (feature, value) where value is not null "
+        f"and (kickoff_at between {window.now} - interval '56 days' and {window.now} "
+        f"or kickoff_at between {window.now} - interval '449 days' and {window.now} - interval '337 days')), "
+        f"cuts as (select feature, percentile_cont(array[{tenths}]) within group (order by value) as bounds "
+        "from sample where not is_recent group by feature having count(*) >= 500), "
+        "tenths as (select feature, width_bucket(value, bounds) as tenth, "
+        "count(*) filter (where is_recent) as n_recent, count(*) filter (where not is_recent) as n_before "
+        "from sample inner join cuts using (feature) group by feature, tenth), "
+        "shares as (select feature, sum(n_recent) over feature_ as n, "
+        "(n_recent + 0.5) / (sum(n_recent) over feature_ + 5) as recent, "
+        "(n_before + 0.5) / (sum(n_before) over feature_ + 5) as before "
+        "from tenths window feature_ as (partition by feature)) "
+        "select feature as row_key, null as competition, sum((recent - before) * ln(recent / before))::float8 as psi "
+        "from shares where n >= 200 group by feature) as drift "
+        # Ratings take some seasons to spread from where they began.
+        "where exists (select from features.match_features "
+        f"where kickoff_at < {window.now} - interval '3 years')"
+    )
