@@ -4,8 +4,8 @@
         match_id,
         kickoff_at,
         status,
-        known_at
+        {{ as_of() }} as found_as_of
     from {{ ref('match') }}
     -- What was played weeks ago does not move any more.
-    where kickoff_at > {{ as_of() }} - interval '14 days'
+    where kickoff_at > {{ as_of() }} - interval '14 days' and {{ is_news() }}
 {% endsnapshot %}

@@ -10,16 +10,14 @@
             home_team_id as team_id,
             home_team as name,
             competition,
-            kickoff_at,
-            known_at
+            kickoff_at
         from matches
         union all
         select
             away_team_id as team_id,
             away_team as name,
             competition,
-            kickoff_at,
-            known_at
+            kickoff_at
         from matches
     )
 
@@ -27,7 +25,8 @@
         team_id,
         name,
         competition,
-        known_at
+        {{ as_of() }} as found_as_of
     from appearances
-    order by team_id, kickoff_at desc
+    where {{ is_news() }}
+    order by team_id, kickoff_at desc, competition
 {% endsnapshot %}

@@ -106,7 +106,7 @@ def test_build_without_airflow_gives_features_and_views(run: Any, tmp_path: Path
     assert result.exit_code == 0, result.output
     report = json.loads(result.output)
     assert set(report) == {"core", "ratings", "features", "publish", "analytics"}
-    assert report["ratings"]["n_rated"] == 2
+    assert report["ratings"]["n_learned"] == 2
     checked = run(*options, "quality", "check", "features")
     assert checked.exit_code == 0, checked.output
 

@@ -239,8 +239,8 @@ def test_the_command_writes_one_view_or_all(run: Any, tmp_path: Path):
     names = {Path(each["path"]).name for each in json.loads(everything.output)}
     assert names == {path.name for path in (tmp_path / "all").iterdir()}
     assert {"matches.parquet", "odds.parquet"} <= names
-    table = run("export", "freshness", "--to", tmp_path / "all", "--format", "csv").output
-    assert "freshness.csv" in "".join(table.split())
+    told = run("export", "freshness", "--to", tmp_path / "all", "--format", "csv").output
+    assert f"{tmp_path / 'all' / 'freshness.csv'}\n" in told
 
 
 @pytest.mark.parametrize("arguments", [

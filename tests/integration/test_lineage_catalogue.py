@@ -19,9 +19,6 @@ from warehouse import build, land, round_robin
 
 NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
 # Tables of migrations, and the one the ratings step makes.
-OURS = ("landing.", "ledger.", "ops.", "features.team_rating")
-# A later migration makes it.
-AHEAD = {"landing.quarantined_fact"}
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +30,13 @@ def built(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_no_table_of_ours_lacks_owner_description_grain_or_promise(built: Settings):
-    entries = [entry for entry in catalogue(built, NOW) if entry.name.startswith(OURS)]
-    assert len(entries) >= 25
+    entries = catalogue(built, NOW)
+    assert len(entries) >= 50
     assert {entry.name: entry.lacks for entry in entries if entry.lacks} == {}
 
 
 def test_the_file_names_only_tables_that_exist(built: Settings):
-    assert set(described_by_file()) - {entry.name for entry in catalogue(built, NOW)} <= AHEAD
+    assert set(described_by_file()) - {entry.name for entry in catalogue(built, NOW)} == set()
 
 
 def test_models_of_dbt_bring_what_their_yaml_says(built: Settings):

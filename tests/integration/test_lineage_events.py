@@ -120,7 +120,9 @@ def test_the_views_of_analysts_come_with_the_lineage_of_their_columns(built: Set
         assert event["outputs"][0]["facets"]["columnLineage"]["fields"], event["job"]["name"]
     (upcoming,) = [event for event in views if event["job"]["name"] == "dbt.analytics.upcoming_predictions"]
     (field,) = upcoming["outputs"][0]["facets"]["columnLineage"]["fields"]["p_home"]["inputFields"]
-    assert (field["name"], field["field"]) == (f"{built.warehouse_database}.ledger.prediction", "p_home")
+    assert (field["name"], field["field"]) == (
+        f"{built.warehouse_database}.analytics.prediction_history", "p_home",
+    )  # fmt: skip
 
 
 def test_edges_say_what_each_table_was_made_from_and_a_repeat_adds_none(built: Settings):

@@ -1,11 +1,13 @@
 -- one row per team: its ratings after the last rated match
-with teams as (
-    select * from {{ ref('team') }}
+with ratings as (
+    select distinct on (team_id) *
+    from {{ source('ratings', 'team_rating') }}
+    where valid_to = {{ forever() }}
+    order by team_id, kickoff_at desc, match_id desc
 ),
 
-ratings as (
-    select * from {{ source('ratings', 'team_rating') }}
-    where valid_to = {{ forever() }}
+teams as (
+    select * from {{ ref('team') }}
 )
 
 select
@@ -21,11 +23,5 @@ select
     ratings.kickoff_at as last_kickoff_at,
     ratings.valid_from,
     teams.is_simulated
-from teams
-inner join lateral (
-    select ratings.*
-    from ratings
-    where ratings.team_id = teams.team_id
-    order by ratings.kickoff_at desc, ratings.match_id desc
-    limit 1
-) as ratings on true
+from ratings
+inner join teams on ratings.team_id = teams.team_id

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.status import Status
-from rich.table import Table
+from rich.text import Text
 
 from touchline.cli.output import emit, errors, state
 from touchline.database.bootstrap import prepare
@@ -41,22 +41,14 @@ def register(app: typer.Typer) -> None:
             for name in list_views(settings) if view is None else [view]:
                 status.update(f"exporting {name}")
                 done.append(export_view(settings, name, to / f"{name}.{form}" if is_folder else to))
-        emit(ctx, [asdict(each) for each in done], _table(done))
+        emit(ctx, [asdict(each) for each in done], _lines(done))
 
 
-def _table(done: list[Exported]) -> Table:
-    table = Table(title="Exported")
-    for name in ("view", "rows", "bytes", "as of (UTC)"):
-        table.add_column(name, justify="right" if name in ("rows", "bytes") else "left")
-    for name in ("file", "SHA-256"):
-        table.add_column(name, overflow="fold")
-    for each in done:
-        table.add_row(
-            each.view,
-            f"{each.n_rows:,}",
-            f"{each.n_bytes:,}",
-            f"{each.as_of:%Y-%m-%d %H:%M}",
-            each.path,
-            each.sha256,
-        )
-    return table
+def _lines(done: list[Exported]) -> Text:
+    """Three lines a file; a path or a digest that is folded into a column cannot be copied."""
+    lines = [
+        f"{each.view}: {each.n_rows:,} rows, {each.n_bytes:,} bytes, as of {each.as_of:%Y-%m-%d %H:%M} UTC\n"
+        f"  {each.path}\n  SHA-256 {each.sha256}"
+        for each in done
+    ]
+    return Text("\n".join(lines), no_wrap=True, overflow="ignore")
