@@ -1,0 +1,165 @@
+"""Builds go on from where each layer stands, whatever came between: they died, went back, or lost a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import match_row
+from databases import copy_of
+from table_digests import table_digests
+from touchline.database.engine import connect, rows, scalar
+from touchline.ratings.update import update_ratings
+from touchline.settings import Settings
+from touchline.warehouse.build import BuildReport, build_layer
+from warehouse import land, round_robin
+
+pytestmark = pytest.mark.slow
+
+START = datetime(2022, 10, 9, 12, tzinfo=UTC)
+LATER = START + timedelta(days=3)
+LAST = START + timedelta(days=8)
+
+
+@pytest.fixture(scope="module")
+def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Eight days of a season, built in full."""
+    sourced = land(module_settings, tmp_path_factory.mktemp("files"), round_robin(), START)
+    build(sourced, START)
+    return sourced
+
+
+@pytest.fixture
+def world(built: Settings, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """A copy of it for one test."""
+    with copy_of(built, f"touchline_{request.node.name[:40]}") as copy:
+        yield copy
+
+
+def build(settings: Settings, as_of: datetime, *, is_full: bool = False) -> BuildReport:
+    report = build_layer(settings, "core", as_of, "test", is_full=is_full)
+    update_ratings(settings, as_of, "test", is_full=is_full)
+    build_layer(settings, "features", as_of, "test", is_full=is_full)
+    return report
+
+
+def digests(settings: Settings) -> dict[str, str]:
+    # Snapshots say what builds found, and when.
+    found = table_digests(settings, ["core", "features"])
+    return {table: digest for table, digest in found.items() if not table.endswith("_snapshot")}
+
+
+def equals_a_full_build(settings: Settings, as_of: datetime) -> bool:
+    increments = digests(settings)
+    build(settings, as_of, is_full=True)
+    return digests(settings) == increments
+
+
+def stands(settings: Settings) -> dict[str, Any]:
+    with connect(settings, "transform") as connection:
+        return {row["layer"]: row for row in rows(connection, "select * from ops.layer_build")}
+
+
+def landed(settings: Settings, tmp_path: Path, as_of: datetime, goals: str = "1") -> None:
+    season = round_robin()
+    season[2]["FTHG"] = goals
+    land(settings, tmp_path, season, as_of)
+
+
+def test_a_layer_that_missed_a_build_makes_it_up(world: Settings, tmp_path: Path):
+    landed(world, tmp_path, LATER, goals="7")
+    # Ratings and features never saw this one.
+    assert not build_layer(world, "core", LATER, "test").is_full
+    landed(world, tmp_path, LAST, goals="6")
+    build(world, LAST)
+    assert equals_a_full_build(world, LAST)
+
+
+def test_what_every_layer_has_worked_in_is_forgotten(world: Settings, tmp_path: Path):
+    landed(world, tmp_path, LATER)
+    build_layer(world, "core", LATER, "test")
+    with connect(world, "transform") as connection:
+        assert scalar(connection, "select count(*) from ops.match_change") > 0
+    build(world, LATER)
+    with connect(world, "transform") as connection:
+        assert scalar(connection, "select count(*) from ops.match_change") == 0
+
+
+def test_a_build_that_goes_back_in_time_is_in_full_and_goes_on_from_there(world: Settings, tmp_path: Path):
+    landed(world, tmp_path, LAST, goals="5")
+    build(world, LAST)
+    assert build(world, START).is_full
+    assert not build(world, LATER).is_full
+    assert not build(world, LAST).is_full
+    assert equals_a_full_build(world, LAST)
+
+
+def test_a_build_of_the_same_instant_changes_nothing(world: Settings):
+    before = digests(world)
+    assert not build(world, START).is_full
+    assert digests(world) == before
+
+
+@pytest.mark.parametrize(("kind", "is_full"), [("score", False), ("quote", False), ("fixture", True)])
+def test_a_fact_set_aside_after_it_was_built_is_gone_from_everything(
+    world: Settings, kind: str, is_full: bool
+):
+    table = {"quote": "odds_observation"}.get(kind, f"{kind}_observation")
+    columns = (
+        "bookmaker, market, line, is_closing" if kind == "quote" else "null, null, null::real, null::boolean"
+    )
+    with connect(world, "transform") as connection:
+        aside = scalar(
+            connection,
+            "insert into landing.quarantined_fact (kind, fixture_key, payload_id, bookmaker, market, line, is_closing, "
+            f"rule, reason, observed_at, run_id) select '{kind}', fixture_key, payload_id, {columns}, 'test', 'test', "
+            f"%s, 'test' from landing.{table} order by fixture_key limit 1 returning fixture_key",
+            (START,),
+        )
+    assert build(world, LATER).is_full is is_full
+    with connect(world, "transform") as connection:
+        left = {
+            "score": "select count(*) from core.match_result where match_id = %s",
+            "quote": "select count(*) - (select max(n) from (select count(*) as n from core.match_odds "
+            "group by match_id) as counted) from core.match_odds where match_id = %s",
+            "fixture": "select count(*) from core.match where match_id = %s",
+        }
+        assert scalar(connection, left[kind], (aside,)) <= 0
+    assert equals_a_full_build(world, LATER)
+
+
+def test_a_table_that_somebody_dropped_is_built_again(world: Settings):
+    with connect(world, "transform") as connection:
+        connection.execute("drop table features.team_form")
+    build_layer(world, "features", START, "test")
+    assert equals_a_full_build(world, START)
+
+
+def test_a_match_moved_to_another_day_leaves_its_old_one(world: Settings, tmp_path: Path):
+    fixture = match_row(Date="14/10/2022", HomeTeam="Burnley", AwayTeam="Arsenal", FTHG="", FTAG="", FTR="")
+    land(world, tmp_path, [*round_robin(), fixture], START + timedelta(days=1))
+    build(world, START + timedelta(days=1))
+    land(world, tmp_path, [*round_robin(), fixture | {"Date": "16/10/2022"}], LATER)
+    build(world, LATER)
+    build(world, LAST)
+    with connect(world, "transform") as connection:
+        found = rows(
+            connection,
+            "select kickoff_on::text as day, status from core.match "
+            "where home_team = 'Burnley' and away_team = 'Arsenal' order by 1",
+        )
+    assert [(row["day"], row["status"]) for row in found] == [
+        ("2022-10-14", "superseded"),
+        ("2022-10-16", "scheduled"),
+    ]
+    assert equals_a_full_build(world, LAST)
+
+
+def test_layers_say_as_of_when_they_stand(built: Settings):
+    assert {layer: row["as_of"] for layer, row in stands(built).items()} == dict.fromkeys(
+        ("core", "ratings", "features"), START
+    )
