@@ -48,6 +48,11 @@ def empty(settings: Settings) -> None:
         connection.execute(
             "truncate core.result_version, ops.match_change, ops.layer_build; drop table if exists features.team_rating"
         )
+        connection.execute(
+            "insert into ops.layer_build (layer, as_of, change_id, definition, is_full, run_id) "
+            "values ('core', %s, 0, 'test', true, 'test')",
+            (AS_OF,),
+        )
 
 
 @pytest.fixture
@@ -86,8 +91,9 @@ def tell(settings: Settings, told: Iterable[Told]) -> None:
                     (*match, known_at, END, kickoff_at, home, away, *word.goals, word.shots),
                 )
             connection.execute(
-                "insert into ops.match_change (change_id, match_id, known_from) "
-                "select coalesce(max(change_id), 0) + 1, md5('m' || %s)::uuid, %s from ops.match_change",
+                "with core as (update ops.layer_build set change_id = change_id + 1 where layer = 'core' "
+                "returning change_id) insert into ops.match_change (change_id, match_id, known_from) "
+                "select change_id, md5('m' || %s)::uuid, %s from core",
                 (*match, known_at),
             )
 

@@ -26,7 +26,8 @@ competitions as (
 superseded as (
     select distinct announced.match_id
     from versions as announced
-    inner join versions as seen_later
+    -- Whatever names it again, changed or not.
+    inner join {{ ref('match_version') }} as seen_later
         on
             announced.competition = seen_later.competition
             and announced.season = seen_later.season
@@ -35,7 +36,8 @@ superseded as (
             and announced.match_id <> seen_later.match_id
             and announced.fixture_payload_id < seen_later.fixture_payload_id
     where
-        not announced.is_played
+        seen_later.valid_to = {{ forever() }}
+        and not announced.is_played
         and (
             announced.kickoff_on < seen_later.kickoff_on and announced.kickoff_at < {{ as_of() }}
             -- Nobody plays the same side twice in two days: another source's key has taken the match over.

@@ -42,7 +42,7 @@ named as (
     from appearances
     inner join competitions on appearances.competition = competitions.competition
     {% if is_incremental() %}
-        -- Versions stay: what was the first and the last day before bounds them still.
+        -- Versions stay (where they are rewritten, core is built in full): the days before bound them still.
         union all
         select
             team_id,

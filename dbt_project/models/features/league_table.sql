@@ -138,6 +138,7 @@ totals as (
         teams.season,
         teams.team_id,
         instants.valid_from,
+        bool_or(before.team_id is not null) over (partition by teams.competition, teams.season) as has_begun,
         (coalesce(before.n_played, 0) + coalesce(sum(new_gains.n_played) over so_far, 0))::int as n_played,
         (coalesce(before.points, 0) + coalesce(sum(new_gains.points) over so_far, 0))::int as points,
         (coalesce(before.goals_for, 0) + coalesce(sum(new_gains.goals_for) over so_far, 0))::int as goals_for,
@@ -174,12 +175,12 @@ ranked as (
             order by points desc, goals_for - goals_against desc, goals_for desc
         ))::int as position,
         (count(*) over at_instant)::int as n_teams,
-        sum(n_played) over at_instant as n_played_by_all
+        max(n_played) over (partition by competition, season order by valid_from) as most_played_so_far
     from totals
     window at_instant as (partition by competition, season, valid_from)
 )
 
--- Before the first result there is no table.
+-- Before the first result there is no table; once there was one, it stands, though all results be withdrawn.
 select
     competition,
     season,
@@ -192,4 +193,4 @@ select
     position,
     n_teams
 from ranked
-where n_played_by_all > 0
+where has_begun or most_played_so_far > 0

@@ -30,11 +30,15 @@ with matches as (
         {% endif %}
 ),
 
--- The kick-off as it was known then; a match that nobody had announced has only the one known now. In the order of a
+-- The fixture as it was known then; a match that nobody had announced has only what is known now. In the order of a
 -- competition's matches: what is looked up for one lies beside what was looked up for the last.
 fixtures as materialized (
     select
         matches.*,
+        coalesce(known.competition, matches.competition) as known_competition,
+        coalesce(known.season, matches.season) as known_season,
+        coalesce(known.home_team_id, matches.home_team_id) as known_home_team_id,
+        coalesce(known.away_team_id, matches.away_team_id) as known_away_team_id,
         coalesce(known.kickoff_at, matches.kickoff_at) as known_kickoff_at,
         coalesce(known.kickoff_on, matches.kickoff_on) as known_kickoff_on
     from matches
@@ -129,7 +133,7 @@ from fixtures
     left join lateral (
         select * from ratings
         where
-            ratings.team_id = fixtures.{{ side }}_team_id
+            ratings.team_id = fixtures.known_{{ side }}_team_id
             and ratings.valid_from <= fixtures.features_as_of
             and ratings.valid_to > fixtures.features_as_of
         order by ratings.valid_from desc, ratings.kickoff_at desc, ratings.match_id desc
@@ -137,14 +141,14 @@ from fixtures
     ) as {{ side }}_rating on true
     left join lateral (
         select * from form
-        where form.team_id = fixtures.{{ side }}_team_id and form.valid_from <= fixtures.features_as_of
+        where form.team_id = fixtures.known_{{ side }}_team_id and form.valid_from <= fixtures.features_as_of
         order by form.valid_from desc
         limit 1
     ) as {{ side }}_form on true
     left join lateral (
         select * from venue
         where
-            venue.team_id = fixtures.{{ side }}_team_id
+            venue.team_id = fixtures.known_{{ side }}_team_id
             and venue.is_home = {{ 'true' if side == 'home' else 'false' }}
             and venue.valid_from <= fixtures.features_as_of
         order by venue.valid_from desc
@@ -153,7 +157,7 @@ from fixtures
     left join lateral (
         select count(*) as n_matches from recent
         where
-            recent.team_id = fixtures.{{ side }}_team_id
+            recent.team_id = fixtures.known_{{ side }}_team_id
             and recent.kickoff_at >= fixtures.known_kickoff_at - interval '14 days'
             and recent.kickoff_at < fixtures.known_kickoff_at
             and recent.valid_from <= fixtures.features_as_of
@@ -162,9 +166,9 @@ from fixtures
     left join lateral (
         select * from tables
         where
-            tables.competition = fixtures.competition
-            and tables.season = fixtures.season
-            and tables.team_id = fixtures.{{ side }}_team_id
+            tables.competition = fixtures.known_competition
+            and tables.season = fixtures.known_season
+            and tables.team_id = fixtures.known_{{ side }}_team_id
             and tables.valid_from <= fixtures.features_as_of
         order by tables.valid_from desc
         limit 1
@@ -173,8 +177,8 @@ from fixtures
 left join lateral (
     select * from meetings
     where
-        meetings.team_id = fixtures.home_team_id
-        and meetings.opponent_id = fixtures.away_team_id
+        meetings.team_id = fixtures.known_home_team_id
+        and meetings.opponent_id = fixtures.known_away_team_id
         and meetings.valid_from <= fixtures.features_as_of
     order by meetings.valid_from desc
     limit 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -44,9 +45,11 @@ def register(app: typer.Typer) -> None:
                 status.update(f"building {name}")
                 if name == "features":
                     reports["ratings"] = update_ratings(settings, as_of, run_id, is_full=full)
-                reports[name] = build_layer(settings, name, as_of, run_id, is_full=full)
+                reports[name] = built = build_layer(settings, name, as_of, run_id, is_full=full)
                 if name == "features":
-                    reports["publish"] = publish_features(settings, as_of, run_id)
+                    # They stand as of when core does, which is not now when they are built alone.
+                    stands = datetime.fromisoformat(built.as_of)
+                    reports["publish"] = publish_features(settings, stands, run_id)
         if state(ctx).as_json:
             emit(ctx, {name: vars(report) for name, report in reports.items()})
         else:

@@ -25,6 +25,8 @@ ANALYST_LIMITS = {
     "default_transaction_read_only": "on",
     "statement_timeout": "60s",
     "idle_in_transaction_session_timeout": "60s",
+    # Nobody holds a lock, or one of the few connections, over night.
+    "idle_session_timeout": "1h",
 }
 ANALYST_CONNECTIONS = 10
 

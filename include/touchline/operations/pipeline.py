@@ -21,6 +21,7 @@ from touchline.operations.code import code_digest
 from touchline.operations.edge import run_clock
 from touchline.settings import Settings
 from touchline.sources.source import Kind
+from touchline.warehouse.changes import PlannedLayer, stands_as_of
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def update_ratings(settings: Settings, run_id: str, as_of: datetime | None = Non
     from touchline.ratings.update import update_ratings as update
 
     return _build_step(
-        settings, "update_ratings", run_id, as_of, lambda moment: update(settings, moment, run_id)
+        settings, "update_ratings", run_id, as_of, lambda moment: update(settings, moment, run_id), "ratings"
     )
 
 
@@ -248,19 +249,24 @@ def _build_layer(settings: Settings, layer: Any, run_id: str, as_of: datetime | 
     from touchline.warehouse.build import build_layer
 
     return _build_step(
-        settings, f"build_{layer}", run_id, as_of, lambda moment: build_layer(settings, layer, moment, run_id)
-    )
+        settings, f"build_{layer}", run_id, as_of,
+        lambda moment: build_layer(settings, layer, moment, run_id), layer,
+    )  # fmt: skip
 
 
 def _build_step(
-    settings: Settings, step: str, run_id: str, as_of: datetime | None, work: Callable[[datetime], Any]
-) -> StepOutcome:
-    """Do a step of the build unless it is settled for what has landed, `as_of` and the code."""
+    settings: Settings, step: str, run_id: str, as_of: datetime | None, work: Callable[[datetime], Any],
+    layer: PlannedLayer | None = None,
+) -> StepOutcome:  # fmt: skip
+    """Do a step of the build unless it is settled for what has landed, `as_of` and the code.
+
+    A layer that does not stand (a build in full was begun by hand, and died) is built all the same.
+    """
     moment = run_clock(settings, as_of).as_of
     with connect(settings, "ingest") as connection:
         inputs = _build_inputs(connection, moment)
         is_repeat = records.last_inputs(connection, step) == inputs
-    if is_repeat:
+    if is_repeat and (layer is None or stands_as_of(settings, layer) is not None):
         return _told(
             StepOutcome(step, moment.isoformat(), "Nothing new since the last time.", is_repeat=True)
         )
@@ -273,6 +279,7 @@ def _build_step(
 def _build_inputs(connection: Any, as_of: datetime) -> dict[str, Any]:
     return {
         "landing": records.landing_watermark(connection, as_of),
+        "replays": records.replay_watermark(connection, as_of),
         "as_of": as_of.isoformat(),
         "code": code_digest(),
     }
@@ -300,7 +307,7 @@ def _warehouse_is_behind(settings: Settings, clock: RunClock) -> bool:
     built = settled[-1]
     moved = abs(clock.as_of - datetime.fromisoformat(built["as_of"]))
     is_old = moved >= LIVE_REBUILD_AFTER if clock.mode == "live" else bool(moved)
-    return is_old or any(wanted[name] != built[name] for name in ("landing", "code"))
+    return is_old or any(wanted[name] != built[name] for name in ("landing", "replays", "code"))
 
 
 def _present(settings: Settings, as_of: datetime | None) -> RunClock:

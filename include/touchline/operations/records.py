@@ -72,6 +72,17 @@ def landing_watermark(connection: Connection, as_of: datetime) -> int:
     )
 
 
+def replay_watermark(connection: Connection, as_of: datetime) -> int:
+    """Id of the newest replay made by `as_of`; 0 when there is none."""
+    return int(
+        scalar(
+            connection,
+            "select coalesce(max(payload_replayed_id), 0) from landing.payload_replayed where observed_at <= %s",
+            (as_of,),
+        )
+    )
+
+
 def _finish(settings: Settings, step: str, run_id: str, status: str, detail: Mapping[str, Any]) -> None:
     with connect(settings, "ingest") as connection:
         connection.execute(

@@ -11,9 +11,7 @@ from touchline.ratings import elo, pi
 State = tuple[float, float, float, float, float, float]
 STATE_COLUMNS = ("elo", "elo_shots", "pi_home", "pi_away", "pi_home_shots", "pi_away_shots")
 
-# Raise when a formula changes: ratings of another version are rated anew.
-VERSION = 2
-PARAMETERS = f"{VERSION} {elo.GOALS} {elo.SHOTS} {pi.GOALS} {pi.SHOTS} {pi.GOALS_PER_SHOT_ON_TARGET}"
+PARAMETERS = f"{elo.GOALS} {elo.SHOTS} {pi.GOALS} {pi.SHOTS} {pi.GOALS_PER_SHOT_ON_TARGET}"
 
 
 class Result(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -83,6 +84,8 @@ where rating.team_id = closed.team_id and rating.match_id = closed.match_id and 
 """  # noqa: S608
 
 
+# Stored ratings of another code, or other parameters, are learned anew.
+CODE = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NUMBERS = (
@@ -120,11 +123,13 @@ def update_ratings(
 ) -> RatingsReport:
     """Learn the results that core.result_version knows now and the ratings do not.
 
-    `core` was built as of `as_of` (UTC). The outcome equals learning everything from scratch, bit for bit. One
-    transaction.
+    They stand as of when core does (UTC), whatever `as_of` says. The outcome equals learning everything from scratch,
+    bit for bit. One transaction.
     """
     with building(settings):
-        planned = plan(settings, "ratings", as_of, definition_of("ratings", PARAMETERS), is_full=is_full)
+        planned = plan(
+            settings, "ratings", as_of, definition_of("ratings", PARAMETERS, CODE), is_full=is_full
+        )
         with connect(settings, "transform") as connection:
             connection.execute(TABLE)
             if planned.is_full:
@@ -142,7 +147,7 @@ def update_ratings(
     learned = [version for version in versions if version.valid_from >= since]
     first = min((version.valid_from for version in versions), default=None)
     return RatingsReport(
-        as_of=as_of.isoformat(),
+        as_of=planned.as_of.isoformat(),
         n_learned=len(learned),
         n_teams=len({rated.team_id for rated in history.rated}),
         n_restated=len(history.closed),

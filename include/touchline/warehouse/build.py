@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,17 @@ from touchline.errors import WarehouseBuildFailed
 from touchline.lineage import dbt_events
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
-from touchline.warehouse.changes import DBT_PROJECT, Plan, building, definition_of, note_built, plan
+from touchline.warehouse.changes import (
+    DBT_PROJECT,
+    Plan,
+    building,
+    definition_of,
+    note_built,
+    plan,
+    stands_as_of,
+)
+
+log = logging.getLogger(__name__)
 
 Layer = Literal["core", "features", "analytics"]
 LAYERS: tuple[Layer, ...] = ("core", "features", "analytics")
@@ -58,7 +69,8 @@ def build_layer(
 ) -> BuildReport:
     """Build and test a layer as of an instant (UTC): what has changed since its last build, or all (`is_full`).
 
-    Raises WarehouseBuildFailed with every failing model or test, its message and where its SQL is.
+    Features stand as of when core does, whatever `as_of` says. Raises WarehouseBuildFailed with every failing model
+    or test, its message and where its SQL is.
     """
     with building(settings):
         started = time.monotonic()
@@ -66,9 +78,22 @@ def build_layer(
             kind: list(names) for kind, names in read_configuration(settings.sources_file).priorities.items()
         }
         planned = plan(settings, layer, as_of, definition_of(layer, priorities), is_full=is_full)
-        report = _build(settings, layer, as_of, run_id, priorities, planned, started)
+        report = _build(settings, layer, planned.as_of, run_id, priorities, planned, started)
         note_built(settings, planned, run_id)
+        if layer == "core" and planned.is_full:
+            _renew_views(settings, as_of, priorities)
     return report
+
+
+def _renew_views(settings: Settings, as_of: datetime, priorities: Mapping[str, list[str]]) -> None:
+    """The views of analysts, which tables that were made anew took along; where they had been built before."""
+    if stands_as_of(settings, "analytics") is not None:
+        environment = {"TOUCHLINE_DBT_AS_OF": as_of.isoformat(), **_priorities(priorities)}
+        results = run_dbt(settings, "run", "--select", *SELECTIONS["analytics"], environment=environment)
+        # They are built and tested again as the last step of a build, which fails with its reasons.
+        for result in results:
+            if result.status != "success":
+                log.warning("%s could not be renewed: %s", result.node.name, result.message)
 
 
 def _build(
@@ -149,7 +174,7 @@ def dbt_result(settings: Settings, *arguments: str, environment: Mapping[str, st
 
 def _moment(as_of: datetime, priorities: Mapping[str, list[str]], planned: Plan) -> Mapping[str, str]:
     """What the macros read at run time. Variables of dbt would do, but each new value has the project parsed again."""
-    values = {"AS_OF": as_of.isoformat(), "SOURCE_PRIORITIES": json.dumps(priorities)}
+    values = {"AS_OF": as_of.isoformat()}
     if not planned.is_full:
         assert planned.built_as_of is not None, "an increment goes on from a build"
         assert planned.known_from is not None, "an increment knows from when on"
@@ -158,7 +183,11 @@ def _moment(as_of: datetime, priorities: Mapping[str, list[str]], planned: Plan)
             "BUILT_AS_OF": planned.built_as_of.isoformat(),
             "KNOWN_FROM": planned.known_from.isoformat(),
         }
-    return {f"TOUCHLINE_DBT_{name}": value for name, value in values.items()}
+    return _priorities(priorities) | {f"TOUCHLINE_DBT_{name}": value for name, value in values.items()}
+
+
+def _priorities(priorities: Mapping[str, list[str]]) -> dict[str, str]:
+    return {"TOUCHLINE_DBT_SOURCE_PRIORITIES": json.dumps(priorities)}
 
 
 def _connection(settings: Settings) -> Mapping[str, str]:

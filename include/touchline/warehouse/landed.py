@@ -1,0 +1,181 @@
+"""What has landed since the last build, as the matches it is about: ops.match_change."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from touchline.database.engine import Connection, rows, scalar
+
+# Beyond this share of all matches, or of all that is known, working it in piece by piece takes longer than building
+# everything.
+LARGEST_SHARE: Final = 0.2
+
+_PENDING: Final = """
+select 'payload' as kind, payload_id as input_id, payload_id, payload.observed_at,
+    payload.observed_at as used_from, null::timestamptz as known_since
+from landing.payload_parsed inner join landing.payload using (payload_id)
+where not exists (select from ops.built_input as built where built.kind = 'payload' and built.input_id = payload_id)
+union all
+select 'replay', payload_replayed_id, payload_id, payload.observed_at, replayed.observed_at, replayed.observed_at
+from landing.payload_replayed as replayed inner join landing.payload using (payload_id)
+where not exists (
+    select from ops.built_input as built where built.kind = 'replay' and built.input_id = payload_replayed_id
+)
+order by payload_id
+"""
+
+# The partitions of landing.odds_observation are chosen by the times of the payloads.
+_TOUCHED: Final = """
+with pending as (
+    select payload_id, min(coalesce(known_since, '-infinity')) as known_since
+    from unnest(%(payload_ids)s::bigint[], %(known_since)s::timestamptz[]) as given (payload_id, known_since)
+    group by payload_id
+),
+
+facts as (
+    select fixture_key, payload_id, known_at from landing.fixture_observation
+    where payload_id = any(%(payload_ids)s)
+    union all
+    select fixture_key, payload_id, known_at from landing.score_observation
+    where payload_id = any(%(payload_ids)s)
+),
+
+quotes as (
+    select distinct fixture_key from landing.odds_observation
+    where payload_id = any(%(payload_ids)s) and observed_at between %(first)s and %(last)s
+        and known_at <= %(as_of)s
+)
+
+insert into ops.match_change (change_id, match_id, known_from)
+select %(change_id)s, fixture_key, min(known_from)
+from (
+    select facts.fixture_key, facts.known_at as known_from from facts inner join pending using (payload_id)
+    where facts.known_at >= pending.known_since and facts.known_at <= %(as_of)s
+    union all
+    select fixture_key, null from quotes
+) as touched
+group by fixture_key
+"""
+
+_TAKEN_BACK: Final = """
+select exists (
+    select from landing.quarantined_fact as fact
+    where fact.kind = 'fixture'
+        and exists (
+            select from ops.built_input as built
+            where built.kind = 'payload' and built.input_id = fact.payload_id
+        )
+        and not exists (
+            select from ops.built_input as built
+            where built.kind = 'quarantine' and built.input_id = fact.quarantined_fact_id
+        )
+)
+"""
+
+# A fact that counts as known before the last build, about a match that was built: a source's first body, mostly. What
+# was said of the match until then is another story now, of which names and pairings may be gone.
+_REWRITTEN: Final = """
+select exists (
+    select from unnest(%(payload_ids)s::bigint[], %(known_since)s::timestamptz[]) as pending (payload_id, known_since)
+    inner join landing.fixture_observation as fixture using (payload_id)
+    inner join core.match as match on match.match_id = fixture.fixture_key
+    where fixture.known_at >= coalesce(pending.known_since, '-infinity') and fixture.known_at <= %(built_as_of)s
+)
+"""
+
+# Whether more than a share of what is known was learned since the first of the changes, or is about changed matches.
+_IS_MUCH: Final = """
+with change as (
+    select count(distinct match_id) as n_matches, min(known_from) as known_from from ops.match_change
+    where change_id > %(since)s
+),
+
+size as (
+    select oid::regclass::text as name, greatest(reltuples, 1000) * %(share)s as n from pg_class
+    where oid in (to_regclass('core.match'), to_regclass('core.match_version'))
+)
+
+select (select n_matches from change) > (select n from size where name = 'core.match')
+    or (
+        select count(*) from (
+            select from core.match_version
+            where valid_from >= (select known_from from change)
+            limit (select n::bigint + 1 from size where name = 'core.match_version')
+        ) as learned_since
+    ) > (select n from size where name = 'core.match_version')
+"""
+
+_SET_ASIDE: Final = """
+with aside as (
+    select * from landing.quarantined_fact as fact
+    where not exists (
+        select from ops.built_input as built
+        where built.kind = 'quarantine' and built.input_id = fact.quarantined_fact_id
+    )
+),
+
+noted as (
+    insert into ops.built_input (kind, input_id, change_id)
+    select 'quarantine', quarantined_fact_id, %(change_id)s from aside
+)
+
+insert into ops.match_change (change_id, match_id, known_from)
+select %(change_id)s, aside.fixture_key, min(coalesce(fixture.known_at, score.known_at))
+from aside
+left join landing.fixture_observation as fixture
+    on aside.kind = 'fixture' and fixture.fixture_key = aside.fixture_key and fixture.payload_id = aside.payload_id
+left join landing.score_observation as score
+    on aside.kind = 'score' and score.fixture_key = aside.fixture_key and score.payload_id = aside.payload_id
+group by aside.fixture_key
+on conflict (change_id, match_id) do update set known_from = least(match_change.known_from, excluded.known_from)
+"""
+
+
+def note_changes(connection: Connection, as_of: datetime, change_id: int, built: dict[str, Any]) -> bool:
+    """Note the matches of which something new has landed; False when a build in full is due instead."""
+    # A fixture taken back after it was built leaves traces in too many places to follow.
+    if scalar(connection, _TAKEN_BACK):
+        return False
+    pending = _pending(connection)
+    if pending:
+        observed = [each["observed_at"] for each in pending]
+        parameters = {
+            "payload_ids": [each["payload_id"] for each in pending],
+            "known_since": [each["known_since"] for each in pending],
+            "first": min(observed), "last": max(observed), "as_of": as_of, "change_id": change_id,
+            "built_as_of": built["as_of"],
+        }  # fmt: skip
+        if scalar(connection, _REWRITTEN, parameters):
+            return False
+        connection.execute(_TOUCHED, parameters)
+        _note_inputs(connection, pending, as_of, change_id)
+    connection.execute(_SET_ASIDE, {"change_id": change_id})
+    return not scalar(connection, _IS_MUCH, {"since": built["change_id"], "share": LARGEST_SHARE})
+
+
+def note_everything(connection: Connection, as_of: datetime, change_id: int) -> None:
+    """Take notice of all that has landed, for a build in full; no match is noted."""
+    connection.execute("truncate ops.match_change, ops.built_input")
+    _note_inputs(connection, _pending(connection), as_of, change_id)
+    connection.execute(
+        "insert into ops.built_input (kind, input_id, change_id) "
+        "select 'quarantine', quarantined_fact_id, %s from landing.quarantined_fact",
+        (change_id,),
+    )
+
+
+def _note_inputs(
+    connection: Connection, pending: list[dict[str, Any]], as_of: datetime, change_id: int
+) -> None:
+    """What was observed after `as_of` stays pending: some of it may not be known yet."""
+    done = [(each["kind"], each["input_id"]) for each in pending if each["used_from"] <= as_of]
+    connection.execute(
+        "insert into ops.built_input (kind, input_id, change_id) "
+        "select kind, input_id, %s from unnest(%s::text[], %s::bigint[]) as given (kind, input_id)",
+        (change_id, [kind for kind, _ in done], [input_id for _, input_id in done]),
+    )
+
+
+def _pending(connection: Connection) -> list[dict[str, Any]]:
+    return rows(connection, _PENDING)
