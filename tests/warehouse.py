@@ -8,6 +8,7 @@ from pathlib import Path
 
 from builders import match_row, write_season_file
 from touchline.clock import virtual_clock
+from touchline.database.engine import connect
 from touchline.landing.collect import collect
 from touchline.ratings.update import update_ratings
 from touchline.settings import Settings
@@ -29,6 +30,24 @@ def build(settings: Settings, as_of: datetime) -> None:
     build_layer(settings, "core", as_of, "build")
     update_ratings(settings, as_of, "build")
     build_layer(settings, "features", as_of, "build")
+
+
+def set_aside(
+    settings: Settings, kind: str, payload_id: int, match_id: str, as_of: datetime, rule: str = "doubted"
+) -> int:
+    """Name the facts of a kind that a payload gave of a match as set aside; returns how many rows were written."""
+    quote = (
+        "bookmaker, market, line, is_closing" if kind == "quote" else "null, null, null::real, null::boolean"
+    )
+    table = "odds_observation" if kind == "quote" else f"{kind}_observation"
+    with connect(settings, "transform") as connection:
+        return connection.execute(
+            "insert into landing.quarantined_fact (kind, fixture_key, payload_id, bookmaker, market, line, "
+            "is_closing, rule, reason, observed_at, run_id) "
+            f"select distinct '{kind}', fixture_key, payload_id, {quote}, %s, 'why ' || %s, %s::timestamptz, 'test' "
+            f"from landing.{table} where payload_id = %s and fixture_key = %s",
+            (rule, rule, as_of, payload_id, match_id),
+        ).rowcount
 
 
 def round_robin(day_of_first: int = 1) -> list[dict[str, str]]:

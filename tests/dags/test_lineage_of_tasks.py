@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from touchline.lineage.transport import events_file, write_client_file
 from touchline.operations.airflow_settings import QUIET
-from touchline.settings import PROJECT_ROOT
+from touchline.settings import PROJECT_ROOT, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +53,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("dags", "airflow", "logs"):
         (home / name).mkdir()
     (home / "dags" / "told.py").write_text(DAG)
-    transport = {"type": "file", "log_file_path": str(home / "events.jsonl"), "append": True}
     environment = {
         **{
             name: value
@@ -67,7 +67,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport),
+        "AIRFLOW__OPENLINEAGE__CONFIG_PATH": str(write_client_file(Settings(home=home))),
         "AIRFLOW__OPENLINEAGE__NAMESPACE": "touchline",
         "PYTHONPATH": os.pathsep.join(str(PROJECT_ROOT / name) for name in ("include", "plugins")),
     }
@@ -85,7 +85,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def events(home: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (home / "events.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in events_file(Settings(home=home)).read_text().splitlines()]
 
 
 def test_a_task_has_a_start_and_an_end_in_our_namespace(events: list[dict[str, Any]]):
@@ -101,6 +101,7 @@ def test_a_task_names_the_tables_its_step_touched(events: list[dict[str, Any]]):
     ]
     assert {each["name"] for each in ended["outputs"]} == {
         "touchline_sandbox.ledger.prediction", "touchline_sandbox.ops.quality_result",
+        "touchline_sandbox.ops.competition_hold", "touchline_sandbox.ops.competition_release",
     }  # fmt: skip
     assert "touchline_sandbox.features.match_features" in {each["name"] for each in ended["inputs"]}
     assert ended["inputs"][0]["namespace"].startswith("postgres://127.0.0.1:")

@@ -74,6 +74,9 @@ def test_a_rating_leads_through_the_ratings_step_to_the_results(warehouse: Wareh
         origin.sources
     )
     assert not any("odds" in name for name in origin.sources)
+    (since,) = origins(warehouse, "features.team_rating.valid_from")
+    assert since.made_from == ("core.result_version.valid_from", "core.result_version.valid_to")
+    assert "landing.score_observation.known_at" in since.sources
 
 
 def test_what_is_kept_of_an_earlier_look_is_the_same(warehouse: Warehouse):

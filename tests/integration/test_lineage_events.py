@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,26 @@ from lineage_receiver import receiving
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import WarehouseBuildFailed
 from touchline.lineage import dbt_events, model_events
+from touchline.lineage.columns import MADE_BY_STEPS
 from touchline.lineage.datasets import STEPS, dataset_uri
 from touchline.lineage.edges import record_step
 from touchline.lineage.transport import events_file, transport_configuration
 from touchline.operations import pipeline, records
+from touchline.operations.airflow_settings import airflow_variables
+from touchline.quality.anomalies.search import find_anomalies
+from touchline.quality.gates import check_landing
+from touchline.ratings.update import VERSIONS
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build, land, round_robin
 
 NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
 REQUIRED = {"eventTime", "eventType", "run", "job", "inputs", "outputs", "producer", "schemaURL"}
+WITH_RUNS = """
+select table_schema || '.' || table_name as name
+from information_schema.columns inner join information_schema.tables using (table_schema, table_name)
+where column_name = 'run_id' and table_schema in ('landing', 'ops', 'ledger') and table_type = 'BASE TABLE'
+"""
 FACETS: dict[str, Any] = {
     "columnLineage": facet_v2.column_lineage_dataset.ColumnLineageDatasetFacet,
     "documentation": facet_v2.documentation_dataset.DocumentationDatasetFacet,
@@ -241,9 +252,59 @@ def test_what_steps_say_they_touch_is_there(built: Settings):
     assert steps == STEPS.keys(), "each is the name of a step of the pipeline"
 
 
-def test_airflow_is_told_the_same_transport(built: Settings):
-    from touchline.operations.airflow_settings import airflow_variables
+def test_a_step_says_every_table_it_writes_its_run_into(built: Settings, tmp_path: Path):
+    impossible = [{**row, "FTHG": "21", "FTR": "H"} if row["FTHG"] == "3" else row for row in round_robin()]
+    with copy_of(built, "touchline_test_events_written") as settings:
+        land(settings, tmp_path, impossible, NOW + timedelta(hours=1))
+        check_landing(settings, NOW + timedelta(hours=1), "check_landing")
+        find_anomalies(settings, NOW + timedelta(hours=1), "detect_anomalies")
+        with connect(settings, "owner") as connection:
+            tables = rows(connection, WITH_RUNS)
+            written = {
+                step: {
+                    row["name"] for row in tables
+                    if scalar(connection, f"select exists (select from {row['name']} where run_id = %s)", (step,))
+                }
+                for step in ("check_landing", "detect_anomalies")
+            }  # fmt: skip
+    assert {"landing.quarantined_fact", "ops.rule_result"} <= written["check_landing"]
+    assert "ops.anomaly_search" in written["detect_anomalies"]
+    for step, names in written.items():
+        assert names <= set(STEPS[step].writes)
 
-    variables = airflow_variables(built, 8080)
-    assert json.loads(variables["AIRFLOW__OPENLINEAGE__TRANSPORT"]) == transport_configuration(built)
+
+def test_every_step_of_a_build_says_what_it_touches_and_ratings_read_results_as_known():
+    assert set(pipeline.BUILD_STEPS) <= STEPS.keys()
+    read = set(re.findall(r"from (core\.\w+)", VERSIONS))
+    assert set(STEPS["update_ratings"].reads) == read
+    stated = {name for names in MADE_BY_STEPS["features.team_rating"].values() for name in names}
+    assert {name.rpartition(".")[0] for name in stated} == read
+
+
+def test_airflow_is_told_the_same_transport_in_a_file_for_its_owner_alone(
+    built: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TOUCHLINE_LINEAGE_KEY", "lineage-secret")
+    settings = built.model_copy(update={"lineage_url": "http://marquez:5000"})
+    variables = airflow_variables(settings, 8080)
+    path = Path(variables["AIRFLOW__OPENLINEAGE__CONFIG_PATH"])
+    assert json.loads(path.read_text()) == {"transport": transport_configuration(settings)}
+    assert "lineage-secret" in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "lineage-secret" not in json.dumps(variables)
     assert variables["AIRFLOW__OPENLINEAGE__NAMESPACE"] == "touchline"
+
+
+@pytest.mark.parametrize("status", [500, None])
+def test_a_password_in_the_address_is_not_logged(
+    built: Settings, caplog: pytest.LogCaptureFixture, status: int | None
+):
+    with receiving(status or 201) as received:
+        url = received.url.replace("//", "//reader:lineage-secret@")
+        settings = built.model_copy(update={"lineage_url": url})
+        if status is not None:
+            dbt_events.emit(settings, target(built), NOW, "build", "build_analytics")
+    if status is None:
+        dbt_events.emit(settings, target(built), NOW, "build", "build_analytics")
+    assert f"did not reach {received.url}" in caplog.text
+    assert "lineage-secret" not in caplog.text

@@ -6,7 +6,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,9 +22,9 @@ from touchline.errors import PayloadUnknown
 from touchline.lineage import model_events
 from touchline.lineage.payload_bytes import extract, row_texts
 from touchline.lineage.touched import touched
-from touchline.lineage.trace import trace
+from touchline.lineage.trace import MATCHES_PER_TEAM, trace
 from touchline.settings import Settings
-from warehouse import build, land, round_robin
+from warehouse import build, land, round_robin, set_aside
 
 FIRST = datetime(2022, 11, 4, 20, tzinfo=UTC)
 SECOND = datetime(2022, 11, 5, 12, tzinfo=UTC)
@@ -33,6 +33,9 @@ SEASON_1, AHEAD_1, SEASON_2, AHEAD_2 = 1, 2, 3, 4
 LEEDS = {"Date": "05/11/2022", "Time": "15:00", "HomeTeam": "Leeds", "AwayTeam": "Arsenal"}
 FULHAM = {"Date": "05/11/2022", "Time": "15:00", "HomeTeam": "Fulham", "AwayTeam": "Chelsea"}
 EVERTON = {"Date": "05/11/2022", "Time": "15:00", "HomeTeam": "Everton", "AwayTeam": "Burnley"}
+ARSENAL = """
+select match_id::text as match_id, kickoff_at, home_team, away_team from core.match where away_team = 'Arsenal'
+"""
 UNPLAYED = {"FTHG": "", "FTAG": "", "FTR": ""}
 
 
@@ -98,6 +101,14 @@ def predict(settings: Settings, home_team: str, at: datetime) -> str:
         )
 
 
+def shown(settings: Settings, subject: str) -> str:
+    """What the command prints, on one line."""
+    environment = {**settings.environment(), "COLUMNS": "200"}
+    printed = CliRunner().invoke(app, ["lineage", subject], env=environment)
+    assert printed.exit_code == 0, printed.output
+    return " ".join(printed.output.replace("│", " ").split())
+
+
 def through(world: TwoPayloads, payload_id: int) -> dict[str, list[str]]:
     return {row["prediction_id"]: row["through"] for row in touched(world.settings, payload_id).predictions}
 
@@ -145,6 +156,81 @@ def test_forward_and_backward_agree(world: TwoPayloads):
         for payload in trace(world.settings, prediction_id).payloads
     }
     assert forward == backward
+
+
+def test_a_fact_set_aside_touched_nothing_and_says_why(world: TwoPayloads):
+    correction = touched(world.settings, SEASON_2).matches[0]["match_id"]
+    leeds = touched(world.settings, AHEAD_2).matches[0]["match_id"]
+    with copy_of(world.settings, "touchline_test_forward_aside") as settings:
+        assert set_aside(settings, "score", SEASON_2, correction, SECOND) == 1
+        assert set_aside(settings, "score", SEASON_2, correction, SECOND, "disputed") == 1
+        assert set_aside(settings, "quote", AHEAD_2, leeds, SECOND) == 1
+        assert set_aside(settings, "fixture", AHEAD_1, leeds, SECOND) == 1
+        own = replace(world, settings=settings)
+        result, price = touched(settings, SEASON_2), touched(settings, AHEAD_2)
+        before, ahead = through(own, SEASON_1), through(own, AHEAD_1)
+        back = trace(settings, world.after)
+        printed = shown(settings, f"payload:{SEASON_2}")
+        price_printed = shown(settings, f"payload:{AHEAD_2}")
+    assert (result.n_predictions, result.n_through_ratings, price.n_predictions) == (0, 0, 0)
+    (fact,) = result.set_aside
+    assert (fact["kind"], fact["home_team"], fact["rules"], fact["reasons"]) == (
+        "score", "Leeds", ["disputed", "doubted"], ["why disputed", "why doubted"],
+    )  # fmt: skip
+    assert (result.n_set_aside, price.n_set_aside, price.set_aside[0]["bookmaker"]) == (1, 1, "B365")
+    played = [
+        way for way in before[world.after] if way.startswith("result Leeds") and way.endswith(world.corrected)
+    ]
+    assert len(played) == 1, "nothing has taken the place of the first word"
+    assert ahead[world.after] == ["quotes"], "no longer the fixture, and the older price"
+    assert {row["payload_id"] for row in back.home_matches} == {SEASON_1}
+    assert {row["payload_id"] for row in back.quotes} == {AHEAD_1}
+    assert back.fixture is None
+    assert "result set aside 2022-11-05 12:00: disputed, why disputed; doubted, why doubted" in printed
+    assert "quote of B365, 1x2 set aside" in price_printed
+
+
+def test_a_model_that_knew_only_what_was_set_aside_is_not_named(world: TwoPayloads):
+    correction = touched(world.settings, SEASON_2).matches[0]["match_id"]
+    with copy_of(world.settings, "touchline_test_forward_aside_models") as settings:
+        model_events.emit(settings, fit("2", SECOND), "train-2")
+        assert len(touched(settings, SEASON_2).models) == 1
+        set_aside(settings, "score", SEASON_2, correction, SECOND)
+        assert touched(settings, SEASON_2).models == []
+
+
+def test_how_far_back_a_prediction_looked_is_counted_in_matches_known_then(server: Settings, tmp_path: Path):
+    """Twenty results, another match still ahead of the one predicted: it takes no result's place by being played."""
+    season = [
+        match_row(Date=f"{day:02d}/10/2022", Time="15:00", HomeTeam="Leeds", AwayTeam=f"Visitors {day}")
+        for day in range(1, MATCHES_PER_TEAM + 1)
+    ]
+    between = {"Date": "04/11/2022", "Time": "21:00", "HomeTeam": "Leeds", "AwayTeam": "Fulham"}
+    with copy_of(server, "touchline_test_forward_then") as empty:
+        ahead = [match_row(**row, **UNPLAYED) for row in (between, LEEDS)]
+        settings = land(empty, tmp_path, [*season, *ahead], FIRST)
+        build(settings, FIRST)
+        with connect(settings, "model") as connection:
+            (match,) = rows(connection, ARSENAL)
+            said = [
+                insert_prediction(
+                    connection, **match, predicted_at=FIRST, features_as_of=FIRST, run_id="first"
+                )
+            ]
+        land(settings, tmp_path, [*season, match_row(**between), ahead[1]], SECOND)
+        build(settings, SECOND)
+        with connect(settings, "model") as connection:
+            said.append(
+                insert_prediction(
+                    connection, **match, predicted_at=SECOND, features_as_of=SECOND, run_id="second"
+                )
+            )
+        found = {row["prediction_id"]: row["through"] for row in touched(settings, SEASON_1).predictions}
+        looked = [len(trace(settings, each).home_matches) for each in said]
+    assert looked == [MATCHES_PER_TEAM, MATCHES_PER_TEAM]
+    oldest = "result Leeds 2-1 Visitors 1"
+    assert [oldest in found[each] for each in said] == [True, False]
+    assert [sum(way.startswith("result") for way in found[each]) for each in said] == [20, 19]
 
 
 def test_predictions_reached_by_ratings_alone_are_counted(world: TwoPayloads):

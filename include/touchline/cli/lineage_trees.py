@@ -123,6 +123,8 @@ def touched_tree(report: TouchedReport) -> Tree:
     _add_lines(tree, f"{report.n_matches} matches it said something new of", matches)
     rejected = [_rejected_line(row) for row in report.rejected]
     _add_lines(tree, f"{report.n_rejected} values it could not be used for", rejected)
+    set_aside = [_set_aside_line(row) for row in report.set_aside]
+    _add_lines(tree, f"{report.n_set_aside} facts set aside: nothing rests on them", set_aside)
     predictions = [_prediction_line(row) for row in report.predictions]
     alone = f"(and {report.n_through_ratings} through ratings alone)"
     _add_lines(tree, f"{report.n_predictions} predictions that could rest on it {alone}", predictions)
@@ -156,12 +158,23 @@ def _add_lines(tree: Tree, title: str, lines: Sequence[str]) -> None:
 def _match_line(row: dict[str, Any]) -> str:
     said = ["fixture"] * row["is_fixture"] + ["result"] * row["is_score"]
     said += [f"{row['n_quotes']} quotes"] * bool(row["n_quotes"])
-    name = (
-        f"{row['kickoff_at']:%Y-%m-%d} {row['competition']} {escape(row['home_team'])} v {escape(row['away_team'])}"
-        if "home_team" in row
-        else row["match_id"]
-    )
-    return f"{name}: {', '.join(said)} [dim]row {row['row_number']}[/]"
+    return f"{_match_name(row)}: {', '.join(said)} [dim]row {row['row_number']}[/]"
+
+
+def _match_name(row: dict[str, Any]) -> str:
+    if "home_team" not in row:
+        return str(row["match_id"])
+    teams = f"{escape(row['home_team'])} v {escape(row['away_team'])}"
+    return f"{row['kickoff_at']:%Y-%m-%d} {row['competition']} {teams}"
+
+
+def _set_aside_line(row: dict[str, Any]) -> str:
+    fact = "result" if row["kind"] == "score" else row["kind"]
+    if row["kind"] == "quote":
+        line = "" if row["market"] == "1x2" else f" {row['line']:g}"
+        fact = f"{'closing ' * row['is_closing']}quote of {escape(row['bookmaker'])}, {row['market']}{line}"
+    why = "; ".join(f"{rule}, {reason}" for rule, reason in zip(row["rules"], row["reasons"], strict=True))
+    return f"{_match_name(row)}: {fact} set aside {row['set_aside_at']:{MINUTE}}: {escape(why)}"
 
 
 def _rejected_line(row: dict[str, Any]) -> str:

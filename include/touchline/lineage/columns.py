@@ -16,19 +16,21 @@ from touchline.database.engine import Connection, rows
 from touchline.errors import ColumnUnknown, SqlNotUnderstood, WarehouseNotBuilt
 from touchline.settings import Settings
 
-_SIDES: Final = ("core.match.home_team_id", "core.match.away_team_id")
+_SIDES: Final = ("core.result_version.home_team_id", "core.result_version.away_team_id")
+# A rating holds from one change of what is known to the next: a result comes, is another, or is none any more.
+_PERIOD: Final = ("core.result_version.valid_from", "core.result_version.valid_to")
 # Tables that a Python step makes: what a column rests on, under "" those not named.
 MADE_BY_STEPS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "features.team_rating": {
         "team_id": _SIDES,
-        "match_id": ("core.match.match_id",),
-        "kickoff_at": ("core.match.kickoff_at",),
-        "valid_from": ("core.match_result.known_at",),
-        "valid_to": ("core.match_result.known_at",),
+        "match_id": ("core.result_version.match_id",),
+        "kickoff_at": ("core.result_version.kickoff_at",),
+        "valid_from": _PERIOD,
+        "valid_to": _PERIOD,
         "": (
-            *_SIDES, "core.match.kickoff_at", "core.match.tier", "core.match_result.home_goals",
-            "core.match_result.away_goals", "core.match_result.home_shots_on_target",
-            "core.match_result.away_shots_on_target",
+            *_SIDES, "core.result_version.kickoff_at", "core.result_version.tier", "core.result_version.home_goals",
+            "core.result_version.away_goals", "core.result_version.home_shots_on_target",
+            "core.result_version.away_shots_on_target",
         ),
     },
 }  # fmt: skip

@@ -24,27 +24,26 @@ _OBSERVED: Final = (
     "landing.payload", "landing.payload_parsed", "landing.fixture_observation", "landing.score_observation",
     "landing.odds_observation", "landing.rejected_row",
 )  # fmt: skip
+# Every quality gate writes what it found, and which competitions it holds from now on or no longer.
+_GATE: Final = ("ops.quality_result", "ops.competition_hold", "ops.competition_release")
 _BUILT_BY_DBT: Final = Touched()
+_CHECKED: Final = ("core.match", "core.match_result", "core.match_odds", "features.match_features")
 
 # By the name of the step's function in touchline.operations.pipeline; `collect` is recorded as collect_<kind>.
 STEPS: Final = {
     "collect": Touched(writes=_OBSERVED),
     "announce_landing": Touched(reads=("landing.payload_parsed",)),
-    "check_landing": Touched(reads=_OBSERVED, writes=("ops.quality_result",)),
+    "check_landing": Touched(_OBSERVED, ("landing.quarantined_fact", "ops.rule_result", *_GATE)),
     "build_core": _BUILT_BY_DBT,
-    "update_ratings": Touched(("core.match", "core.match_result"), ("features.team_rating",)),
+    "update_ratings": Touched(("core.result_version",), ("features.team_rating",)),
     "build_features": _BUILT_BY_DBT,
-    "check_features": Touched(
-        ("core.match", "core.match_result", "core.match_odds", "features.match_features"),
-        ("ops.quality_result",),
-    ),
+    "check_features": Touched(_CHECKED, _GATE),
+    "detect_anomalies": Touched(_CHECKED, ("ops.anomaly", "ops.anomaly_search")),
     "build_analytics": _BUILT_BY_DBT,
     "refresh_analytics": _BUILT_BY_DBT,
     "publish_features": Touched(reads=("features.match_features",)),
-    "train": Touched(reads=("features.match_features", "core.match", "core.match_result", "core.match_odds")),
-    "predict": Touched(
-        ("features.match_features", "core.match"), ("ledger.prediction", "ops.quality_result")
-    ),
+    "train": Touched(_CHECKED, _GATE),
+    "predict": Touched(("features.match_features", "core.match"), ("ledger.prediction", *_GATE)),
     "settle": Touched(
         ("ledger.prediction", "core.match_result", "core.match_odds"),
         ("ledger.prediction_outcome", "ops.drift_metric"),

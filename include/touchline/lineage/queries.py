@@ -16,6 +16,19 @@ RANK: Final = "coalesce(array_position(%({kind})s::text[], source), 1000)"
 LATEST: Final = "known_at desc, observed_at desc, payload_id desc"
 IN_FORCE: Final = f"{RANK}, {LATEST}"
 
+# A fact set aside is out of staging whenever that was done, so nothing is taken to rest on it.
+_SET_ASIDE: Final = """
+    select from landing.quarantined_fact as aside
+    where aside.kind = '{kind}' and aside.fixture_key = observation.fixture_key
+        and aside.payload_id = observation.payload_id
+"""
+FIXTURE_IS_USED: Final = f"not exists ({_SET_ASIDE.format(kind='fixture')})"
+SCORE_IS_USED: Final = f"not exists ({_SET_ASIDE.format(kind='score')})"
+QUOTE_IS_USED: Final = f"""not exists ({_SET_ASIDE.format(kind="quote")}
+        and aside.bookmaker = observation.bookmaker and aside.market = observation.market
+        and aside.line = observation.line and aside.is_closing = observation.is_closing
+)"""
+
 # Matches before the one predicted, latest first, with kick-off and result as they were known then.
 _BEFORE: Final = f"""
 select
@@ -25,14 +38,14 @@ from core.match as target
 inner join core.match as match on {{condition}}
 inner join lateral (
     select home_goals, away_goals, payload_id, row_number, known_at
-    from landing.score_observation
-    where fixture_key = match.match_id and known_at <= %(features_as_of)s
+    from landing.score_observation as observation
+    where fixture_key = match.match_id and known_at <= %(features_as_of)s and {SCORE_IS_USED}
     order by {IN_FORCE.format(kind="scores")} limit 1
 ) as observed on true
 inner join lateral (
     select kickoff_at, status
-    from landing.fixture_observation
-    where fixture_key = match.match_id and known_at <= %(features_as_of)s
+    from landing.fixture_observation as observation
+    where fixture_key = match.match_id and known_at <= %(features_as_of)s and {FIXTURE_IS_USED}
     order by {IN_FORCE.format(kind="fixtures")} limit 1
 ) as listed on listed.status not in ('awarded', 'abandoned', 'cancelled')
 where target.match_id = %(match_id)s and listed.kickoff_at < %(kickoff_at)s
@@ -54,18 +67,18 @@ MEETINGS: Final = _BEFORE.format(
     "((target.home_team_id, target.away_team_id), (target.away_team_id, target.home_team_id))"
 )
 
-QUOTES: Final = """
+QUOTES: Final = f"""
 select distinct on (bookmaker, market, line)
     bookmaker, market, line, price_home, price_draw, price_away, price_over, price_under, quoted_at, known_at,
     payload_id, row_number
-from landing.odds_observation
-where fixture_key = %(match_id)s and not is_closing and known_at <= %(features_as_of)s
+from landing.odds_observation as observation
+where fixture_key = %(match_id)s and not is_closing and known_at <= %(features_as_of)s and {QUOTE_IS_USED}
 order by bookmaker, market, line, known_at desc, observed_at desc, payload_id desc, quoted_at desc, row_number desc
-"""
+"""  # noqa: S608
 
 FIXTURE: Final = f"""
-select kickoff_at, status, payload_id, row_number, known_at from landing.fixture_observation
-where fixture_key = %(match_id)s and known_at <= %(features_as_of)s
+select kickoff_at, status, payload_id, row_number, known_at from landing.fixture_observation as observation
+where fixture_key = %(match_id)s and known_at <= %(features_as_of)s and {FIXTURE_IS_USED}
 order by {IN_FORCE.format(kind="fixtures")} limit 1
 """  # noqa: S608
 

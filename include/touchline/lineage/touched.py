@@ -20,7 +20,8 @@ class TouchedReport:
     """What came of one payload. Times are UTC, rows count from 1.
 
     `matches` are those it said something new of, with what; `rejected` values it could not be used for, `settled_at`
-    when they were later. `predictions` are those whose features could rest on it, as known at their
+    when they were later. `set_aside` are facts that landed and that nothing rests on, with `rules` and `reasons` (in
+    the same order) and since when. `predictions` are those whose features could rest on it, as known at their
     `features_as_of`, with `through`: fixture, quotes, or the result of a match of either side (one of its last 20,
     or of the last six meetings). `n_through_ratings` counts the other later predictions in the same countries,
     reached through the opponents' ratings alone. `models` are the versions trained on its matches. Lists hold at
@@ -33,10 +34,12 @@ class TouchedReport:
     n_scores: int
     n_quotes: int
     n_rejected: int
+    n_set_aside: int
     n_predictions: int
     n_through_ratings: int
     matches: list[dict[str, Any]]
     rejected: list[dict[str, Any]]
+    set_aside: list[dict[str, Any]]
     predictions: list[dict[str, Any]]
     models: list[dict[str, Any]]
 
@@ -45,7 +48,8 @@ class TouchedReport:
         """One sentence."""
         return (
             f"Payload {self.payload['payload_id']} touched {self.n_matches} matches ({self.n_fixtures} fixtures, "
-            f"{self.n_scores} results, {self.n_quotes} quotes were new, {self.n_rejected} values rejected); "
+            f"{self.n_scores} results, {self.n_quotes} quotes were new, {self.n_rejected} values rejected, "
+            f"{self.n_set_aside} facts set aside); "
             f"{self.n_predictions} predictions could rest on it, {self.n_through_ratings} more through ratings, and "
             f"{len(self.models)} model versions were trained on it."
         )
@@ -71,9 +75,10 @@ def touched(settings: Settings, payload_id: int) -> TouchedReport:
 
 
 def _touched(connection: Connection, payload: dict[str, Any], given: dict[str, Any]) -> TouchedReport:
-    is_built = scalar(connection, "select to_regclass('core.match')") is not None
+    is_built = scalar(connection, "select to_regclass('features.team_match')") is not None
     facts = rows(connection, queries.FACTS, given)
     rejected = rows(connection, queries.REJECTED, given)
+    set_aside = rows(connection, queries.SET_ASIDE, given)
     named = {
         row["match_id"]: row for row in rows(connection, queries.NAMES, ([row["match_id"] for row in facts],))
     }
@@ -89,10 +94,12 @@ def _touched(connection: Connection, payload: dict[str, Any], given: dict[str, A
         n_scores=sum(row["is_score"] for row in facts),
         n_quotes=sum(row["n_quotes"] for row in facts),
         n_rejected=len(rejected),
+        n_set_aside=len(set_aside),
         n_predictions=len(predictions),
         n_through_ratings=_through_ratings(connection, given, predictions) if is_built else 0,
         matches=matches[:MOST_SHOWN],
         rejected=rejected[:MOST_SHOWN],
+        set_aside=[{**named.get(row["match_id"], {}), **row} for row in set_aside[:MOST_SHOWN]],
         predictions=predictions[:MOST_SHOWN],
         models=rows(connection, queries.MODELS, given) if is_built else [],
     )

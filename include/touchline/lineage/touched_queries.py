@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from touchline.lineage.queries import RANK
+from touchline.lineage.queries import FIXTURE_IS_USED, QUOTE_IS_USED, RANK, SCORE_IS_USED
 
 PAYLOAD: Final = """
 select
@@ -20,9 +20,10 @@ where payload.payload_id = %s
 
 _QUOTES: Final = """
     select fixture_key, bookmaker, market, line, is_closing, known_at, quoted_at, row_number
-    from landing.odds_observation
+    from landing.odds_observation as observation
     where observed_at = %(observed_at)s and payload_id = %(payload_id)s
 """
+_USED_QUOTES: Final = f"{_QUOTES} and {QUOTE_IS_USED}"
 
 FACTS: Final = f"""
 select
@@ -59,6 +60,16 @@ where rejected.payload_id = %(payload_id)s
 order by rejected.row_number, rejected.rejected_row_id
 """
 
+SET_ASIDE: Final = """
+select
+    kind, fixture_key::text as match_id, bookmaker, market, line, is_closing, array_agg(rule order by rule) as rules,
+    array_agg(reason order by rule) as reasons, min(observed_at) as set_aside_at
+from landing.quarantined_fact
+where payload_id = %(payload_id)s
+group by kind, fixture_key, bookmaker, market, line, is_closing
+order by min(quarantined_fact_id)
+"""
+
 # Results of this payload with their match, and the instant at which a later word took their place.
 _RESULTS: Final = f"""
 results as materialized (
@@ -70,7 +81,8 @@ results as materialized (
                 select min(greatest(later.known_at, own.known_at))
                 from (
                     select known_at, observed_at, payload_id, {RANK.format(kind="scores")} as place
-                    from landing.score_observation where fixture_key = own.fixture_key
+                    from landing.score_observation as observation
+                    where fixture_key = own.fixture_key and {SCORE_IS_USED}
                 ) as later
                 where later.payload_id <> own.payload_id and (
                     later.place < own.place
@@ -82,11 +94,22 @@ results as materialized (
         ) as known_until
     from (
         select *, {RANK.format(kind="scores")} as place
-        from landing.score_observation where payload_id = %(payload_id)s
+        from landing.score_observation as observation
+        where payload_id = %(payload_id)s and {SCORE_IS_USED}
     ) as own
     inner join core.match as match on match.match_id = own.fixture_key
 )
 """  # noqa: S608
+
+# How many matches of the side, known as played when the features were made, came between a match and the one predicted.
+_PLAYED_BETWEEN: Final = """(
+            select count(*) from features.team_match
+            where {of_side}
+                and kickoff_at > {match}.kickoff_at and kickoff_at < said.kickoff_at
+                and valid_from <= said.features_as_of and valid_to > said.features_as_of
+        )"""
+_OF_TEAM: Final = "team_id = sides.team_id"
+_OF_BOTH: Final = "team_id = results.home_team_id and opponent_id = results.away_team_id"
 
 PREDICTIONS: Final = f"""
 with {_RESULTS},
@@ -105,7 +128,7 @@ played as (
     inner join core.match as match on match.away_team_id = teams.team_id
 ),
 
--- A fixture ahead counts as one more than the matches played before it.
+-- By what is played today: a narrow choice of matches, of which those near enough as known then are taken below.
 numbered as materialized (
     select *, count(*) filter (where is_played) over (
         partition by team_id order by kickoff_at, match_id rows between unbounded preceding and 1 preceding
@@ -120,24 +143,25 @@ through_results as (
     from sides
     inner join numbered as own on own.team_id = sides.team_id and own.match_id = sides.fixture_key
     inner join numbered as later
-        on later.team_id = sides.team_id and later.n_before between own.n_before + 1 and own.n_before + %(look_back)s
+        on later.team_id = sides.team_id and later.n_before between own.n_before and own.n_before + 2 * %(look_back)s
     inner join ledger.prediction as said on said.match_id = later.match_id
     where sides.kickoff_at < said.kickoff_at
         and said.features_as_of >= sides.known_at and said.features_as_of < sides.known_until
+        and {_PLAYED_BETWEEN.format(match="sides", of_side=_OF_TEAM)} < %(look_back)s
 ),
 
 through_quotes as (
     select distinct said.prediction_id, 'quotes' as way
-    from ({_QUOTES}) as own
+    from ({_USED_QUOTES}) as own
     inner join ledger.prediction as said on said.match_id = own.fixture_key
     where not own.is_closing and own.known_at <= said.features_as_of
         and not exists (
-            select from landing.odds_observation as later
-            where later.fixture_key = own.fixture_key and later.bookmaker = own.bookmaker
-                and later.market = own.market and later.line = own.line and not later.is_closing
-                and later.known_at <= said.features_as_of
-                and (later.known_at, later.observed_at, later.payload_id, later.quoted_at, later.row_number)
+            select from landing.odds_observation as observation
+            where fixture_key = own.fixture_key and bookmaker = own.bookmaker and market = own.market
+                and line = own.line and not is_closing and known_at <= said.features_as_of
+                and (known_at, observed_at, payload_id, quoted_at, row_number)
                 > (own.known_at, %(observed_at)s, %(payload_id)s, own.quoted_at, own.row_number)
+                and {QUOTE_IS_USED}
         )
 ),
 
@@ -146,8 +170,8 @@ through_fixture as (
     from landing.fixture_observation as own
     inner join ledger.prediction as said on said.match_id = own.fixture_key
     where own.payload_id = %(payload_id)s and own.known_at <= said.features_as_of and own.payload_id = (
-        select payload_id from landing.fixture_observation
-        where fixture_key = own.fixture_key and known_at <= said.features_as_of
+        select payload_id from landing.fixture_observation as observation
+        where fixture_key = own.fixture_key and known_at <= said.features_as_of and {FIXTURE_IS_USED}
         order by {RANK.format(kind="fixtures")}, known_at desc, observed_at desc, payload_id desc
         limit 1
     )
@@ -179,10 +203,11 @@ through_meetings as (
     inner join met as own on own.match_id = results.fixture_key
     inner join met as later
         on later.first_team_id = own.first_team_id and later.second_team_id = own.second_team_id
-        and later.n_before between own.n_before + 1 and own.n_before + %(meetings)s
+        and later.n_before between own.n_before and own.n_before + 2 * %(meetings)s
     inner join ledger.prediction as said on said.match_id = later.match_id
     where results.kickoff_at < said.kickoff_at
         and said.features_as_of >= results.known_at and said.features_as_of < results.known_until
+        and {_PLAYED_BETWEEN.format(match="results", of_side=_OF_BOTH)} < %(meetings)s
 ),
 
 ways as (
@@ -229,7 +254,7 @@ with {_RESULTS},
 
 quoted as (
     select distinct quotes.fixture_key
-    from ({_QUOTES}) as quotes
+    from ({_USED_QUOTES}) as quotes
     inner join core.match as match on match.match_id = quotes.fixture_key
     where not quotes.is_closing and quotes.known_at < match.kickoff_at
 ),

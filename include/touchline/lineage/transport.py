@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -40,6 +43,21 @@ def transport_configuration(settings: Settings) -> dict[str, Any]:
     return {"type": "http", "url": settings.lineage_url, "timeout": SECONDS, "retry": NO_RETRY, **auth}
 
 
+def write_client_file(settings: Settings) -> Path:
+    """The configuration of OpenLineage clients in a file below the installation's home (mode 600); returns its path.
+
+    It holds the server's key, which an environment would show to every process of the same user.
+    """
+    path = settings.home / "lineage" / "openlineage.yml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.touch(mode=0o600)
+    # JSON is YAML.
+    draft.write_text(json.dumps({"transport": transport_configuration(settings)}, indent=1))
+    draft.replace(path)
+    return path
+
+
 def send(settings: Settings, events: Sequence[Any]) -> int:
     """Send OpenLineage events in order; returns how many went out.
 
@@ -59,9 +77,9 @@ def send(settings: Settings, events: Sequence[Any]) -> int:
     # Whatever a transport may raise: connection, file system and configuration errors share no class.
     except Exception as error:
         where = settings.lineage_url or events_file(settings)
-        log.warning(
-            "%d of %d lineage events did not reach %s: %s", len(events) - n_sent, len(events), where, error
-        )
+        message = f"{len(events) - n_sent} of {len(events)} lineage events did not reach {where}: {error}"
+        # The address may hold a user and password, and errors repeat it.
+        log.warning("%s", re.sub(r"//[^/\s]*@", "//", message))
     return n_sent
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
 from touchline.database.engine import sqlalchemy_url
 from touchline.lineage.datasets import NAMESPACE
-from touchline.lineage.transport import transport_configuration
+from touchline.lineage.transport import write_client_file
 from touchline.settings import PROJECT_ROOT, Settings
 
 QUIET = {
@@ -21,7 +20,10 @@ QUIET = {
 
 
 def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
-    """The environment of every Airflow process, and so of every task. `api_port` is the API server's."""
+    """The environment of every Airflow process, and so of every task. `api_port` is the API server's.
+
+    Writes the file by which Airflow tells OpenLineage of its tasks.
+    """
     folder = settings.home / "airflow"
     address = f"http://127.0.0.1:{api_port}"
     secrets = settings.secrets
@@ -44,7 +46,7 @@ def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_ISSUER": "touchline",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(folder / "logs" / "dag_processor"),
-        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport_configuration(settings)),
+        "AIRFLOW__OPENLINEAGE__CONFIG_PATH": str(write_client_file(settings)),
         "AIRFLOW__OPENLINEAGE__NAMESPACE": NAMESPACE,
         "PYTHONPATH": str(PROJECT_ROOT / "include"),
     }
