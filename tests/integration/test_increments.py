@@ -32,10 +32,10 @@ from touchline.warehouse.build import BuildReport, build_layer
 
 pytestmark = pytest.mark.slow
 
-# The events below come in the first fifteen; a month of nights is what the real files are for.
-NIGHTS = {"simulated": 15, "real": 30}
-OUTAGE = (6, 7)
-KEPT_NIGHTS = (2, 5, 12)
+# The events below come in the first nine; a month of nights is what the real files are for.
+NIGHTS = {"simulated": 9, "real": 30}
+OUTAGE = (5, 6)
+KEPT_NIGHTS = (2, 5, 8)
 N_PAIRS = 1000
 REAL_COMPETITIONS = ("E0", "E1", "E2", "E3", "SC0", "SP1", "D1", "I1")
 REAL_SEASONS = ("2122", "2223")
@@ -110,14 +110,12 @@ def features(settings: Settings) -> pd.DataFrame:
 
 
 def busiest_kickoffs(settings: Settings, as_of: datetime) -> list[datetime]:
-    """The kick-off of the day at which most matches begin, on every fifth day."""
-    if as_of.toordinal() % 5:
-        return []
+    """The kick-off of the day at which most matches begin, if many do."""
     with connect(settings, "transform") as connection:
         found = rows(
             connection,
             "select kickoff_at from core.match where kickoff_at between %s and %s and status = 'scheduled' "
-            "group by kickoff_at order by count(*) desc, kickoff_at limit 1",
+            "group by kickoff_at having count(*) >= 8 order by count(*) desc, kickoff_at limit 1",
             (as_of + timedelta(minutes=2), as_of + timedelta(hours=20)),
         )
     return [row["kickoff_at"] for row in found]
@@ -138,17 +136,17 @@ class Site:
         def days_ago(day: date) -> int:
             return (today - day).days
 
-        if night in (3, 13):
+        if night in (2, 8):
             self._edit("E0", lambda day: 3 <= days_ago(day) <= 20, correct, at_most=2)
-        if night == 8:
-            self._edit("E1", lambda day: 200 < days_ago(day) < 400, correct, at_most=1)
-        if night == 14:
-            self._edit("E1", lambda day: 5 <= days_ago(day) <= 25, other_shots, at_most=2)
-        if night == 10:
-            self._edit("E0", lambda day: -9 <= days_ago(day) <= -2, postpone, at_most=1)
         if night == 4:
+            self._edit("E1", lambda day: 200 < days_ago(day) < 400, correct, at_most=1)
+        if night == 9:
+            self._edit("E1", lambda day: 5 <= days_ago(day) <= 25, other_shots, at_most=2)
+        if night == 7:
+            self._edit("E0", lambda day: -9 <= days_ago(day) <= -2, postpone, at_most=1)
+        if night == 3:
             self._withhold("E1", lambda day: -3 <= days_ago(day) <= 1)
-        if night == 11:
+        if night == 8:
             self._give_back()
 
     def _edit(
