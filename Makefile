@@ -57,7 +57,7 @@ status: $(STAMP)  ## what is running, and where
 test: $(STAMP)  ## every test, with coverage
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term
 
-test-fast: $(STAMP)  ## without Airflow, MLflow and full loads, for the edit loop
+test-fast: $(STAMP)  ## without Airflow, MLflow, built warehouses and full loads, for the edit loop
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 fuzz: $(STAMP)  ## 20,000 damaged bodies against every source, for a nightly job

@@ -17,6 +17,8 @@ from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from touchline.warehouse.documentation import build_documentation
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:

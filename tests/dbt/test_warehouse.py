@@ -17,6 +17,8 @@ from touchline.settings import Settings
 from touchline.warehouse.build import build_layer, run_dbt
 from warehouse import build, land, round_robin
 
+pytestmark = pytest.mark.slow
+
 NOVEMBER = datetime(2022, 11, 1, tzinfo=UTC)
 
 

@@ -126,7 +126,9 @@ def test_a_failing_task_ends_the_run_with_its_log(
         assert words in done.stderr
     # A body of which most rows cannot be read holds its competition; it stops nobody else.
     with connect(real.settings, "model") as connection:
-        assert scalar(connection, "select array_agg(distinct competition) from ops.competition_hold") == ["E0"]
+        assert scalar(connection, "select array_agg(distinct competition) from ops.competition_hold") == [
+            "E0"
+        ]
 
 
 def test_kills_in_the_middle_change_nothing_in_the_end(installation: Installation, first: dict[str, Any]):

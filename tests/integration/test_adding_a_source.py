@@ -24,6 +24,8 @@ from touchline.settings import Settings
 from touchline.sources import registry
 from touchline.sources.configuration import DEFAULT_PATH
 
+pytestmark = pytest.mark.slow
+
 TEAMS = ("Arsenal", "Man City", "Leeds", "Wolves", "Nott'm Forest", "Everton")
 THEIRS = {"Man City": "Manchester City", "Nott'm Forest": "Nottingham Forest"}
 FIRST_DAY = date(2022, 8, 20)

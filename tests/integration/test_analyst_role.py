@@ -19,6 +19,8 @@ from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 READABLE = ("analytics", "core", "ledger")
 
 

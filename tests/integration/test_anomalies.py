@@ -26,6 +26,8 @@ from touchline.quality.anomalies.search import AnomalyReport, find_anomalies
 from touchline.settings import Settings
 from warehouse import build
 
+pytestmark = pytest.mark.slow
+
 # Two seasons of a small world; the second one is searched, from its start.
 SEASON_START = datetime(2022, 8, 1, tzinfo=UTC)
 SEASON_END = datetime(2022, 10, 15, tzinfo=UTC)

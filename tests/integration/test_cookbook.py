@@ -14,6 +14,8 @@ from touchline.database.engine import connect
 from touchline.settings import PROJECT_ROOT, Settings
 from touchline.warehouse.export import list_views
 
+pytestmark = pytest.mark.slow
+
 PAGE = (PROJECT_ROOT / "docs" / "analysts.md").read_text()
 QUESTION = re.compile(r"^### (\d+)\. (.+?)\nReturns (.+?)\.\n```sql\n(.+?)```$", re.DOTALL | re.MULTILINE)
 

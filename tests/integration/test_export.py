@@ -25,6 +25,8 @@ from touchline.settings import Settings
 from touchline.warehouse import export
 from touchline.warehouse.export import export_view, list_views
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:

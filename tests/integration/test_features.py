@@ -21,6 +21,8 @@ from touchline.features.training import training_frame
 from touchline.settings import Settings
 from warehouse import build, land, round_robin
 
+pytestmark = pytest.mark.slow
+
 FRIDAY = datetime(2022, 11, 4, 20, tzinfo=UTC)
 LATER = FRIDAY + timedelta(hours=6, microseconds=250)
 AHEAD = [

@@ -26,6 +26,8 @@ from touchline.lineage.trace import trace
 from touchline.settings import Settings
 from warehouse import build, land, round_robin
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
 FIXTURE = {"Date": "02/11/2022", "Time": "15:00", "HomeTeam": "Leeds", "AwayTeam": "Arsenal"}
 UNPLAYED = match_row(**FIXTURE, FTHG="", FTAG="", FTR="")

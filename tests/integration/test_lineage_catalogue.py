@@ -17,6 +17,8 @@ from touchline.lineage.catalogue import catalogue, described_by_dbt, described_b
 from touchline.settings import Settings
 from warehouse import build, land, round_robin
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
 # Tables of migrations, and the one the ratings step makes.
 

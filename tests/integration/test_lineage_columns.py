@@ -20,6 +20,8 @@ from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build, land, round_robin
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
 ENDS = ("landing.", "ledger.", "ops.", "core.competition.")
 

@@ -26,6 +26,8 @@ from touchline.lineage.trace import MATCHES_PER_TEAM, trace
 from touchline.settings import Settings
 from warehouse import build, land, round_robin, set_aside
 
+pytestmark = pytest.mark.slow
+
 FIRST = datetime(2022, 11, 4, 20, tzinfo=UTC)
 SECOND = datetime(2022, 11, 5, 12, tzinfo=UTC)
 # Of each day a file of the season so far and one of the fixtures ahead.

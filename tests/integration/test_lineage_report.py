@@ -23,6 +23,8 @@ from touchline.lineage.trace import LineageReport, trace
 from touchline.settings import Settings
 from warehouse import build, land, round_robin
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
 AHEAD = match_row(
     Date="02/11/2022", Time="15:00", HomeTeam="Leeds", AwayTeam="Arsenal", FTHG="", FTAG="", FTR=""

@@ -27,6 +27,8 @@ from touchline.ratings.update import update_ratings
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 
+pytestmark = pytest.mark.slow
+
 ALL = [*PARSED, *LANDED, *BODIES, *WAREHOUSE, *FEATURES, *TRAINING, *PREDICTIONS]
 HALF = len(LANDED) // 2
 LANDING_BATCHES = (PARSED, LANDED[:HALF], LANDED[HALF:], BODIES)

@@ -20,6 +20,8 @@ from touchline.serving.app import create_app
 from touchline.settings import Settings
 from warehouse import round_robin
 
+pytestmark = pytest.mark.slow
+
 NOVEMBER = datetime(2022, 11, 1, tzinfo=UTC)
 
 

@@ -14,6 +14,8 @@ from served_world import NOW, World
 from touchline.database.engine import connect
 from touchline.serving.board import since
 
+pytestmark = pytest.mark.slow
+
 Serve = Callable[..., TestClient]
 BANNER = "SIMULATED DATA"
 

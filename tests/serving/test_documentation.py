@@ -7,6 +7,8 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
+pytestmark = pytest.mark.slow
+
 # Replies of which a reader learns nothing from an example: structures, and times, which explain themselves.
 SELF_EXPLAINING = {"string/date-time", "array", "object", "boolean"}
 

@@ -20,6 +20,8 @@ from touchline.serving.database import Reader
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 
+pytestmark = pytest.mark.slow
+
 UPCOMING = "/v1/predictions/upcoming"
 READY = "/v1/health/ready"
 Serve = Callable[..., TestClient]

@@ -10,6 +10,8 @@ from starlette.testclient import TestClient
 
 from served_world import EARLIER, NOW, World
 
+pytestmark = pytest.mark.slow
+
 UPCOMING = "/v1/predictions/upcoming"
 
 

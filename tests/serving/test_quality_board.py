@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from starlette.testclient import TestClient
 
 from served_world import NOW, World
 from touchline.database.engine import connect
 from touchline.quality.gates import check_core
+
+pytestmark = pytest.mark.slow
 
 Serve = Callable[..., TestClient]
 

@@ -25,6 +25,8 @@ from touchline.settings import PROJECT_ROOT, Settings
 from touchline.sources.sandbox.clock import BEGINNING
 from touchline.sources.sandbox.server import SandboxServer
 
+pytestmark = pytest.mark.slow
+
 STARTUP_SECONDS = 60
 
 
