@@ -342,6 +342,15 @@ def test_a_broken_match_holds_its_competition_and_the_run_goes_on(warehouse: Set
     assert [row["success"] for row in stored(warehouse) if row["suite"] == "gate"] == [False]
 
 
+def test_every_competition_with_a_broken_row_is_held_however_many_rows_another_has(warehouse: Settings):
+    change(warehouse, f"update core.match set kickoff_at = null where competition = 'E1'; "
+                      f"update core.match set kickoff_at = null {match(39)}")  # fmt: skip
+    report = check_core(warehouse, NOVEMBER, "run")
+    assert report.held == ("E0", "E1")
+    (finding,) = [each for each in report.findings if each.column == "kickoff_at" and not each.success]
+    assert (finding.n_unexpected, len(finding.samples)) == (21, 5)
+
+
 def test_a_hold_ends_by_itself_once_the_gate_passes_for_its_competition(warehouse: Settings):
     change(warehouse, f"update core.match set kickoff_at = null {match(1)}")
     check_core(warehouse, NOVEMBER, "run-1")

@@ -162,7 +162,7 @@ def _pass_gate(
             {**observed, "n_blocking": len(stopping) + len(breaches), "held": sorted(held)},
         )  # fmt: skip
         # What has landed is screened once, whatever is held: competitions that are held stay under watch by name.
-        if not stopping and (gate == "landing" or not breaches):
+        if inputs and not stopping and (gate == "landing" or not breaches):
             _note_screened(connection, gate, inputs, as_of, run_id)
     report = GateReport(
         gate=gate,
