@@ -14,8 +14,8 @@ one (same landing, same `as_of`, same code) ends at once.
   `<home>/dbt`. Repeat by hand with `touchline build`.
 * `update_ratings`: ratings are written in one transaction; clear the task.
   `touchline build --full` builds everything anew.
-* `detect_anomalies`: it warns only; findings are in `ops.anomaly` (`touchline anomalies list`). A failure is the
-  database or a defect: clear the task; a search that was missed is made up by the next one.
+* `detect_anomalies`: it warns only, and nothing waits for it; findings are in `ops.anomaly` (`touchline anomalies
+  list`). A failure is the database or a defect: clear the task; a search that was missed is made up by the next one.
 * `publish_features`: the online store. Until it works predictions read the offline tables; clear the task.
 """
 
@@ -39,16 +39,10 @@ from touchline_tasks import DAG_DEFAULTS, run_step
 def build_warehouse() -> None:
     landing = check_landing()
     as_of = landing["as_of"]
-    (
-        landing
-        >> build_core(as_of)
-        >> update_ratings(as_of)
-        >> build_features(as_of)
-        >> check_features(as_of)
-        >> detect_anomalies(as_of)
-        >> build_analytics(as_of)
-        >> publish_features(as_of)
-    )
+    checked = check_features(as_of)
+    landing >> build_core(as_of) >> update_ratings(as_of) >> build_features(as_of) >> checked
+    checked >> build_analytics(as_of) >> publish_features(as_of)
+    checked >> detect_anomalies(as_of)
 
 
 @task

@@ -12,6 +12,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
 from touchline.operations import names
+from touchline.operations.pipeline import BUILD_STEPS
 from touchline.settings import PROJECT_ROOT
 
 FILES = sorted((PROJECT_ROOT / "dags").glob("*.py"))
@@ -83,13 +84,16 @@ def test_every_asset_is_published_by_one_task(bag: DagBag):
 
 def test_a_build_is_one_chain_so_a_failed_gate_stops_what_follows(bag: DagBag):
     build = bag.dags[names.BUILD_WAREHOUSE]
-    order = [task.task_id for task in build.topological_sort()]
-    assert order == [
-        "check_landing", "build_core", "update_ratings", "build_features", "check_features", "detect_anomalies",
-        "build_analytics", "publish_features",
-    ]  # fmt: skip
+    order = [task.task_id for task in build.topological_sort() if task.task_id != "detect_anomalies"]
+    assert order == list(BUILD_STEPS)
     for before, after in itertools.pairwise(order):
         assert after in build.get_task(before).downstream_task_ids
+
+
+def test_nothing_waits_for_the_search_for_anomalies_which_follows_the_gate(bag: DagBag):
+    search = bag.dags[names.BUILD_WAREHOUSE].get_task("detect_anomalies")
+    assert search.upstream_task_ids - {"check_landing"} == {"check_features"}
+    assert search.downstream_task_ids == set()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

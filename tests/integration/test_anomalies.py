@@ -87,6 +87,7 @@ def test_a_wrong_price_and_a_wrong_score_are_found_and_say_what_where_how_unusua
     for each in found:
         assert each["score"] > 3
         assert each["what_to_do"]
+        assert each["severity"] == "warn"
         assert each["as_of"] == SEASON_END
     assert "statistic_unusual" in report.summary
 

@@ -24,8 +24,8 @@ from touchline.settings import Role, Settings
 
 LANDING = ("payload", "payload_seen", "payload_parsed", "rejected_row", "fixture_observation", "score_observation",
            "odds_observation", "odds_month", "quarantined_fact")  # fmt: skip
-OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
-NEWEST = "0009"
+OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+NEWEST = "0010"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     *(f"landing.{name}" for name in LANDING),
@@ -221,7 +221,8 @@ def test_each_role_writes_its_part_only(written: Settings):
         {f"landing.{name}" for name in LANDING} | records | {"ops.world"} | FILLED_ELSEWHERE
     )
     assert writable(written, "model") == {"ledger.prediction", "ledger.prediction_outcome"} | records
-    builds = {"ops.match_change", "ops.built_input", "ops.layer_build", "landing.quarantined_fact"}
+    builds = {"ops.match_change", "ops.built_input", "ops.layer_build", "ops.screened_input",
+              "landing.quarantined_fact"}  # fmt: skip
     assert writable(written, "transform") == records | builds | {"ops.anomaly", "ops.anomaly_search"}
     assert writable(written, "api") == set()
 

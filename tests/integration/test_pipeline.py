@@ -147,7 +147,17 @@ def test_a_build_that_died_half_way_is_done_again_from_there(caught_up: Settings
         )
     assert collect(caught_up, "next", "scores").new_assets == (names.LANDING_SCORES,)
     again = {outcome.step: outcome.is_repeat for outcome in build(caught_up, "next")}
-    assert again == {step: step != "build_features" for step in pipeline.BUILD_STEPS}
+    steps = {*pipeline.BUILD_STEPS, "detect_anomalies"}
+    assert again == {step: step != "build_features" for step in steps}
+
+
+def test_a_search_for_anomalies_that_failed_is_no_reason_to_build_again(caught_up: Settings):
+    with connect(caught_up, "ingest") as connection:
+        connection.execute(
+            "insert into ops.pipeline_run (run_id, step, as_of) values ('killed', 'detect_anomalies', %s)",
+            (NOW,),
+        )
+    assert collect(caught_up, "next", "scores").new_assets == ()
 
 
 def test_a_new_payload_sets_off_a_build(caught_up: Settings, folder: Path):

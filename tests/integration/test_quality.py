@@ -19,6 +19,7 @@ from touchline.identity.teams import ANCHOR
 from touchline.ledger.prediction import gate_frame
 from touchline.quality import validation
 from touchline.quality.gates import check_core, check_features, check_landing, check_predictions
+from touchline.quality.history import count_rules
 from touchline.quality.holds import active_holds, held_competitions, release
 from touchline.settings import Settings
 from warehouse import land, round_robin
@@ -161,6 +162,97 @@ def test_a_gate_that_passed_checks_only_what_is_new(settings: Settings):
     assert check_landing(settings, NOVEMBER + HOUR, "run-3").n_quarantined == 1
 
 
+def test_what_landed_after_the_instant_of_a_gate_is_looked_at_by_the_next(settings: Settings):
+    put_file(settings, NOVEMBER + HOUR, {"FTHG": "21"})
+    assert check_landing(settings, NOVEMBER, "run-1").n_quarantined == 0
+    assert check_landing(settings, NOVEMBER + HOUR, "run-2").n_quarantined == 1
+
+
+def test_a_payload_that_nobody_parses_keeps_nothing_from_being_done(settings: Settings):
+    put_payload(settings, is_parsed=False, source="retired", endpoint="odds")
+    put_file(settings, NOVEMBER, {"FTHG": "21"})
+    assert check_landing(settings, NOVEMBER, "run-1").n_quarantined == 1
+    assert check_landing(settings, NOVEMBER, "run-2").n_quarantined == 0
+
+
+def test_facts_of_a_replay_are_looked_at_though_their_payload_was_before(settings: Settings):
+    old = put_payload(settings, source="other", endpoint="scores")
+    put_file(settings, NOVEMBER)
+    assert check_landing(settings, NOVEMBER, "run-1").n_quarantined == 0
+    later = NOVEMBER + HOUR
+    given = {"payload_id": old, "observed_at": NOVEMBER, "later": later}
+    with connect(settings, "ingest") as connection:
+        connection.execute(
+            "insert into landing.score_observation (fixture_key, source, home_goals, away_goals, payload_id, "
+            "row_number, published_at, observed_at, known_at) select fixture_key, 'other', 21, 0, %(payload_id)s, 1, "
+            "%(observed_at)s, %(observed_at)s, %(later)s from landing.fixture_observation limit 1",
+            given,
+        )
+        connection.execute(
+            "insert into landing.payload_replayed (payload_id, observed_at, n_rows, n_settled, n_fixtures, n_scores, "
+            "n_quotes, run_id) values (%(payload_id)s, %(later)s, 1, 1, 0, 1, 0, 'replay')",
+            given,
+        )
+    assert check_landing(settings, NOVEMBER, "run-2").n_quarantined == 0, "not known yet"
+    assert check_landing(settings, later, "run-3").n_quarantined == 1
+    assert check_landing(settings, later, "run-4").n_quarantined == 0
+
+
+WRONG = [{"FTHG": "21"}] * 6
+
+
+def test_a_competition_whose_matches_were_wrong_is_held_until_they_are_corrected(settings: Settings):
+    put_file(settings, NOVEMBER, *WRONG)
+    report = check_landing(settings, NOVEMBER, "run-1")
+    assert (report.n_quarantined, report.held) == (6, ("E0",))
+    again = check_landing(settings, NOVEMBER + HOUR, "run-2")
+    assert (again.n_quarantined, again.held) == (0, ("E0",)), (
+        "held, and what was screened is not screened again"
+    )
+    put_file(settings, NOVEMBER + 2 * HOUR, *[{"FTHG": "1"}] * 6)
+    assert check_landing(settings, NOVEMBER + 2 * HOUR, "run-3").held == ()
+
+
+def test_wrong_matches_that_were_accepted_hold_nothing_and_others_do(settings: Settings):
+    put_file(settings, NOVEMBER, *WRONG)
+    check_landing(settings, NOVEMBER, "run-1")
+    release(settings, "E0", "a cup with other rules", NOVEMBER, "release")
+    put_file(settings, NOVEMBER + HOUR, *[{"FTHG": "22"}] * 6)
+    assert check_landing(settings, NOVEMBER + HOUR, "run-2").held == ()
+    put_file(settings, NOVEMBER + 2 * HOUR, *[{"FTHG": "23"}] * 7)
+    assert check_landing(settings, NOVEMBER + 2 * HOUR, "run-3").held == ("E0",)
+
+
+def test_accepted_matches_without_result_hold_nothing_though_their_number_changes(settings: Settings):
+    october = datetime(2022, 10, 20, 12, tzinfo=UTC)
+    missing = {"FTHG": "", "FTAG": "", "FTR": ""}
+    put_file(settings, october, *[{}] * 10, *[missing] * 5)
+    assert check_landing(settings, october, "run-1").held == ("E0",)
+    assert holds(settings, october) == {("E0", "results_overdue")}
+    release(settings, "E0", "abandoned for good", october, "release")
+    put_file(settings, october + HOUR, *[{}] * 11, *[missing] * 4)
+    assert check_landing(settings, october + HOUR, "run-2").held == ()
+
+
+def test_a_gate_that_is_tried_again_in_the_same_run_says_what_it_finds_then(settings: Settings):
+    put_file(settings, NOVEMBER, *WRONG)
+    assert check_landing(settings, NOVEMBER, "run").held == ("E0",)
+    put_file(settings, NOVEMBER + HOUR, *[{"FTHG": "22"}], *[{"FTHG": "1"}] * 5)
+    report = check_landing(settings, NOVEMBER + HOUR, "run")
+    assert (report.n_quarantined, report.held) == (1, ())
+    (counted,) = [each for each in count_rules(settings, "run") if each.rule == "score_impossible"]
+    assert counted.n_in_run == 1
+
+
+def test_the_correction_of_a_body_in_a_wrong_time_zone_is_not_left_out(settings: Settings):
+    put_file(settings, NOVEMBER)
+    check_landing(settings, NOVEMBER, "run-1")
+    put_file(settings, NOVEMBER + HOUR, *[{"Time": "20:00"}] * 5)
+    assert check_landing(settings, NOVEMBER + HOUR, "run-2").n_quarantined == 5
+    put_file(settings, NOVEMBER + 2 * HOUR)
+    assert check_landing(settings, NOVEMBER + 2 * HOUR, "run-3").n_quarantined == 0
+
+
 def test_a_file_of_nonsense_holds_its_competition_until_a_better_one_comes(settings: Settings):
     put_payload(settings, n_rows=20, n_rejected=11)
     put_payload(settings, n_rows=20, endpoint="mmz4281/2223/E1.csv")
@@ -250,6 +342,15 @@ def test_a_broken_match_holds_its_competition_and_the_run_goes_on(warehouse: Set
     assert [row["success"] for row in stored(warehouse) if row["suite"] == "gate"] == [False]
 
 
+def test_every_competition_with_a_broken_row_is_held_however_many_rows_another_has(warehouse: Settings):
+    change(warehouse, f"update core.match set kickoff_at = null where competition = 'E1'; "
+                      f"update core.match set kickoff_at = null {match(39)}")  # fmt: skip
+    report = check_core(warehouse, NOVEMBER, "run")
+    assert report.held == ("E0", "E1")
+    (finding,) = [each for each in report.findings if each.column == "kickoff_at" and not each.success]
+    assert (finding.n_unexpected, len(finding.samples)) == (21, 5)
+
+
 def test_a_hold_ends_by_itself_once_the_gate_passes_for_its_competition(warehouse: Settings):
     change(warehouse, f"update core.match set kickoff_at = null {match(1)}")
     check_core(warehouse, NOVEMBER, "run-1")
@@ -272,6 +373,15 @@ def test_a_person_releases_a_competition_for_the_rows_that_held_it_and_no_others
     assert check_core(warehouse, NOVEMBER, "run-3", everything=True).held == ("E0",)
     with pytest.raises(HoldUnknown, match=r"no hold on E1 .*; held: E0; see `touchline quality holds`"):
         release(warehouse, "E1", "no reason", NOVEMBER, "release")
+
+
+def test_an_impossible_overround_is_accepted_for_its_match_alone(warehouse: Settings):
+    change(warehouse, f"update core.match_odds set overround = 0.5 {match(5)}")
+    assert check_core(warehouse, NOVEMBER, "run-1").held == ("E0",)
+    release(warehouse, "E0", "a bookmaker's promotion", NOVEMBER, "release")
+    assert check_core(warehouse, NOVEMBER, "run-2").held == ()
+    change(warehouse, f"update core.match_odds set overround = 0.5 {match(7)}")
+    assert check_core(warehouse, NOVEMBER, "run-3", everything=True).held == ("E0",)
 
 
 def test_a_hold_widens_to_the_rows_that_join_it(warehouse: Settings):
@@ -362,6 +472,18 @@ def test_only_what_changed_is_looked_at_again_unless_everything_is_wanted(wareho
         f"update features.match_features set home_elo = 9000 {match(2)}",
     )
     assert check_features(warehouse, later, "run-5").held == ("E1",)
+
+
+def test_a_fact_of_an_older_payload_that_came_into_core_later_is_looked_at(warehouse: Settings):
+    later = NOVEMBER + timedelta(days=30)
+    change(warehouse, "update core.match set payload_id = 5")
+    check_features(warehouse, NOVEMBER, "run-1")
+    change(
+        warehouse,
+        f"update core.match set payload_id = 3 {match(2)};"
+        f"update features.match_features set home_elo = 9000 {match(2)}",
+    )
+    assert check_features(warehouse, later, "run-2").held == ("E1",)
 
 
 def test_unrated_teams_are_only_noted(warehouse: Settings):

@@ -134,7 +134,7 @@ def test_exchanged_home_and_away_prices_are_named_as_such(quotes: pl.DataFrame):
     )
     (found,) = find_odds_anomalies(*newest(wrong)).to_dicts()
     assert found["detector"] == "price_swapped_sides"
-    assert found["severity"] == "quarantine"
+    assert found["severity"] == "warn"
 
 
 def test_prices_of_another_match_are_traced_to_it(quotes: pl.DataFrame):

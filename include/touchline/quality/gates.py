@@ -23,21 +23,34 @@ from touchline.quality.validation import project_folder, validate
 from touchline.quality.warehouse_suites import Window, core_suites, feature_suites
 from touchline.settings import Role, Settings
 
-# A payload that is still to be parsed holds the mark back: it is checked when it has been.
-WATERMARK = """
-select coalesce(
-    (select min(payload_id) - 1 from landing.payload
-     where not exists (select from landing.payload_parsed as parsed where parsed.payload_id = payload.payload_id)),
-    (select max(payload_id) from landing.payload),
-    0
-)
-"""
-# Holding a competition does not move the mark: its rows are looked at again until they pass or are accepted.
+# A hold stops the marks of a gate on the warehouse: its rows are looked at again until they pass.
 LAST_CLEAN = """
-select as_of, (observed ->> 'newest_payload_id')::bigint as newest_payload_id
-from ops.quality_result
+select as_of from ops.quality_result
 where gate = %s and suite = 'gate' and success and as_of <= %s
 order by quality_result_id desc limit 1
+"""
+# The payloads whose facts stand in core, and the replays of these: what lands while a gate runs is not among them.
+IN_CORE = """
+with standing as (
+    select payload_id from core.match
+    union
+    select payload_id from core.match_result
+)
+
+select 'payload' as kind, payload_id as input_id from standing
+union all
+select 'replay', payload_replayed_id
+from landing.payload_replayed inner join standing using (payload_id)
+where observed_at <= %s
+"""
+# A gate that goes back in time has looked at it as of then.
+SCREENED = """
+insert into ops.screened_input (gate, kind, input_id, as_of, run_id)
+select %(gate)s, kind, input_id, %(as_of)s, %(run_id)s
+from unnest(%(kinds)s::text[], %(ids)s::bigint[]) as given (kind, input_id)
+on conflict (gate, kind, input_id) do update
+set as_of = least(screened_input.as_of, excluded.as_of), run_id = excluded.run_id, screened_at = excluded.screened_at
+where screened_input.as_of > excluded.as_of
 """
 PREDICTIONS = "predictions"
 # Kick-offs move, and results are corrected: rows near the last pass are looked at again.
@@ -49,25 +62,31 @@ def check_landing(settings: Settings, as_of: datetime, run_id: str) -> GateRepor
 
     Raises QualityGateFailed for what cannot be pinned to competitions.
     """
-    newest, _, passed = _marks(settings, "landing", as_of)
-    n_quarantined = screen(settings, passed, as_of, run_id)
-    observed = {"newest_payload_id": newest, "n_quarantined": n_quarantined}
-    return _pass_gate(settings, "landing", landing_suites(passed, run_id), as_of, run_id, observed)
+    with connect(settings, "transform") as connection:
+        held = {
+            hold.competition
+            for hold in active_holds(connection, as_of)
+            if (hold.gate, hold.suite) == ("landing", "landing_payload")
+        }
+    found = screen(settings, as_of, run_id)
+    suites = landing_suites(as_of, run_id, found.attempt, sorted(held))
+    observed = {"n_quarantined": found.n_left_out}
+    return _pass_gate(settings, "landing", suites, as_of, run_id, observed, inputs=found.inputs)
 
 
 def check_core(settings: Settings, as_of: datetime, run_id: str, *, everything: bool = False) -> GateReport:
     """Check the core layer alone: what changed since this gate last passed, or all of it. Raises QualityGateFailed."""
-    newest, window = _window(settings, "core", as_of, everything=everything)
-    return _pass_gate(settings, "core", core_suites(window), as_of, run_id, {"newest_payload_id": newest})
+    suites = core_suites(_window(settings, "core", as_of, everything=everything))
+    return _pass_gate(settings, "core", suites, as_of, run_id, {}, inputs=_in_core(settings, as_of))
 
 
 def check_features(
     settings: Settings, as_of: datetime, run_id: str, *, everything: bool = False
 ) -> GateReport:
     """Check core and the features built as of `as_of`; see `check_core`. Raises QualityGateFailed."""
-    newest, window = _window(settings, "features", as_of, everything=everything)
+    window = _window(settings, "features", as_of, everything=everything)
     suites = [*core_suites(window), *feature_suites(window)]
-    return _pass_gate(settings, "features", suites, as_of, run_id, {"newest_payload_id": newest})
+    return _pass_gate(settings, "features", suites, as_of, run_id, {}, inputs=_in_core(settings, as_of))
 
 
 def check_training(settings: Settings, frame: pd.DataFrame, as_of: datetime, run_id: str) -> GateReport:
@@ -105,26 +124,27 @@ def data_docs(settings: Settings) -> Path:
     return project_folder(settings) / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
 
 
-def _marks(settings: Settings, gate: str, as_of: datetime) -> tuple[int, datetime | None, int]:
-    """The newest payload that is ready, and the time (UTC) and newest payload of this gate's last pass."""
+def _window(settings: Settings, gate: str, as_of: datetime, *, everything: bool) -> Window:
     with connect(settings, "transform") as connection:
-        newest = scalar(connection, WATERMARK)
         passed = rows(connection, LAST_CLEAN, (gate, as_of))
-    if not passed:
-        return newest, None, 0
-    return newest, passed[0]["as_of"], passed[0]["newest_payload_id"] or 0
+    since = None if everything or not passed else passed[0]["as_of"] - MARGIN
+    return Window(gate, as_of, since)
 
 
-def _window(settings: Settings, gate: str, as_of: datetime, *, everything: bool) -> tuple[int, Window]:
-    newest, passed_at, payload_id = _marks(settings, gate, as_of)
-    if everything or passed_at is None:
-        return newest, Window(as_of, None, 0)
-    return newest, Window(as_of, passed_at - MARGIN, payload_id)
+def _in_core(settings: Settings, as_of: datetime) -> list[tuple[str, int]]:
+    with connect(settings, "transform") as connection:
+        tables = (
+            "select to_regclass('core.match') is not null and to_regclass('core.match_result') is not null"
+        )
+        if not scalar(connection, tables):
+            return []
+        return [(row["kind"], row["input_id"]) for row in rows(connection, IN_CORE, (as_of,))]
 
 
 def _pass_gate(
     settings: Settings, gate: str, suites: Sequence[Suite], as_of: datetime, run_id: str,
     observed: dict[str, Any], frame: pd.DataFrame | None = None, role: Role = "transform",
+    inputs: Sequence[tuple[str, int]] = (),
 ) -> GateReport:  # fmt: skip
     findings = validate(settings, gate, suites, frame, role)
     failed = [finding for finding in findings if not finding.success and finding.severity == "block"]
@@ -141,6 +161,9 @@ def _pass_gate(
             connection, gate, findings, as_of, run_id,
             {**observed, "n_blocking": len(stopping) + len(breaches), "held": sorted(held)},
         )  # fmt: skip
+        # What has landed is screened once, whatever is held: competitions that are held stay under watch by name.
+        if inputs and not stopping and (gate == "landing" or not breaches):
+            _note_screened(connection, gate, inputs, as_of, run_id)
     report = GateReport(
         gate=gate,
         n_expectations=len(findings),
@@ -172,6 +195,13 @@ def _breaches(gate: str, failed: Sequence[Finding]) -> list[Breach]:
         for competition, keys in finding.broken
         if competition
     ]
+
+
+def _note_screened(
+    connection: Connection, gate: str, inputs: Sequence[tuple[str, int]], as_of: datetime, run_id: str
+) -> None:
+    kinds, ids = [kind for kind, _ in inputs], [number for _, number in inputs]
+    connection.execute(SCREENED, {"gate": gate, "as_of": as_of, "run_id": run_id, "kinds": kinds, "ids": ids})
 
 
 def _store(

@@ -14,7 +14,13 @@ from touchline.settings import Settings
 _COUNTS: Final = """
 select rule, run_id, count(*) as n, max(recorded_at) as at from landing.rejected_row group by rule, run_id
 union all
-select rule, run_id, sum(n), max(checked_at) from ops.rule_result group by rule, run_id
+select rule, run_id, sum(n), max(checked_at)
+from (
+    -- A gate that was tried again in the same run counts once.
+    select distinct on (run_id, rule, competition) * from ops.rule_result
+    order by run_id, rule, competition, attempt desc
+) as said
+group by rule, run_id
 union all
 select 'kickoff_time_customary', run_id, count(*), max(recorded_at)
 from landing.fixture_observation inner join landing.payload using (payload_id)

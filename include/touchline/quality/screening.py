@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from psycopg import sql
 
-from touchline.database.engine import Connection, connect, scalar
+from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.quality.rules import CHECKS, Rule, landing_rules
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
@@ -17,7 +18,7 @@ _QUOTE_COLUMNS: Final = "bookmaker, market, line, is_closing"
 _FINDINGS: Final = """
 create temporary table finding (
     rule text, severity text, kind text, competition text, fixture_key uuid, payload_id bigint, bookmaker text,
-    market text, line real, is_closing boolean, reason text
+    market text, line real, is_closing boolean, row_keys text[], reason text
 ) on commit drop
 """
 _QUARANTINE: Final = """
@@ -36,12 +37,14 @@ where rule = %(rule)s and not exists (
 order by kind, fixture_key, payload_id, bookmaker, market, line, is_closing, reason
 """
 _RESULTS: Final = """
-insert into ops.rule_result (run_id, rule, competition, severity, n, samples, as_of)
-select %(run_id)s, rule, coalesce(competition, ''), severity, count(*),
-    (array_agg(reason order by reason))[:5], %(as_of)s
+insert into ops.rule_result (run_id, rule, competition, attempt, severity, n, samples, row_keys, as_of)
+select %(run_id)s, rule, coalesce(competition, ''), %(attempt)s, severity, count(*),
+    (array_agg(reason order by reason))[:5],
+    -- A rule that holds competitions finds one row of each.
+    coalesce(min(row_keys), '{}'), %(as_of)s
 from finding group by rule, severity, coalesce(competition, '')
-on conflict do nothing
 """
+_ATTEMPT: Final = "select coalesce(max(attempt), 0) + 1 from ops.rule_result where run_id = %s"
 
 _LEFT_OUT: Final = """
 select count(distinct (kind, fixture_key, payload_id, bookmaker, market, line, is_closing))
@@ -49,24 +52,43 @@ from finding where severity = 'quarantine'
 """
 
 
-def screen(settings: Settings, since_payload_id: int, as_of: datetime, run_id: str) -> int:
-    """Apply every rule of the landing gate to the facts of payloads after `since_payload_id`; `as_of` is UTC.
+@dataclass(frozen=True)
+class Screening:
+    """What a screening looked at and found.
+
+    `inputs` are the payloads and replays as (kind, id) of ops.screened_input, `attempt` says which try of this run it
+    was, `n_left_out` the number of facts left out.
+    """
+
+    inputs: tuple[tuple[str, int], ...]
+    attempt: int
+    n_left_out: int
+
+
+def screen(settings: Settings, as_of: datetime, run_id: str) -> Screening:
+    """Apply every rule of the landing gate to what it has not looked at yet and was known by `as_of` (UTC).
 
     Facts that break a rule of severity quarantine are written to landing.quarantined_fact, once a rule; what every rule
-    found is counted in ops.rule_result under `run_id`. Returns the number of facts that are left out by these payloads.
+    found is counted in ops.rule_result under `run_id`. The inputs count as looked at once the gate has noted them.
     """
     priorities = read_configuration(settings.sources_file).priorities
-    parameters = {
-        "since": since_payload_id, "as_of": as_of, "run_id": run_id, "priorities": list(priorities["scores"]),
-    }  # fmt: skip
     with connect(settings, "transform") as connection:
+        attempt = int(scalar(connection, _ATTEMPT, (run_id,)))
+        parameters = {
+            "as_of": as_of, "run_id": run_id, "attempt": attempt, "priorities": list(priorities["scores"]),
+        }  # fmt: skip
         for statement in (CHECKS / "prepare.sql").read_text().split(";\n"):
             connection.execute(statement, parameters)
         connection.execute(_FINDINGS)
         for rule in landing_rules():
             _apply(connection, rule, parameters)
         connection.execute(_RESULTS, parameters)
-        return int(scalar(connection, _LEFT_OUT))
+        looked_at = rows(connection, "select kind, input_id from fresh_input")
+        return Screening(
+            tuple((row["kind"], row["input_id"]) for row in looked_at),
+            attempt,
+            int(scalar(connection, _LEFT_OUT)),
+        )
 
 
 def _apply(connection: Connection, rule: Rule, parameters: dict[str, object]) -> None:
@@ -75,6 +97,8 @@ def _apply(connection: Connection, rule: Rule, parameters: dict[str, object]) ->
         columns += ", fixture_key"
     if rule.applies_to == "quote":
         columns += f", {_QUOTE_COLUMNS}"
+    if rule.severity == "block":
+        columns += ", row_keys"
     statement = sql.SQL(
         "insert into finding (rule, severity, kind, {columns}) select {rule}, {severity}, {kind}, "
     ).format(

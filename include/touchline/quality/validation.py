@@ -19,6 +19,8 @@ from touchline.settings import Role, Settings
 
 URL_VARIABLE = "TOUCHLINE_QUALITY_URL"
 SAMPLES = 5
+# Great Expectations names so many rows that break an expectation and drops the others, however complete the result.
+MOST_ROWS = 10_000
 
 
 def validate(
@@ -57,7 +59,7 @@ def _validate(
                 result_format={
                     # Complete, because every competition that a bad row names is held.
                     "result_format": "COMPLETE",
-                    "partial_unexpected_count": SAMPLES,
+                    "partial_unexpected_count": MOST_ROWS,
                     "unexpected_index_column_names": ["row_key", "competition"],
                 },
             )
@@ -147,7 +149,8 @@ def _finding(suite: str, outcome: Any) -> Finding:
         n_unexpected=result.get("unexpected_count"),
         samples=tuple(_sample(row) for row in rows[:SAMPLES]) if is_failure else (),
         advice=meta.get("advice", "") if is_failure else "",
-        broken=_broken(rows) if is_failure else (),
+        # Where rows are missing from the list, so may be competitions: it is not pinned.
+        broken=_broken(rows) if is_failure and len(rows) < MOST_ROWS else (),
     )
 
 

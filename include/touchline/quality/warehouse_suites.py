@@ -32,11 +32,12 @@ COMPARE = (
 @dataclass(frozen=True)
 class Window:
     """What a gate on the warehouse looks at, as of an instant (UTC): everything where `since` is None, otherwise
-    matches that kick off after `since` and those with a fact from a payload after `payload_id`."""
+    matches that kick off after `since` and those with a fact from a payload that the gate has not looked at, or that
+    was replayed since."""
 
+    gate: str
     as_of: datetime
     since: datetime | None
-    payload_id: int
 
     @property
     def now(self) -> str:
@@ -47,8 +48,18 @@ class Window:
         """A condition on the match's kick-off and the payloads of its facts."""
         if self.since is None:
             return "true"
-        parts = [f"{name} > {int(self.payload_id)}" for name in payload_ids]
-        return "(" + " or ".join([f"{kickoff_at} > '{self.since.isoformat()}'", *parts]) + ")"
+        screened = (
+            f"select from ops.screened_input as screened where screened.gate = '{self.gate}' "
+            f"and screened.as_of <= {self.now} and screened.kind"
+        )
+        parts = [f"{kickoff_at} > '{self.since.isoformat()}'"]
+        for name in payload_ids:
+            parts += [
+                f"not exists ({screened} = 'payload' and screened.input_id = {name})",
+                f"{name} in (select replayed.payload_id from landing.payload_replayed as replayed "  # noqa: S608
+                f"where not exists ({screened} = 'replay' and screened.input_id = replayed.payload_replayed_id))",
+            ]
+        return "(" + " or ".join(parts) + ")"
 
 
 def core_suites(window: Window) -> list[Suite]:
@@ -178,14 +189,21 @@ def feature_suites(window: Window) -> list[Suite]:
 
 
 def _consensus(window: Window) -> str:
+    """One row a match whose overround is impossible, so that it can be accepted by name, and one a competition."""
     low, high = OVERROUND_BOUNDS
     return (
-        "select match.competition as row_key, match.competition, "  # noqa: S608
-        f"avg((odds.overround not between {low} and {high})::int)::float8 as share_impossible, "
-        "avg(odds.overround)::float8 as mean_overround "
+        "select case when is_impossible then match_key else competition end as row_key, competition, "  # noqa: S608
+        "share_impossible, case when place = 1 then mean_overround end as mean_overround from ("
+        "select match.competition, is_impossible, "
+        "concat_ws(' ', match.competition, season, home_team, away_team, match.match_id) as match_key, "
+        "avg(is_impossible::int) over competition_::float8 as share_impossible, "
+        "avg(odds.overround) over competition_::float8 as mean_overround, "
+        "row_number() over (partition by match.competition order by is_impossible, match.match_id) as place "
         "from core.match inner join core.match_odds as odds using (match_id) "
+        f"cross join lateral (select odds.overround not between {low} and {high} as is_impossible) as judged "
         "where odds.bookmaker = 'consensus' and odds.market = '1x2' "
-        f"and {window.matches('match.kickoff_at', 'match.payload_id')} group by match.competition"
+        f"and {window.matches('match.kickoff_at', 'match.payload_id')} "
+        "window competition_ as (partition by match.competition)) as priced where is_impossible or place = 1"
     )
 
 

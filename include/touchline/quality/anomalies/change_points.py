@@ -30,8 +30,8 @@ COMMON_CAUSE = 3
 # One week alone, however odd, is no shift of level.
 MOST_A_WEEK = 3.0
 WHAT_TO_DO = (
-    "Something changed for good: a rule, a bookmaker, a column. If the source is wrong, quarantine since then; if it "
-    "is true, retrain sooner and expect other limits to follow."
+    "Something changed for good: a rule, a bookmaker, a column. If a column changed, mend the source's module and "
+    "`touchline collect`; if it is true, `touchline train` sooner and expect other limits to follow."
 )
 
 

@@ -15,8 +15,8 @@ SIGMA_OF_A_MATCH = {
 FEWEST_WEEKS = 8
 LIMIT = 4.0
 WHAT_TO_DO = (
-    "Look at the matches of the week in their payload: doubled numbers, exchanged columns or exchanged teams; "
-    "quarantine the body if the source is wrong."
+    "Look at the matches of the week in their body (landing.payload): doubled numbers, exchanged columns or exchanged "
+    "teams; mend the source's module or tell the source, then `touchline collect`."
 )
 
 

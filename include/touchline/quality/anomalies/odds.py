@@ -26,14 +26,13 @@ FITS = 4.0
 DAYS_NEARBY = 4
 
 WHAT_TO_DO = {
-    "price_left_pack": "Compare the quote with its payload (touchline lineage); if the source is wrong, reject the "
-    "quote and leave the bookmaker out of the consensus.",
-    "price_swapped_sides": "Home and away were exchanged in this quote: quarantine it and check the order of "
-    "the source's columns.",
-    "price_of_another_match": "The quote fits another match: quarantine it and check how the source's rows are "
-    "matched.",
-    "price_moved_against_all": "Look whether the bookmaker's closing price is stale; leave it out of the closing "
-    "consensus.",
+    "price_left_pack": "Compare the quote with its body (landing.payload) and the bookmaker's page; if the source is "
+    "wrong, tell it: its next version, by `touchline collect`, replaces the quote.",
+    "price_swapped_sides": "Home and away were exchanged in this quote: check the order of the columns in the body "
+    "(landing.payload); mend the source's module if they changed, then `touchline collect`.",
+    "price_of_another_match": "The quote fits another match: see in the body (landing.payload) which rows are "
+    "exchanged, and with `touchline teams list` whether a name means the wrong team.",
+    "price_moved_against_all": "Look whether the bookmaker's closing price is stale; nothing for single ones.",
 }
 
 
@@ -137,9 +136,7 @@ def find_odds_anomalies(quotes: pl.DataFrame, reference: pl.DataFrame) -> pl.Dat
                 score=pl.col("score"),
                 compared_with=witnesses,
                 what_to_do=WHAT_TO_DO[detector],
-                severity="quarantine"
-                if detector in ("price_swapped_sides", "price_of_another_match")
-                else "warn",
+                severity="warn",
             )
         )
     return pl.concat(parts)

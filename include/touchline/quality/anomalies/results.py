@@ -15,11 +15,12 @@ FEWEST_REFERENCE = 50
 LIMITS = {"goals": 4.0, "red_cards": 3.5}
 LIMIT = 6.0
 WHAT_TO_DO = (
-    "Compare the row with its payload and another source; reject the statistic if it is a typing error, "
-    "the score too if it is one."
+    "Compare the row with its body (landing.payload) and another source; a typing error is the source's to correct: "
+    "tell it, `touchline collect` brings the correction."
 )
 CONTRADICTION_TO_DO = (
-    "Two numbers of the row exclude each other: quarantine the row and ask the source which holds."
+    "Two numbers of the row exclude each other: ask the source which holds; `touchline collect` brings its "
+    "correction."
 )
 STATISTICS = tuple(f"{side}_{name}" for name in COUNTS for side in ("home", "away"))
 
@@ -102,7 +103,7 @@ def _contradictions(results: pl.DataFrame) -> pl.DataFrame:
                     score=(low.cast(pl.Float64) - high + 0.375).sqrt() / SQRT_SIGMA,
                     compared_with="the other number of the same row",
                     what_to_do=CONTRADICTION_TO_DO,
-                    severity="quarantine",
+                    severity="warn",
                 )
             )
     return pl.concat(parts)

@@ -34,7 +34,8 @@ WHAT_TO_DO = {
     "matches_missing": "Ask the source for the competition again (touchline collect); a stale or cut file is likely.",
     "results_missing": "The matches are past, their results are not here: see touchline sources, and collect again.",
     "bookmakers_missing": "A bookmaker's prices are gone: check the columns of the last body and their names.",
-    "pairing_repeated": "The same pairing twice within weeks: a duplicated round; quarantine the second one.",
+    "pairing_repeated": "The same pairing twice within weeks: `touchline quality quarantined --rule round_duplicated` "
+    "says whether the second one is left out; if not, tell the source and wait for its correction.",
 }
 
 
@@ -210,5 +211,5 @@ def _repeated(matches: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFrame:
         score=pl.lit(182.0) / pl.max_horizontal(pl.col("gap"), pl.lit(1.0)),
         compared_with="a double round robin, whose second half mirrors the first",
         what_to_do=WHAT_TO_DO["pairing_repeated"],
-        severity="quarantine",
+        severity="warn",
     )

@@ -22,8 +22,8 @@ LAST_ROUNDS = timedelta(days=250)
 STRETCH_OF_LAST_ROUNDS = 1.8
 FITS = 2.5
 WHAT_TO_DO = (
-    "All prices of the match are doubtful: compare them with the payload and another source, and quarantine the "
-    "quotes of the match when the teams were exchanged or the prices are those of another match."
+    "All prices of the match are doubtful: compare them with the body (landing.payload) and another source; where a "
+    "name means the wrong team, `touchline teams unlink` and `link` settle it, then `touchline collect`."
 )
 
 
@@ -109,7 +109,7 @@ def find_market_anomalies(sides: pl.DataFrame, is_new: pl.Expr) -> pl.DataFrame:
                     pl.lit(usual.height), "competition",
                 ),
                 what_to_do=WHAT_TO_DO,
-                severity="quarantine",
+                severity="warn",
             )
         )  # fmt: skip
     return pl.concat(parts)

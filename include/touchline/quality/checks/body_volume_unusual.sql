@@ -10,7 +10,7 @@ with earlier as (
         -- Eight weeks are one stage of a season.
         and old.observed_at > fresh.observed_at - interval '60 days'
     inner join landing.payload_parsed as before on before.payload_id = old.payload_id
-    where fresh.payload_id > %(since)s and fresh.observed_at <= %(as_of)s
+    where fresh.payload_id in (select payload_id from fresh_payload where is_whole)
         and fresh.endpoint !~ '/[A-Z]+[0-9]*\.csv$'
 ),
 

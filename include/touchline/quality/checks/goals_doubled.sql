@@ -2,7 +2,10 @@ with history as (
     select competition, avg(home_goals + away_goals) as mean, stddev_samp(home_goals + away_goals) as deviation
     from landing.score_observation as score
     inner join landing.fixture_observation as fixture using (fixture_key)
-    where score.payload_id <= %(since)s and competition in (select competition from subject)
+    where score.known_at <= %(as_of)s and competition in (select competition from subject) and not exists (
+            select from fresh_payload as fresh
+            where fresh.payload_id = score.payload_id and score.known_at >= fresh.known_since
+        )
     group by competition
     having count(*) >= 50
 ),

@@ -4,9 +4,12 @@ with usual as (
         percentile_cont(array[0.01, 0.99]) within group (
             order by extract(epoch from (kickoff_at at time zone 'UTC')::time) / 3600
         ) as hours
-    from landing.fixture_observation
-    where is_kickoff_time_known and payload_id <= %(since)s
-        and competition in (select competition from fresh_fixture)
+    from landing.fixture_observation as observed
+    where is_kickoff_time_known and known_at <= %(as_of)s
+        and competition in (select competition from fresh_fixture) and not exists (
+            select from fresh_payload as fresh
+            where fresh.payload_id = observed.payload_id and observed.known_at >= fresh.known_since
+        )
     group by competition
     having count(*) >= 50
 )

@@ -1,17 +1,47 @@
--- What is new since the gate last passed, and what it is compared with. Facts in quarantine are no measure for others.
+-- What the gate has not looked at yet, and what it is compared with. Facts in quarantine are no measure for others.
+-- one row per payload, and per replay of a payload, of which only what was known from then on is new
+create temporary table fresh_input on commit drop as
+select 'payload' as kind, payload_id as input_id, payload_id, observed_at, '-infinity'::timestamptz as known_since
+from landing.payload
+inner join landing.payload_parsed using (payload_id)
+where observed_at <= %(as_of)s and not exists (
+    select from ops.screened_input as screened
+    where screened.gate = 'landing' and screened.kind = 'payload' and screened.input_id = payload_id
+        and screened.as_of <= %(as_of)s
+)
+union all
+select 'replay', payload_replayed_id, payload_id, payload.observed_at, replayed.observed_at
+from landing.payload_replayed as replayed
+inner join landing.payload using (payload_id)
+where replayed.observed_at <= %(as_of)s and not exists (
+    select from ops.screened_input as screened
+    where screened.gate = 'landing' and screened.kind = 'replay' and screened.input_id = payload_replayed_id
+        and screened.as_of <= %(as_of)s
+);
+
+create temporary table fresh_payload on commit drop as
+select payload_id, min(observed_at) as observed_at, min(known_since) as known_since, bool_or(kind = 'payload') as is_whole
+from fresh_input group by payload_id;
+create unique index on fresh_payload (payload_id);
+analyze fresh_payload;
+
 create temporary table fresh_fixture on commit drop as
-select * from landing.fixture_observation
-where payload_id > %(since)s and observed_at <= %(as_of)s;
+select fixture.* from landing.fixture_observation as fixture
+inner join fresh_payload using (payload_id)
+where fixture.known_at between fresh_payload.known_since and %(as_of)s;
 
 create temporary table fresh_score on commit drop as
-select * from landing.score_observation
-where payload_id > %(since)s and observed_at <= %(as_of)s;
+select score.* from landing.score_observation as score
+inner join fresh_payload using (payload_id)
+where score.known_at between fresh_payload.known_since and %(as_of)s;
 
 create temporary table fresh_quote on commit drop as
-select * from landing.odds_observation
-where payload_id > %(since)s and observed_at <= %(as_of)s
-    -- Payloads are stored in order of time: only the months since then are read.
-    and observed_at >= (select min(observed_at) from landing.payload where payload_id > %(since)s);
+select quote.* from landing.odds_observation as quote
+inner join fresh_payload using (payload_id)
+where quote.known_at between fresh_payload.known_since and %(as_of)s
+    -- Only the months of these payloads are read.
+    and quote.observed_at between (select min(observed_at) from fresh_payload)
+    and (select max(observed_at) from fresh_payload);
 
 create temporary table subject_key on commit drop as
 select fixture_key from fresh_fixture
@@ -108,4 +138,80 @@ group by fixture_key, market, line, is_closing
 having count(*) >= 4;
 create index on pack (fixture_key);
 create index on fresh_price (payload_id);
+-- one row per new kick-off and match that was announced before: by how much it moved, and whether its body did
+create temporary table kickoff_move on commit drop as
+with compared as (
+    select
+        fresh.*,
+        before.kickoff_at as kickoff_before,
+        before.source as source_before,
+        extract(epoch from fresh.kickoff_at - before.kickoff_at) / 3600 as hours
+    from fresh_fixture as fresh
+    inner join lateral (
+        select kickoff_at, source from landing.fixture_observation as earlier
+        where earlier.fixture_key = fresh.fixture_key and earlier.payload_id < fresh.payload_id
+            and earlier.is_kickoff_time_known and not exists (
+                select from quarantined as bad
+                where bad.kind = 'fixture' and bad.fixture_key = earlier.fixture_key
+                    and bad.payload_id = earlier.payload_id
+            )
+        order by earlier.payload_id desc limit 1
+    ) as before on true
+    where fresh.is_kickoff_time_known and fresh.status not in ('postponed', 'cancelled', 'suspended')
+),
+
+bodies as (
+    select
+        payload_id, competition,
+        mode() within group (order by hours) as usual_hours,
+        count(*) as n,
+        count(*) filter (where hours <> 0 and hours = trunc(hours) and abs(hours) <= 12) as n_by_hours
+    from compared group by payload_id, competition
+)
+
+select
+    compared.*,
+    bodies.n >= 3 and bodies.n_by_hours >= 0.8 * bodies.n and compared.hours = bodies.usual_hours as is_shifted_body
+from compared inner join bodies using (payload_id, competition)
+where compared.hours <> 0 and compared.hours = trunc(compared.hours) and abs(compared.hours) <= 12;
+
+-- one row per competition most of whose matches of the last days have no result: from the first of these on
+create temporary table overdue on commit drop as
+with recent as (
+    select distinct on (fixture_key)
+        fixture_key, competition, season, home_team, away_team, kickoff_on, kickoff_at, status,
+        exists (
+            select from landing.score_observation as score
+            where score.fixture_key = observed.fixture_key and score.known_at <= %(as_of)s
+        ) as has_score
+    from landing.fixture_observation as observed
+    where kickoff_on between %(as_of)s::date - 15 and %(as_of)s::date + 30 and known_at <= %(as_of)s
+    order by fixture_key, payload_id desc
+),
+
+due as (
+    select *, min(kickoff_at) filter (where not has_score) over (partition by competition) as first_kickoff_at
+    from recent as match
+    where kickoff_at between %(as_of)s - interval '14 days' and %(as_of)s - interval '3 days'
+        and status in ('scheduled', 'played', 'in_play')
+        -- A pairing that was seen on another day has been moved.
+        and not exists (
+            select from recent as moved
+            where moved.competition = match.competition and moved.home_team = match.home_team
+                and moved.away_team = match.away_team and moved.fixture_key <> match.fixture_key
+        )
+)
+
+select
+    competition, first_kickoff_at,
+    count(*) filter (where not has_score) as n_overdue,
+    max(kickoff_at) filter (where not has_score) as last_kickoff_at,
+    array_agg(concat_ws(' ', competition, season, home_team, '-', away_team) order by kickoff_at, home_team)
+        filter (where not has_score) as row_keys
+from due
+where kickoff_at >= first_kickoff_at
+group by competition, first_kickoff_at
+having count(*) filter (where not has_score) >= 3
+    and count(*) filter (where not has_score) > count(*) filter (where has_score);
+
 analyze fresh_fixture, fresh_score, fresh_quote, subject, known, appearance, fresh_price, pack;

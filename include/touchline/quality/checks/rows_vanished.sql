@@ -10,5 +10,5 @@ inner join lateral (
     where earlier.source = fresh.source and earlier.endpoint = fresh.endpoint and earlier.payload_id < fresh.payload_id
     order by earlier.payload_id desc limit 1
 ) as before on true
-where fresh.payload_id > %(since)s and fresh.observed_at <= %(as_of)s and fresh.endpoint ~ '/[A-Z]+[0-9]*\.csv$'
-    and parsed.n_rows < 0.9 * before.n_rows
+where fresh.payload_id in (select payload_id from fresh_payload where is_whole)
+    and fresh.endpoint ~ '/[A-Z]+[0-9]*\.csv$' and parsed.n_rows < 0.9 * before.n_rows

@@ -6,7 +6,10 @@ with season as (
     from landing.fixture_observation as observed
     inner join (select distinct competition, season from fresh_fixture) as wanted using (competition, season)
     cross join lateral unnest(array[observed.home_team, observed.away_team]) as team
-    where observed.payload_id <= %(since)s and observed.observed_at <= %(as_of)s and not exists (
+    where observed.known_at <= %(as_of)s and not exists (
+        select from fresh_payload as fresh
+        where fresh.payload_id = observed.payload_id and observed.known_at >= fresh.known_since
+    ) and not exists (
         select from quarantined as bad
         where bad.kind = 'fixture' and bad.fixture_key = observed.fixture_key
             and bad.payload_id = observed.payload_id
