@@ -107,6 +107,8 @@ def _plain_sql(settings: Settings) -> float:
         settings.home / "dbt" / settings.warehouse_database / "target" / "compiled" / "touchline" / "models"
     )
     texts = {path.stem: path.read_text() for path in compiled.rglob("*.sql") if path.stem in IN_ORDER}
+    with connect(settings, "owner") as connection:
+        connection.execute("create schema plain authorization touchline_transform")
     with connect(settings, "transform") as connection:
         indexes = connection.execute(
             "select tablename, indexdef from pg_indexes where schemaname in ('core', 'features')"
@@ -116,7 +118,6 @@ def _plain_sql(settings: Settings) -> float:
         if name == RATED_BEFORE:
             seconds += _timed(lambda: update_ratings(settings, START, "plain", is_full=True))[1]
         with connect(settings, "transform") as connection:
-            connection.execute("create schema if not exists plain")
             started = time.perf_counter()
             query = texts[name]
             for other in IN_ORDER:
