@@ -15,12 +15,4 @@ select
     observed_at,
     known_at
 from {{ source('landing', 'fixture_observation') }} as observation
-where
-    known_at <= {{ as_of() }}
-    and not exists (
-        select from {{ source('landing', 'quarantined_fact') }} as aside
-        where
-            aside.kind = 'fixture'
-            and aside.fixture_key = observation.fixture_key
-            and aside.payload_id = observation.payload_id
-    )
+where known_at <= {{ as_of() }} and {{ not_set_aside('fixture') }}

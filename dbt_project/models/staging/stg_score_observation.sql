@@ -28,12 +28,4 @@ select
     observed_at,
     known_at
 from {{ source('landing', 'score_observation') }} as observation
-where
-    known_at <= {{ as_of() }}
-    and not exists (
-        select from {{ source('landing', 'quarantined_fact') }} as aside
-        where
-            aside.kind = 'score'
-            and aside.fixture_key = observation.fixture_key
-            and aside.payload_id = observation.payload_id
-    )
+where known_at <= {{ as_of() }} and {{ not_set_aside('score') }}
