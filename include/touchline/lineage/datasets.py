@@ -33,11 +33,14 @@ _CHECKED: Final = ("core.match", "core.match_result", "core.match_odds", "featur
 STEPS: Final = {
     "collect": Touched(writes=_OBSERVED),
     "announce_landing": Touched(reads=("landing.payload_parsed",)),
-    "check_landing": Touched(_OBSERVED, ("landing.quarantined_fact", "ops.rule_result", *_GATE)),
+    "check_landing": Touched(
+        (*_OBSERVED, "landing.payload_replayed"),
+        ("landing.quarantined_fact", "ops.rule_result", "ops.screened_input", *_GATE),
+    ),
     "build_core": _BUILT_BY_DBT,
     "update_ratings": Touched(("core.result_version",), ("features.team_rating",)),
     "build_features": _BUILT_BY_DBT,
-    "check_features": Touched(_CHECKED, _GATE),
+    "check_features": Touched(_CHECKED, (*_GATE, "ops.screened_input")),
     "detect_anomalies": Touched(_CHECKED, ("ops.anomaly", "ops.anomaly_search")),
     "build_analytics": _BUILT_BY_DBT,
     "refresh_analytics": _BUILT_BY_DBT,
