@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
+from season_folder import TEAMS
 from touchline.database.engine import connect
 from touchline.errors import PayloadRejected
 from touchline.identity.teams import ANCHOR
@@ -19,18 +20,6 @@ from touchline.settings import Settings
 from touchline.sources.football_data_uk.parse import parse
 from touchline.sources.source import Reply, Request
 
-TEAMS = (
-    "Arsenal",
-    "Burnley",
-    "Chelsea",
-    "Derby",
-    "Everton",
-    "Fulham",
-    "Leeds",
-    "Norwich",
-    "Reading",
-    "Stoke",
-)
 # Every competition is E0 under another name: a fault that is written for E0 is planted in any of them.
 COMPETITIONS = (
     "E0", "E1", "E2", "E3", "EC", "SC0", "SC1", "SC2", "SC3", "D1", "D2", "I1", "I2", "SP1", "SP2", "F1", "F2", "N1",

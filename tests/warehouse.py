@@ -12,7 +12,7 @@ from touchline.database.engine import connect
 from touchline.landing.collect import collect
 from touchline.ratings.update import update_ratings
 from touchline.settings import Settings
-from touchline.warehouse.build import build_layer
+from touchline.warehouse.build import BuildReport, build_layer
 
 TEAMS = ("Arsenal", "Chelsea", "Leeds", "Fulham", "Everton", "Burnley")
 
@@ -25,11 +25,11 @@ def land(settings: Settings, folder: Path, rows: Sequence[Mapping[str, str]], as
     return sourced
 
 
-def build(settings: Settings, as_of: datetime) -> None:
-    """Core, ratings and features as of an instant."""
-    build_layer(settings, "core", as_of, "build")
-    update_ratings(settings, as_of, "build")
-    build_layer(settings, "features", as_of, "build")
+def build(settings: Settings, as_of: datetime, *, is_full: bool = False) -> tuple[BuildReport, BuildReport]:
+    """Core, ratings and features as of an instant; the reports of core and of features."""
+    core = build_layer(settings, "core", as_of, "build", is_full=is_full)
+    update_ratings(settings, as_of, "build", is_full=is_full)
+    return core, build_layer(settings, "features", as_of, "build", is_full=is_full)
 
 
 def set_aside(

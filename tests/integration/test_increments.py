@@ -26,9 +26,9 @@ from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows
 from touchline.features.catalogue import FEATURES
 from touchline.landing.collect import collect
-from touchline.ratings.update import update_ratings
 from touchline.settings import Settings
-from touchline.warehouse.build import BuildReport, build_layer
+from touchline.warehouse.build import BuildReport
+from warehouse import build
 
 pytestmark = pytest.mark.slow
 
@@ -94,12 +94,6 @@ def live_through(settings: Settings, folder: Path, first: datetime, n_nights: in
             build(settings, kickoff_at - timedelta(minutes=1))
             month.kept[kickoff_at - timedelta(minutes=1)] = features(settings)
     return month
-
-
-def build(settings: Settings, as_of: datetime, *, is_full: bool = False) -> list[BuildReport]:
-    core = build_layer(settings, "core", as_of, "build", is_full=is_full)
-    update_ratings(settings, as_of, "build", is_full=is_full)
-    return [core, build_layer(settings, "features", as_of, "build", is_full=is_full)]
 
 
 def features(settings: Settings) -> pd.DataFrame:

@@ -13,10 +13,9 @@ from builders import match_row
 from databases import copy_of
 from table_digests import table_digests
 from touchline.database.engine import connect, rows, scalar
-from touchline.ratings.update import update_ratings
 from touchline.settings import Settings
-from touchline.warehouse.build import BuildReport, build_layer
-from warehouse import land, round_robin
+from touchline.warehouse.build import build_layer
+from warehouse import build, land, round_robin
 
 pytestmark = pytest.mark.slow
 
@@ -38,13 +37,6 @@ def world(built: Settings, request: pytest.FixtureRequest) -> Iterator[Settings]
     """A copy of it for one test."""
     with copy_of(built, f"touchline_{request.node.name[:40]}") as copy:
         yield copy
-
-
-def build(settings: Settings, as_of: datetime, *, is_full: bool = False) -> BuildReport:
-    report = build_layer(settings, "core", as_of, "test", is_full=is_full)
-    update_ratings(settings, as_of, "test", is_full=is_full)
-    build_layer(settings, "features", as_of, "test", is_full=is_full)
-    return report
 
 
 def digests(settings: Settings) -> dict[str, str]:
@@ -92,15 +84,15 @@ def test_what_every_layer_has_worked_in_is_forgotten(world: Settings, tmp_path: 
 def test_a_build_that_goes_back_in_time_is_in_full_and_goes_on_from_there(world: Settings, tmp_path: Path):
     landed(world, tmp_path, LAST, goals="5")
     build(world, LAST)
-    assert build(world, START).is_full
-    assert not build(world, LATER).is_full
-    assert not build(world, LAST).is_full
+    assert build(world, START)[0].is_full
+    assert not build(world, LATER)[0].is_full
+    assert not build(world, LAST)[0].is_full
     assert equals_a_full_build(world, LAST)
 
 
 def test_a_build_of_the_same_instant_changes_nothing(world: Settings):
     before = digests(world)
-    assert not build(world, START).is_full
+    assert not build(world, START)[0].is_full
     assert digests(world) == before
 
 
@@ -120,7 +112,7 @@ def test_a_fact_set_aside_after_it_was_built_is_gone_from_everything(
             f"%s, 'test' from landing.{table} order by fixture_key limit 1 returning fixture_key",
             (START,),
         )
-    assert build(world, LATER).is_full is is_full
+    assert build(world, LATER)[0].is_full is is_full
     with connect(world, "transform") as connection:
         left = {
             "score": "select count(*) from core.match_result where match_id = %s",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from psycopg import sql
 
 from touchline.database.engine import Connection, connect
+from touchline.landing.copying import copy_frame
 from touchline.ratings.engine import PARAMETERS, STATE_COLUMNS, Result
 from touchline.ratings.history import FOREVER, History, Rated, Version
 from touchline.settings import Settings
@@ -84,8 +86,6 @@ where rating.team_id = closed.team_id and rating.match_id = closed.match_id and 
 """  # noqa: S608
 
 
-# Stored ratings of another code, or other parameters, are learned anew.
-CODE = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NUMBERS = (
@@ -127,9 +127,7 @@ def update_ratings(
     bit for bit. One transaction.
     """
     with building(settings):
-        planned = plan(
-            settings, "ratings", as_of, definition_of("ratings", PARAMETERS, CODE), is_full=is_full
-        )
+        planned = plan(settings, "ratings", as_of, _definition(), is_full=is_full)
         with connect(settings, "transform") as connection:
             connection.execute(TABLE)
             if planned.is_full:
@@ -153,6 +151,12 @@ def update_ratings(
         n_restated=len(history.closed),
         known_from=None if first is None else _moment(max(first, since)).isoformat(),
     )
+
+
+def _definition() -> str:
+    """Stored ratings of another code, or other parameters, are learned anew."""
+    code = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return definition_of("ratings", PARAMETERS, code)
 
 
 def _rewound(connection: Connection, versions: Sequence[Version], known: dict[str, Any]) -> History:
@@ -204,23 +208,11 @@ def _write(connection: Connection, history: History, since: int) -> None:
             [_moment(rated.valid_to) for rated in closed],
         ),
     )
-    if not history.rated:
-        return
-    frame = _frame(history.rated)
-    lines = BytesIO()
     # Floats are written with the shortest digits that read back to the same double.
-    frame.write_csv(lines, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00")
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            f"copy features.team_rating ({', '.join(frame.columns)}) from stdin (format csv)"
-        ) as copy,
-    ):
-        copy.write(lines.getbuffer())
+    copy_frame(connection, sql.Identifier("features", "team_rating"), _frame(history.rated))
 
 
-def _frame(rated: Iterable[Rated]) -> pl.DataFrame:
-    rows = list(rated)
+def _frame(rows: Sequence[Rated]) -> pl.DataFrame:
     keys = pl.DataFrame(
         {
             "team_id": [row.team_id for row in rows],

@@ -78,7 +78,7 @@ def build_layer(
             kind: list(names) for kind, names in read_configuration(settings.sources_file).priorities.items()
         }
         planned = plan(settings, layer, as_of, definition_of(layer, priorities), is_full=is_full)
-        report = _build(settings, layer, planned.as_of, run_id, priorities, planned, started)
+        report = _build(settings, layer, run_id, priorities, planned, started)
         note_built(settings, planned, run_id)
         if layer == "core" and planned.is_full:
             _renew_views(settings, as_of, priorities)
@@ -97,10 +97,10 @@ def _renew_views(settings: Settings, as_of: datetime, priorities: Mapping[str, l
 
 
 def _build(
-    settings: Settings, layer: Layer, as_of: datetime, run_id: str, priorities: Mapping[str, list[str]],
-    planned: Plan, started: float,
+    settings: Settings, layer: Layer, run_id: str, priorities: Mapping[str, list[str]], planned: Plan,
+    started: float,
 ) -> BuildReport:  # fmt: skip
-    target = settings.home / "dbt" / settings.warehouse_database
+    as_of, target = planned.as_of, settings.home / "dbt" / settings.warehouse_database
     # Views hold no rows: as long as they read the same way, the tests of what they read have tested them.
     is_tested = layer != "analytics" or planned.is_full
     results = run_dbt(
@@ -111,7 +111,7 @@ def _build(
         # Unit tests belong to the test suite; indirect selection keeps tests that look at later layers out.
         *(["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"] if is_tested else []),
         *(["--full-refresh"] if planned.is_full else []),
-        environment=_moment(as_of, priorities, planned),
+        environment=_moment(priorities, planned),
     )
     dbt_events.emit(settings, target / "target", as_of, run_id, f"build_{layer}")
     failed = [result for result in results if result.status in ("error", "fail", "skipped", "runtime error")]
@@ -172,9 +172,9 @@ def dbt_result(settings: Settings, *arguments: str, environment: Mapping[str, st
     return outcome.result
 
 
-def _moment(as_of: datetime, priorities: Mapping[str, list[str]], planned: Plan) -> Mapping[str, str]:
+def _moment(priorities: Mapping[str, list[str]], planned: Plan) -> Mapping[str, str]:
     """What the macros read at run time. Variables of dbt would do, but each new value has the project parsed again."""
-    values = {"AS_OF": as_of.isoformat()}
+    values = {"AS_OF": planned.as_of.isoformat()}
     if not planned.is_full:
         assert planned.built_as_of is not None, "an increment goes on from a build"
         assert planned.known_from is not None, "an increment knows from when on"

@@ -73,29 +73,29 @@ def plan(
                 raise WarehouseBuildFailed(f"{layer} cannot be built before core: run `touchline build`")
             until = core["change_id"]
             as_of = as_of if layer == "analytics" else core["as_of"]
-        is_full = is_full or built is None or definition != built["definition"]
-        if built is not None and layer != "analytics":
-            is_full = is_full or as_of < built["as_of"]
-        if layer == "core" and not is_full:
-            assert built is not None, "a layer that was never built is built in full"
-            is_full = not note_changes(connection, as_of, until, built)
-        if is_full:
+        if built and (is_full or not _goes_on(layer, built, as_of, definition)):
+            built = None
+        if built and layer == "core" and not note_changes(connection, as_of, until, built):
+            built = None
+        if built is None:
             _forget(connection, layer)
-        if layer == "core" and is_full:
-            note_everything(connection, as_of, until)
-        since = 0 if is_full or built is None else built["change_id"]
+            if layer == "core":
+                note_everything(connection, as_of, until)
+        since = built["change_id"] if built else 0
         (change,) = rows(
             connection,
             "select count(distinct match_id) as n, min(known_from) as known_from from ops.match_change "
             "where change_id > %s",
             (since,),
         )
-    built_as_of = None if is_full or built is None else built["as_of"]
-    known = [moment for moment in (change["known_from"], built_as_of) if moment is not None]
-    return Plan(
-        layer, as_of, is_full, since, until, built_as_of,
-        None if is_full else min(known), change["n"], definition,
-    )  # fmt: skip
+    built_as_of = built["as_of"] if built else None
+    known_from = min(change["known_from"] or built_as_of, built_as_of) if built_as_of else None
+    return Plan(layer, as_of, built is None, since, until, built_as_of, known_from, change["n"], definition)
+
+
+def _goes_on(layer: PlannedLayer, built: dict[str, Any], as_of: datetime, definition: str) -> bool:
+    """Whether what stands can be gone on from; views hold no rows that a step back in time would have to remove."""
+    return definition == built["definition"] and (layer == "analytics" or as_of >= built["as_of"])
 
 
 def stands_as_of(settings: Settings, layer: PlannedLayer) -> datetime | None:

@@ -137,7 +137,7 @@ def note_changes(connection: Connection, as_of: datetime, change_id: int, built:
     # A fixture taken back after it was built leaves traces in too many places to follow.
     if scalar(connection, _TAKEN_BACK):
         return False
-    pending = _pending(connection)
+    pending = rows(connection, _PENDING)
     if pending:
         observed = [each["observed_at"] for each in pending]
         parameters = {
@@ -157,7 +157,7 @@ def note_changes(connection: Connection, as_of: datetime, change_id: int, built:
 def note_everything(connection: Connection, as_of: datetime, change_id: int) -> None:
     """Take notice of all that has landed, for a build in full; no match is noted."""
     connection.execute("truncate ops.match_change, ops.built_input")
-    _note_inputs(connection, _pending(connection), as_of, change_id)
+    _note_inputs(connection, rows(connection, _PENDING), as_of, change_id)
     connection.execute(
         "insert into ops.built_input (kind, input_id, change_id) "
         "select 'quarantine', quarantined_fact_id, %s from landing.quarantined_fact",
@@ -175,7 +175,3 @@ def _note_inputs(
         "select kind, input_id, %s from unnest(%s::text[], %s::bigint[]) as given (kind, input_id)",
         (change_id, [kind for kind, _ in done], [input_id for _, input_id in done]),
     )
-
-
-def _pending(connection: Connection) -> list[dict[str, Any]]:
-    return rows(connection, _PENDING)

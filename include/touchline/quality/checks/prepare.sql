@@ -175,6 +175,29 @@ select
 from compared inner join bodies using (payload_id, competition)
 where compared.hours <> 0 and compared.hours = trunc(compared.hours) and abs(compared.hours) <= 12;
 
+-- one row per new score of a match that had one before: the two beside each other
+create temporary table score_move on commit drop as
+select
+    fresh.*,
+    subject.competition,
+    subject.home_team,
+    subject.away_team,
+    subject.kickoff_at,
+    before.home_goals as home_goals_before,
+    before.away_goals as away_goals_before,
+    before.home_goals = fresh.away_goals and before.away_goals = fresh.home_goals
+    and fresh.home_goals <> fresh.away_goals as is_swapped
+from fresh_score as fresh
+inner join subject using (fixture_key)
+inner join lateral (
+    select home_goals, away_goals from landing.score_observation as earlier
+    where earlier.fixture_key = fresh.fixture_key and earlier.payload_id < fresh.payload_id and not exists (
+        select from quarantined as bad
+        where bad.kind = 'score' and bad.fixture_key = earlier.fixture_key and bad.payload_id = earlier.payload_id
+    )
+    order by earlier.payload_id desc limit 1
+) as before on true;
+
 -- one row per competition most of whose matches of the last days have no result: from the first of these on
 create temporary table overdue on commit drop as
 with recent as (
