@@ -19,7 +19,7 @@ from scipy.optimize import brentq, fsolve
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
 from touchline.forecasting.logistic import Floats
-from touchline.forecasting.market import remove_overround
+from touchline.overround import remove_overround
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.forecasting.scoreline import grid_for, match_result, scoreline_grid
 

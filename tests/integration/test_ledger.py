@@ -19,7 +19,7 @@ from touchline.clock import RunClock, virtual_clock
 from touchline.database.engine import connect, rows
 from touchline.features.catalogue import FEATURES
 from touchline.features.online import FeatureRead, read_features
-from touchline.forecasting.market import remove_overround
+from touchline.overround import remove_overround
 from touchline.ledger.predict import FIXTURE, UPCOMING
 from touchline.ledger.prediction import append, gate_frame, predictions_of
 from touchline.ledger.settle import settle_predictions

@@ -20,7 +20,7 @@ from touchline.forecasting.forecaster import (
     fit_forecaster,
 )
 from touchline.forecasting.logistic import Floats
-from touchline.forecasting.market import remove_overround
+from touchline.overround import remove_overround
 from touchline.forecasting.metrics import log_loss
 from touchline.forecasting.scoreline import match_result
 from training_frames import QUICK, simulated_matches, without_prices

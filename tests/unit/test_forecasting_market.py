@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.forecasting.market import METHODS, OverroundMethod, overround, remove_overround
+from touchline.overround import METHODS, OverroundMethod, overround, remove_overround
 
 PRICES = [[2.0, 3.5, 4.0], [1.14, 8.75, 19.83], [3.1, 3.2, 2.4]]
 

@@ -87,6 +87,12 @@ select
     score_then.away_shots,
     score_then.home_shots_on_target,
     score_then.away_shots_on_target,
+    score_then.home_corners,
+    score_then.away_corners,
+    score_then.home_yellow_cards,
+    score_then.away_yellow_cards,
+    score_then.home_red_cards,
+    score_then.away_red_cards,
     fixture_then.source,
     fixture_then.payload_id as fixture_payload_id,
     score_then.payload_id as score_payload_id

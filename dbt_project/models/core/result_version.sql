@@ -22,7 +22,8 @@ competitions as (
 
 {% set values = [
     'is_played', 'competition', 'season', 'home_team_id', 'away_team_id', 'kickoff_at', 'home_goals', 'away_goals',
-    'home_shots', 'away_shots', 'home_shots_on_target', 'away_shots_on_target',
+    'home_shots', 'away_shots', 'home_shots_on_target', 'away_shots_on_target', 'home_corners', 'away_corners',
+    'home_yellow_cards', 'away_yellow_cards', 'home_red_cards', 'away_red_cards',
 ] %}
 
 -- Another source that says the same, or a new referee, is no new result.
@@ -57,7 +58,13 @@ select
     periods.home_shots,
     periods.away_shots,
     periods.home_shots_on_target,
-    periods.away_shots_on_target
+    periods.away_shots_on_target,
+    periods.home_corners,
+    periods.away_corners,
+    periods.home_yellow_cards,
+    periods.away_yellow_cards,
+    periods.home_red_cards,
+    periods.away_red_cards
 from periods
 inner join competitions on periods.competition = competitions.competition
 where periods.is_played

@@ -175,6 +175,12 @@ ranked as (
             order by points desc, goals_for - goals_against desc, goals_for desc
         ))::int as position,
         (count(*) over at_instant)::int as n_teams,
+        max(points) over at_instant as top_points,
+        nth_value(points, 3) over (
+            partition by competition, season, valid_from
+            order by points asc, goals_for - goals_against asc, goals_for asc
+            rows between unbounded preceding and unbounded following
+        ) as drop_points,
         max(n_played) over (partition by competition, season order by valid_from) as most_played_so_far
     from totals
     window at_instant as (partition by competition, season, valid_from)
@@ -191,6 +197,8 @@ select
     goals_for,
     goals_against,
     position,
-    n_teams
+    n_teams,
+    top_points,
+    drop_points
 from ranked
 where has_begun or most_played_so_far > 0

@@ -29,6 +29,24 @@ consensus as (
     group by match_id
 ),
 
+-- Single prices of the match result that say more than the average: the sharpest book, the largest, the best on offer.
+single as (
+    select
+        match_id,
+        max(price_home) filter (where bookmaker = 'PS') as pinnacle_home,
+        max(price_draw) filter (where bookmaker = 'PS') as pinnacle_draw,
+        max(price_away) filter (where bookmaker = 'PS') as pinnacle_away,
+        max(price_home) filter (where bookmaker = 'B365') as b365_home,
+        max(price_draw) filter (where bookmaker = 'B365') as b365_draw,
+        max(price_away) filter (where bookmaker = 'B365') as b365_away,
+        max(price_home) filter (where bookmaker = 'market_maximum') as maximum_home,
+        max(price_draw) filter (where bookmaker = 'market_maximum') as maximum_draw,
+        max(price_away) filter (where bookmaker = 'market_maximum') as maximum_away
+    from odds
+    where market = '1x2'
+    group by match_id
+),
+
 -- How far bookmakers disagree about the home side, on their own overround-free scale.
 spread as (
     select
@@ -42,7 +60,17 @@ spread as (
 
 select
     consensus.*,
+    single.pinnacle_home,
+    single.pinnacle_draw,
+    single.pinnacle_away,
+    single.b365_home,
+    single.b365_draw,
+    single.b365_away,
+    single.maximum_home,
+    single.maximum_draw,
+    single.maximum_away,
     coalesce(spread.n_bookmakers, 0) as n_bookmakers,
     spread.spread
 from consensus
+left join single on consensus.match_id = single.match_id
 left join spread on consensus.match_id = spread.match_id

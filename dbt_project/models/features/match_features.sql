@@ -14,6 +14,17 @@
     'goals_for', 'goals_against', 'shots_for', 'shots_against',
     'shots_on_target_for', 'shots_on_target_against', 'points',
 ] %}
+{% set strengths = ['slow', 'medium', 'fast', 'goals', 'chances', 'chances_fast'] %}
+{% set form_statistics = [
+    'surprise', 'total_surprise', 'goal_surprise', 'goal_difference', 'shots_on_target', 'shots', 'corners',
+    'yellow_cards', 'red_cards', 'points',
+] %}
+{% set market_states = [
+    'market_rating_slow', 'market_rating_medium', 'market_rating_fast', 'market_home_advantage', 'market_n_rated',
+    'market_error', 'move_last', 'move_short', 'move_long', 'move_career', 'draw_move_last', 'draw_move_short',
+    'draw_move_long', 'market_surprise_goals_last', 'market_surprise_goals_short', 'market_surprise_shots_last',
+    'market_surprise_shots_short',
+] %}
 
 with matches as (
     select
@@ -59,10 +70,6 @@ form as not materialized (
     select * from {{ ref('team_form') }}
 ),
 
-venue as not materialized (
-    select * from {{ ref('venue_form') }}
-),
-
 recent as not materialized (
     select * from {{ ref('team_match') }}
 ),
@@ -93,14 +100,36 @@ select
         {{ side }}_rating.elo_shots as {{ side }}_elo_shots,
         {{ side }}_rating.pi_{{ side }} as {{ side }}_pi,
         {{ side }}_rating.pi_{{ side }}_shots as {{ side }}_pi_shots,
-        {% for span in [5, 10, 20] %}
-            {% for statistic in statistics %}
-                {{ side }}_form.{{ statistic }}_{{ span }} as {{ side }}_{{ statistic }}_{{ span }},
+        {% for speed in strengths %}
+            {{ side }}_rating.attack_{{ speed }} as {{ side }}_attack_{{ speed }},
+            {{ side }}_rating.defence_{{ speed }} as {{ side }}_defence_{{ speed }},
+        {% endfor %}
+        {% for signal in ['mixed', 'goals', 'chances'] %}
+            {{ side }}_rating.level_{{ signal }} as {{ side }}_level_{{ signal }},
+            {{ side }}_rating.home_advantage_{{ signal }} as {{ side }}_home_advantage_{{ signal }},
+        {% endfor %}
+        {{ side }}_rating.n_rated as {{ side }}_n_rated,
+        {% for speed in ['short', 'long'] %}
+            {% for statistic in form_statistics %}
+                {{ side }}_rating.form_{{ statistic }}_{{ speed }} as {{ side }}_form_{{ statistic }}_{{ speed }},
             {% endfor %}
         {% endfor %}
-        {{ side }}_venue.goals_for_10 as {{ side }}_venue_goals_for_10,
-        {{ side }}_venue.goals_against_10 as {{ side }}_venue_goals_against_10,
-        {{ side }}_venue.points_10 as {{ side }}_venue_points_10,
+        {{ side }}_rating.{{ 'surprise_at_home' if side == 'home' else 'surprise_away' }}
+            as {{ side }}_surprise_at_venue,
+        {{ side }}_rating.{{ 'goal_surprise_at_home' if side == 'home' else 'goal_surprise_away' }}
+            as {{ side }}_goal_surprise_at_venue,
+        {% for statistic in market_states %}
+            {{ side }}_rating.{{ statistic }} as {{ side }}_{{ statistic }},
+        {% endfor %}
+        {{ side }}_rating.{{ 'move_at_home' if side == 'home' else 'move_away' }} as {{ side }}_move_at_venue,
+        case
+            when fixtures.known_kickoff_at - {{ side }}_rating.kickoff_at > interval '45 days'
+                then {{ side }}_rating.last_tier
+            else {{ side }}_rating.tier_before
+        end - fixtures.tier as {{ side }}_tier_change,
+        {% for statistic in statistics %}
+            {{ side }}_form.{{ statistic }}_5 as {{ side }}_{{ statistic }}_5,
+        {% endfor %}
         least(extract(epoch from fixtures.known_kickoff_at - {{ side }}_form.kickoff_at) / 86400, 30)::double precision
             as {{ side }}_rest_days,
         {{ side }}_recent.n_matches::double precision as {{ side }}_n_matches_14d,
@@ -108,6 +137,14 @@ select
         {{ side }}_table.position::double precision as {{ side }}_position,
         ({{ side }}_table.points::double precision / nullif({{ side }}_table.n_played, 0))
             as {{ side }}_points_per_match,
+        least(
+            ({{ side }}_table.top_points - {{ side }}_table.points)
+            / greatest(2.0 * ({{ side }}_table.n_teams - 1) - {{ side }}_table.n_played, 1), 5
+        )::double precision as {{ side }}_points_behind_top,
+        least(greatest(
+            ({{ side }}_table.points - {{ side }}_table.drop_points)
+            / greatest(2.0 * ({{ side }}_table.n_teams - 1) - {{ side }}_table.n_played, 1), -5
+        ), 5)::double precision as {{ side }}_points_above_drop,
     {% endfor %}
     coalesce(last_meeting.n_matches, 0)::double precision as h2h_n_matches,
     last_meeting.points_6 as h2h_points_mean,
@@ -118,9 +155,16 @@ select
         / (4.0 * greatest(home_table.n_teams - 1, 1)), 1
     )::double precision as season_progress,
     extract(month from fixtures.known_kickoff_on)::double precision as month,
+    extract(isodow from fixtures.known_kickoff_on)::double precision as weekday,
+    fixtures.tier::double precision as competition_tier,
     market.price_home::double precision as market_price_home,
     market.price_draw::double precision as market_price_draw,
     market.price_away::double precision as market_price_away,
+    {% for name in ['pinnacle', 'b365', 'maximum'] %}
+        {% for outcome in ['home', 'draw', 'away'] %}
+            market.{{ name }}_{{ outcome }}::double precision as market_{{ name }}_{{ outcome }},
+        {% endfor %}
+    {% endfor %}
     market.price_over::double precision as market_price_over,
     market.price_under::double precision as market_price_under,
     market.handicap_line::double precision as market_handicap_line,
@@ -145,15 +189,6 @@ from fixtures
         order by form.valid_from desc
         limit 1
     ) as {{ side }}_form on true
-    left join lateral (
-        select * from venue
-        where
-            venue.team_id = fixtures.known_{{ side }}_team_id
-            and venue.is_home = {{ 'true' if side == 'home' else 'false' }}
-            and venue.valid_from <= fixtures.features_as_of
-        order by venue.valid_from desc
-        limit 1
-    ) as {{ side }}_venue on true
     left join lateral (
         select count(*) as n_matches from recent
         where

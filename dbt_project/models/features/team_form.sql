@@ -1,4 +1,4 @@
--- one row per team and instant at which its results changed: means over its last 5, 10 and 20 matches as known then
+-- one row per team and instant at which its results changed: means over its last 5 matches as known then
 {{ config(
     materialized='incremental',
     incremental_strategy='replace',
@@ -8,6 +8,6 @@
 
 {{ rolling_means(
     ['team_id'],
-    [5, 10, 20],
+    [5],
     ['goals_for', 'goals_against', 'shots_for', 'shots_against', 'shots_on_target_for', 'shots_on_target_against', 'points'],
 ) }}

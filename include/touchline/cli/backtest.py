@@ -13,7 +13,7 @@ from rich.table import Table
 from touchline.cli.output import console, errors, read_day, state
 from touchline.forecasting.backtest import BacktestRequest, backtest_settings, run_backtest
 from touchline.forecasting.forecaster import ForecasterParameters
-from touchline.forecasting.market import METHODS
+from touchline.overround import METHODS
 
 STEPS = (
     "fetch", "parse", "build core", "rate teams", "build features", "join features", "forecast",

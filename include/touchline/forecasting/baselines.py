@@ -9,7 +9,7 @@ import pandas as pd
 
 from touchline.forecasting.design import PRICES, numbers
 from touchline.forecasting.logistic import Floats, fit_per_outcome, per_outcome_scores, softmax
-from touchline.forecasting.market import OverroundMethod, remove_overround
+from touchline.overround import OverroundMethod, remove_overround
 
 ELO_SCALE = 400.0
 

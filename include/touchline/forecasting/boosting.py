@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import lightgbm
 import numpy as np
-import pandas as pd
 
+from touchline.forecasting.design import Design
 from touchline.forecasting.logistic import Floats
 
 N_THREADS = 1
@@ -31,20 +31,21 @@ class Boosting:
 
 
 def fit_trees(
-    design: pd.DataFrame,
+    design: Design,
     target: np.ndarray[tuple[int], np.dtype[np.generic]],
     boosting: Boosting,
     seed: int,
     start: Floats | None = None,
+    weights: Floats | None = None,
 ) -> lightgbm.Booster:
     """Trees for home, draw and away when `start` (n, 3; log-probabilities to begin from) is given or the
-    target is whole numbers 0 to 2; otherwise for the mean of a real target."""
+    target is whole numbers 0 to 2; otherwise for the mean of a real target. `weights` (n,) of the matches."""
     is_outcome = np.issubdtype(target.dtype, np.integer)
     parameters = {
         "objective": "multiclass" if is_outcome else "regression",
         "learning_rate": boosting.learning_rate,
         "num_leaves": boosting.leaves,
-        "min_data_in_leaf": max(1, min(boosting.smallest_leaf, len(design) // 20)),
+        "min_data_in_leaf": max(1, min(boosting.smallest_leaf, len(target) // 20)),
         "feature_fraction": boosting.feature_share,
         "bagging_fraction": boosting.match_share,
         "bagging_freq": 1,
@@ -60,18 +61,19 @@ def fit_trees(
     if is_outcome:
         parameters["num_class"] = 3
     data = lightgbm.Dataset(
-        design.to_numpy(dtype=np.float32),
+        design.values,
         target,
-        feature_name=[str(name) for name in design.columns],
+        weight=weights,
+        feature_name=list(design.names),
         # LightGBM reads one outcome after the other.
         init_score=None if start is None else start.ravel("F"),
     )
     return lightgbm.train(parameters, data, boosting.rounds)
 
 
-def raw_scores(trees: lightgbm.Booster, design: pd.DataFrame) -> Floats:
+def raw_scores(trees: lightgbm.Booster, design: Design) -> Floats:
     """What the trees add: (n, 3) log-odds units for outcomes, (n,) for a real target; without the start."""
     return np.asarray(
-        trees.predict(design.to_numpy(dtype=np.float32), raw_score=True, num_threads=N_THREADS),
+        trees.predict(design.values, raw_score=True, num_threads=N_THREADS),
         dtype=np.float64,
     )

@@ -13,11 +13,11 @@ import pandas as pd
 
 from touchline.forecasting.baselines import Elo, Market
 from touchline.forecasting.logistic import Floats, softmax
-from touchline.forecasting.market import OverroundMethod
 from touchline.forecasting.metrics import calibration_slope, log_loss
 from touchline.forecasting.no_odds import NoOdds, NoOddsParameters
 from touchline.forecasting.scoreline import expected_goals, grid_for
 from touchline.forecasting.with_odds import WithOdds, WithOddsParameters
+from touchline.overround import OverroundMethod
 
 WITH_ODDS, NO_ODDS, ELO, MARKET = "with_odds", "no_odds", "elo", "market"
 # In order of preference: the first is taken where two are equally good. All cover every match.

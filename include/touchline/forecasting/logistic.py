@@ -20,8 +20,10 @@ def softmax(scores: Floats) -> Floats:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
-def fit_shared(design: Floats, outcomes: Ints, ridge: float = 0.0) -> Floats:
-    """Parameters (k,) of p = softmax over the outcomes of design (n, 3, k) times parameters.
+def fit_shared(
+    design: Floats, outcomes: Ints, ridge: float = 0.0, offset: Floats | None = None
+) -> Floats:
+    """Parameters (k,) of p = softmax over the outcomes of `offset` (n, 3) plus design (n, 3, k) times parameters.
 
     Maximises the likelihood less `ridge` / 2 times the squared parameters; the maximum is unique as long as
     the columns differ between outcomes and no outcome is told apart with certainty. Raises
@@ -30,8 +32,9 @@ def fit_shared(design: Floats, outcomes: Ints, ridge: float = 0.0) -> Floats:
     n_parameters = design.shape[2]
     happened = np.eye(3)[outcomes]
     parameters = np.zeros(n_parameters)
+    fixed = 0.0 if offset is None else offset
     for _ in range(NEWTON_STEPS):
-        p = softmax(design @ parameters)
+        p = softmax(fixed + design @ parameters)
         gradient = np.einsum("nk,nkj->j", happened - p, design) - ridge * parameters
         mean = np.einsum("nk,nkj->nj", p, design)
         weighted = (design * p[:, :, None]).reshape(-1, n_parameters)

@@ -1,8 +1,8 @@
-"""The forecast without a market: results, shots and the calendar only."""
+"""The forecast without a market: results, shots, cards and the calendar only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import lightgbm
 import numpy as np
@@ -11,25 +11,24 @@ import pandas as pd
 from touchline.forecasting.boosting import Boosting, fit_trees, raw_scores
 from touchline.forecasting.design import Scale, history_design
 from touchline.forecasting.logistic import Floats, fit_per_outcome, per_outcome_scores, softmax
+from touchline.forecasting.training_weights import by_age
 
-DAYS_A_YEAR = 365.25
-
-
-TREES = Boosting(rounds=120, learning_rate=0.1, leaves=5, smallest_leaf=500, feature_share=0.2, ridge=20.0)
+TREES = Boosting(rounds=100, learning_rate=0.06, leaves=6, smallest_leaf=600, feature_share=0.2, ridge=50.0)
 
 
 @dataclass(frozen=True)
 class NoOddsParameters:
-    """`half_life` in years: how fast old matches lose weight in the linear half, which cannot tell eras apart."""
+    """`ridge` of the straight line, and the half-lives in years by which old matches count less."""
 
-    trees: Boosting = TREES
-    ridge: float = 500.0
-    half_life: float = 8.0
+    trees: Boosting = field(default_factory=lambda: TREES)
+    ridge: float = 300.0
+    line_half_life: float = 8.0
+    trees_half_life: float = 12.0
 
 
 @dataclass(frozen=True)
 class NoOdds:
-    """LightGBM and a ridge multinomial logistic on the same columns, averaged in log-odds."""
+    """A ridge multinomial logistic, and LightGBM that goes on from it to what is not a straight line."""
 
     trees: lightgbm.Booster
     scale: Scale
@@ -40,16 +39,17 @@ class NoOdds:
         """Fitted on the outcomes of the training matches."""
         design = history_design(matches)
         outcomes = matches["outcome"].to_numpy(dtype=np.int64)
-        trees = fit_trees(design, outcomes, parameters.trees, seed)
         scale = Scale.of(design)
-        age = (matches["kickoff_at"].max() - matches["kickoff_at"]).dt.total_seconds().to_numpy() / 86400
-        weights = 0.5 ** (age / DAYS_A_YEAR / parameters.half_life)
-        coefficients = fit_per_outcome(scale.apply(design), outcomes, weights, parameters.ridge)
-        return cls(trees, scale, coefficients)
+        columns = scale.apply(design)
+        coefficients = fit_per_outcome(
+            columns, outcomes, by_age(matches, parameters.line_half_life), parameters.ridge
+        )
+        start = np.log(softmax(per_outcome_scores(columns, coefficients)))
+        weights = by_age(matches, parameters.trees_half_life)
+        return cls(fit_trees(design, outcomes, parameters.trees, seed, start, weights), scale, coefficients)
 
     def probabilities(self, features: pd.DataFrame) -> Floats:
         """(n, 3), for every match."""
         design = history_design(features)
-        by_trees = np.log(softmax(raw_scores(self.trees, design)))
-        by_line = np.log(softmax(per_outcome_scores(self.scale.apply(design), self.coefficients)))
-        return softmax((by_trees + by_line) / 2)
+        line = per_outcome_scores(self.scale.apply(design), self.coefficients)
+        return softmax(line + raw_scores(self.trees, design))

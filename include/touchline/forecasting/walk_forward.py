@@ -17,8 +17,8 @@ from touchline.forecasting.forecaster import (
     fit_forecaster,
 )
 from touchline.forecasting.logistic import Floats
-from touchline.forecasting.market import remove_overround
 from touchline.forecasting.metrics import OUTCOMES
+from touchline.overround import remove_overround
 
 BASE_RATES = "base_rates"
 MARKET_PREMATCH, MARKET_CLOSING = "market_prematch", "market_closing"

@@ -11,8 +11,8 @@ import numpy as np
 from touchline.clock import RunClock
 from touchline.database.engine import connect, rows, scalar
 from touchline.forecasting import metrics
-from touchline.forecasting.market import remove_overround
 from touchline.ledger.built import require_built
+from touchline.overround import remove_overround
 from touchline.settings import Settings
 
 # Predictions whose match has a result that is not the one they were last settled with.

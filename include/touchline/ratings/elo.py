@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from touchline.ratings import compiled
+
 
 @dataclass(frozen=True, slots=True)
 class EloParameters:
@@ -23,9 +25,10 @@ class EloParameters:
     first_tier: float = 1500.0
     tier_step: float = 110.0
 
-    def initial(self, tier: int) -> float:
-        """Rating of a team seen for the first time in a competition of `tier` (1 is the highest)."""
-        return self.first_tier - self.tier_step * (tier - 1)
+    @property
+    def compiled(self) -> compiled.Elo:
+        """What the compiled update reads."""
+        return compiled.Elo(self.k0, self.exponent, self.home_advantage)
 
 
 GOALS = EloParameters()
@@ -38,7 +41,4 @@ def change(home: float, away: float, difference: float, parameters: EloParameter
 
     `difference` is home minus away, in goals or shots. The expected score counts a win 1 and a draw a half.
     """
-    score = 1.0 if difference > 0 else 0.0 if difference < 0 else 0.5
-    weight: float = parameters.k0 * (1.0 + abs(difference)) ** parameters.exponent
-    expected: float = 1.0 / (1.0 + 10.0 ** ((away - home - parameters.home_advantage) / 400.0))
-    return weight * (score - expected)
+    return float(compiled.elo_change(home, away, difference, parameters.compiled))

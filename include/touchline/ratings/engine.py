@@ -2,73 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from touchline.ratings import elo, pi
+import numpy as np
+from numpy.typing import NDArray
+
+from touchline.ratings import compiled, elo, pi, strength
+from touchline.ratings.compiled import N_MATCH_COLUMNS, N_STATE_COLUMNS, Floats
 
 # A plain tuple: building a named one costs as much as rating.
-State = tuple[float, float, float, float, float, float]
-STATE_COLUMNS = ("elo", "elo_shots", "pi_home", "pi_away", "pi_home_shots", "pi_away_shots")
+State = tuple[float, ...]
 
-PARAMETERS = f"{elo.GOALS} {elo.SHOTS} {pi.GOALS} {pi.SHOTS} {pi.GOALS_PER_SHOT_ON_TARGET}"
+FORM_STATISTICS = (
+    "surprise", "total_surprise", "goal_surprise", "goal_difference", "shots_on_target", "shots", "corners",
+    "yellow_cards", "red_cards", "points",
+)  # fmt: skip
+STATE_COLUMNS = (
+    "elo", "elo_shots", "pi_home", "pi_away", "pi_home_shots", "pi_away_shots",
+    *(f"{kind}_{speed}" for speed in strength.STRENGTHS for kind in ("attack", "defence")),
+    *(f"{kind}_{signal}" for signal in strength.SIGNALS for kind in ("level", "home_advantage")),
+    "n_rated", "last_day", "last_tier", "tier_before",
+    *(f"form_{name}_{speed}" for speed in ("short", "long") for name in FORM_STATISTICS),
+    "surprise_at_home", "surprise_away", "goal_surprise_at_home", "goal_surprise_away",
+    "market_rating_slow", "market_rating_medium", "market_rating_fast",
+    "market_home_advantage", "market_n_rated", "market_error",
+    "move_last", "move_short", "move_long", "move_career", "move_at_home", "move_away",
+    "draw_move_last", "draw_move_short", "draw_move_long",
+    "market_surprise_goals_last", "market_surprise_goals_short",
+    "market_surprise_shots_last", "market_surprise_shots_short",
+)  # fmt: skip
+assert len(STATE_COLUMNS) == N_STATE_COLUMNS, "names and compiled places go together"
+
+_STRENGTHS = strength.as_array()
+_ELO_FIRST = np.array([elo.GOALS.first_tier, elo.GOALS.tier_step])
+_PI_STEP_DOWN = np.array([pi.GOALS.tier_step, pi.SHOTS.tier_step])
+_MICROSECONDS_A_DAY = 86_400_000_000
 
 
 class Result(NamedTuple):
-    """A played match; shots on target may be missing."""
+    """A played match; statistics may be missing.
+
+    `kickoff_at` is in microseconds since 1970. Supremacy and draw are the log-odds coordinates of
+    touchline.ratings.prices, before kick-off and at the close.
+    """
 
     tier: int
     home_team_id: str
     away_team_id: str
     home_goals: int
     away_goals: int
-    home_shots_on_target: int | None
-    away_shots_on_target: int | None
+    home_shots_on_target: int | None = None
+    away_shots_on_target: int | None = None
+    home_shots: int | None = None
+    away_shots: int | None = None
+    home_corners: int | None = None
+    away_corners: int | None = None
+    home_yellow_cards: int | None = None
+    away_yellow_cards: int | None = None
+    home_red_cards: int | None = None
+    away_red_cards: int | None = None
+    prematch_supremacy: float | None = None
+    prematch_draw: float | None = None
+    closing_supremacy: float | None = None
+    closing_draw: float | None = None
+    kickoff_at: int = 0
 
 
-def rate(
-    results: Iterable[tuple[int, str, str, int, int, int | None, int | None]], states: dict[str, State]
-) -> list[State]:
-    """Rate results (fields as in Result) given in order of (kickoff_at, match_id); updates `states` by team.
+NUMBERS = (
+    "tier", "home_goals", "away_goals", "home_shots_on_target", "away_shots_on_target", "home_shots", "away_shots",
+    "home_corners", "away_corners", "home_yellow_cards", "away_yellow_cards", "home_red_cards", "away_red_cards",
+    "prematch_supremacy", "prematch_draw", "closing_supremacy", "closing_draw",
+)  # fmt: skip
+assert len(NUMBERS) + 1 == N_MATCH_COLUMNS, "the day comes first, then these"
+
+
+def rate(results: Iterable[Result], states: dict[str, State]) -> list[State]:
+    """Rate results given in order of (kickoff_at, match_id); updates `states` by team.
 
     Returns the states after each match: home side, away side, home side, ... The state after a match depends on the
     two teams' states before it and the result alone, so going on from stored states equals rating everything again,
     bit for bit.
     """
-    after: list[State] = []
-    for tier, home_id, away_id, home_goals, away_goals, home_shots, away_shots in results:
-        home_elo, home_elo_shots, home_at_home, home_at_away, home_shots_at_home, home_shots_at_away = (
-            states.get(home_id) or newcomer(tier)
-        )
-        away_elo, away_elo_shots, away_at_home, away_at_away, away_shots_at_home, away_shots_at_away = (
-            states.get(away_id) or newcomer(tier)
-        )
-        goals = home_goals - away_goals
-        points = elo.change(home_elo, away_elo, goals, elo.GOALS)
-        step = pi.step(home_at_home, away_at_away, goals, pi.GOALS)
-        if home_shots is None or away_shots is None:
-            shot_points = shot_step = 0.0
-        else:
-            shots = home_shots - away_shots
-            shot_points = elo.change(home_elo_shots, away_elo_shots, shots, elo.SHOTS)
-            shot_step = pi.step(
-                home_shots_at_home, away_shots_at_away, shots * pi.GOALS_PER_SHOT_ON_TARGET, pi.SHOTS
-            )
-        carried, shot_carried = step * pi.GOALS.carry, shot_step * pi.SHOTS.carry
-        home = (
-            home_elo + points, home_elo_shots + shot_points, home_at_home + step, home_at_away + carried,
-            home_shots_at_home + shot_step, home_shots_at_away + shot_carried,
-        )  # fmt: skip
-        away = (
-            away_elo - points, away_elo_shots - shot_points, away_at_home - carried, away_at_away - step,
-            away_shots_at_home - shot_carried, away_shots_at_away - shot_step,
-        )  # fmt: skip
-        states[home_id], states[away_id] = home, away
-        after += (home, away)
+    played = list(results)
+    teams = {team: place for place, team in enumerate({team for each in played for team in each[1:3]})}
+    table = np.full((len(teams), N_STATE_COLUMNS), np.nan)
+    for team, place in teams.items():
+        if team in states:
+            table[place] = states[team]
+    sides = np.array([[teams[team] for team in each[1:3]] for each in played], dtype=np.int64).reshape(-1, 2)
+    after = rate_arrays(_numbers(played), sides, table)
+    states.update({team: tuple(table[place].tolist()) for team, place in teams.items()})
+    return [tuple(row) for row in after.tolist()]
+
+
+def rate_arrays(matches: Floats, sides: NDArray[np.int64], states: Floats) -> Floats:
+    """Rate matches (n, N_MATCH_COLUMNS: the day of the kick-off, then `NUMBERS`; NaN where unknown).
+
+    `sides` (n, 2) are the rows of home and away side in `states` (teams, N_STATE_COLUMNS), which is moved on; a team
+    never seen has NaN there. Returns the states after each match (2n, N_STATE_COLUMNS): home side, away side, ...
+    """
+    after = np.empty((2 * len(matches), N_STATE_COLUMNS))
+    compiled.rate_matches(
+        matches, np.ascontiguousarray(sides[:, 0]), np.ascontiguousarray(sides[:, 1]), states, after,
+        (elo.GOALS.compiled, elo.SHOTS.compiled), (pi.GOALS.compiled, pi.SHOTS.compiled), _STRENGTHS, _ELO_FIRST,
+        _PI_STEP_DOWN, pi.GOALS_PER_SHOT_ON_TARGET,
+    )  # fmt: skip
     return after
 
 
-def newcomer(tier: int) -> State:
-    """The state before its first match of a team that first plays in a competition of `tier`."""
-    pi_goals, pi_shots = pi.GOALS.initial(tier), pi.SHOTS.initial(tier)
-    return (elo.GOALS.initial(tier), elo.SHOTS.initial(tier), pi_goals, pi_goals, pi_shots, pi_shots)
+def day_of(kickoff_at: int) -> float:
+    """Days since 1970 (UTC) of microseconds since then."""
+    return float(kickoff_at // _MICROSECONDS_A_DAY)
+
+
+def _numbers(played: Sequence[Result]) -> Floats:
+    places = [Result._fields.index(name) for name in NUMBERS]
+    rows = [
+        [day_of(each.kickoff_at), *(math.nan if each[place] is None else each[place] for place in places)]
+        for each in played
+    ]
+    return np.array(rows, dtype=np.float64).reshape(-1, N_MATCH_COLUMNS)

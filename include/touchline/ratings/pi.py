@@ -8,11 +8,9 @@ the expected goal difference 10^(|R|/3) - 1 with the sign of R, the error e of h
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-BASE = 10.0
-SPREAD = 3.0
+from touchline.ratings import compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +21,10 @@ class PiParameters:
     carry: float = 0.70
     tier_step: float = 0.35
 
-    def initial(self, tier: int) -> float:
-        """Rating of a team seen for the first time in a competition of `tier` (1 is the highest), in goals."""
-        return -self.tier_step * (tier - 1)
+    @property
+    def compiled(self) -> compiled.Pi:
+        """What the compiled update reads."""
+        return compiled.Pi(self.rate, self.carry)
 
 
 GOALS = PiParameters()
@@ -40,8 +39,4 @@ def step(home: float, away: float, goal_difference: float, parameters: PiParamet
     `home` is the rating of the home side at home, `away` that of the away side away, `goal_difference` home minus
     away. Each side's rating for the other venue moves by `parameters.carry` times as much.
     """
-    expected = math.copysign(BASE ** (abs(home) / SPREAD) - 1.0, home) - math.copysign(
-        BASE ** (abs(away) / SPREAD) - 1.0, away
-    )
-    error = goal_difference - expected
-    return parameters.rate * math.copysign(SPREAD * math.log10(1.0 + abs(error)), error)
+    return float(compiled.pi_step(home, away, goal_difference, parameters.compiled))

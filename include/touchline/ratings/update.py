@@ -5,31 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from psycopg import sql
 
+from touchline import overround
 from touchline.database.engine import Connection, connect
-from touchline.landing.copying import copy_frame
-from touchline.ratings.engine import PARAMETERS, STATE_COLUMNS, Result
+from touchline.ratings.careers import Careers, append, rate_in_order
+from touchline.ratings.engine import STATE_COLUMNS
 from touchline.ratings.history import FOREVER, History, Rated, Version
+from touchline.ratings.versions import MICROSECONDS, read_versions
 from touchline.settings import Settings
 from touchline.warehouse.changes import building, definition_of, note_built_in, plan
 
-TABLE = """
+COLUMNS = ",\n    ".join(f"{name} double precision not null" for name in STATE_COLUMNS)
+TABLE = f"""
 create table if not exists features.team_rating (
     team_id uuid not null,
     match_id uuid not null,
     kickoff_at timestamptz not null,
-    elo double precision not null,
-    elo_shots double precision not null,
-    pi_home double precision not null,
-    pi_away double precision not null,
-    pi_home_shots double precision not null,
-    pi_away_shots double precision not null,
+    {COLUMNS},
     valid_from timestamptz not null,
     valid_to timestamptz not null,
     primary key (team_id, match_id, valid_from)
@@ -44,18 +40,8 @@ comment on table features.team_rating is 'One row a team, played match and perio
 """
 
 END = "'9999-12-31 00:00Z'::timestamptz"
-MICROSECONDS = "(extract(epoch from {0}) * 1000000)::bigint as {0}"
-VERSIONS = f"""
-copy (
-    select match_id, {MICROSECONDS.format("kickoff_at")}, tier, home_team_id, away_team_id, home_goals, away_goals,
-        home_shots_on_target, away_shots_on_target, {MICROSECONDS.format("valid_from")},
-        {MICROSECONDS.format("valid_to")}
-    from core.result_version
-    where {{condition}}
-) to stdout (format csv, header)
-"""  # noqa: S608
-LEARNED = f"valid_from >= %(since)s or (valid_to >= %(since)s and valid_to < {END})"
-STANDING = "valid_from < %(since)s and valid_to >= %(since)s and kickoff_at >= %(kickoff_at)s"
+LEARNED = f"result.valid_from >= %(since)s or (valid_to >= %(since)s and valid_to < {END})"
+STANDING = "result.valid_from < %(since)s and valid_to >= %(since)s and kickoff_at >= %(kickoff_at)s"
 
 # What is known just before the instant from which on everything is learned again.
 REWIND = (
@@ -88,10 +74,6 @@ where rating.team_id = closed.team_id and rating.match_id = closed.match_id and 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_NUMBERS = (
-    "kickoff_at", "valid_from", "valid_to", "tier", "home_goals", "away_goals", "home_shots_on_target",
-    "away_shots_on_target",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -132,22 +114,29 @@ def update_ratings(
             connection.execute(TABLE)
             if planned.is_full:
                 connection.execute("truncate features.team_rating")
-                versions, since, history = _versions(connection, "true", {}), -FOREVER, History()
+                known, since = read_versions(connection, "true", {}), -FOREVER
+                career = rate_in_order(known)
+                append(connection, career)
+                versions, history = known.versions(career.n_matches), History(before=career.states)
             else:
-                known = {"since": planned.known_from}
-                versions = _versions(connection, LEARNED, known)
-                since, history = _microseconds(planned.known_from), _rewound(connection, versions, known)
+                assert planned.known_from is not None, "an incremental plan knows from when on"
+                known = read_versions(connection, LEARNED, {"since": planned.known_from})
+                versions, since = known.versions(), _microseconds(planned.known_from)
+                history = _rewound(connection, versions, {"since": planned.known_from})
             history.learn_all(versions, since)
             _write(connection, history, since)
             if planned.is_full:
                 connection.execute("analyze features.team_rating")
             note_built_in(connection, planned, run_id)
-    learned = [version for version in versions if version.valid_from >= since]
-    first = min((version.valid_from for version in versions), default=None)
+    is_learned = known.frame["valid_from"] >= since
+    first = known.frame.select(pl.col("valid_from").min()).item()
+    teams = set(known.frame["home_team_id"]) | set(known.frame["away_team_id"])
+    if not planned.is_full:
+        teams = {rated.team_id for rated in history.rated}
     return RatingsReport(
         as_of=planned.as_of.isoformat(),
-        n_learned=len(learned),
-        n_teams=len({rated.team_id for rated in history.rated}),
+        n_learned=int(is_learned.sum()),
+        n_teams=len(teams),
         n_restated=len(history.closed),
         known_from=None if first is None else _moment(max(first, since)).isoformat(),
     )
@@ -155,8 +144,8 @@ def update_ratings(
 
 def _definition() -> str:
     """Stored ratings of another code, or other parameters, are learned anew."""
-    code = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return definition_of("ratings", PARAMETERS, code)
+    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(overround.__file__)]
+    return definition_of("ratings", [path.read_text() for path in files])
 
 
 def _rewound(connection: Connection, versions: Sequence[Version], known: dict[str, Any]) -> History:
@@ -168,9 +157,8 @@ def _rewound(connection: Connection, versions: Sequence[Version], known: dict[st
     first = min(version.key[0] for version in versions)
     known = {**known, "kickoff_at": _moment(first)}
     history = History()
-    history.chain = sorted(
-        (version.key, version.result) for version in _versions(connection, STANDING, known)
-    )
+    standing = read_versions(connection, STANDING, known).versions()
+    history.chain = sorted((version.key, version.result) for version in standing)
     for team_id, kickoff_at, match_id, *state, valid_from in connection.execute(CAREERS, known):
         history.careers[team_id].append(Rated(team_id, (kickoff_at, match_id), tuple(state), valid_from))
     results = [*(result for _, result in history.chain), *(version.result for version in versions)]
@@ -178,24 +166,6 @@ def _rewound(connection: Connection, versions: Sequence[Version], known: dict[st
     found = connection.execute(BEFORE, {**known, "team_ids": list(teams)})
     history.before = {team_id: tuple(state) for team_id, *state in found}
     return history
-
-
-def _versions(connection: Connection, condition: str, parameters: dict[str, Any]) -> list[Version]:
-    lines = BytesIO()
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(VERSIONS.format(condition=condition), parameters) as copy,
-    ):
-        for block in copy:
-            lines.write(block)
-    texts = dict.fromkeys(("match_id", "home_team_id", "away_team_id"), pl.String)
-    frame = pl.read_csv(lines.getvalue(), schema_overrides=texts, infer_schema=False).cast(
-        dict.fromkeys(_NUMBERS, pl.Int64)
-    )
-    columns = {name: frame[name].to_list() for name in frame.columns}
-    keys = zip(columns["kickoff_at"], columns["match_id"], strict=True)
-    results = map(Result, *(columns[name] for name in Result._fields))
-    return list(map(Version, keys, results, columns["valid_from"], columns["valid_to"]))
 
 
 def _write(connection: Connection, history: History, since: int) -> None:
@@ -208,30 +178,10 @@ def _write(connection: Connection, history: History, since: int) -> None:
             [_moment(rated.valid_to) for rated in closed],
         ),
     )
-    # Floats are written with the shortest digits that read back to the same double.
-    copy_frame(connection, sql.Identifier("features", "team_rating"), _frame(history.rated))
+    append(connection, Careers.of(history.rated))
 
 
-def _frame(rows: Sequence[Rated]) -> pl.DataFrame:
-    keys = pl.DataFrame(
-        {
-            "team_id": [row.team_id for row in rows],
-            "match_id": [row.key[1] for row in rows],
-            "kickoff_at": [row.key[0] for row in rows],
-            "valid_from": [row.valid_from for row in rows],
-            "valid_to": [row.valid_to for row in rows],
-        }
-    ).with_columns(
-        pl.from_epoch(pl.col("kickoff_at", "valid_from", "valid_to"), "us").dt.replace_time_zone("UTC")
-    )
-    states = pl.DataFrame(
-        [row.state for row in rows], schema=dict.fromkeys(STATE_COLUMNS, pl.Float64), orient="row"
-    )
-    return keys.hstack(states)
-
-
-def _microseconds(moment: datetime | None) -> int:
-    assert moment is not None, "an incremental plan knows from when on"
+def _microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 

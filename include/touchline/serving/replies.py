@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from touchline.forecasting.market import remove_overround
+from touchline.overround import remove_overround
 from touchline.serving import schemas
 from touchline.serving.database import Row
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from touchline.forecasting.logistic import Floats
+Floats = NDArray[np.float64]
 
 OverroundMethod = Literal["power", "shin", "proportional"]
 METHODS: tuple[OverroundMethod, ...] = get_args(OverroundMethod)
@@ -33,6 +33,16 @@ def remove_overround(prices: ArrayLike, method: OverroundMethod = "power") -> Fl
         # Solvers stop a rounding error short of one; the ledger asks for the exact sum.
         probabilities[usable] = _proportional(fair)
     return probabilities
+
+
+def log_odds(prices: ArrayLike) -> Floats:
+    """Supremacy and draw (n, 2) of match result prices (n, 3), overround removed by the power method; NaN as they.
+
+    Supremacy is log(p_home / p_away), draw is log(p_draw) less the mean of log(p_home) and log(p_away).
+    """
+    with np.errstate(invalid="ignore"):
+        log_p = np.log(remove_overround(prices))
+    return np.column_stack([log_p[:, 0] - log_p[:, 2], log_p[:, 1] - (log_p[:, 0] + log_p[:, 2]) / 2])
 
 
 def overround(prices: ArrayLike) -> Floats:

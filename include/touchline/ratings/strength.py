@@ -1,0 +1,55 @@
+"""Attack and defence of teams, moved match by match: the dynamic form of the model of Dixon & Coles.
+
+The goals expected of the home side are exp(level + home advantage + its attack - the other's defence), those of the away
+side exp(level + its attack - the other's defence); Dixon & Coles (1997), "Modelling association football scores and
+inefficiencies in the football betting market", Applied Statistics 46(2), eq. 2, with the logarithms as ratings. Their
+weighting of the past by its age is here a step along the gradient of the Poisson likelihood of each match, whose size
+is the rate; it is larger while a team is little known, as the gain of a Kalman filter would be.
+
+Level and home advantage are learned likewise, and carried by teams: those of a match are the means of its two sides', so
+that each competition has its own without matches elsewhere having to be known, and both can move, as in 2020/21 before
+empty stands.
+
+Three signals: goals; chances, which are shots counted as the goals they are worth on average; and a mix of both. Where a
+source gives no shots, goals stand in for chances. Rates, shares and steps were chosen on matches up to 2018/19.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from touchline.ratings.compiled import (
+    FIRST_HOME_ADVANTAGE,
+    FIRST_LEVEL,
+    N_STRENGTHS,
+    TIER_STEP,
+    Floats,
+    Strength,
+)
+
+SIGNALS = ("mixed", "goals", "chances")
+# In the order in which states hold them. The second is the one by which form measures surprise.
+STRENGTHS = {
+    "slow": ("mixed", Strength(0.009, 0.031)),
+    "medium": ("mixed", Strength(0.021, 0.031)),
+    "fast": ("mixed", Strength(0.045, 0.031)),
+    "goals": ("goals", Strength(0.015, 0.028)),
+    "chances": ("chances", Strength(0.026, 0.038)),
+    "chances_fast": ("chances", Strength(0.065, 0.038)),
+}
+
+
+def as_array() -> Floats:
+    """Signal, rate and newcomer's rate of each speed (N_STRENGTHS, 3), as the compiled update reads them."""
+    rows = [(SIGNALS.index(signal), *strength) for signal, strength in STRENGTHS.values()]
+    assert len(rows) == N_STRENGTHS, "the compiled update is laid out for as many"
+    return np.array(rows, dtype=np.float64)
+
+
+def newcomer(column: str, tier: Floats) -> Floats:
+    """What the state of a team never seen holds under `column` in competitions of `tier` (n,)."""
+    if column.startswith("level"):
+        return np.full_like(tier, FIRST_LEVEL)
+    if column.startswith("home_advantage"):
+        return np.full_like(tier, FIRST_HOME_ADVANTAGE)
+    return -TIER_STEP * (tier - 1.0)
