@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -194,3 +196,19 @@ def test_an_unknown_grid_has_unknown_markets_and_harms_no_other() -> None:
     markets = markets_of(grids)
     assert markets.match_result[0] == pytest.approx(match_result(grids)[0])
     assert all(np.isnan(getattr(markets, name)[1]).all() for name in Markets.__dataclass_fields__)
+
+
+def test_the_worked_example_of_the_documentation_is_what_comes_out() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "markets.md").read_text()
+    markets = markets_of(grid_matching(np.array([[0.46, 0.27, 0.27]]), np.array([0.54])))
+    bets = re.findall(r"^\| ((?:home|over) [-+0-9.]+ \|.*) \|$", page, re.MULTILINE)
+    shown = [row.split(" | ") for row in bets]
+    assert len(shown) == 8
+    for bet, *numbers in shown:
+        side, line = bet.split()
+        settlements, lines = (
+            (markets.handicap, HANDICAP_LINES) if side == "home" else (markets.total_goals, TOTAL_LINES)
+        )
+        settlement = line_of(settlements, lines, float(line))[0]
+        found = [*settlement, float(fair_price(settlement))]
+        assert [float(number) for number in numbers] == pytest.approx(found, abs=6e-4), bet
