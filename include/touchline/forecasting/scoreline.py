@@ -60,7 +60,7 @@ def scoreline_grid(rates: Floats, shape: GridShape = SHAPE) -> Floats:
     grid = p_home[:, :, None] * p_away[:, None, :]
     for (i, j), factor in _corrections(rates[:, 0], rates[:, 1], shape.correlation).items():
         grid[:, i, j] *= factor
-    grid[:, np.abs(_MARGIN) == 1] *= shape.narrow_wins
+    grid *= np.where(np.abs(_MARGIN) == 1, shape.narrow_wins, 1.0)
     return np.asarray(grid / grid.sum(axis=(1, 2), keepdims=True), dtype=np.float64)
 
 
