@@ -22,6 +22,7 @@ from touchline.forecasting.logistic import Floats
 from touchline.overround import remove_overround
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.forecasting.scoreline import grid_for, match_result, scoreline_grid
+from touchline.forecasting.scoreline_markets import HANDICAP_LINES, markets_of
 
 N_MATCHES, N_BY_ROW = 20_000, 200
 N_TRAINING, N_SEASON = 145_000, 7_800
@@ -33,13 +34,18 @@ def main() -> None:
     table = Table(title="Forecasting")
     for name in ("what", "matches", "wall s", "processor s", "baseline", "per match, baseline / ours"):
         table.add_column(name, justify="left" if name in ("what", "baseline") else "right")
-    probabilities = np.random.default_rng(1).dirichlet([4.5, 2.7, 2.8], N_MATCHES)
+    # As spread as football's, and all of them such that goal rates can give them: the solvers have to agree.
+    rates = np.exp(np.random.default_rng(1).normal([0.35, 0.1], 0.35, (N_MATCHES, 2)))
+    probabilities = match_result(scoreline_grid(rates))
     prices = 1 / (probabilities**0.93 / (probabilities**0.93).sum(axis=1, keepdims=True) * 1.05)
+    grids = grid_for(probabilities)
     for name, fast, plain, baseline in (
         ("overround by the power method", lambda rows: remove_overround(prices[:rows]),
          lambda rows: np.vstack([_power_by_row(row) for row in prices[:rows]]), "scipy brentq, row by row"),
         ("scoreline grid of given probabilities", lambda rows: match_result(grid_for(probabilities[:rows])),
          lambda rows: np.vstack([_grid_by_row(row) for row in probabilities[:rows]]), "scipy fsolve, row by row"),
+        ("Asian handicaps of scoreline grids", lambda rows: markets_of(grids[:rows]).handicap[:, :, 0],
+         lambda rows: np.vstack([_handicaps_by_row(grid) for grid in grids[:rows]]), "two loops, row by row"),
     ):  # fmt: skip
         wall, processor, found = _timed(lambda fast=fast: fast(N_MATCHES))  # type: ignore[misc]
         plain_wall, _, expected = _timed(lambda plain=plain: plain(N_BY_ROW))  # type: ignore[misc]
@@ -74,6 +80,16 @@ def _grid_by_row(probabilities: Floats) -> Floats:
         return (match_result(scoreline_grid(np.exp(logs)[None]))[0] - probabilities)[[0, 1]]
 
     return match_result(scoreline_grid(np.exp(fsolve(gap, np.log([1.4, 1.2]), xtol=1e-10))[None]))[0]
+
+
+def _handicaps_by_row(grid: Floats) -> Floats:
+    """Probability that the stake is won in full on each line."""
+    found = np.zeros(len(HANDICAP_LINES))
+    for home, line_of_grid in enumerate(grid.tolist()):
+        for away, p in enumerate(line_of_grid):
+            for k, line in enumerate(HANDICAP_LINES):
+                found[k] += p * (home - away + line > 0.25)
+    return found
 
 
 def _matches(n: int) -> pd.DataFrame:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+
+import numpy as np
 
 from builders import match_row
 from predictions import insert_prediction
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows
+from touchline.forecasting.scoreline import grid_for
 from touchline.ledger.settle import settle_predictions
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
@@ -58,7 +62,8 @@ def build_world(empty: Settings, folder: Path) -> World:
             return insert_prediction(
                 connection, match_id=row["id"], home_team=row["home_team"], away_team=row["away_team"],
                 kickoff_at=row["kickoff_at"], predicted_at=at, features_as_of=at,
-                feature_hash=f"{at} {changes}", features={"home_elo": 1512.5, "away_elo": None}, **changes,
+                feature_hash=sha256(f"{at} {changes}".encode()).hexdigest(),
+                features={"home_elo": 1512.5, "away_elo": None}, **changes,
             )  # fmt: skip
 
         before = datetime(2022, 10, 14, 12, tzinfo=UTC)
@@ -66,7 +71,7 @@ def build_world(empty: Settings, folder: Path) -> World:
             "old": predict(priced, EARLIER, p_home=0.4, p_draw=0.3, p_away=0.3),
             "new": predict(priced),
             "of_tomorrow": predict(priced, LATER, p_home=0.6, p_draw=0.2, p_away=0.2),
-            "unpriced": predict(unpriced),
+            "unpriced": predict(unpriced, scoreline_grid=grid_for(np.array([[0.5, 0.3, 0.2]]))[0].tolist()),
             "elo": predict(priced, role="baseline", forecast="elo"),
             "market": predict(priced, role="baseline", forecast="market"),
             "settled": predict(played, before),

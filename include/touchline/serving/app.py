@@ -16,6 +16,7 @@ from touchline.serving import board
 from touchline.serving.database import Reader
 from touchline.serving.football import football_routes
 from touchline.serving.health import health_routes
+from touchline.serving.market_routes import market_routes
 from touchline.serving.measures import Measures, RequestMeter
 from touchline.serving.present import Present
 from touchline.serving.problems import Problem, handle_problems
@@ -61,6 +62,7 @@ def create_app(settings: Settings, present: Present) -> FastAPI:
     handle_problems(app)
     app.add_middleware(RequestMeter, measures=measures)
     app.include_router(football_routes(settings, reader, present))
+    app.include_router(market_routes(reader, present))
     app.include_router(health_routes(reader, measures, present))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
 

@@ -65,6 +65,13 @@ select {SUMMARY}, features_as_of, feature_store, feature_hash, features, scoreli
 from ledger.prediction as prediction where prediction_id = $1
 """  # noqa: S608
 
+# The champion's latest prediction of a match, as seen from the present. $1 match, $2 present
+LAST_WORD: Final = f"""
+select {SUMMARY}, scoreline_grid
+from ledger.prediction as prediction where match_id = $1 and role = 'champion' and predicted_at <= $2
+order by predicted_at desc, prediction_id desc limit 1
+"""  # noqa: S608
+
 OUTCOME: Final = """
 select * from ledger.prediction_outcome where prediction_id = $1 order by revision desc limit 1
 """
