@@ -5,11 +5,12 @@
 
 {# One row per series and instant at which its results changed: means over the last matches as known then.
 
-   `series` are columns of team_match that say which matches belong together; `spans` how many matches to look back.
+   `series` are columns of team_match that say which matches belong together; `spans` how many matches to look back;
+   `condition` says which rows count.
    In most cases a result becomes known in the order of kick-offs and stays as it is: then the state at an instant is a
    window over the whole career. At other instants (a late or corrected result) the last matches known just then are
    looked up one by one; so are all in an incremental build, which has few. One set of windows serves both. #}
-{% macro rolling_means(series, spans, statistics) %}
+{% macro rolling_means(series, spans, statistics, condition="true") %}
     {% set keys = series | join(", ") %}
     {% set longest = spans | max %}
     {% set means = [] %}
@@ -19,6 +20,7 @@
 
 with matches as (
     select * from {{ ref('team_match') }}
+    where {{ condition }}
 ),
 
 instants as (
@@ -43,7 +45,7 @@ instants as (
     ),
 
     sequences as (
-        {{ last_known(series, statistics, longest) }}
+        {{ last_known(series, statistics, longest, condition) }}
     ),
 {% else %}
     withdrawn as materialized (
@@ -101,7 +103,7 @@ instants as (
     ),
 
     sequences as (
-        {{ last_known(series, statistics, longest) }}
+        {{ last_known(series, statistics, longest, condition) }}
         union all
         select
             {{ keys }},
@@ -168,7 +170,7 @@ where is_last
 {% endmacro %}
 
 {# The last matches of a series as known at each instant of `looked_up`; a row without a match where there is none. #}
-{% macro last_known(series, statistics, n_matches) -%}
+{% macro last_known(series, statistics, n_matches, condition) -%}
     select
         {{ qualified("looked_up", series) }},
         looked_up.valid_from as known_at,
@@ -187,6 +189,7 @@ where is_last
             ({{ qualified("match", series) }}) = ({{ qualified("looked_up", series) }})
             and match.valid_from <= looked_up.valid_from
             and match.valid_to > looked_up.valid_from
+            and {{ condition }}
         order by match.kickoff_at desc, match.match_id desc
         limit {{ n_matches }}
     ) as played on true

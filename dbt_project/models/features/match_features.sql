@@ -70,6 +70,10 @@ form as not materialized (
     select * from {{ ref('team_form') }}
 ),
 
+competitions as not materialized (
+    select * from {{ ref('competition_form') }}
+),
+
 recent as not materialized (
     select * from {{ ref('team_match') }}
 ),
@@ -109,6 +113,7 @@ select
             {{ side }}_rating.home_advantage_{{ signal }} as {{ side }}_home_advantage_{{ signal }},
         {% endfor %}
         {{ side }}_rating.n_rated as {{ side }}_n_rated,
+        {{ side }}_rating.n_career as {{ side }}_n_career,
         {% for speed in ['short', 'long'] %}
             {% for statistic in form_statistics %}
                 {{ side }}_rating.form_{{ statistic }}_{{ speed }} as {{ side }}_form_{{ statistic }}_{{ speed }},
@@ -157,6 +162,8 @@ select
     extract(month from fixtures.known_kickoff_on)::double precision as month,
     extract(isodow from fixtures.known_kickoff_on)::double precision as weekday,
     fixtures.tier::double precision as competition_tier,
+    around.goals_for_300 as competition_home_goals,
+    around.goals_against_300 as competition_away_goals,
     market.price_home::double precision as market_price_home,
     market.price_draw::double precision as market_price_draw,
     market.price_away::double precision as market_price_away,
@@ -218,4 +225,12 @@ left join lateral (
     order by meetings.valid_from desc
     limit 1
 ) as last_meeting on true
+left join lateral (
+    select * from competitions
+    where
+        competitions.competition = fixtures.known_competition
+        and competitions.valid_from <= fixtures.features_as_of
+    order by competitions.valid_from desc
+    limit 1
+) as around on true
 left join market on fixtures.match_id = market.match_id

@@ -23,7 +23,10 @@ _RATINGS = {
 } | {
     f"home_advantage_{signal}": f"home advantage in the matches of the team, as a logarithm of goals, from {text},"
     for signal, text in _SIGNALS.items()
-} | {"n_rated": "matches by which the strength is known; fewer after an off-season,"}  # fmt: skip
+} | {
+    "n_rated": "matches by which the strength is known; fewer after an off-season,",
+    "n_career": "matches in our records",
+}  # fmt: skip
 
 _MEANS = {
     "goals_for": "goals scored",
@@ -106,6 +109,8 @@ CONTEXT_DEFINITIONS = _of_sides({name: f"{text}," for name, text in _CONTEXT.ite
     "month": "month of the kick-off, 1 to 12",
     "weekday": "day of the week of the kick-off, 1 (Monday) to 7",
     "competition_tier": "level of the competition in its country, 1 is the highest",
+    "competition_home_goals": "mean goals of home sides over the last 300 matches of the competition",
+    "competition_away_goals": "mean goals of away sides over the last 300 matches of the competition",
 }
 PRICE_DEFINITIONS = {
     f"market_{kind}_{outcome}": f"{text} pre-match price of {event}"

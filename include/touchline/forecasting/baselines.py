@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from touchline.forecasting.design import PRICES, numbers
+from touchline.forecasting.design import PRICES, ModelInput, numbers
 from touchline.forecasting.logistic import Floats, fit_per_outcome, per_outcome_scores, softmax
 from touchline.overround import OverroundMethod, remove_overround
 
-ELO_SCALE = 400.0
+# Rating points, or goals, that make the gap a number of the order of one.
+SCALES = {"elo": 400.0, "pi": 1.0}
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,14 @@ class BaseRates:
     shares: Floats
 
     @classmethod
-    def fit(cls, matches: pd.DataFrame) -> BaseRates:
+    def fit(cls, matches: ModelInput) -> BaseRates:
         """Shares of home, draw and away in the training matches, one of each added."""
-        counts = np.bincount(matches["outcome"].to_numpy(dtype=np.int64), minlength=3) + 1.0
+        counts = np.bincount(matches.outcomes, minlength=3) + 1.0
         return cls(counts / counts.sum())
 
-    def probabilities(self, features: pd.DataFrame) -> Floats:
+    def probabilities(self, matches: ModelInput) -> Floats:
         """(n, 3)."""
-        return np.tile(self.shares, (len(features), 1))
+        return np.tile(self.shares, (len(matches.frame), 1))
 
 
 @dataclass(frozen=True)
@@ -37,29 +38,30 @@ class Market:
 
     method: OverroundMethod = "power"
 
-    def probabilities(self, features: pd.DataFrame) -> Floats:
+    def probabilities(self, matches: ModelInput) -> Floats:
         """(n, 3)."""
-        return remove_overround(numbers(features, PRICES), self.method)
+        return remove_overround(numbers(matches.frame, PRICES), self.method)
 
 
 @dataclass(frozen=True)
-class Elo:
-    """Multinomial logistic on the Elo gap and its square; two unrated teams count as equal."""
+class SingleRating:
+    """Multinomial logistic on the gap of one rating and its square; two unrated teams count as equal."""
 
+    rating: str
     coefficients: Floats
 
     @classmethod
-    def fit(cls, matches: pd.DataFrame) -> Elo:
-        """Fitted on the outcomes of the training matches."""
-        outcomes = matches["outcome"].to_numpy(dtype=np.int64)
-        return cls(fit_per_outcome(_elo_columns(matches), outcomes, np.ones(len(matches)), ridge=1.0))
+    def fit(cls, matches: ModelInput, rating: str) -> SingleRating:
+        """Fitted on the outcomes of the training matches; `rating` is one of `SCALES`."""
+        columns = _gap(matches.frame, rating)
+        return cls(rating, fit_per_outcome(columns, matches.outcomes, np.ones(len(columns)), ridge=1.0))
 
-    def probabilities(self, features: pd.DataFrame) -> Floats:
+    def probabilities(self, matches: ModelInput) -> Floats:
         """(n, 3)."""
-        return softmax(per_outcome_scores(_elo_columns(features), self.coefficients))
+        return softmax(per_outcome_scores(_gap(matches.frame, self.rating), self.coefficients))
 
 
-def _elo_columns(features: pd.DataFrame) -> Floats:
-    elo = numbers(features, ("home_elo", "away_elo")).to_numpy()
-    gap = np.nan_to_num((elo[:, 0] - elo[:, 1]) / ELO_SCALE)
+def _gap(features: pd.DataFrame, rating: str) -> Floats:
+    found = numbers(features, (f"home_{rating}", f"away_{rating}")).to_numpy()
+    gap = np.nan_to_num((found[:, 0] - found[:, 1]) / SCALES[rating])
     return np.column_stack([gap, gap**2])

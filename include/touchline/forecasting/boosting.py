@@ -7,12 +7,14 @@ after every tree). The forecaster fits several models side by side instead.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import lightgbm
 import numpy as np
+from numpy.typing import NDArray
 
 from touchline.forecasting.design import Design
-from touchline.forecasting.logistic import Floats
+from touchline.forecasting.logistic import Floats, Ints
 
 N_THREADS = 1
 
@@ -32,17 +34,34 @@ class Boosting:
 
 def fit_trees(
     design: Design,
-    target: np.ndarray[tuple[int], np.dtype[np.generic]],
+    outcomes: Ints,
     boosting: Boosting,
     seed: int,
-    start: Floats | None = None,
+    start: Floats,
     weights: Floats | None = None,
 ) -> lightgbm.Booster:
-    """Trees for home, draw and away when `start` (n, 3; log-probabilities to begin from) is given or the
-    target is whole numbers 0 to 2; otherwise for the mean of a real target. `weights` (n,) of the matches."""
-    is_outcome = np.issubdtype(target.dtype, np.integer)
+    """Trees for home, draw and away (`outcomes` (n,), 0 to 2) that go on from `start` (n, 3), log-probabilities.
+
+    `weights` (n,) of the matches.
+    """
+    parameters = {"objective": "multiclass", "num_class": 3}
+    # LightGBM reads one outcome after the other.
+    return _train(design, outcomes, boosting, seed, start.ravel("F"), weights, parameters)
+
+
+def fit_counts(
+    design: Design, goals: Floats, boosting: Boosting, seed: int, start: Floats, weights: Floats | None = None
+) -> lightgbm.Booster:
+    """Trees for the mean of a count `goals` (n,) that go on from `start` (n,), logarithms of the mean."""
+    return _train(design, goals, boosting, seed, start, weights, {"objective": "poisson"})
+
+
+def _train(
+    design: Design, target: NDArray[Any], boosting: Boosting, seed: int, start: Floats,
+    weights: Floats | None, objective: dict[str, Any],
+) -> lightgbm.Booster:  # fmt: skip
     parameters = {
-        "objective": "multiclass" if is_outcome else "regression",
+        **objective,
         "learning_rate": boosting.learning_rate,
         "num_leaves": boosting.leaves,
         "min_data_in_leaf": max(1, min(boosting.smallest_leaf, len(target) // 20)),
@@ -51,29 +70,28 @@ def fit_trees(
         "bagging_freq": 1,
         "lambda_l2": boosting.ridge,
         "max_bin": 63,
-        "boost_from_average": start is None,
+        "boost_from_average": False,
         "seed": seed,
         "num_threads": N_THREADS,
         "deterministic": True,
         "force_col_wise": True,
         "verbosity": -1,
     }
-    if is_outcome:
-        parameters["num_class"] = 3
     data = lightgbm.Dataset(
-        design.values,
-        target,
-        weight=weights,
-        feature_name=list(design.names),
-        # LightGBM reads one outcome after the other.
-        init_score=None if start is None else start.ravel("F"),
+        design.values, target, weight=weights, feature_name=list(design.names), init_score=start
     )
     return lightgbm.train(parameters, data, boosting.rounds)
 
 
 def raw_scores(trees: lightgbm.Booster, design: Design) -> Floats:
-    """What the trees add: (n, 3) log-odds units for outcomes, (n,) for a real target; without the start."""
-    return np.asarray(
-        trees.predict(design.values, raw_score=True, num_threads=N_THREADS),
-        dtype=np.float64,
-    )
+    """What the trees of `fit_trees` add to their start: (n, 3) log-odds units."""
+    return _raw(trees, design)
+
+
+def log_rates(trees: lightgbm.Booster, design: Design) -> Floats:
+    """What the trees of `fit_counts` add to their start: (n,)."""
+    return _raw(trees, design)
+
+
+def _raw(trees: lightgbm.Booster, design: Design) -> Floats:
+    return np.asarray(trees.predict(design.values, raw_score=True, num_threads=N_THREADS), dtype=np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from touchline.features.catalogue import (
     MARKET_HISTORY_FEATURES,
     RATING_FEATURES,
 )
-from touchline.forecasting.logistic import Floats
+from touchline.forecasting.logistic import Floats, Ints
 from touchline.overround import log_odds, overround, remove_overround
 from touchline.ratings.strength import STRENGTHS, newcomer
 
@@ -26,12 +27,12 @@ MOST_EXTREME = 4.0
 
 # Attack, defence, level and home advantage enter as the goals they let expect, and nothing else of them does.
 _STRENGTH_FEATURES = tuple(
-    name for name in RATING_FEATURES if any(part in name for part in ("attack", "defence", "level", "advantage"))
+    name
+    for name in RATING_FEATURES
+    if any(part in name for part in ("attack", "defence", "level", "advantage"))
 )
 _PLAIN_FEATURES = tuple(
-    name
-    for name in (*RATING_FEATURES, *FORM_FEATURES, *CONTEXT_FEATURES)
-    if name not in _STRENGTH_FEATURES
+    name for name in (*RATING_FEATURES, *FORM_FEATURES, *CONTEXT_FEATURES) if name not in _STRENGTH_FEATURES
 )
 
 
@@ -53,9 +54,60 @@ class Design:
         return Design(tuple(columns), np.column_stack(list(columns.values())).astype(np.float32))
 
 
+class ModelInput:
+    """Matches as models see them: `frame` of features (and of outcomes and closing prices, in training), and designs.
+
+    Each design is made once, when first asked for, and parts of the matches share it.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.frame = frame
+
+    @cached_property
+    def history(self) -> Design:
+        """What is known without a market."""
+        return history_design(self.frame)
+
+    @cached_property
+    def market(self) -> Design:
+        """What the market's models see."""
+        return market_design(self.frame)
+
+    @cached_property
+    def closing(self) -> Design:
+        """The same at the close."""
+        return closing_design(self.frame, self.market)
+
+    @cached_property
+    def prematch_coordinates(self) -> Floats:
+        """Supremacy and draw (n, 2) of the pre-match consensus."""
+        return log_odds(numbers(self.frame, PRICES))
+
+    @cached_property
+    def closing_coordinates(self) -> Floats:
+        """Supremacy and draw (n, 2) of the close."""
+        return closing_coordinates(self.frame)[0]
+
+    @property
+    def outcomes(self) -> Ints:
+        """(n,): 0 home, 1 draw, 2 away."""
+        return self.frame["outcome"].to_numpy(dtype=np.int64)
+
+    def rows(self, places: NDArray[np.intp]) -> ModelInput:
+        """Some of the matches, with what was made of them."""
+        part = ModelInput(self.frame.iloc[places])
+        for name in ("history", "market", "closing"):
+            if name in self.__dict__:
+                part.__dict__[name] = self.__dict__[name].rows(places)
+        for name in ("prematch_coordinates", "closing_coordinates"):
+            if name in self.__dict__:
+                part.__dict__[name] = self.__dict__[name][places]
+        return part
+
+
 def history_design(features: pd.DataFrame) -> Design:
     """What is known without a market: strengths, ratings, form, context, and home minus away of each pair."""
-    known = _columns(features, _PLAIN_FEATURES)
+    known = _plain(features)
     return Design.of(_expected_goals(features), known, _gaps(known))
 
 
@@ -63,7 +115,7 @@ def market_design(features: pd.DataFrame) -> Design:
     """The market's view, how its prices moved before other matches, and how far it is from the ratings."""
     view = _market_view(features)
     history = _columns(features, MARKET_HISTORY_FEATURES)
-    known = _columns(features, _PLAIN_FEATURES)
+    known = _plain(features)
     shared = {name: values for name, values in known.items() if not name.startswith(("home_", "away_"))}
     expected = _expected_goals(features)
     ahead = {
@@ -87,8 +139,8 @@ def market_design(features: pd.DataFrame) -> Design:
     return Design.of(view, ahead, rated, moves, totals, shared, _gaps(history), _gaps(known))
 
 
-def closing_design(matches: pd.DataFrame) -> Design:
-    """The market's design, the closing prices, and how far they are from those before and from each other."""
+def closing_design(matches: pd.DataFrame, plain: Design) -> Design:
+    """`plain` (the market's design), the closing prices, and how far they are from those before and from each other."""
     closing, consensus, pinnacle = closing_coordinates(matches)
     before = log_odds(numbers(matches, PRICES))
     parts = {
@@ -99,7 +151,6 @@ def closing_design(matches: pd.DataFrame) -> Design:
         "pinnacle_supremacy": pinnacle[:, 0] - consensus[:, 0],
         "pinnacle_draw": pinnacle[:, 1] - consensus[:, 1],
     }
-    plain = market_design(matches)
     return Design((*plain.names, *parts), np.column_stack([plain.values, *parts.values()]).astype(np.float32))
 
 
@@ -143,6 +194,15 @@ def numbers(features: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
 def _columns(features: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Floats]:
     found = numbers(features, names).to_numpy()
     return {name: found[:, place] for place, name in enumerate(names)}
+
+
+def _plain(features: pd.DataFrame) -> dict[str, Floats]:
+    """Features as they are; counts of matches by their logarithm, of which each more says less."""
+    known = _columns(features, _PLAIN_FEATURES)
+    for name in ("home_n_career", "away_n_career"):
+        known[name] = np.log1p(np.nan_to_num(known[name]))
+    known["competition_home_advantage"] = known["competition_home_goals"] - known["competition_away_goals"]
+    return known
 
 
 def _gaps(known: dict[str, Floats]) -> dict[str, Floats]:
@@ -217,4 +277,8 @@ class Scale:
     def apply(self, design: Design) -> Floats:
         """Standard units (n, m), cut at four, unknown as 0."""
         scaled = (design.values - self.mean) / self.spread
-        return np.clip(np.nan_to_num(scaled, nan=0.0, posinf=MOST_EXTREME, neginf=-MOST_EXTREME), -MOST_EXTREME, MOST_EXTREME)
+        return np.clip(
+            np.nan_to_num(scaled, nan=0.0, posinf=MOST_EXTREME, neginf=-MOST_EXTREME),
+            -MOST_EXTREME,
+            MOST_EXTREME,
+        )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from touchline.forecasting.forecaster import ELO, NO_ODDS, WITH_ODDS
+from touchline.forecasting.forecaster import BASE_RATES, ELO, NO_ODDS, WITH_ODDS
 from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.metrics import (
     Resamples,
@@ -19,7 +19,6 @@ from touchline.forecasting.metrics import (
     score,
 )
 from touchline.forecasting.walk_forward import (
-    BASE_RATES,
     FORECASTS,
     MARKET_CLOSING,
     MARKET_PREMATCH,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,31 +10,45 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from touchline.forecasting.baselines import Elo, Market
-from touchline.forecasting.logistic import Floats, softmax
-from touchline.forecasting.metrics import calibration_slope, log_loss
+from touchline.forecasting.baselines import BaseRates, Market, SingleRating
+from touchline.forecasting.calibration import Calibrator, Identity, choose_calibrator
+from touchline.forecasting.design import ModelInput, numbers
+from touchline.forecasting.goals import Goals
+from touchline.forecasting.last_price import LastPrice
+from touchline.forecasting.logistic import Floats, Ints
+from touchline.forecasting.metrics import log_loss
 from touchline.forecasting.no_odds import NoOdds, NoOddsParameters
-from touchline.forecasting.scoreline import expected_goals, grid_for
+from touchline.forecasting.prediction_sets import PredictionSets, fit_prediction_sets
+from touchline.forecasting.residual import ResidualParameters
+from touchline.forecasting.scoreline import expected_goals, grid_matching, total_over
+from touchline.forecasting.uncertainty import Intervals, Uncertainty, fit_uncertainty
 from touchline.forecasting.with_odds import WithOdds, WithOddsParameters
-from touchline.overround import OverroundMethod
+from touchline.overround import OverroundMethod, remove_overround
 
 WITH_ODDS, NO_ODDS, ELO, MARKET = "with_odds", "no_odds", "elo", "market"
+BASE_RATES, PI, LAST_PRICE = "base_rates", "pi", "last_price"
+DIXON_COLES, BIVARIATE_POISSON, GOALS = "dixon_coles", "bivariate_poisson", "lightgbm_goals"
+# What is fitted every night and written to the ledger; the others are there to be compared with.
+PRODUCTION = (WITH_ODDS, NO_ODDS, ELO, MARKET)
 # In order of preference: the first is taken where two are equally good. All cover every match.
 PRIMARY_CANDIDATES = (WITH_ODDS, NO_ODDS, ELO)
+# Those with many free numbers are calibrated; a logistic of one rating is calibrated as it is fitted.
+CALIBRATED = (WITH_ODDS, NO_ODDS, LAST_PRICE, GOALS)
+# These may take the total of goals from the market; the others must not know it.
+KNOW_PRICES = (WITH_ODDS, MARKET)
 
 # LightGBM and numpy leave the interpreter's lock, so models of one thread each share the cores.
 N_SIDE_BY_SIDE = 2
-LONGEST_HOLDOUT = timedelta(days=730)
-LARGEST_HOLDOUT_SHARE = 0.25
-# A measured slope is mostly noise (0.025 on 14,000 matches) around slopes near 1: this many matches say 1.
-SLOPE_PRIOR_MATCHES = 20_000
+REHEARSED = timedelta(days=730)
+LARGEST_REHEARSED_SHARE = 0.25
 
 
 class Candidate(Protocol):
     """Anything that turns features into probabilities."""
 
-    def probabilities(self, features: pd.DataFrame) -> Floats:
+    def probabilities(self, matches: ModelInput) -> Floats:
         """(n, 3) home, draw, away; NaN rows where it cannot say."""
         ...
 
@@ -45,6 +59,7 @@ class ForecasterParameters:
 
     no_odds: NoOddsParameters = field(default_factory=NoOddsParameters)
     with_odds: WithOddsParameters = field(default_factory=WithOddsParameters)
+    last_price: ResidualParameters = field(default_factory=ResidualParameters)
     overround: OverroundMethod = "power"
     seed: int = 20260801
 
@@ -63,84 +78,193 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Rehearsal:
+    """Forecasts of past matches by models that had not seen them: (n, 3) by name, outcomes (n,), months (n,)."""
+
+    probabilities: Mapping[str, Floats]
+    outcomes: Ints
+    months: NDArray[np.generic]
+
+    @classmethod
+    def of(cls, probabilities: Mapping[str, Floats], matches: pd.DataFrame) -> Rehearsal:
+        """Forecasts of `matches`, played ones in time order."""
+        months = matches["kickoff_at"].dt.tz_localize(None).to_numpy().astype("datetime64[M]")
+        return cls(probabilities, matches["outcome"].to_numpy(dtype=np.int64), months)
+
+
+@dataclass(frozen=True)
 class Forecaster:
-    """Fitted candidates by name, the calibration slope of each, and which of them is the forecast to publish."""
+    """Fitted candidates by name, the calibrator of each, and which of them is the forecast to publish.
+
+    `totals` says how many goals to expect where no price does. `sets` and `uncertainty` are of the primary forecast,
+    None without a rehearsal.
+    """
 
     candidates: Mapping[str, Candidate]
-    slopes: Mapping[str, float]
+    calibrators: Mapping[str, Calibrator]
     primary: str
+    totals: Goals | None = None
+    sets: PredictionSets | None = None
+    uncertainty: Uncertainty | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the forecasts `predict` gives."""
         return tuple(self.candidates)
 
-    def probabilities(self, features: pd.DataFrame) -> dict[str, Floats]:
+    def probabilities(self, features: pd.DataFrame | ModelInput) -> dict[str, Floats]:
         """(n, 3) by name. `with_odds` is `no_odds` where a match has no price; `market` is NaN there.
 
         Raises FeaturesUnavailable when columns of the feature catalogue are missing.
         """
-        found = {
-            name: softmax(self.slopes.get(name, 1.0) * np.log(candidate.probabilities(features)))
-            for name, candidate in self.candidates.items()
-        }
-        if WITH_ODDS in found:
-            unpriced = np.isnan(found[WITH_ODDS]).any(axis=1)
-            found[WITH_ODDS][unpriced] = found[NO_ODDS][unpriced]
-        return found
+        matches = features if isinstance(features, ModelInput) else ModelInput(features)
+        raw = {name: candidate.probabilities(matches) for name, candidate in self.candidates.items()}
+        return calibrated(raw, self.calibrators)
 
     def predict(self, features: pd.DataFrame) -> dict[str, Forecast]:
         """Every forecast by name, in the row order of `features` (one row a match, the catalogue's columns)."""
+        matches = ModelInput(features)
+        of_goals = np.full(len(features), np.nan)
+        if self.totals is not None:
+            of_goals = total_over(self.totals.grid(matches))
+        of_market = remove_overround(numbers(features, ("market_price_over", "market_price_under")))[:, 0]
+        of_market = np.where(np.isnan(of_market), of_goals, of_market)
         forecasts = {}
-        for name, probabilities in self.probabilities(features).items():
-            grid = grid_for(probabilities)
+        for name, probabilities in self.probabilities(matches).items():
+            grid = grid_matching(probabilities, of_market if name in KNOW_PRICES else of_goals)
             forecasts[name] = Forecast(probabilities, expected_goals(grid), grid)
         return forecasts
+
+    def intervals(self, probabilities: Mapping[str, Floats], level: float) -> Intervals | None:
+        """In what interval the true probabilities lie, by the primary forecast among `probabilities`; None unfitted."""
+        if self.uncertainty is None:
+            return None
+        return self.uncertainty.intervals(probabilities[self.primary], _members(probabilities), level)
+
+
+def fitters(
+    parameters: ForecasterParameters, names: Sequence[str] = PRODUCTION
+) -> dict[str, Callable[[ModelInput], Candidate]]:
+    """What fits each candidate. A fitter raises ValueError where it finds nothing to learn from."""
+    seed = parameters.seed
+    known: dict[str, Callable[[ModelInput], Candidate]] = {
+        WITH_ODDS: lambda matches: WithOdds.fit(matches, parameters.with_odds, seed),
+        NO_ODDS: lambda matches: NoOdds.fit(matches, parameters.no_odds, seed),
+        LAST_PRICE: lambda matches: LastPrice.fit(matches, parameters.last_price, seed),
+        GOALS: lambda matches: Goals.fit(matches, "dixon_coles", seed, with_trees=True),
+        DIXON_COLES: lambda matches: Goals.fit(matches, "dixon_coles", seed),
+        BIVARIATE_POISSON: lambda matches: Goals.fit(matches, "bivariate_poisson", seed),
+        ELO: lambda matches: SingleRating.fit(matches, "elo"),
+        PI: lambda matches: SingleRating.fit(matches, "pi"),
+        MARKET: lambda matches: _market(matches, parameters.overround),
+        BASE_RATES: BaseRates.fit,
+    }
+    return {name: known[name] for name in names}
 
 
 def fit_forecaster(matches: pd.DataFrame, parameters: ForecasterParameters) -> Forecaster:
     """Fit on played `matches` (the columns of features.training.training_frame, in time order).
 
     The last part of them (two years, at most a quarter) is first forecast by candidates fitted on the rest:
-    that gives each calibration slope, and decides the primary forecast, which is the first of
-    `PRIMARY_CANDIDATES` with the lowest log loss there. Then everything is fitted on all matches.
-    Raises ValueError when there are no matches.
+    a rehearsal, see `finished`. Then everything is fitted on all matches. Raises ValueError when there are none.
     """
     if matches.empty:
         raise ValueError("no played match to learn from")
+    everything = prepared(matches)
     end = matches["kickoff_at"].max()
-    start = max(end - LONGEST_HOLDOUT, matches["kickoff_at"].quantile(1 - LARGEST_HOLDOUT_SHARE))
-    early, late = matches[matches["kickoff_at"] < start], matches[matches["kickoff_at"] >= start]
+    start = max(end - REHEARSED, matches["kickoff_at"].quantile(1 - LARGEST_REHEARSED_SHARE))
+    is_early = (matches["kickoff_at"] < start).to_numpy()
+    early, late = (everything.rows(np.flatnonzero(each)) for each in (is_early, ~is_early))
     with ThreadPoolExecutor(N_SIDE_BY_SIDE) as pool:
-        jobs = [_fit_candidates(part, parameters, pool) for part in (early, matches) if not part.empty]
-        *rehearsed, candidates = [{name: job.result() for name, job in each.items()} for each in jobs]
-    slopes: dict[str, float] = {}
-    primary = next(name for name in PRIMARY_CANDIDATES if name in candidates)
+        rehearsing = {} if early.frame.empty else begin_fits(early, fitters(parameters), pool)
+        fitting = begin_fits(everything, fitters(parameters), pool)
+        totals = pool.submit(Goals.fit, everything, "dixon_coles", parameters.seed, with_trees=True)
+        rehearsed, candidates = ended(rehearsing), ended(fitting)
+    rehearsal = None
     if rehearsed:
-        found = Forecaster(rehearsed[0], {}, primary).probabilities(late)
-        outcomes = late["outcome"].to_numpy(dtype=np.int64)
-        slopes = {name: _slope(found[name], outcomes) for name in (WITH_ODDS, NO_ODDS) if name in found}
-        tried = [name for name in PRIMARY_CANDIDATES if name in found and name in candidates]
-        primary = min(tried, key=lambda name: log_loss(found[name], outcomes).mean())
-    return Forecaster(candidates, slopes, primary)
+        found = {name: candidate.probabilities(late) for name, candidate in rehearsed.items()}
+        rehearsal = Rehearsal.of(found, late.frame)
+    return finished(candidates, rehearsal, totals.result())
 
 
-def _fit_candidates(
-    matches: pd.DataFrame, parameters: ForecasterParameters, pool: ThreadPoolExecutor
-) -> dict[str, Future[Candidate]]:
-    market = Market(parameters.overround)
-    jobs: dict[str, Future[Candidate]] = {}
-    if np.isfinite(market.probabilities(matches)).any():
-        jobs[WITH_ODDS] = pool.submit(WithOdds.fit, matches, parameters.with_odds, parameters.seed)
-        jobs[MARKET] = pool.submit(lambda: market)
-    jobs[NO_ODDS] = pool.submit(NoOdds.fit, matches, parameters.no_odds, parameters.seed)
-    jobs[ELO] = pool.submit(Elo.fit, matches)
-    return jobs
+def finished(
+    candidates: Mapping[str, Candidate], rehearsal: Rehearsal | None, totals: Goals | None = None
+) -> Forecaster:
+    """Candidates made a forecaster by what a rehearsal of them showed.
+
+    It gives each of `CALIBRATED` its calibrator, prediction sets and intervals of probabilities; and the primary
+    forecast is the first of `PRIMARY_CANDIDATES` with the lowest log loss there, or the first without a rehearsal.
+    """
+    able = [name for name in PRIMARY_CANDIDATES if name in candidates]
+    primary = able[0] if able else next(iter(candidates))
+    if rehearsal is None:
+        return Forecaster(candidates, {}, primary, totals)
+    calibrators = calibrators_by(rehearsal)
+    said = calibrated(rehearsal.probabilities, calibrators)
+    tried = [name for name in able if name in said]
+    if not tried:
+        return Forecaster(candidates, calibrators, primary, totals)
+    primary = min(tried, key=lambda name: log_loss(said[name], rehearsal.outcomes).mean())
+    uncertainty = fit_uncertainty(said[primary], rehearsal.outcomes, _members(said))
+    sets = fit_prediction_sets(said[primary], rehearsal.outcomes)
+    return Forecaster(candidates, calibrators, primary, totals, sets, uncertainty)
 
 
-def _slope(probabilities: Floats, outcomes: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
-    measured = calibration_slope(probabilities, outcomes)
-    if not np.isfinite(measured):
-        return 1.0
-    n = len(outcomes)
-    return float((n * measured + SLOPE_PRIOR_MATCHES) / (n + SLOPE_PRIOR_MATCHES))
+def calibrators_by(rehearsal: Rehearsal) -> dict[str, Calibrator]:
+    """The calibrator of each of `CALIBRATED` that was rehearsed."""
+    return {
+        name: choose_calibrator(found, rehearsal.outcomes, rehearsal.months).calibrator
+        for name, found in rehearsal.probabilities.items()
+        if name in CALIBRATED
+    }
+
+
+def calibrated(raw: Mapping[str, Floats], calibrators: Mapping[str, Calibrator]) -> dict[str, Floats]:
+    """Calibrated forecasts (n, 3) by name; `with_odds` is `no_odds` where a match has no price."""
+    found = {name: calibrators.get(name, Identity()).apply(p) for name, p in raw.items()}
+    if WITH_ODDS in found and NO_ODDS in found:
+        unpriced = np.isnan(found[WITH_ODDS]).any(axis=1, keepdims=True)
+        found[WITH_ODDS] = np.where(unpriced, found[NO_ODDS], found[WITH_ODDS])
+    return found
+
+
+def prepared(matches: pd.DataFrame) -> ModelInput:
+    """Matches with every design made, so that fits side by side share them."""
+    made = ModelInput(matches)
+    _ = made.history, made.market, made.prematch_coordinates, made.closing_coordinates
+    return made
+
+
+def begin_fits(
+    matches: ModelInput,
+    wanted: Mapping[str, Callable[[ModelInput], Candidate]],
+    pool: ThreadPoolExecutor,
+) -> dict[str, Future[Candidate | None]]:
+    """Start the fits in a pool."""
+    return {name: pool.submit(_try, fit, matches) for name, fit in wanted.items()}
+
+
+def ended(begun: Mapping[str, Future[Candidate | None]]) -> dict[str, Candidate]:
+    """The candidates that found something to learn from."""
+    found = {name: job.result() for name, job in begun.items()}
+    return {name: candidate for name, candidate in found.items() if candidate is not None}
+
+
+def _try(fit: Callable[[ModelInput], Candidate], matches: ModelInput) -> Candidate | None:
+    try:
+        return fit(matches)
+    except ValueError:
+        return None
+
+
+def _market(matches: ModelInput, method: OverroundMethod) -> Candidate:
+    market = Market(method)
+    if not np.isfinite(market.probabilities(matches)).any():
+        raise ValueError("no training match has pre-match prices")
+    return market
+
+
+def _members(probabilities: Mapping[str, Floats]) -> Floats:
+    """The forecasts (m, n, 3) whose disagreement says how sure the primary one is; the silent ones agree."""
+    known = [probabilities[name] for name in (WITH_ODDS, NO_ODDS, ELO, MARKET) if name in probabilities]
+    return np.stack([np.where(np.isnan(each), known[0], each) for each in known])

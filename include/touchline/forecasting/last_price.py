@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from touchline.forecasting.design import closing_coordinates, closing_design
+from touchline.forecasting.design import ModelInput
 from touchline.forecasting.logistic import Floats, softmax
 from touchline.forecasting.residual import Residual, ResidualParameters, from_coordinates
 
@@ -19,23 +18,18 @@ class LastPrice:
     residual: Residual
 
     @classmethod
-    def fit(cls, matches: pd.DataFrame, parameters: ResidualParameters, seed: int) -> LastPrice:
-        """Fitted on the training matches that have closing prices. Raises ValueError when none has."""
-        coordinates = closing_coordinates(matches)[0]
-        priced = np.flatnonzero(np.isfinite(coordinates).all(axis=1))
+    def fit(cls, matches: ModelInput, parameters: ResidualParameters, seed: int) -> LastPrice:
+        """Fitted on the training matches that have both prices. Raises ValueError when none has."""
+        both = np.column_stack([matches.closing_coordinates, matches.prematch_coordinates])
+        priced = np.flatnonzero(np.isfinite(both).all(axis=1))
         if not len(priced):
             raise ValueError("no training match has closing prices")
-        known, coordinates = matches.iloc[priced], coordinates[priced]
-        outcomes = known["outcome"].to_numpy(dtype=np.int64)
-        return cls(
-            Residual.fit(
-                from_coordinates(coordinates), coordinates, closing_design(known), outcomes, parameters, seed
-            )
-        )
+        known = matches.rows(priced)
+        coordinates = known.closing_coordinates
+        start = from_coordinates(coordinates)
+        return cls(Residual.fit(start, coordinates, known.closing, known.outcomes, parameters, seed))
 
-    def probabilities(self, matches: pd.DataFrame) -> Floats:
+    def probabilities(self, matches: ModelInput) -> Floats:
         """(n, 3); NaN without a closing price. Needs the columns of a training frame, closing prices among them."""
-        coordinates = closing_coordinates(matches)[0]
-        return softmax(
-            self.residual.scores(from_coordinates(coordinates), coordinates, closing_design(matches))
-        )
+        coordinates = matches.closing_coordinates
+        return softmax(self.residual.scores(from_coordinates(coordinates), coordinates, matches.closing))

@@ -20,9 +20,7 @@ def softmax(scores: Floats) -> Floats:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
-def fit_shared(
-    design: Floats, outcomes: Ints, ridge: float = 0.0, offset: Floats | None = None
-) -> Floats:
+def fit_shared(design: Floats, outcomes: Ints, ridge: float = 0.0, offset: Floats | None = None) -> Floats:
     """Parameters (k,) of p = softmax over the outcomes of `offset` (n, 3) plus design (n, 3, k) times parameters.
 
     Maximises the likelihood less `ridge` / 2 times the squared parameters; the maximum is unique as long as

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 import lightgbm
 import numpy as np
-import pandas as pd
 
 from touchline.forecasting.boosting import Boosting, fit_trees, raw_scores
-from touchline.forecasting.design import Scale, history_design
+from touchline.forecasting.design import ModelInput, Scale
 from touchline.forecasting.logistic import Floats, fit_per_outcome, per_outcome_scores, softmax
 from touchline.forecasting.training_weights import by_age
 
@@ -35,21 +34,18 @@ class NoOdds:
     coefficients: Floats
 
     @classmethod
-    def fit(cls, matches: pd.DataFrame, parameters: NoOddsParameters, seed: int) -> NoOdds:
+    def fit(cls, matches: ModelInput, parameters: NoOddsParameters, seed: int) -> NoOdds:
         """Fitted on the outcomes of the training matches."""
-        design = history_design(matches)
-        outcomes = matches["outcome"].to_numpy(dtype=np.int64)
-        scale = Scale.of(design)
-        columns = scale.apply(design)
-        coefficients = fit_per_outcome(
-            columns, outcomes, by_age(matches, parameters.line_half_life), parameters.ridge
-        )
+        scale = Scale.of(matches.history)
+        columns = scale.apply(matches.history)
+        weights = by_age(matches.frame, parameters.line_half_life)
+        coefficients = fit_per_outcome(columns, matches.outcomes, weights, parameters.ridge)
         start = np.log(softmax(per_outcome_scores(columns, coefficients)))
-        weights = by_age(matches, parameters.trees_half_life)
-        return cls(fit_trees(design, outcomes, parameters.trees, seed, start, weights), scale, coefficients)
+        weights = by_age(matches.frame, parameters.trees_half_life)
+        trees = fit_trees(matches.history, matches.outcomes, parameters.trees, seed, start, weights)
+        return cls(trees, scale, coefficients)
 
-    def probabilities(self, features: pd.DataFrame) -> Floats:
+    def probabilities(self, matches: ModelInput) -> Floats:
         """(n, 3), for every match."""
-        design = history_design(features)
-        line = per_outcome_scores(self.scale.apply(design), self.coefficients)
-        return softmax(line + raw_scores(self.trees, design))
+        line = per_outcome_scores(self.scale.apply(matches.history), self.coefficients)
+        return softmax(line + raw_scores(self.trees, matches.history))

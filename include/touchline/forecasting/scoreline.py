@@ -65,9 +65,32 @@ def scoreline_grid(rates: Floats, shape: GridShape = SHAPE) -> Floats:
     return np.asarray(grid / grid.sum(axis=(1, 2), keepdims=True), dtype=np.float64)
 
 
+def bivariate_grid(rates: Floats, covariance: float) -> Floats:
+    """Grid (n, 11, 11) of a bivariate Poisson distribution with means `rates` (n, 2) and one covariance, in goals.
+
+    Both counts share one of mean `covariance` (Karlis & Ntzoufras 2003, eq. 1), at most what the lower rate allows.
+    """
+    shared = np.minimum(covariance, 0.9 * rates.min(axis=1, keepdims=True))
+    own = rates - shared
+    p_home, p_away, p_shared = (
+        np.exp(_GOALS * np.log(np.maximum(mean, 1e-300)) - mean - _LOG_FACTORIAL)
+        for mean in (own[:, 0:1], own[:, 1:2], shared)
+    )
+    grid = np.zeros((len(rates), MAX_GOALS + 1, MAX_GOALS + 1))
+    for k in range(MAX_GOALS + 1):
+        rest = MAX_GOALS + 1 - k
+        grid[:, k:, k:] += p_shared[:, k, None, None] * p_home[:, :rest, None] * p_away[:, None, :rest]
+    return np.asarray(grid / grid.sum(axis=(1, 2), keepdims=True), dtype=np.float64)
+
+
 def match_result(grid: Floats) -> Floats:
     """Probabilities of home, draw and away (n, 3) of grids (n, 11, 11)."""
     return np.asarray(grid.reshape(-1, _MARGIN.size) @ _REGION_CELLS.T, dtype=np.float64)
+
+
+def total_over(grid: Floats) -> Floats:
+    """Probability (n,) of more than 2.5 goals in grids (n, 11, 11)."""
+    return np.asarray(grid[:, _GOALS[:, None] + _GOALS[None, :] > 2].sum(axis=1), dtype=np.float64)
 
 
 def expected_goals(grid: Floats) -> Floats:

@@ -1,61 +1,123 @@
-"""Walk-forward: each season is forecast by models that saw only matches played before it began."""
+"""Walk-forward: each window is forecast by models that saw only matches played before it began."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from touchline.forecasting.baselines import BaseRates
+from touchline.forecasting.calibration import Calibrator
+from touchline.forecasting.design import ModelInput
 from touchline.forecasting.forecaster import (
+    BASE_RATES,
+    BIVARIATE_POISSON,
+    DIXON_COLES,
     ELO,
+    GOALS,
+    LAST_PRICE,
     MARKET,
+    N_SIDE_BY_SIDE,
     NO_ODDS,
+    PI,
+    REHEARSED,
     WITH_ODDS,
+    Candidate,
     ForecasterParameters,
-    fit_forecaster,
+    Rehearsal,
+    begin_fits,
+    calibrated,
+    calibrators_by,
+    ended,
+    fitters,
+    prepared,
 )
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.overround import remove_overround
 
-BASE_RATES = "base_rates"
 MARKET_PREMATCH, MARKET_CLOSING = "market_prematch", "market_closing"
 MARKET_CLOSING_PINNACLE = "market_closing_pinnacle"
 # From the worst to the best known, so that tables read as a ladder.
 FORECASTS = (
-    BASE_RATES, ELO, NO_ODDS, MARKET_PREMATCH, WITH_ODDS, MARKET_CLOSING, MARKET_CLOSING_PINNACLE,
+    BASE_RATES, ELO, PI, DIXON_COLES, BIVARIATE_POISSON, GOALS, NO_ODDS, MARKET_PREMATCH, WITH_ODDS, MARKET_CLOSING,
+    MARKET_CLOSING_PINNACLE, LAST_PRICE,
 )  # fmt: skip
+# What is fitted; the closing markets are only read off.
+FITTED = (BASE_RATES, ELO, PI, DIXON_COLES, BIVARIATE_POISSON, GOALS, NO_ODDS, MARKET, WITH_ODDS, LAST_PRICE)
 IDENTITY = ["match_id", "competition", "season", "kickoff_at", "home_team", "away_team", "outcome"]
 
-# Called with the season that is done, how many are done, and how many there are.
-SeasonDone = Callable[[str, int, int], None]
+Refit = Literal["season", "weekly"]
+REFITS: tuple[Refit, ...] = get_args(Refit)
+# Windows whose models are fitted at once: enough for the cores, few enough to remember their matches.
+WINDOWS_AHEAD = 2
+
+# Called with the window that is done, how many are done, and how many there are.
+WindowDone = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Matches of one season that kick off from `start` until before `end`, forecast by the same models."""
+
+    name: str
+    season: str
+    start: datetime
+    end: datetime
+    is_rehearsal: bool
 
 
 def walk_forward(
     matches: pd.DataFrame,
     seasons: Sequence[str],
     parameters: ForecasterParameters,
-    on_season: SeasonDone | None = None,
+    on_window: WindowDone | None = None,
+    *,
+    refit: Refit = "season",
+    names: Sequence[str] = FITTED,
+    store: Path | None = None,
 ) -> pd.DataFrame:
-    """Forecast each of `seasons` by models fitted on what had kicked off before the season's first match.
+    """Forecast each of `seasons` by models fitted on what had kicked off before the season, or each week of it, began.
 
     `matches` is a training frame (played matches in time order); features already know only what was observed
-    before each kick-off, so ratings and form move on through the season while the models stand still.
-    Returns one row a match with `IDENTITY` and p_<forecast>_<outcome> for every name in `FORECASTS`, NaN where a
-    forecast cannot say. A season before which nothing was played is left out.
+    before each kick-off, so ratings and form move on through the season while the models stand still. The two
+    seasons before the first are forecast likewise, to calibrate: each window is calibrated by the two years before it.
+    `names` says which of `FITTED` to fit. Windows that are done are kept in the folder `store` and not done again.
+
+    Returns one row a match with `IDENTITY` and p_<forecast>_<outcome> for every name in `FORECASTS` that was
+    fitted or read off, NaN where a forecast cannot say. A season before which nothing was played is left out.
     """
-    parts = []
-    for done, season in enumerate(sorted(seasons), start=1):
-        tested = matches[matches["season"] == season]
-        known = matches[matches["kickoff_at"] < tested["kickoff_at"].min()]
-        if not known.empty:
-            parts.append(_forecast_season(known, tested, parameters))
-        if on_season is not None:
-            on_season(season, done, len(seasons))
-    if not parts:
+    windows = _windows(matches, seasons, refit)
+    if not any(not window.is_rehearsal for window in windows):
         raise ValueError(f"no match was played before {min(seasons)}: nothing to learn from")
+    everything = prepared(matches)
+    raw: dict[Window, pd.DataFrame] = {}
+    with ThreadPoolExecutor(N_SIDE_BY_SIDE) as pool:
+        ahead: list[tuple[Window, dict[str, Future[Candidate | None]]]] = []
+        waiting = list(windows)
+        while waiting or ahead:
+            while waiting and len(ahead) < WINDOWS_AHEAD:
+                window = waiting.pop(0)
+                known = _kept(store, window)
+                if known is not None:
+                    raw[window] = known
+                    continue
+                before = everything.rows(np.flatnonzero(matches["kickoff_at"] < window.start))
+                ahead.append((window, begin_fits(before, fitters(parameters, names), pool)))
+            if ahead:
+                window, begun = ahead.pop(0)
+                raw[window] = _forecast(everything.rows(_places(matches, window)), ended(begun))
+                _keep(store, window, raw[window])
+            if on_window is not None:
+                on_window(window.name, len(raw), len(windows))
+    parts = [_published(raw, window, matches, parameters) for window in windows if not window.is_rehearsal]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -64,23 +126,112 @@ def probabilities_of(predictions: pd.DataFrame, forecast: str) -> Floats:
     return predictions[probability_columns(forecast)].to_numpy(dtype=np.float64)
 
 
-def _forecast_season(
-    known: pd.DataFrame, tested: pd.DataFrame, parameters: ForecasterParameters
+def probability_columns(forecast: str) -> list[str]:
+    """Names of the three columns of a forecast in a frame of `walk_forward`."""
+    return [f"p_{forecast}_{outcome}" for outcome in OUTCOMES]
+
+
+def forecasts_in(predictions: pd.DataFrame) -> list[str]:
+    """Names of the forecasts in a frame of `walk_forward`, in the order of `FORECASTS`."""
+    return [name for name in FORECASTS if probability_columns(name)[0] in predictions]
+
+
+def _windows(matches: pd.DataFrame, seasons: Sequence[str], refit: Refit) -> list[Window]:
+    """In time order; the two seasons before the first asked for come as rehearsals."""
+    known = sorted(matches["season"].unique())
+    wanted = sorted(seasons)
+    earlier = [season for season in known if season < wanted[0]][-2:]
+    first_ever = matches["kickoff_at"].min()
+    windows = []
+    for season in [*earlier, *wanted]:
+        kickoffs = matches.loc[matches["season"] == season, "kickoff_at"]
+        edges = [kickoffs.min(), kickoffs.max() + pd.Timedelta(1, "us")]
+        is_rehearsal = season in earlier
+        if refit == "weekly" and not is_rehearsal:
+            # Weeks end on Monday, after the weekend's matches.
+            mondays = pd.date_range(edges[0].normalize(), edges[1], freq="W-TUE")
+            edges = [edges[0], *(monday for monday in mondays if edges[0] < monday < edges[1]), edges[1]]
+        for start, end in pairwise(edges):
+            name = f"{season} from {start.date()}" if refit == "weekly" else season
+            if start > first_ever:
+                windows.append(Window(name, season, start, end, is_rehearsal))
+    return windows
+
+
+def _places(matches: pd.DataFrame, window: Window) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    kickoff_at = matches["kickoff_at"]
+    return np.flatnonzero(
+        (matches["season"] == window.season) & (kickoff_at >= window.start) & (kickoff_at < window.end)
+    )
+
+
+def _forecast(tested: ModelInput, candidates: Mapping[str, Candidate]) -> pd.DataFrame:
+    """What each candidate says before calibration."""
+    return _frame(tested.frame, {name: each.probabilities(tested) for name, each in candidates.items()})
+
+
+def _frame(tested: pd.DataFrame, found: Mapping[str, Floats]) -> pd.DataFrame:
+    columns = {
+        column: p[:, k] for name, p in found.items() for k, column in enumerate(probability_columns(name))
+    }
+    identity = tested[IDENTITY].reset_index(drop=True)
+    return pd.concat([identity, pd.DataFrame(columns, index=identity.index)], axis=1)
+
+
+def _published(
+    raw: Mapping[Window, pd.DataFrame],
+    window: Window,
+    matches: pd.DataFrame,
+    parameters: ForecasterParameters,
 ) -> pd.DataFrame:
-    found = fit_forecaster(known, parameters).probabilities(tested)
-    # Where no training match had a price there is nothing but no_odds to fall back to.
-    found.setdefault(WITH_ODDS, found[NO_ODDS])
-    found[BASE_RATES] = BaseRates.fit(known).probabilities(tested)
+    """A window's forecasts, calibrated by what the same kinds of models said in the two years before it."""
+    tested = matches.iloc[_places(matches, window)]
+    found = {name: probabilities_of(raw[window], name) for name in _fitted_in(raw[window])}
+    past = [
+        frame[frame["kickoff_at"] >= window.start - REHEARSED]
+        for other, frame in raw.items()
+        if other.start < window.start
+    ]
+    calibrators: dict[str, Calibrator] = {}
+    if past:
+        known = pd.concat(past, ignore_index=True).sort_values("kickoff_at", kind="stable")
+        said = {name: probabilities_of(known, name) for name in _fitted_in(known) if name in found}
+        calibrators = calibrators_by(Rehearsal.of(said, known))
+    found = calibrated(found, calibrators)
+    if WITH_ODDS not in found and NO_ODDS in found:
+        # Where no training match had a price there is nothing but no_odds to fall back to.
+        found[WITH_ODDS] = found[NO_ODDS]
     found[MARKET_PREMATCH] = found.pop(MARKET, np.full((len(tested), len(OUTCOMES)), np.nan))
     for name, prices in ((MARKET_CLOSING, "closing_price"), (MARKET_CLOSING_PINNACLE, "closing_pinnacle")):
         closing = tested[[f"{prices}_{outcome}" for outcome in OUTCOMES]].astype("float64")
         found[name] = remove_overround(closing, parameters.overround)
-    columns = {
-        column: found[name][:, k] for name in FORECASTS for k, column in enumerate(probability_columns(name))
-    }
-    return pd.concat([tested[IDENTITY].reset_index(drop=True), pd.DataFrame(columns)], axis=1)
+    return _frame(tested, {name: found[name] for name in FORECASTS if name in found})
 
 
-def probability_columns(forecast: str) -> list[str]:
-    """Names of the three columns of a forecast in a frame of `walk_forward`."""
-    return [f"p_{forecast}_{outcome}" for outcome in OUTCOMES]
+def _fitted_in(raw: pd.DataFrame) -> list[str]:
+    """Names of the fitted forecasts in a frame of uncalibrated ones."""
+    return [name for name in FITTED if probability_columns(name)[0] in raw]
+
+
+def _path(store: Path, window: Window) -> Path:
+    name = f"{window.season}|{window.start.isoformat()}|{window.end.isoformat()}"
+    return (
+        store / f"{window.season.replace('/', '-')}-{hashlib.sha256(name.encode()).hexdigest()[:10]}.parquet"
+    )
+
+
+def _kept(store: Path | None, window: Window) -> pd.DataFrame | None:
+    if store is None or not _path(store, window).exists():
+        return None
+    return pd.read_parquet(_path(store, window))
+
+
+def _keep(store: Path | None, window: Window, forecast: pd.DataFrame) -> None:
+    """Complete or not at all: a window half written would be taken for done."""
+    if store is None:
+        return
+    store.mkdir(parents=True, exist_ok=True)
+    path = _path(store, window)
+    draft = path.with_suffix(".draft")
+    forecast.to_parquet(draft, index=False)
+    draft.replace(path)

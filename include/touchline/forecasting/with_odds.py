@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
-from touchline.forecasting.design import PRICES, Design, Scale, closing_coordinates, market_design, numbers
+from touchline.forecasting.design import Design, ModelInput, Scale
 from touchline.forecasting.logistic import Floats, softmax
 from touchline.forecasting.residual import Residual, ResidualParameters, from_coordinates
 from touchline.forecasting.training_weights import by_age
-from touchline.overround import log_odds
 
 LARGEST_MOVE = 1.0
 
@@ -46,9 +44,7 @@ class Movement:
     share: float
 
     @classmethod
-    def fit(
-        cls, design: Design, moves: Floats, weights: Floats, parameters: MovementParameters
-    ) -> Movement:
+    def fit(cls, design: Design, moves: Floats, weights: Floats, parameters: MovementParameters) -> Movement:
         """Fitted on the `moves` (n, 2) of past matches."""
         scale = Scale.of(design)
         columns = np.column_stack([np.ones(len(moves)), scale.apply(design)])
@@ -78,35 +74,30 @@ class WithOdds:
     residual: Residual
 
     @classmethod
-    def fit(cls, matches: pd.DataFrame, parameters: WithOddsParameters, seed: int) -> WithOdds:
+    def fit(cls, matches: ModelInput, parameters: WithOddsParameters, seed: int) -> WithOdds:
         """Fitted on the training matches that have prices. Raises ValueError when none has."""
-        coordinates = _market(matches)
-        priced = np.flatnonzero(np.isfinite(coordinates).all(axis=1))
+        priced = np.flatnonzero(np.isfinite(matches.prematch_coordinates).all(axis=1))
         if not len(priced):
             raise ValueError("no training match has pre-match prices")
-        known, coordinates = matches.iloc[priced], coordinates[priced]
-        design = market_design(known)
-        moves = closing_coordinates(known)[0] - coordinates
+        known = matches.rows(priced)
+        coordinates, design = known.prematch_coordinates, known.market
+        moves = known.closing_coordinates - coordinates
         plausible = np.flatnonzero((np.abs(moves) < LARGEST_MOVE).all(axis=1))
         movement = None
         if len(plausible) >= parameters.movement.fewest_moves:
-            weights = by_age(known, parameters.movement.half_life)[plausible]
+            weights = by_age(known.frame, parameters.movement.half_life)[plausible]
             movement = Movement.fit(design.rows(plausible), moves[plausible], weights, parameters.movement)
-        outcomes = known["outcome"].to_numpy(dtype=np.int64)
         start = from_coordinates(_moved(movement, coordinates, design))
-        residual = Residual.fit(start, coordinates, design, outcomes, parameters.residual, seed)
-        return cls(movement, residual)
+        return cls(
+            movement, Residual.fit(start, coordinates, design, known.outcomes, parameters.residual, seed)
+        )
 
-    def probabilities(self, features: pd.DataFrame) -> Floats:
+    def probabilities(self, matches: ModelInput) -> Floats:
         """(n, 3); NaN where a price is missing."""
-        coordinates, design = _market(features), market_design(features)
-        start = from_coordinates(_moved(self.movement, coordinates, design))
-        return softmax(self.residual.scores(start, coordinates, design))
+        coordinates = matches.prematch_coordinates
+        start = from_coordinates(_moved(self.movement, coordinates, matches.market))
+        return softmax(self.residual.scores(start, coordinates, matches.market))
 
 
 def _moved(movement: Movement | None, coordinates: Floats, design: Design) -> Floats:
     return coordinates if movement is None else coordinates + movement.expected(design)
-
-
-def _market(features: pd.DataFrame) -> Floats:
-    return log_odds(numbers(features, PRICES))

@@ -1,4 +1,4 @@
-"""States of teams by the million: rated in one compiled pass where results came in order, written as PostgreSQL's bytes."""
+"""States of teams by the million: one compiled pass where results came in order, written as PostgreSQL's bytes."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def rate_in_order(known: Versions) -> Careers:
 
 
 def _first_out_of_order(frame: pl.DataFrame) -> int:
-    """The first row (in order of kick-off) after which a team's results were known in another order, or not for good."""
+    """The first row, in order of kick-off, whose result came after a later one of its teams, or was not for good."""
     is_for_good = (pl.col("valid_to") == FOREVER) & ~pl.col("match_id").is_duplicated()
     rows = frame.with_row_index("row").with_columns(is_for_good.alias("is_for_good"))
     sides = pl.concat(

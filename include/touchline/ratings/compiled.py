@@ -1,6 +1,6 @@
 """The ratings, compiled: one pass over results in order, every number of both teams' states moved by each.
 
-Everything that is compiled lies in this one file, because a stored compilation is renewed only when its own file changes.
+Everything compiled lies in this one file: a stored compilation is renewed only when its own file changes.
 No fast-math: the same results give the same bits, however they are cut into batches.
 """
 
@@ -51,9 +51,9 @@ STRENGTHS = 6
 N_STRENGTHS = 6
 # Level and home advantage side by side: mixed, goals, chances.
 LEVELS = STRENGTHS + 2 * N_STRENGTHS
-N_RATED, LAST_DAY, LAST_TIER, TIER_BEFORE = range(LEVELS + 6, LEVELS + 10)
+N_RATED, N_CAREER, LAST_DAY, LAST_TIER, TIER_BEFORE = range(LEVELS + 6, LEVELS + 11)
 # Ten statistics at two speeds, then two by venue.
-FORM = LEVELS + 10
+FORM = LEVELS + 11
 N_FORM = 10
 VENUE = FORM + 2 * N_FORM
 MARKET_RATING = VENUE + 4
@@ -315,6 +315,7 @@ def rate_matches(
             state[place] = _towards(state[place], sign * surprise, VENUE_STEP)
             state[place + 2] = _towards(state[place + 2], sign * goal_surprise, VENUE_STEP)
             state[N_RATED] += 1.0
+            state[N_CAREER] += 1.0
             state[LAST_DAY], state[LAST_TIER] = match[DAY], match[TIER]
         _rate_market(home, away, match)
         after[2 * row] = home

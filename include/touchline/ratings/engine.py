@@ -23,7 +23,7 @@ STATE_COLUMNS = (
     "elo", "elo_shots", "pi_home", "pi_away", "pi_home_shots", "pi_away_shots",
     *(f"{kind}_{speed}" for speed in strength.STRENGTHS for kind in ("attack", "defence")),
     *(f"{kind}_{signal}" for signal in strength.SIGNALS for kind in ("level", "home_advantage")),
-    "n_rated", "last_day", "last_tier", "tier_before",
+    "n_rated", "n_career", "last_day", "last_tier", "tier_before",
     *(f"form_{name}_{speed}" for speed in ("short", "long") for name in FORM_STATISTICS),
     "surprise_at_home", "surprise_away", "goal_surprise_at_home", "goal_surprise_away",
     "market_rating_slow", "market_rating_medium", "market_rating_fast",

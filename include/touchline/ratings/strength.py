@@ -1,17 +1,17 @@
 """Attack and defence of teams, moved match by match: the dynamic form of the model of Dixon & Coles.
 
-The goals expected of the home side are exp(level + home advantage + its attack - the other's defence), those of the away
-side exp(level + its attack - the other's defence); Dixon & Coles (1997), "Modelling association football scores and
-inefficiencies in the football betting market", Applied Statistics 46(2), eq. 2, with the logarithms as ratings. Their
-weighting of the past by its age is here a step along the gradient of the Poisson likelihood of each match, whose size
-is the rate; it is larger while a team is little known, as the gain of a Kalman filter would be.
+The goals expected of the home side are exp(level + home advantage + its attack - the other's defence), those of the
+away side exp(level + its attack - the other's defence); Dixon & Coles (1997), "Modelling association football scores
+and inefficiencies in the football betting market", Applied Statistics 46(2), eq. 2, with the logarithms as ratings.
+Their weighting of the past by its age is here a step along the gradient of the Poisson likelihood of each match,
+whose size is the rate; it is larger while a team is little known, as the gain of a Kalman filter would be.
 
-Level and home advantage are learned likewise, and carried by teams: those of a match are the means of its two sides', so
-that each competition has its own without matches elsewhere having to be known, and both can move, as in 2020/21 before
-empty stands.
+Level and home advantage are learned likewise, and carried by teams: those of a match are the means of its two sides',
+so that each competition has its own without matches elsewhere having to be known, and both can move, as in 2020/21
+before empty stands.
 
-Three signals: goals; chances, which are shots counted as the goals they are worth on average; and a mix of both. Where a
-source gives no shots, goals stand in for chances. Rates, shares and steps were chosen on matches up to 2018/19.
+Three signals: goals; chances, which are shots counted as the goals they are worth on average; and a mix of both.
+Where a source gives no shots, goals stand in for chances. Rates, shares and steps were chosen on matches up to 2018/19.
 """
 
 from __future__ import annotations

@@ -97,7 +97,10 @@ def _tags(settings: Settings, training: Training) -> dict[str, str]:
         "trained_until": matches["kickoff_at"].max().isoformat(),
         "competitions": ",".join(sorted(matches["competition"].unique())),
         "held_out_seasons": ",".join(sorted(training.predictions["season"].unique())),
-        **{f"slope.{name}": f"{slope:.4f}" for name, slope in training.forecaster.slopes.items()},
+        **{
+            f"calibrator.{name}": type(each).__name__.lower()
+            for name, each in training.forecaster.calibrators.items()
+        },
     }
 
 

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from touchline.forecasting.forecaster import ELO, NO_ODDS, WITH_ODDS
+from touchline.forecasting.forecaster import BASE_RATES, ELO, NO_ODDS, WITH_ODDS
 from touchline.forecasting.metrics import calibration_curve
 from touchline.forecasting.walk_forward import (
-    BASE_RATES,
     MARKET_CLOSING,
     MARKET_PREMATCH,
     probabilities_of,
