@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+# penaltyblog, outside the environment: most of what it depends on is for its scrapers.
+PEERS := .touchline/peers
 # Each worker has a PostgreSQL of its own; a file's tests share fixtures and stay together. The long files come first.
 WORKERS ?= 2
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -21,7 +23,7 @@ ifdef AS_OF
 export TOUCHLINE_AS_OF := $(AS_OF)
 endif
 
-.PHONY: help setup run up down status test test-fast fuzz lint format bench docs lock clean
+.PHONY: help setup run up down status test test-fast fuzz lint format bench peers docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -77,6 +79,15 @@ format: $(STAMP)  ## write the format that lint expects
 
 bench: $(STAMP)  ## measure, each figure against a baseline of the same run
 	$(BIN)/python -m benchmarks
+
+peers: $(STAMP) $(PEERS)/.ready  ## compare with penaltyblog, FiveThirtyEight's SPI and the markets on the same matches
+	$(BIN)/python -m benchmarks.peers
+
+$(PEERS)/.ready: benchmarks/peers-requirements.txt
+	rm -rf $(PEERS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+		--target $(PEERS) --requirement benchmarks/peers-requirements.txt
+	@touch $@
 
 docs: $(STAMP)  ## every table and column on one page, .touchline/docs/index.html
 	@$(BIN)/touchline docs

@@ -73,8 +73,22 @@ def run_backtest(
 ) -> dict[str, Any]:
     """Collect, build, rate and walk forward; returns the JSON object FORECASTING.md describes.
 
-    `settings` come from `backtest_settings`; databases of other backtests are dropped unless in use.
     Raises BacktestImpossible when no match can be forecast.
+    """
+    matches = played_matches(settings, request, on_progress)
+    return backtest(
+        matches, request, parameters, lambda season, done, total: on_progress("forecast", done, total)
+    )
+
+
+def played_matches(
+    settings: Settings,
+    request: BacktestRequest,
+    on_progress: StepProgress = lambda step, done, total: None,
+) -> pd.DataFrame:
+    """Collect, build and rate as in production; returns the training frame of all that was played by then.
+
+    `settings` come from `backtest_settings`; databases of other backtests are dropped unless in use.
     """
     bootstrap.prepare(settings)
     _drop_other_backtests(settings)
@@ -93,9 +107,7 @@ def run_backtest(
     on_progress("join features", 0, 1)
     matches = training_frame(settings, clock.as_of, since=settings.training_since)
     on_progress("join features", 1, 1)
-    return backtest(
-        matches, request, parameters, lambda season, done, total: on_progress("forecast", done, total)
-    )
+    return matches
 
 
 def backtest(
