@@ -28,6 +28,11 @@ FORECASTS = (
     BASE_RATES, ELO, NO_ODDS, MARKET_PREMATCH, WITH_ODDS, MARKET_CLOSING, MARKET_CLOSING_PINNACLE,
 )  # fmt: skip
 IDENTITY = ["match_id", "competition", "season", "kickoff_at", "home_team", "away_team", "outcome"]
+# Prices a bettor could have had, by their prefix in a training frame and the one they are passed on under.
+PRICES = {
+    "market_price": "price", "best_price": "best_price",
+    "closing_price": "closing_price", "best_closing_price": "best_closing_price",
+}  # fmt: skip
 
 # Called with the season that is done, how many are done, and how many there are.
 SeasonDone = Callable[[str, int, int], None]
@@ -43,8 +48,9 @@ def walk_forward(
 
     `matches` is a training frame (played matches in time order); features already know only what was observed
     before each kick-off, so ratings and form move on through the season while the models stand still.
-    Returns one row a match with `IDENTITY` and p_<forecast>_<outcome> for every name in `FORECASTS`, NaN where a
-    forecast cannot say. A season before which nothing was played is left out.
+    Returns one row a match with `IDENTITY`, learned_until (the last kick-off that was learned from), the prices
+    of `PRICES` (<prefix>_<outcome>, NaN where there is none), and p_<forecast>_<outcome> for every name in
+    `FORECASTS`, NaN where a forecast cannot say. A season before which nothing was played is left out.
     """
     parts = []
     for done, season in enumerate(sorted(seasons), start=1):
@@ -78,7 +84,15 @@ def _forecast_season(
     columns = {
         column: found[name][:, k] for name in FORECASTS for k, column in enumerate(probability_columns(name))
     }
-    return pd.concat([tested[IDENTITY].reset_index(drop=True), pd.DataFrame(columns)], axis=1)
+    told = tested[IDENTITY].assign(learned_until=known["kickoff_at"].max()).join(_prices(tested))
+    return pd.concat([told.reset_index(drop=True), pd.DataFrame(columns)], axis=1)
+
+
+def _prices(tested: pd.DataFrame) -> pd.DataFrame:
+    names = {
+        f"{source}_{outcome}": f"{name}_{outcome}" for source, name in PRICES.items() for outcome in OUTCOMES
+    }
+    return tested.reindex(columns=list(names)).astype("float64").rename(columns=names)
 
 
 def probability_columns(forecast: str) -> list[str]:
