@@ -110,7 +110,7 @@ def money(
     resamples = Resamples(np.searchsorted(days, staked["day"].to_numpy()), calendar.draws)
     is_enough = len(staked) >= FEWEST_BETS and len(daily) >= FEWEST_DAYS
     closed = staked["fair_close"].notna().to_numpy()
-    edge = (staked["price"] / staked["fair_close"]).to_numpy(dtype=np.float64)[closed]
+    edge = (_floats(staked, "price") / _floats(staked, "fair_close"))[closed]
     return Money(
         forecast, prices, plan,
         n_bets=len(staked),
@@ -138,7 +138,10 @@ def truth(found: Money) -> str:
     if found.returned is None:
         return f"{who}: {_count(found)}, too few to say anything."
     made = found.returned
-    said = f"{who}: {_count(found)} returned {made.value:+.1%} of what was staked, 95 % interval {percent_interval(made)}."
+    said = (
+        f"{who}: {_count(found)} returned {100 * made.value:+.1f} % of what was staked, "
+        f"95 % interval {percent_interval(made)}."
+    )
     if made.low > 0:
         return f"{said} Zero is outside: a profit, on the matches of this backtest.{_by_the_close(found)}"
     if made.high < 0:
@@ -146,7 +149,7 @@ def truth(found: Money) -> str:
     half = (made.high - made.low) / 2
     return (
         f"{said} Zero is inside: this proves neither profit nor loss; with so many bets only a return "
-        f"beyond about {half:.1%} would show."
+        f"beyond about {100 * half:.1f} % would show."
     )
 
 
@@ -159,7 +162,8 @@ def _by_the_close(found: Money) -> str:
     """Bets that won more than the closing line says they were worth were lucky, or the close was wrong."""
     if found.closing_value is None or found.plan == "kelly" or is_at_the_close(found.forecast):
         return ""
-    return f" Judged by the closing price the same bets were worth {found.closing_return:+.1%}; the rest may be luck."
+    worth = f"{100 * found.closing_return:+.1f} %"
+    return f" Judged by the closing price the same bets were worth {worth}; the rest may be luck."
 
 
 def _count(found: Money) -> str:
@@ -167,13 +171,12 @@ def _count(found: Money) -> str:
 
 
 def _returned(staked: pd.DataFrame, resamples: Resamples) -> Estimate:
-    return ratio(
-        staked["profit"].to_numpy(dtype=np.float64), staked["stake"].to_numpy(dtype=np.float64), resamples
-    )
+    return ratio(_floats(staked, "profit"), _floats(staked, "stake"), resamples)
 
 
 def _closing_value(staked: pd.DataFrame, resamples: Resamples) -> Estimate:
-    value: Floats = np.log(staked["price"].astype("float64") / staked["fair_close"]).to_numpy()
+    price, fair = _floats(staked, "price"), _floats(staked, "fair_close")
+    value = np.log(price / fair)
     return mean_where(np.nan_to_num(value), np.isfinite(value), resamples)
 
 
@@ -184,3 +187,7 @@ def _final(staked: pd.DataFrame, staking: Staking, resamples: Resamples) -> Esti
     growth = np.log1p(a_day)
     low, high = staking.bankroll * np.exp(np.quantile(resamples.draws @ growth, TAILS))
     return Estimate(float(staking.bankroll * np.exp(growth.sum())), float(low), float(high))
+
+
+def _floats(staked: pd.DataFrame, name: str) -> Floats:
+    return staked[name].to_numpy(dtype=np.float64)

@@ -165,14 +165,12 @@ def _points(
     values = np.array([each.value for each in estimates]) * scale
     lower = values - np.array([each.low for each in estimates]) * scale
     upper = np.array([each.high for each in estimates]) * scale - values
-    style = {
-        "color": colour_of(name, compared.names), "fmt": marker_of(name, compared.names), "markersize": 5.5,
-        "elinewidth": 1.6, "capsize": 0, "label": name,
-    }  # fmt: skip
-    if vertical:
-        axes.errorbar(positions, values, yerr=np.stack([lower, upper]), **style)
-    else:
-        axes.errorbar(values, positions, xerr=np.stack([lower, upper]), **style)
+    error = np.stack([lower, upper])
+    x, y = (positions, values) if vertical else (values, positions)
+    axes.errorbar(
+        x, y, xerr=None if vertical else error, yerr=error if vertical else None, label=name, capsize=0,
+        color=colour_of(name, compared.names), fmt=marker_of(name, compared.names), markersize=5.5, elinewidth=1.6,
+    )  # fmt: skip
 
 
 def _set_apart(axes: Axes, n_groups: int, *, vertical: bool) -> None:
