@@ -8,13 +8,12 @@ import numpy as np
 from scipy.stats import binom
 
 from touchline.forecasting.logistic import Floats, Ints
-from touchline.forecasting.metrics import OUTCOMES
+from touchline.forecasting.metrics import N_CALIBRATION_BINS, OUTCOMES
 
 TAILS = (0.025, 0.975)
-N_BINS = 10
 POOLED = "pooled"
 # Where a bin was hardly ever forecast its share is a coin toss, and draws the eye.
-FEWEST_IN_BIN = 20
+FEWEST_IN_BIN = 50
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,9 @@ class CalibrationCell:
 
 
 def calibration_cells(probabilities: Floats, outcomes: Ints) -> list[CalibrationCell]:
-    """Cells of each outcome and `N_BINS` bins of equal width; those with fewer than `FEWEST_IN_BIN` are left out.
+    """Cells of each outcome and bin of equal width; those with fewer than `FEWEST_IN_BIN` are left out.
 
-    `probabilities` (n, 3), `outcomes` (n,).
+    `probabilities` (n, 3), `outcomes` (n,); the bins are those of the expected calibration error.
     """
     return [
         cell
@@ -68,10 +67,16 @@ def calibration_at_large(probabilities: Floats, outcomes: Ints) -> list[Calibrat
 
 
 def _cells(outcome: str, forecast: Floats, happened: Floats) -> list[CalibrationCell]:
-    bins = np.minimum((forecast * N_BINS).astype(np.int64), N_BINS - 1)
+    bins = np.minimum((forecast * N_CALIBRATION_BINS).astype(np.int64), N_CALIBRATION_BINS - 1)
     return [
-        _cell(outcome, each / N_BINS, (each + 1) / N_BINS, forecast[bins == each], happened[bins == each])
-        for each in range(N_BINS)
+        _cell(
+            outcome,
+            each / N_CALIBRATION_BINS,
+            (each + 1) / N_CALIBRATION_BINS,
+            forecast[bins == each],
+            happened[bins == each],
+        )
+        for each in range(N_CALIBRATION_BINS)
         if (bins == each).sum() >= FEWEST_IN_BIN
     ]
 

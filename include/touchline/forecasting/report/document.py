@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 
 from touchline.forecasting.forecaster import ForecasterParameters
 from touchline.forecasting.metrics import Scores
-from touchline.forecasting.report import score_sections as sections
+from touchline.forecasting.report import score_sections, weakness_sections
 from touchline.forecasting.report.blocks import (
     Banner,
     Block,
@@ -22,9 +23,11 @@ from touchline.forecasting.report.blocks import (
     html_page,
     markdown_page,
 )
-from touchline.forecasting.report.frame import Compared, compare, forecasts_in, require_out_of_sample
-from touchline.forecasting.report.money_section import money
+from touchline.forecasting.report.frame import Compared, compare, require_out_of_sample
+from touchline.forecasting.report.money import all_money
+from touchline.forecasting.report.money_section import money, truths
 from touchline.forecasting.report.skill import EVERYTHING, gap_to_closing, skill_by
+from touchline.forecasting.report.wording import percent, thousandths
 from touchline.identity.competitions import competitions
 
 TITLE = "Backtest report"
@@ -55,13 +58,12 @@ def write_report(
     """
     require_out_of_sample(predictions)
     blocks = tuple(report_blocks(predictions, evaluation, importance))
-    pictures = folder / PICTURES
-    pictures.mkdir(parents=True, exist_ok=True)
-    files = ReportFiles(
-        folder / HTML,
-        folder / MARKDOWN,
-        tuple(pictures / f"{block.name}.png" for block in blocks if isinstance(block, Picture)),
-    )
+    beside = folder / PICTURES
+    beside.mkdir(parents=True, exist_ok=True)
+    pictures = {beside / f"{block.name}.png": block.png for block in blocks if isinstance(block, Picture)}
+    for path, png in pictures.items():
+        path.write_bytes(png)
+    files = ReportFiles(folder / HTML, folder / MARKDOWN, tuple(pictures))
     files.html.write_text(html_page(TITLE, blocks), encoding="utf-8")
     files.markdown.write_text(markdown_page(blocks, PICTURES), encoding="utf-8")
     return files
@@ -73,17 +75,18 @@ def report_blocks(
     """The sections of the report in order."""
     seed = int(evaluation.get("parameters", {}).get("seed", ForecasterParameters().seed))
     compared = compare(predictions, seed)
-    found = sections.scores_of(compared)
+    found = score_sections.scores_of(compared)
     yield from _header(predictions, compared)
+    bets = all_money(predictions, seed)
     yield Heading("In short")
-    yield Points(tuple(_in_short(compared, found)))
-    yield from sections.scores(compared, found, evaluation)
-    yield from sections.skill(compared, predictions, seed)
-    yield from sections.gap(compared)
-    yield from sections.calibration(compared)
-    yield from sections.worst(compared)
-    yield from sections.importance(importance)
-    yield from money(compared, predictions, seed)
+    yield Points((*_in_short(compared, found), *islice(truths(compared, bets), 2)))
+    yield from score_sections.scores(compared, found, evaluation)
+    yield from score_sections.skill(compared, predictions, seed)
+    yield from score_sections.gap(compared)
+    yield from weakness_sections.calibration(compared)
+    yield from weakness_sections.worst(compared)
+    yield from weakness_sections.importance(importance)
+    yield from money(compared, predictions, bets, seed)
 
 
 def _header(predictions: pd.DataFrame, compared: Compared) -> Iterator[Block]:
@@ -97,9 +100,8 @@ def _header(predictions: pd.DataFrame, compared: Compared) -> Iterator[Block]:
     yield Paragraph(
         f"{len(predictions):,} matches of {len(codes)} competition{'s' if len(codes) > 1 else ''} from "
         f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, seasons {', '.join(sorted(predictions['season'].unique()))}. Every "
-        "forecast was made by models that had seen nothing from its match's kick-off on. Forecasts: "
-        f"{', '.join(forecasts_in(predictions))}. "
-        f"Compared on the {len(compared.matches):,} matches that {', '.join(compared.names)} all cover."
+        "forecast was made by models that had seen nothing from its match's kick-off on. Compared on the "
+        f"{len(compared.matches):,} matches that all of these cover: {', '.join(compared.names)}."
     )
     yield Paragraph(f"Competitions: {named}.")
 
@@ -107,19 +109,19 @@ def _header(predictions: pd.DataFrame, compared: Compared) -> Iterator[Block]:
 def _in_short(compared: Compared, found: Mapping[str, Scores]) -> Iterator[str]:
     """The answers first: how each model does against the reference, how near the close, how calibrated."""
     overall = {each.forecast: each for each in skill_by(compared, "season") if each.group == EVERYTHING}
-    for name in reversed(sections.models(compared)):
+    for name in reversed(compared.models()):
         if name not in overall:
             continue
         saved = overall[name].saved
         verdict = "ahead of" if saved.low > 0 else "behind" if saved.high < 0 else "not told apart from"
         yield (
-            f"{name} is {verdict} {compared.reference}: it saves {1000 * saved.value:+.2f} thousandths of log loss per "
-            f"match, 95 % interval {1000 * saved.low:+.2f} to {1000 * saved.high:+.2f}. Its calibration slope is "
+            f"{name} is {verdict} {compared.reference}: log loss saved per match in thousandths, with its "
+            f"95 % interval, is {thousandths(saved)}. Its calibration slope is "
             f"{found[name].slope:.3f}, its calibration error {found[name].ece:.4f}."
         )
     for gap in gap_to_closing(compared):
         if gap.group == EVERYTHING and gap.forecast in compared.near() and gap.share is not None:
             yield (
-                f"{gap.forecast} closes {100 * gap.share.value:.0f} % of the gap to the closing price, 95 % interval "
-                f"{100 * gap.share.low:.0f} % to {100 * gap.share.high:.0f} %."
+                f"{gap.forecast} closes {percent(gap.share.value, 0)} of the gap to the closing price, 95 % interval "
+                f"{percent(gap.share.low, 0)} to {percent(gap.share.high, 0)}."
             )

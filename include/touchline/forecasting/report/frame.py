@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from touchline.errors import ForecastInSample
 from touchline.forecasting.evaluation import LEAST_COVERAGE
+from touchline.forecasting.forecaster import MARKET, NO_ODDS
 from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.metrics import OUTCOMES, Resamples, log_loss, resample_matchdays
 from touchline.forecasting.walk_forward import (
@@ -64,6 +65,11 @@ class Compared:
         """Rivals whose skill is within `NEAR` of the reference; all of them where none is."""
         found = tuple(name for name in self.rivals if abs(self.saved(name).mean()) <= NEAR)
         return found or self.rivals
+
+    def models(self) -> tuple[str, ...]:
+        """Forecasts worth a close look: no_odds, and what is near the reference and no reference itself."""
+        own = (name for name in self.names if name != BASE_RATES and not name.startswith(MARKET))
+        return tuple(name for name in own if name == NO_ODDS or name in self.near())
 
 
 def compare(predictions: pd.DataFrame, seed: int) -> Compared:

@@ -25,6 +25,7 @@ from touchline.forecasting.report.bets import (
 )
 from touchline.forecasting.report.frame import forecasts_in, is_at_the_close, matchdays
 from touchline.forecasting.report.intervals import TAILS, Estimate, mean_where, ratio
+from touchline.forecasting.report.wording import percent, signed_percent
 
 Plan = Literal["flat", "kelly"]
 PLANS: tuple[Plan, ...] = ("flat", "kelly")
@@ -65,15 +66,14 @@ class Money:
     balance: pd.Series[float]
 
 
-def all_money(predictions: pd.DataFrame, seed: int, staking: Staking | None = None) -> list[Money]:
+def all_money(predictions: pd.DataFrame, seed: int) -> list[Money]:
     """Every forecast, flat and Kelly, at the best and the consensus price of its time; where it found no bet, too.
 
     Raises ForecastInSample for forecasts that nothing proves to be out of sample.
     """
     calendar = resample_matchdays(matchdays(predictions), seed)
-    chosen = staking or Staking()
     return [
-        money(predictions, name, prices, plan, chosen, calendar)
+        money(predictions, name, prices, plan, Staking(), calendar)
         for name in forecasts_in(predictions)
         for prices in prices_for(name)
         for plan in PLANS
@@ -139,8 +139,8 @@ def truth(found: Money) -> str:
         return f"{who}: {_count(found)}, too few to say anything."
     made = found.returned
     said = (
-        f"{who}: {_count(found)} returned {100 * made.value:+.1f} % of what was staked, "
-        f"95 % interval {percent_interval(made)}."
+        f"{who}: {_count(found)} returned {signed_percent(made.value)} of what was staked, "
+        f"95 % interval {signed_percent(made.low)} to {signed_percent(made.high)}."
     )
     if made.low > 0:
         return f"{said} Zero is outside: a profit, on the matches of this backtest.{_by_the_close(found)}"
@@ -149,20 +149,15 @@ def truth(found: Money) -> str:
     half = (made.high - made.low) / 2
     return (
         f"{said} Zero is inside: this proves neither profit nor loss; with so many bets only a return "
-        f"beyond about {100 * half:.1f} % would show."
+        f"beyond about {percent(half)} would show."
     )
-
-
-def percent_interval(estimate: Estimate) -> str:
-    """The interval of a share: -1.2 % to +3.4 %."""
-    return f"{100 * estimate.low:+.1f} % to {100 * estimate.high:+.1f} %"
 
 
 def _by_the_close(found: Money) -> str:
     """Bets that won more than the closing line says they were worth were lucky, or the close was wrong."""
     if found.closing_value is None or found.plan == "kelly" or is_at_the_close(found.forecast):
         return ""
-    worth = f"{100 * found.closing_return:+.1f} %"
+    worth = signed_percent(found.closing_return)
     return f" Judged by the closing price the same bets were worth {worth}; the rest may be luck."
 
 

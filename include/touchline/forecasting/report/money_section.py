@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
 from touchline.forecasting.report import diagrams
 from touchline.forecasting.report.bets import Staking
 from touchline.forecasting.report.blocks import Block, Heading, Paragraph, Points, Table, picture
 from touchline.forecasting.report.frame import Compared
-from touchline.forecasting.report.intervals import Estimate
-from touchline.forecasting.report.money import Money, all_money, by_threshold, percent_interval, truth
-from touchline.forecasting.report.score_sections import models
+from touchline.forecasting.report.money import Money, by_threshold, truth
+from touchline.forecasting.report.wording import (
+    percent,
+    percent_with_interval,
+    signed_percent,
+    units,
+    units_with_interval,
+)
 
 CAVEATS = (
     "Every bet is on a match that was played after everything its forecast had learned from; a frame that does "
@@ -30,21 +34,18 @@ CAVEATS = (
 )
 
 
-def money(compared: Compared, predictions: pd.DataFrame, seed: int) -> Iterator[Block]:
-    """Flat and Kelly stakes at the best and consensus prices of each forecast's time.
-
-    Raises ForecastInSample for forecasts that nothing proves to be out of sample.
-    """
-    staking = Staking()
-    found = all_money(predictions, seed, staking)
+def money(
+    compared: Compared, predictions: pd.DataFrame, found: Sequence[Money], seed: int
+) -> Iterator[Block]:
+    """Flat and Kelly stakes at the best and consensus prices of each forecast's time (`found`, of `all_money`)."""
     yield Heading("Money")
     if not any(each.n_bets for each in found):
         yield Paragraph(
             "No forecast found a price worth taking, or the frame has no prices: there is nothing to tell."
         )
         return
-    yield Paragraph(_rules(staking))
-    close_up = models(compared)
+    yield Paragraph(_rules(Staking()))
+    close_up = compared.models()
     yield Points(tuple(truths(compared, found)))
     yield picture(
         "bankrolls", "Running profit and bankroll at the best price (solid) and the consensus price (dotted).",
@@ -59,7 +60,7 @@ def money(compared: Compared, predictions: pd.DataFrame, seed: int) -> Iterator[
 
 def truths(compared: Compared, found: Sequence[Money]) -> Iterator[str]:
     """One sentence for each of the forecasts worth a close look, flat stakes at either price, the best first."""
-    for name in reversed(models(compared)):
+    for name in reversed(compared.models()):
         yield from (truth(each) for each in found if each.forecast == name and each.plan == "flat")
 
 
@@ -77,13 +78,13 @@ def _rules(staking: Staking) -> str:
 
 def _flat_table(found: Sequence[Money]) -> Table:
     return Table(
-        "Flat stakes",
-        ("forecast", "prices", "bets", "profit (units)", "yield", "95 % interval", "overround", "closing-line value",
-         "95 % interval", "beat the close", "worth at the close", "drawdown (units)", "losing run"),
+        "Flat stakes; [95 % intervals]",
+        ("forecast", "prices", "bets", "profit (units)", "yield", "overround", "closing-line value", "beat the close",
+         "worth at the close", "drawdown (units)", "losing run"),
         tuple(
             (
-                *_first_cells(each), f"{each.profit:+,.1f}", *_shares(each.returned), *_closing_cells(each),
-                f"{each.drawdown:,.0f}", str(each.losing_run),
+                *_first_cells(each), f"{each.profit:+,.1f}", percent_with_interval(each.returned),
+                signed_percent(each.overround), *_closing_cells(each), f"{each.drawdown:,.0f}", str(each.losing_run),
             )
             for each in found
         ),
@@ -92,34 +93,32 @@ def _flat_table(found: Sequence[Money]) -> Table:
 
 def _kelly_table(found: Sequence[Money]) -> Table:
     return Table(
-        "Kelly stakes",
-        ("forecast", "prices", "bets", "turnover", "profit (units)", "yield", "95 % interval", "final bankroll",
-         "95 % interval", "overround", "closing-line value", "95 % interval", "beat the close", "worth at the close",
+        "Kelly stakes on the same bets, so at the same overround and closing-line value; [95 % intervals]",
+        ("forecast", "prices", "bets", "turnover (units)", "profit (units)", "yield", "final bankroll",
          "drawdown (of the peak)", "losing run"),
         tuple(
             (
-                *_first_cells(each), _units(each.turnover), _units(each.profit, sign=True), *_shares(each.returned),
-                *(("", "") if each.final is None else (_units(each.final.value),
-                  f"{_units(each.final.low)} to {_units(each.final.high)}")),
-                *_closing_cells(each), f"{100 * each.drawdown:.0f} %", str(each.losing_run),
+                *_first_cells(each), units(each.turnover), f"{each.profit:+,.1f}", percent_with_interval(each.returned),
+                units_with_interval(each.final), percent(each.drawdown, 0), str(each.losing_run),
             )
             for each in found
         ),
-        is_folded=True,
     )  # fmt: skip
 
 
 def _threshold_table(compared: Compared, predictions: pd.DataFrame, seed: int) -> Table:
     rows = [
-        (name, f"{100 * threshold:g} %", f"{each.n_bets:,}", f"{each.profit:+,.1f}", *_shares(each.returned),
-         *_closing_cells(each)[1:])
-        for name in reversed(models(compared))
+        (
+            name, percent(threshold, 0), f"{each.n_bets:,}", f"{each.profit:+,.1f}",
+            percent_with_interval(each.returned), *_closing_cells(each),
+        )
+        for name in reversed(compared.models())
         for threshold, each in by_threshold(predictions, name, seed)
     ]  # fmt: skip
     return Table(
         "Flat stakes at the best price for other thresholds, so that the one above is not the one that came out best",
-        ("forecast", "threshold", "bets", "profit (units)", "yield", "95 % interval", "closing-line value",
-         "95 % interval", "beat the close", "worth at the close"),
+        ("forecast", "threshold", "bets", "profit (units)", "yield", "closing-line value", "beat the close",
+         "worth at the close"),
         tuple(rows), is_folded=True,
     )  # fmt: skip
 
@@ -128,21 +127,10 @@ def _first_cells(found: Money) -> tuple[str, str, str]:
     return found.forecast, found.prices.label.removesuffix(" price"), f"{found.n_bets:,}"
 
 
-def _closing_cells(found: Money) -> tuple[str, ...]:
-    """Overround, closing-line value with interval, share that beat the close, and worth at the close."""
+def _closing_cells(found: Money) -> tuple[str, str, str]:
+    """Closing-line value, share of bets that beat the close, and what they were worth at the close."""
     return (
-        _share(found.overround), *_shares(found.closing_value),
-        _share(found.beat_close, sign=False), _share(found.closing_return),
-    )  # fmt: skip
-
-
-def _shares(estimate: Estimate | None) -> tuple[str, str]:
-    return ("", "") if estimate is None else (_share(estimate.value), percent_interval(estimate))
-
-
-def _share(value: float, *, sign: bool = True) -> str:
-    return "" if np.isnan(value) else f"{100 * value:{'+' if sign else ''}.1f} %"
-
-
-def _units(value: float, *, sign: bool = False) -> str:
-    return f"{value:{'+' if sign else ''},.1f}"
+        percent_with_interval(found.closing_value),
+        percent(found.beat_close, 0),
+        signed_percent(found.closing_return),
+    )

@@ -1,35 +1,22 @@
-"""Sections about scores: how good, by season and competition, how near the close, how calibrated, where worst."""
+"""Sections about scores: how good, by season and competition, and how near to the closing price."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from touchline.forecasting.forecaster import NO_ODDS
 from touchline.forecasting.metrics import Scores, score
-from touchline.forecasting.report import diagrams, plots
+from touchline.forecasting.report import plots
 from touchline.forecasting.report.blocks import Block, Heading, Paragraph, Table, picture
-from touchline.forecasting.report.calibration import (
-    CalibrationCell,
-    calibration_at_large,
-    calibration_cells,
-)
-from touchline.forecasting.report.frame import Compared, compare, is_at_the_close
+from touchline.forecasting.report.frame import Compared, compare
 from touchline.forecasting.report.intervals import Estimate
 from touchline.forecasting.report.skill import EVERYTHING, gap_to_closing, skill_by
-from touchline.forecasting.report.slices import SliceResult, slice_results
-from touchline.forecasting.walk_forward import (
-    BASE_RATES,
-    MARKET_CLOSING,
-    MARKET_PREMATCH,
-    probabilities_of,
-)
+from touchline.forecasting.report.wording import percent, thousandths
+from touchline.forecasting.walk_forward import MARKET_PREMATCH, probabilities_of
 
-N_WORST = 20
-THOUSAND = 1000
 # Fewer matches without a price are not worth a table.
 FEWEST_UNPRICED = 50
 
@@ -53,7 +40,7 @@ def scores(compared: Compared, found: Mapping[str, Scores], evaluation: Mapping[
         tuple(
             (
                 name, f"{each.n:,}", f"{each.rps:.5f}", f"{each.log_loss:.5f}", f"{each.brier:.5f}",
-                f"{100 * each.accuracy:.1f} %", f"{each.ece:.4f}", "" if np.isnan(each.slope) else f"{each.slope:.3f}",
+                percent(each.accuracy), f"{each.ece:.4f}", "" if np.isnan(each.slope) else f"{each.slope:.3f}",
             )
             for name, each in found.items()
         ),
@@ -98,7 +85,7 @@ def skill(compared: Compared, predictions: pd.DataFrame, seed: int) -> Iterator[
                 (
                     group,
                     f"{next(each.n for each in found if each.group == group):,}",
-                    *(_signed(each.saved) for each in found if each.group == group),
+                    *(thousandths(each.saved) for each in found if each.group == group),
                 )
                 for group in dict.fromkeys(each.group for each in found)
             ),
@@ -128,10 +115,10 @@ def gap(compared: Compared) -> Iterator[Block]:
         "Gap closed",
         ("season", "forecast", "n", "gap (thousandths)", "share closed", "95 % interval"),
         tuple(
-            (each.group, each.forecast, f"{each.n:,}", _signed(each.width))
+            (each.group, each.forecast, f"{each.n:,}", thousandths(each.width))
             + (
                 (
-                    f"{100 * each.share.value:.0f} %",
+                    percent(each.share.value, 0),
                     f"{100 * each.share.low:.0f} % to {100 * each.share.high:.0f} %",
                 )
                 if each.share
@@ -142,160 +129,22 @@ def gap(compared: Compared) -> Iterator[Block]:
     )
 
 
-def calibration(compared: Compared) -> Iterator[Block]:
-    """Reliability diagrams, the distance by outcome, and the figures behind them."""
-    yield Heading("Calibration")
-    yield Paragraph(
-        "Of what is forecast at 30 %, 30 % should happen. The grey band is where 95 of 100 shares would be if every "
-        "forecast were right (binomial): one point in twenty outside of it is chance."
-    )
-    yield picture("reliability", "Reliability of every forecast.", diagrams.reliability_diagrams(compared))
-    shown = models(compared)
-    yield picture(
-        "calibration_by_outcome", "Share less forecast by probability and outcome: zero is perfect.",
-        diagrams.distance_from_calibration(compared, shown),
-    )  # fmt: skip
-    yield Table(
-        "Calibration at large: how often home, draw and away were forecast, and happened",
-        ("forecast", "outcome", "forecast share", "share that happened", "95 % by chance", ""),
-        tuple(
-            (name, cell.outcome, _percent(cell.forecast), _percent(cell.share), _band(cell), _verdict(cell))
-            for name in compared.names
-            for cell in calibration_at_large(compared.probabilities(name), compared.outcomes)
-        ),
-        is_folded=True,
-    )
-    for name in shown:
-        cells = calibration_cells(compared.probabilities(name), compared.outcomes)
-        outside = sum(not cell.is_within for cell in cells)
-        yield Table(
-            f"Calibration of {name} by probability and outcome: {outside} of {len(cells)} cells outside of the band, "
-            f"{0.05 * len(cells):.1f} expected by chance",
-            ("outcome", "probability", "n", "mean forecast", "share that happened", "95 % by chance", ""),
-            tuple(
-                (
-                    cell.outcome, f"{100 * cell.bin_low:.0f}-{100 * cell.bin_high:.0f} %", f"{cell.n:,}",
-                    _percent(cell.forecast), _percent(cell.share), _band(cell), _verdict(cell),
-                )
-                for cell in cells
-            ),
-            is_folded=True,
-        )  # fmt: skip
-
-
-def worst(compared: Compared) -> Iterator[Block]:
-    """For each model the slices in which it loses most to the market of its time."""
-    yield Heading("Where it is worst")
-    yield Paragraph(
-        "Competitions, seasons, months, sides new to a competition, early and late matches, favourites: every slice "
-        f"of enough matches is compared with the market, and the {N_WORST} worst are shown. Picked out of many, some "
-        "look bad by chance. The thin interval is honest about that: it holds for all slices at once, and only where "
-        "it leaves out zero is a weakness established."
-    )
-    for name in reversed(models(compared)):
-        reference = MARKET_CLOSING if is_at_the_close(name) else compared.reference
-        if reference not in compared.names or reference == name:
-            continue
-        found = slice_results(compared, name, reference)
-        if not found:
-            continue
-        yield Heading(f"{name} against {reference}", 3)
-        yield Paragraph(_multiplicity(found))
-        yield picture(
-            f"worst_{name}", f"The {min(N_WORST, len(found))} slices in which {name} loses most to {reference}.",
-            plots.worst_slices(found[:N_WORST], name, reference),
-        )  # fmt: skip
-        yield Table(
-            f"Worst slices of {name}: log loss lost against {reference}, in thousandths",
-            ("slice", "kind", "n", "lost, 95 % interval", "interval for all slices at once", ""),
-            tuple(
-                (
-                    each.name, each.kind, f"{each.n:,}", _signed(each.lost), _interval(each.together),
-                    "established" if each.stands else "may be chance",
-                )
-                for each in found[:N_WORST]
-            ),
-            is_folded=True,
-        )  # fmt: skip
-
-
-def importance(found: pd.DataFrame | None) -> Iterator[Block]:
-    """What moves the boosted forecasts; nothing when it was not measured."""
-    if found is None or found.empty:
-        return
-    yield Heading("What the trees look at")
-    yield Paragraph(
-        "Mean absolute SHAP value of each feature (exact, from the trees themselves): how far it moves the log-odds "
-        "of home, draw and away in an average match. It says what a model uses, not what causes results; features "
-        "that say the same share their weight."
-    )
-    for name in found["forecast"].drop_duplicates():
-        yield picture(
-            f"importance_{name}",
-            f"The features that move {name} most.",
-            plots.importance_bars(found, str(name)),
-        )
-
-
-def models(compared: Compared) -> tuple[str, ...]:
-    """The forecasts worth a close look: neither a market nor base rates, near the market, and no_odds."""
-    return tuple(
-        name
-        for name in compared.names
-        if name != BASE_RATES
-        and not name.startswith("market_")
-        and (name in compared.near() or name == NO_ODDS)
-    )
-
-
 def _unpriced(compared: Compared, predictions: pd.DataFrame, seed: int) -> Iterator[Block]:
     if compared.reference != MARKET_PREMATCH:
         return
-    priced = np.isfinite(probabilities_of(predictions, MARKET_PREMATCH)).all(axis=1)
-    if (~priced).sum() < FEWEST_UNPRICED:
-        yield Paragraph(
-            f"{int((~priced).sum()):,} matches had no pre-match price; they are not in this section."
-        )
+    p = probabilities_of(predictions, MARKET_PREMATCH)
+    unpriced = predictions.iloc[np.flatnonzero(np.isnan(p).any(axis=1))]
+    if len(unpriced) < FEWEST_UNPRICED:
+        yield Paragraph(f"{len(unpriced):,} matches had no pre-match price; they are not in this section.")
         return
-    apart = compare(predictions.loc[~priced], seed)
+    apart = compare(unpriced, seed)
     found = [each for each in skill_by(apart, "season") if each.group == EVERYTHING]
     yield Table(
         f"Matches without a pre-match price: log loss saved against {apart.reference}, in thousandths",
         ("forecast", "n", "saved, 95 % interval"),
-        tuple((each.forecast, f"{each.n:,}", _signed(each.saved)) for each in found),
-    )
-
-
-def _multiplicity(found: Sequence[SliceResult]) -> str:
-    alone = sum(each.lost.low > 0 for each in found)
-    together = sum(each.stands and each.lost.value > 0 for each in found)
-    return (
-        f"{len(found)} slices looked at. Taken alone {alone} are worse than the reference, where "
-        f"{0.025 * len(found):.1f} would be by chance if it were as good everywhere; taken together {together} "
-        f"{'is' if together == 1 else 'are'} established."
+        tuple((each.forecast, f"{each.n:,}", thousandths(each.saved)) for each in found),
     )
 
 
 def _difference(difference: Mapping[str, float]) -> str:
-    return _signed(Estimate(difference["difference"], difference["low"], difference["high"]))
-
-
-def _signed(estimate: Estimate) -> str:
-    """In thousandths, with its interval."""
-    return f"{THOUSAND * estimate.value:+.2f} {_interval(estimate)}"
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"[{THOUSAND * estimate.low:+.2f}, {THOUSAND * estimate.high:+.2f}]"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _band(cell: CalibrationCell) -> str:
-    return f"{100 * cell.low:.1f} to {100 * cell.high:.1f} %"
-
-
-def _verdict(cell: CalibrationCell) -> str:
-    return "" if cell.is_within else ("happens more" if cell.share > cell.forecast else "happens less")
+    return thousandths(Estimate(difference["difference"], difference["low"], difference["high"]))
