@@ -13,7 +13,8 @@ FIRST_YEAR = 2018
 OVERROUND = 1.05
 # How far each forecast's log-odds are from the truth: the further, the worse.
 NOISE = {
-    "elo": 0.6, "no_odds": 0.4, "market_prematch": 0.25, "with_odds": 0.18, "market_closing": 0.12, "last_price": 0.1,
+    "elo": 0.45, "no_odds": 0.35, "market_prematch": 0.25, "with_odds": 0.18, "market_closing": 0.12,
+    "market_closing_pinnacle": 0.11, "last_price": 0.1,
 }  # fmt: skip
 
 

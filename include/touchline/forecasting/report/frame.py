@@ -62,8 +62,12 @@ class Compared:
         return np.asarray(reference - log_loss(self.probabilities(name), self.outcomes), dtype=np.float64)
 
     def near(self) -> tuple[str, ...]:
-        """Rivals whose skill is within `NEAR` of the reference; all of them where none is."""
-        found = tuple(name for name in self.rivals if abs(self.saved(name).mean()) <= NEAR)
+        """Rivals that can share a scale with the reference; all of them where none can.
+
+        Their log loss is within `NEAR` of it, or no further off than twice the lead of the best.
+        """
+        reach = max(NEAR, 2 * self.saved(self.names[-1]).mean())
+        found = tuple(name for name in self.rivals if abs(self.saved(name).mean()) <= reach)
         return found or self.rivals
 
     def models(self) -> tuple[str, ...]:
