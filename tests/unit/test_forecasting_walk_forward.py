@@ -154,6 +154,7 @@ def test_backtest_writes_its_report(matches: pd.DataFrame, tmp_path: Path) -> No
     assert f"{found['matches']:,} matches of 1 competition" in text
     assert [name for name in FORECASTS if name not in text] == []
     assert "The features that move with_odds most." in text
+    assert "SIMULATED" not in text
 
 
 def test_forecasts_name_what_they_learned_from_and_the_prices_of_their_match(

@@ -14,15 +14,17 @@ from report_frames import simulated_predictions, with_forecast
 from touchline.errors import ForecastInSample
 from touchline.forecasting.boosting import fit_trees, raw_scores
 from touchline.forecasting.forecaster import fit_forecaster
-from touchline.forecasting.report.blocks import Banner, Table, html_page, markdown_page
+from touchline.forecasting.report.blocks import Banner, Paragraph, Table, html_page, markdown_page
 from touchline.forecasting.report.document import ReportFiles, write_report
-from touchline.forecasting.report.frame import forecasts_in
+from touchline.forecasting.report.frame import compare, forecasts_in
 from touchline.forecasting.report.importance import (
     MOST_MATCHES,
     forecaster_importance,
     tree_contributions,
     tree_importance,
 )
+from touchline.forecasting.report.money import all_money
+from touchline.forecasting.report.money_section import money
 from touchline.forecasting.walk_forward import probabilities_of, probability_columns
 from training_frames import QUICK, simulated_matches
 
@@ -77,8 +79,9 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def predictions() -> pd.DataFrame:
-    """With a forecast nobody has heard of, one that hardly exists, and some matches without a price."""
+    """With a forecast nobody has heard of, one that hardly exists, matches without a price, invented football."""
     frame = simulated_predictions(2000)
+    frame["competition"] = frame["competition"].replace("E1", "X1")
     with_forecast(frame, "my_own", probabilities_of(frame, "elo"))
     with_forecast(
         frame, "rare", np.where(np.arange(2000)[:, None] < 50, probabilities_of(frame, "elo"), np.nan)
@@ -114,7 +117,6 @@ def test_every_forecast_of_the_frame_is_in_the_report(
     for text in (written.html.read_text(encoding="utf-8"), written.markdown.read_text(encoding="utf-8")):
         assert [name for name in forecasts_in(predictions) if name not in text] == []
         assert "Left out: rare, which covers only 2 % of the matches" in text
-        assert "SIMULATED" not in text
 
 
 def test_markdown_has_its_pictures_beside_it(written: ReportFiles) -> None:
@@ -146,18 +148,19 @@ def test_the_same_input_writes_the_same_bytes(
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_a_simulated_competition_is_said_to_be_one_and_prices_may_be_missing(tmp_path: Path) -> None:
-    frame = simulated_predictions(600).assign(competition="X1")
+def test_simulated_football_is_called_so_before_anything_else(written: ReportFiles) -> None:
+    assert written.markdown.read_text(encoding="utf-8").startswith("> **SIMULATED football")
+    assert '<body>\n<div class="warning">SIMULATED football' in written.html.read_text(encoding="utf-8")
+
+
+def test_without_prices_there_is_nothing_to_tell_about_money() -> None:
+    frame = simulated_predictions(600)
     frame = frame.drop(
         columns=[name for name in frame if "price_" in str(name) and not str(name).startswith("p_")]
     )
-    written = write_report(tmp_path, frame, EVALUATION)
-    for path in (written.html, written.markdown):
-        text = path.read_text(encoding="utf-8")
-        assert text.index("SIMULATED") < text.index(
-            "Backtest report", text.index("body") if "body" in text else 0
-        )
-        assert "there is nothing to tell" in text
+    _, said = money(compare(frame, seed=1), frame, all_money(frame, seed=1), seed=1)
+    assert isinstance(said, Paragraph)
+    assert "there is nothing to tell" in said.text
 
 
 def test_a_frame_in_sample_writes_nothing(tmp_path: Path) -> None:

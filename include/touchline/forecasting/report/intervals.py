@@ -34,7 +34,7 @@ def ratio(numerator: Floats, denominator: Floats, resamples: Resamples) -> Estim
     """
     n_days = resamples.draws.shape[1]
     over, under = (np.bincount(resamples.day, each, n_days) for each in (numerator, denominator))
-    drawn_over, drawn_under = resamples.draws @ over, resamples.draws @ under
+    drawn_over, drawn_under = (resamples.draws @ np.column_stack([over, under])).T
     filled = drawn_under != 0
     low, high = np.quantile(drawn_over[filled] / drawn_under[filled], TAILS)
     return Estimate(float(over.sum() / under.sum()), float(low), float(high))
