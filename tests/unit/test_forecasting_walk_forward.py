@@ -14,8 +14,8 @@ from touchline.forecasting.backtest import BacktestRequest, backtest, backtest_s
 from touchline.forecasting.evaluation import evaluate
 from touchline.forecasting.metrics import log_loss, score
 from touchline.forecasting.walk_forward import (
+    BETTING_PRICES,
     FORECASTS,
-    PRICES,
     probabilities_of,
     probability_columns,
     walk_forward,
@@ -165,7 +165,7 @@ def test_forecasts_name_what_they_learned_from_and_the_prices_of_their_match(
         assert (part["learned_until"] == before.max()).all()
         assert part["learned_until"].max() < part["kickoff_at"].min()
     known = matches.set_index("match_id").loc[predictions["match_id"]]
-    for source, name in PRICES.items():
+    for source, name in BETTING_PRICES.items():
         columns = [f"{source}_{outcome}" for outcome in ("home", "draw", "away")]
         passed_on = predictions[[column.replace(source, name) for column in columns]]
         assert (passed_on.to_numpy() == known[columns].to_numpy()).all()

@@ -29,7 +29,7 @@ FORECASTS = (
 )  # fmt: skip
 IDENTITY = ["match_id", "competition", "season", "kickoff_at", "home_team", "away_team", "outcome"]
 # Prices a bettor could have had, by their prefix in a training frame and the one they are passed on under.
-PRICES = {
+BETTING_PRICES = {
     "market_price": "price", "best_price": "best_price",
     "closing_price": "closing_price", "best_closing_price": "best_closing_price",
 }  # fmt: skip
@@ -49,7 +49,7 @@ def walk_forward(
     `matches` is a training frame (played matches in time order); features already know only what was observed
     before each kick-off, so ratings and form move on through the season while the models stand still.
     Returns one row a match with `IDENTITY`, learned_until (the last kick-off that was learned from), the prices
-    of `PRICES` (<prefix>_<outcome>, NaN where there is none), and p_<forecast>_<outcome> for every name in
+    of `BETTING_PRICES` (<prefix>_<outcome>, NaN where there is none), and p_<forecast>_<outcome> for every name in
     `FORECASTS`, NaN where a forecast cannot say. A season before which nothing was played is left out.
     """
     parts = []
@@ -90,7 +90,9 @@ def _forecast_season(
 
 def _prices(tested: pd.DataFrame) -> pd.DataFrame:
     names = {
-        f"{source}_{outcome}": f"{name}_{outcome}" for source, name in PRICES.items() for outcome in OUTCOMES
+        f"{source}_{outcome}": f"{name}_{outcome}"
+        for source, name in BETTING_PRICES.items()
+        for outcome in OUTCOMES
     }
     return tested.reindex(columns=list(names)).astype("float64").rename(columns=names)
 

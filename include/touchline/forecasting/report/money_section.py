@@ -29,7 +29,8 @@ CAVEATS = (
     "Features are as of just before kick-off, pre-match prices up to days older: a forecast may know a result "
     "that came in between.",
     "The closing line is the sharper judge: it needs far fewer bets to show an edge than profit does. Bets that "
-    "made money without beating it were lucky, more likely than not.",
+    "made money without beating it were lucky, more likely than not. For bets at closing prices it is no judge: "
+    "there it says only by how much the best price is above the others of the same moment.",
     "Each row is one strategy out of many in this report. One in twenty intervals misses the truth by chance.",
 )
 

@@ -91,6 +91,7 @@ def gap_closed(gaps: Sequence[Gap], compared: Compared) -> Figure:
                       textcoords="offset points", fontsize=8, color="#555555")  # fmt: skip
     axes.set_xticks(range(len(groups)), groups)
     axes.set_xlim(-0.6, len(groups) - 0.2)
+    axes.set_ylim(top=max(112.0, axes.get_ylim()[1]))
     axes.set_ylabel("share of the gap closed (%)")
     axes.grid(axis="y", alpha=0.3)
     _legend(axes)
