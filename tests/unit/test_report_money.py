@@ -157,7 +157,7 @@ def test_the_running_profit_starts_at_nothing_so_a_first_loss_is_a_drawdown(
 
 def test_only_forecasts_made_at_the_close_bet_at_closing_prices(predictions: pd.DataFrame) -> None:
     for found in all_money(predictions.head(500), seed=1):
-        is_late = found.forecast in ("last_price", "market_closing")
+        is_late = found.forecast in ("last_price", "market_closing", "market_closing_pinnacle")
         assert ("closing" in found.prices.label) == is_late
     assert [each.prefix for each in prices_for("last_price_pinnacle")] == [
         "best_closing_price",

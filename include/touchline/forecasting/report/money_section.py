@@ -21,7 +21,8 @@ from touchline.forecasting.report.wording import (
 
 CAVEATS = (
     "Every bet is on a match that was played after everything its forecast had learned from; a frame that does "
-    "not prove this is refused.",
+    "not prove this is refused. What models learned is out of sample; which models and settings were kept may not "
+    "be, if people looked at these seasons when they chose.",
     "The best price is the highest of all bookmakers of the source when it took them. Nobody has an account with "
     "each of them, exchanges among them take commission, winners are limited, and prices move while one looks. "
     "The best price shows the most that could have been had, the consensus price what an average bookmaker paid.",
