@@ -19,10 +19,10 @@ from scipy.optimize import brentq, fsolve
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
 from touchline.forecasting.logistic import Floats
-from touchline.overround import remove_overround
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.forecasting.scoreline import grid_for, match_result, scoreline_grid
 from touchline.forecasting.scoreline_markets import HANDICAP_LINES, markets_of
+from touchline.overround import remove_overround
 
 N_MATCHES, N_BY_ROW = 20_000, 200
 N_TRAINING, N_SEASON = 145_000, 7_800

@@ -62,6 +62,9 @@ def simulated_matches(n_seasons: int = 4, n_a_season: int = 300, seed: int = 1) 
         seen = _probabilities(gap + rng.normal(0, noise, n))
         for k, name in enumerate(OUTCOMES):
             features[f"{prices}_{name}"] = 1 / (seen[:, k] * OVERROUND)
+    for consensus, best in (("market_price", "best_price"), ("closing_price", "best_closing_price")):
+        for name in OUTCOMES:
+            features[f"{best}_{name}"] = features[f"{consensus}_{name}"] * rng.uniform(1.01, 1.08, n)
     features["market_price_over"], features["market_price_under"] = 1.9, 1.95
     features["market_handicap_home"], features["market_handicap_away"] = 1.92, 1.96
     return pd.concat([matches, features], axis=1).sort_values(["kickoff_at", "match_id"], ignore_index=True)
@@ -69,7 +72,7 @@ def simulated_matches(n_seasons: int = 4, n_a_season: int = 300, seed: int = 1) 
 
 def without_prices(matches: pd.DataFrame) -> pd.DataFrame:
     """The same matches as a league without a market knows them."""
-    names = [name for name in matches if str(name).startswith(("market_", "closing_"))]
+    names = [name for name in matches if str(name).startswith(("market_", "closing_", "best_"))]
     return matches.assign(**dict.fromkeys(names, np.nan))
 
 

@@ -77,6 +77,10 @@ class BacktestImpossible(TouchlineError):
     """There is nothing to forecast, or nothing to learn from."""
 
 
+class ForecastInSample(TouchlineError):
+    """Bets were to be judged on forecasts that nothing proves to be out of sample."""
+
+
 class PipelineFailed(TouchlineError):
     """A task of a run failed for good; the message holds its log."""
 

@@ -123,7 +123,7 @@ def test_the_command_writes_the_figures(
     result = subprocess.run(
         [
             sys.executable, "-m", "touchline.cli", "backtest", "--source", str(folder), "--competitions", "E0",
-            "--from", "2021-08-01", "--to", "2022-06-30", "--json", str(target),
+            "--from", "2021-08-01", "--to", "2022-06-30", "--json", str(target), "--report", str(tmp_path / "report"),
         ],
         env={
             **os.environ, "PYTHONPATH": str(PROJECT_ROOT / "include"), "TOUCHLINE_HOME": str(server.home),
@@ -136,6 +136,9 @@ def test_the_command_writes_the_figures(
     assert (found["matches"], found["competitions"]) == (90, ["E0"])
     assert "market_prematch" in result.stdout
     assert "95 % interval" in result.stdout
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "90 matches of 1 competition" in page
+    assert "best pre-match" in page
 
 
 @pytest.mark.slow

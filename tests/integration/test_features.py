@@ -41,7 +41,9 @@ def installed(module_settings: Settings, tmp_path_factory: pytest.TempPathFactor
         )
         for home, away, date in AHEAD
     ]
-    sourced = land(module_settings, tmp_path_factory.mktemp("source"), [*round_robin(), *fixtures], FRIDAY)
+    first, *others = round_robin()
+    played = [{**first, "MaxH": "2.10", "MaxD": "3.60", "MaxA": "4.20"}, *others]
+    sourced = land(module_settings, tmp_path_factory.mktemp("source"), [*played, *fixtures], FRIDAY)
     build(sourced, FRIDAY)
     return sourced
 
@@ -141,7 +143,15 @@ def test_training_features_are_those_before_the_kickoff_and_labels_those_after(p
     goals = frame["home_goals"] - frame["away_goals"]
     assert (frame["outcome"] == goals.map(lambda gap: 0 if gap > 0 else 2 if gap < 0 else 1)).all()
     assert frame["closing_price_home"].tolist() == pytest.approx([1.95] * 15)
-    assert not any("closing" in name for name in FEATURES)
+    assert not any("closing" in name or "best" in name for name in FEATURES)
+
+
+def test_the_best_price_is_the_market_maximum_or_the_highest_of_a_bookmaker(published: Settings):
+    frame = training_frame(published, FRIDAY)
+    assert frame["best_price_home"].tolist() == pytest.approx([2.10] + [2.00] * 14)
+    assert frame["best_price_away"].tolist() == pytest.approx([4.20] + [4.00] * 14)
+    # No bookmaker has a closing price here; the average alone is none that anybody offered.
+    assert frame["best_closing_price_home"].isna().all()
 
 
 def test_training_takes_only_what_is_asked_for(published: Settings):

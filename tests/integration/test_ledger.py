@@ -19,11 +19,11 @@ from touchline.clock import RunClock, virtual_clock
 from touchline.database.engine import connect, rows
 from touchline.features.catalogue import FEATURES
 from touchline.features.online import FeatureRead, read_features
-from touchline.overround import remove_overround
 from touchline.ledger.predict import FIXTURE, UPCOMING
 from touchline.ledger.prediction import append, gate_frame, predictions_of
 from touchline.ledger.settle import settle_predictions
 from touchline.monitoring.drift import FEWEST_MATCHES, WORST_GAP, measure_drift
+from touchline.overround import remove_overround
 from touchline.quality.gates import check_predictions
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer

@@ -20,9 +20,9 @@ from touchline.forecasting.forecaster import (
     fit_forecaster,
 )
 from touchline.forecasting.logistic import Floats
-from touchline.overround import remove_overround
 from touchline.forecasting.metrics import log_loss
 from touchline.forecasting.scoreline import match_result
+from touchline.overround import remove_overround
 from training_frames import QUICK, simulated_matches, without_prices
 
 

@@ -13,7 +13,13 @@ from touchline.errors import BacktestImpossible
 from touchline.forecasting.backtest import BacktestRequest, backtest, backtest_settings
 from touchline.forecasting.evaluation import evaluate
 from touchline.forecasting.metrics import log_loss, score
-from touchline.forecasting.walk_forward import FORECASTS, probabilities_of, probability_columns, walk_forward
+from touchline.forecasting.walk_forward import (
+    BETTING_PRICES,
+    FORECASTS,
+    probabilities_of,
+    probability_columns,
+    walk_forward,
+)
 from touchline.settings import Settings
 from training_frames import QUICK, simulated_matches, without_prices
 
@@ -139,6 +145,30 @@ def test_backtest_scores_what_was_asked_for(matches: pd.DataFrame) -> None:
     assert found["matches"] == found["matches_played"] == len(asked)
     assert found["competitions"] == ["E0"]
     assert set(found["seasons"]) == {"2017/18", "2018/19"}
+
+
+def test_backtest_writes_its_report(matches: pd.DataFrame, tmp_path: Path) -> None:
+    request = BacktestRequest(("E0",), date(2018, 8, 1), date(2019, 6, 30))
+    found = backtest(matches, request, QUICK, report=tmp_path / "report")
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert f"{found['matches']:,} matches of 1 competition" in text
+    assert [name for name in FORECASTS if name not in text] == []
+    assert "The features that move with_odds most." in text
+    assert "SIMULATED" not in text
+
+
+def test_forecasts_name_what_they_learned_from_and_the_prices_of_their_match(
+    matches: pd.DataFrame, predictions: pd.DataFrame
+) -> None:
+    for season, part in predictions.groupby("season"):
+        before = matches.loc[matches["season"] < season, "kickoff_at"]
+        assert (part["learned_until"] == before.max()).all()
+        assert part["learned_until"].max() < part["kickoff_at"].min()
+    known = matches.set_index("match_id").loc[predictions["match_id"]]
+    for source, name in BETTING_PRICES.items():
+        columns = [f"{source}_{outcome}" for outcome in ("home", "draw", "away")]
+        passed_on = predictions[[column.replace(source, name) for column in columns]]
+        assert (passed_on.to_numpy() == known[columns].to_numpy()).all()
 
 
 @pytest.mark.parametrize(

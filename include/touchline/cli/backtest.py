@@ -13,6 +13,7 @@ from rich.table import Table
 from touchline.cli.output import console, errors, read_day, state
 from touchline.forecasting.backtest import BacktestRequest, backtest_settings, run_backtest
 from touchline.forecasting.forecaster import ForecasterParameters
+from touchline.forecasting.report.document import HTML
 from touchline.overround import METHODS
 
 STEPS = (
@@ -36,6 +37,9 @@ def register(app: typer.Typer) -> None:
         ] = "2019-08-01",
         to_on: Annotated[str, typer.Option("--to", help="last day of the test, 2023-06-30")] = "2023-06-30",
         json_file: Annotated[Path | None, typer.Option("--json", help="write the figures here")] = None,
+        report: Annotated[
+            Path | None, typer.Option(help="write report.html, report.md and pictures into this folder")
+        ] = None,
         overround: Annotated[str, typer.Option(help=f"overround removal: {', '.join(METHODS)}")] = "power",
     ) -> None:
         """Run the production steps on a folder, then forecast each season by models fitted before it.
@@ -68,7 +72,7 @@ def register(app: typer.Typer) -> None:
                     bars[step] = progress.add_task(step, total=None)
                 progress.update(bars[step], completed=done, total=total)
 
-            found = run_backtest(settings, request, parameters, show)
+            found = run_backtest(settings, request, parameters, show, report)
         text = json.dumps(found, indent=2)
         if json_file is not None:
             json_file.write_text(text + "\n")
@@ -77,6 +81,8 @@ def register(app: typer.Typer) -> None:
             return
         for table in (_forecasts(found), _seasons(found), _differences(found)):
             console.print(table)
+        if report is not None:
+            console.print(f"report: {report / HTML}")
 
 
 def _forecasts(found: dict[str, Any]) -> Table:

@@ -16,6 +16,17 @@ from touchline.settings import Settings
 OUTCOMES = ("home", "draw", "away")
 
 LABELS = """
+with best as (
+    select
+        match_id, stage,
+        coalesce(max(price_home) filter (where bookmaker = 'market_maximum'), max(price_home))::float8 as price_home,
+        coalesce(max(price_draw) filter (where bookmaker = 'market_maximum'), max(price_draw))::float8 as price_draw,
+        coalesce(max(price_away) filter (where bookmaker = 'market_maximum'), max(price_away))::float8 as price_away
+    from core.match_odds
+    where market = '1x2' and bookmaker not in ('consensus', 'market_average')
+    group by match_id, stage
+)
+
 select
     match.match_id::text as match_id, match.competition, match.season, match.tier, match.home_team,
     match.away_team, result.home_goals::int as home_goals, result.away_goals::int as away_goals,
@@ -24,7 +35,10 @@ select
     closing.price_away::float8 as closing_price_away,
     pinnacle.price_home::float8 as closing_pinnacle_home,
     pinnacle.price_draw::float8 as closing_pinnacle_draw,
-    pinnacle.price_away::float8 as closing_pinnacle_away
+    pinnacle.price_away::float8 as closing_pinnacle_away,
+    best.price_home as best_price_home, best.price_draw as best_price_draw, best.price_away as best_price_away,
+    best_closing.price_home as best_closing_price_home, best_closing.price_draw as best_closing_price_draw,
+    best_closing.price_away as best_closing_price_away
 from core.match as match
 inner join core.match_result as result using (match_id)
 left join core.match_odds as closing
@@ -33,6 +47,8 @@ left join core.match_odds as closing
 left join core.match_odds as pinnacle
     on pinnacle.match_id = match.match_id and pinnacle.market = '1x2' and pinnacle.stage = 'closing'
     and pinnacle.bookmaker = 'PS'
+left join best on best.match_id = match.match_id and best.stage = 'prematch'
+left join best as best_closing on best_closing.match_id = match.match_id and best_closing.stage = 'closing'
 where result.known_at <= :as_of
 """
 
@@ -46,8 +62,10 @@ def training_frame(
     """Played matches with their features as they stood just before kick-off, one row a match, in time order.
 
     Columns: match_id (text), competition, season, tier, kickoff_at (UTC), home_team, away_team, the FEATURES (float,
-    NaN when unknown), home_goals, away_goals, outcome (0 home, 1 draw, 2 away), closing_price_* (consensus) and
-    closing_pinnacle_* (decimal, NaN when there is none). Closing prices are for scoring, never features.
+    NaN when unknown), home_goals, away_goals, outcome (0 home, 1 draw, 2 away), closing_price_* (consensus),
+    closing_pinnacle_*, and the best price of any bookmaker before kick-off (best_price_*) and at the close
+    (best_closing_price_*), decimal, NaN when there is none. None of these prices is a feature: closing prices
+    are for scoring, best prices for betting in the backtest's report.
     `since` and `competitions` restrict the rows.
     """
     conditions = ["is_played"]

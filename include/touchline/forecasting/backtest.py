@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,7 +19,9 @@ from touchline.database.engine import open_url, rows
 from touchline.errors import BacktestImpossible
 from touchline.features.training import training_frame
 from touchline.forecasting.evaluation import evaluate
-from touchline.forecasting.forecaster import ForecasterParameters
+from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
+from touchline.forecasting.report.document import write_report
+from touchline.forecasting.report.importance import forecaster_importance
 from touchline.forecasting.walk_forward import walk_forward
 from touchline.landing.collect import collect
 from touchline.ratings.update import update_ratings
@@ -70,14 +73,16 @@ def run_backtest(
     request: BacktestRequest,
     parameters: ForecasterParameters,
     on_progress: StepProgress = lambda step, done, total: None,
+    report: Path | None = None,
 ) -> dict[str, Any]:
     """Collect, build, rate and walk forward; returns the JSON object FORECASTING.md describes.
 
+    With `report` the pages of `forecasting.report` are written into that folder.
     Raises BacktestImpossible when no match can be forecast.
     """
     matches = played_matches(settings, request, on_progress)
     return backtest(
-        matches, request, parameters, lambda season, done, total: on_progress("forecast", done, total)
+        matches, request, parameters, lambda window, done, total: on_progress("forecast", done, total), report
     )
 
 
@@ -115,8 +120,9 @@ def backtest(
     request: BacktestRequest,
     parameters: ForecasterParameters,
     on_season: StepProgress = lambda step, done, total: None,
+    report: Path | None = None,
 ) -> dict[str, Any]:
-    """Walk a training frame forward and score what `request` asks for.
+    """Walk a training frame forward and score what `request` asks for; write the report into a folder if given.
 
     Raises BacktestImpossible when no match can be forecast.
     """
@@ -132,10 +138,11 @@ def backtest(
         )
     try:
         predictions = walk_forward(matches, sorted(tested["season"].unique()), parameters, on_season)
-        found = evaluate(predictions[predictions["match_id"].isin(tested["match_id"])], parameters.seed)
+        asked_for = predictions.loc[predictions["match_id"].isin(tested["match_id"])]
+        found = evaluate(asked_for, parameters.seed)
     except ValueError as error:
         raise BacktestImpossible(f"{error}; start later, or add older season files") from error
-    return {
+    told = {
         "from": request.from_on.isoformat(),
         "to": request.to_on.isoformat(),
         "competitions": sorted(tested["competition"].unique()),
@@ -143,6 +150,19 @@ def backtest(
         **found,
         "parameters": asdict(parameters),
     }
+    if report is not None:
+        write_report(report, asked_for, told, _importance(matches, asked_for, parameters))
+    return told
+
+
+def _importance(
+    matches: pd.DataFrame, predictions: pd.DataFrame, parameters: ForecasterParameters
+) -> pd.DataFrame:
+    """What the models of the last season look at in it, fitted on what they had learned from."""
+    last = predictions[predictions["season"] == predictions["season"].max()]
+    known = matches[matches["kickoff_at"] <= last["learned_until"].min()]
+    forecaster = fit_forecaster(known, parameters)
+    return forecaster_importance(forecaster, matches[matches["match_id"].isin(last["match_id"])])
 
 
 def _drop_other_backtests(settings: Settings) -> None:

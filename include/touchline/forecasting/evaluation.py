@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from touchline.forecasting.forecaster import BASE_RATES, ELO, NO_ODDS, WITH_ODDS
+from touchline.forecasting.forecaster import BASE_RATES, ELO, LAST_PRICE, NO_ODDS, WITH_ODDS
 from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.metrics import (
     Resamples,
@@ -21,12 +21,15 @@ from touchline.forecasting.metrics import (
 from touchline.forecasting.walk_forward import (
     FORECASTS,
     MARKET_CLOSING,
+    MARKET_CLOSING_PINNACLE,
     MARKET_PREMATCH,
     probabilities_of,
+    probability_columns,
 )
 
 PAIRS = (
     (WITH_ODDS, MARKET_PREMATCH), (WITH_ODDS, MARKET_CLOSING), (MARKET_CLOSING, MARKET_PREMATCH),
+    (LAST_PRICE, MARKET_CLOSING), (LAST_PRICE, MARKET_CLOSING_PINNACLE),
     (NO_ODDS, MARKET_PREMATCH), (WITH_ODDS, NO_ODDS), (NO_ODDS, ELO), (ELO, BASE_RATES),
 )  # fmt: skip
 # A reference that covers fewer of the matches would shrink the comparison to where it happens to exist.
@@ -41,10 +44,11 @@ def evaluate(predictions: pd.DataFrame, seed: int) -> dict[str, Any]:
     with_odds closes), `seasons` with the same for each season, `coverage` (share of all matches) and
     `left_out` (forecasts that cover less than half of them). Raises ValueError when no match is covered.
     """
+    there = [name for name in FORECASTS if probability_columns(name)[0] in predictions]
     coverage = {
-        name: float(np.isfinite(probabilities_of(predictions, name)).all(axis=1).mean()) for name in FORECASTS
+        name: float(np.isfinite(probabilities_of(predictions, name)).all(axis=1).mean()) for name in there
     }
-    compared = [name for name in FORECASTS if coverage[name] >= LEAST_COVERAGE]
+    compared = [name for name in there if coverage[name] >= LEAST_COVERAGE]
     covered = np.all(
         [np.isfinite(probabilities_of(predictions, name)).all(axis=1) for name in compared], axis=0
     )
@@ -56,7 +60,7 @@ def evaluate(predictions: pd.DataFrame, seed: int) -> dict[str, Any]:
         **_evaluate_common(common, compared, seed),
         "seasons": by_season,
         "coverage": coverage,
-        "left_out": [name for name in FORECASTS if name not in compared],
+        "left_out": [name for name in there if name not in compared],
     }
 
 

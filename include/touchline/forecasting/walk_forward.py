@@ -53,6 +53,11 @@ FORECASTS = (
 # What is fitted; the closing markets are only read off.
 FITTED = (BASE_RATES, ELO, PI, DIXON_COLES, BIVARIATE_POISSON, GOALS, NO_ODDS, MARKET, WITH_ODDS, LAST_PRICE)
 IDENTITY = ["match_id", "competition", "season", "kickoff_at", "home_team", "away_team", "outcome"]
+# Prices a bettor could have had, by their prefix in a training frame and the one they are passed on under.
+BETTING_PRICES = {
+    "market_price": "price", "best_price": "best_price",
+    "closing_price": "closing_price", "best_closing_price": "best_closing_price",
+}  # fmt: skip
 
 Refit = Literal["season", "weekly"]
 REFITS: tuple[Refit, ...] = get_args(Refit)
@@ -84,15 +89,17 @@ def walk_forward(
     names: Sequence[str] = FITTED,
     store: Path | None = None,
 ) -> pd.DataFrame:
-    """Forecast each of `seasons` by models fitted on what had kicked off before the season, or each week of it, began.
+    """Forecast each of `seasons` by models fitted on what had kicked off before it, or each week of it, began.
 
     `matches` is a training frame (played matches in time order); features already know only what was observed
     before each kick-off, so ratings and form move on through the season while the models stand still. The two
     seasons before the first are forecast likewise, to calibrate: each window is calibrated by the two years before it.
     `names` says which of `FITTED` to fit. Windows that are done are kept in the folder `store` and not done again.
 
-    Returns one row a match with `IDENTITY` and p_<forecast>_<outcome> for every name in `FORECASTS` that was
-    fitted or read off, NaN where a forecast cannot say. A season before which nothing was played is left out.
+    Returns one row a match with `IDENTITY`, learned_until (the last kick-off that was learned from), the prices of
+    `BETTING_PRICES` (<prefix>_<outcome>, NaN where there is none), and p_<forecast>_<outcome> for every name in
+    `FORECASTS` that was fitted or read off, NaN where a forecast cannot say. A season before which nothing was
+    played is left out.
     """
     windows = _windows(matches, seasons, refit)
     if not any(not window.is_rehearsal for window in windows):
@@ -131,11 +138,6 @@ def probability_columns(forecast: str) -> list[str]:
     return [f"p_{forecast}_{outcome}" for outcome in OUTCOMES]
 
 
-def forecasts_in(predictions: pd.DataFrame) -> list[str]:
-    """Names of the forecasts in a frame of `walk_forward`, in the order of `FORECASTS`."""
-    return [name for name in FORECASTS if probability_columns(name)[0] in predictions]
-
-
 def _windows(matches: pd.DataFrame, seasons: Sequence[str], refit: Refit) -> list[Window]:
     """In time order; the two seasons before the first asked for come as rehearsals."""
     known = sorted(matches["season"].unique())
@@ -167,15 +169,17 @@ def _places(matches: pd.DataFrame, window: Window) -> np.ndarray[tuple[int], np.
 
 def _forecast(tested: ModelInput, candidates: Mapping[str, Candidate]) -> pd.DataFrame:
     """What each candidate says before calibration."""
-    return _frame(tested.frame, {name: each.probabilities(tested) for name, each in candidates.items()})
+    return _frame(
+        tested.frame[IDENTITY], {name: each.probabilities(tested) for name, each in candidates.items()}
+    )
 
 
-def _frame(tested: pd.DataFrame, found: Mapping[str, Floats]) -> pd.DataFrame:
+def _frame(told: pd.DataFrame, found: Mapping[str, Floats]) -> pd.DataFrame:
     columns = {
         column: p[:, k] for name, p in found.items() for k, column in enumerate(probability_columns(name))
     }
-    identity = tested[IDENTITY].reset_index(drop=True)
-    return pd.concat([identity, pd.DataFrame(columns, index=identity.index)], axis=1)
+    told = told.reset_index(drop=True)
+    return pd.concat([told, pd.DataFrame(columns, index=told.index)], axis=1)
 
 
 def _published(
@@ -205,7 +209,18 @@ def _published(
     for name, prices in ((MARKET_CLOSING, "closing_price"), (MARKET_CLOSING_PINNACLE, "closing_pinnacle")):
         closing = tested[[f"{prices}_{outcome}" for outcome in OUTCOMES]].astype("float64")
         found[name] = remove_overround(closing, parameters.overround)
-    return _frame(tested, {name: found[name] for name in FORECASTS if name in found})
+    known_until = matches.loc[matches["kickoff_at"] < window.start, "kickoff_at"].max()
+    told = tested[IDENTITY].assign(learned_until=known_until).join(_prices(tested))
+    return _frame(told, {name: found[name] for name in FORECASTS if name in found})
+
+
+def _prices(tested: pd.DataFrame) -> pd.DataFrame:
+    names = {
+        f"{source}_{outcome}": f"{name}_{outcome}"
+        for source, name in BETTING_PRICES.items()
+        for outcome in OUTCOMES
+    }
+    return tested.reindex(columns=list(names)).astype("float64").rename(columns=names)
 
 
 def _fitted_in(raw: pd.DataFrame) -> list[str]:

@@ -28,9 +28,9 @@ def dataset_digest(matches: pd.DataFrame) -> str:
 
 @cache
 def modelling_digest() -> str:
-    """SHA-256 over the sources of touchline.forecasting, which decide what a model is."""
+    """SHA-256 over the sources of touchline.forecasting, which decide what a model is; how it is reported does not."""
     digest = hashlib.sha256()
-    for path in sorted(MODELLING.rglob("*.py")):
+    for path in sorted(set(MODELLING.rglob("*.py")) - set(MODELLING.joinpath("report").rglob("*.py"))):
         digest.update(f"{path.relative_to(MODELLING)}|".encode() + path.read_bytes())
     return digest.hexdigest()
 

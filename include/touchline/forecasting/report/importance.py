@@ -1,0 +1,89 @@
+"""What the models look at: exact TreeSHAP, which LightGBM computes itself, and its counterpart of a straight line.
+
+Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for trees": the
+contributions of the features to one raw score, and its expected value, add up to that score exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import lightgbm
+import numpy as np
+import pandas as pd
+
+from touchline.forecasting.boosting import N_THREADS
+from touchline.forecasting.design import Design, ModelInput
+from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, Forecaster
+from touchline.forecasting.logistic import Floats
+from touchline.forecasting.metrics import OUTCOMES
+from touchline.forecasting.no_odds import NoOdds
+from touchline.forecasting.with_odds import WithOdds
+
+# The mean of so many matches is known to two digits, and takes seconds instead of minutes.
+MOST_MATCHES = 4000
+# How supremacy and draw, the two coordinates of a price movement, act on home, draw and away.
+MOVEMENT = np.array([[0.5, 0.0, -0.5], [0.0, 1.0, 0.0]])
+
+
+def tree_contributions(booster: lightgbm.Booster, design: Design) -> Floats:
+    """(n, features, outcomes) contributions to the raw scores; one score in place of outcomes for a count."""
+    told = booster.predict(design.values, pred_contrib=True, num_threads=N_THREADS)
+    n, m = design.values.shape
+    # One block an outcome, and in each the expected value after the features.
+    blocks = np.asarray(told, dtype=np.float64).reshape(n, -1, m + 1)
+    return np.asarray(blocks[:, :, :m].transpose(0, 2, 1), dtype=np.float64)
+
+
+def tree_importance(booster: lightgbm.Booster, design: Design) -> pd.DataFrame:
+    """Mean absolute contribution of each feature, in log-odds units: feature, one column an outcome, mean.
+
+    Of a booster of counts the only column beside `mean` is `score`.
+    """
+    return _importance(tree_contributions(booster, design), design.names)
+
+
+def forecaster_importance(forecaster: Forecaster, matches: pd.DataFrame) -> pd.DataFrame:
+    """The same for what each forecast adds up, with the name of the `forecast` in front.
+
+    with_odds: what is added to the market's log-odds, movements and residuals together. no_odds: its straight line and
+    its trees together. `matches` has the catalogue's features; of more than `MOST_MATCHES` an even selection is
+    looked at.
+    """
+    seen = ModelInput(matches.iloc[:: max(1, -(-len(matches) // MOST_MATCHES))])
+    parts = []
+    no_odds, with_odds = (forecaster.candidates.get(name) for name in (NO_ODDS, WITH_ODDS))
+    if isinstance(no_odds, NoOdds):
+        parts.append(
+            _importance(_no_odds(no_odds, seen.history), seen.history.names).assign(forecast=NO_ODDS)
+        )
+    if isinstance(with_odds, WithOdds):
+        parts.append(
+            _importance(_with_odds(with_odds, seen.market), seen.market.names).assign(forecast=WITH_ODDS)
+        )
+    return pd.concat(parts, ignore_index=True)[["forecast", "feature", *OUTCOMES, "mean"]]
+
+
+def _no_odds(model: NoOdds, design: Design) -> Floats:
+    """Home is the outcome that others are set against: its scores on the line are none."""
+    weights = np.column_stack([np.zeros(len(design.names)), model.coefficients[1:]])
+    return model.scale.apply(design)[:, :, None] * weights + tree_contributions(model.trees, design)
+
+
+def _with_odds(model: WithOdds, design: Design) -> Floats:
+    """Contributions add up as the scores do, so a weighted sum of trees has the weighted sum of theirs."""
+    residual = model.residual
+    total = residual.share * np.mean([tree_contributions(each, design) for each in residual.trees], axis=0)
+    if model.movement is not None:
+        weights = model.movement.share * model.movement.coefficients[1:] @ MOVEMENT
+        total = total + model.movement.scale.apply(design)[:, :, None] * weights
+    return np.asarray(total, dtype=np.float64)
+
+
+def _importance(contributions: Floats, features: Sequence[str]) -> pd.DataFrame:
+    # Against the mean match, as TreeSHAP is.
+    size = np.abs(contributions - contributions.mean(axis=0)).mean(axis=0)
+    names = list(OUTCOMES) if size.shape[1] == len(OUTCOMES) else ["score"]
+    found = pd.DataFrame(size, columns=names).assign(mean=size.mean(axis=1))
+    found.insert(0, "feature", list(features))
+    return found.sort_values("mean", ascending=False, ignore_index=True)
