@@ -1,0 +1,81 @@
+"""Two samples of features: what the champion learnt from, and what its predictions were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+
+from touchline.database.engine import Connection, rows
+from touchline.monitoring.feature_drift import COMPARED
+from touchline.registry.models import TrainedVersion
+
+A_YEAR = timedelta(days=365)
+
+# One row a match: the champion's last word on it, with the features it was made from.
+USED = """
+select distinct on (match_id) competition, home_team, kickoff_at, model_version, features
+from ledger.prediction
+where role = 'champion' and model_name = %(model_name)s and predicted_at <= %(as_of)s
+    and predicted_at >= coalesce(%(since)s, '-infinity'::timestamptz)
+    and kickoff_at > %(kickoff_after)s and kickoff_at <= %(kickoff_until)s
+order by match_id, predicted_at desc, prediction_id desc
+"""
+LEARNT = """
+select match.home_team, features.kickoff_at, {columns}
+from features.match_features as features
+inner join core.match as match using (match_id)
+where features.is_played and features.competition = any(%(competitions)s)
+    and features.kickoff_at > %(kickoff_after)s and features.kickoff_at <= %(kickoff_until)s
+"""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Frames of one row a match: home_team, kickoff_at (UTC) and the compared features (float, NaN if unknown)."""
+
+    reference: pd.DataFrame
+    current: pd.DataFrame
+
+
+def feature_samples(
+    connection: Connection, model_name: str, as_of: datetime, since: datetime | None,
+    kickoff_after: datetime, kickoff_until: datetime, trained: Collection[TrainedVersion],
+) -> Samples | None:  # fmt: skip
+    """`current`: predictions known at `as_of`, made since `since`, of kick-offs within the window.
+
+    `reference`: the last year that the champion learnt from before these, in the same competitions, because a
+    competition has its own level of everything. None when nothing was predicted, or the registry does not know
+    the champion.
+    """
+    used = rows(
+        connection, USED,
+        {
+            "model_name": model_name, "as_of": as_of, "since": since, "kickoff_after": kickoff_after,
+            "kickoff_until": kickoff_until,
+        },
+    )  # fmt: skip
+    if not used:
+        return None
+    champion = max(used, key=lambda row: row["kickoff_at"])["model_version"]
+    trained_until = next((each.trained_until for each in trained if each.version == champion), None)
+    if trained_until is None:
+        return None
+    until = min(trained_until, min(row["kickoff_at"] for row in used) - timedelta(microseconds=1))
+    learnt = rows(
+        connection,
+        LEARNT.format(columns=", ".join(f"features.{name}" for name in COMPARED)),
+        {
+            "competitions": sorted({row["competition"] for row in used}), "kickoff_after": until - A_YEAR,
+            "kickoff_until": until,
+        },
+    )  # fmt: skip
+    return Samples(_frame(learnt), _frame([{**row["features"], **row} for row in used]))
+
+
+def _frame(found: list[dict[str, object]]) -> pd.DataFrame:
+    frame = pd.DataFrame(found, columns=["home_team", "kickoff_at", *COMPARED])
+    frame["kickoff_at"] = pd.to_datetime(frame["kickoff_at"], utc=True)
+    return frame.astype(dict.fromkeys(COMPARED, "float64"))
