@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         default=0.25, gt=0, description="population stability index above which a feature drifts"
     )
     drift_market_gap: float = Field(
-        default=0.02, ge=0, description="log loss behind the closing market that is tolerated, nats"
+        default=0.015, ge=0, description="log loss behind the closing market that is tolerated, nats"
     )
     confident_pick: float = Field(
         default=0.60, ge=0.5, lt=1, description="top probability from which a forecast is a confident pick"

@@ -18,8 +18,8 @@ from touchline.settings import Settings
 
 TOPICS = (
     "run", "collect", "sources", "rejects", "teams", "compact", "build", "train", "predict", "drift", "backtest",
-    "models", "rollback", "quality", "anomalies", "lineage", "catalogue", "doctor", "serve", "sandbox", "database", "export",
-    "docs",
+    "models", "rollback", "quality", "anomalies", "lineage", "catalogue", "doctor", "serve", "sandbox", "database",
+    "export", "docs",
 )  # fmt: skip
 
 app = typer.Typer(

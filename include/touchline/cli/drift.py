@@ -44,10 +44,11 @@ def register(app: typer.Typer) -> None:
         if state(ctx).as_json:
             emit(ctx, {**dataclasses.asdict(report), "latest": latest})
         else:
-            emit(ctx, report, drift_table(settings, latest))
+            new = {(each.metric, each.subject) for each in report.alarms}
+            emit(ctx, report, drift_table(settings, latest, new))
 
 
-def drift_table(settings: Settings, latest: list[dict[str, Any]]) -> Table:
+def drift_table(settings: Settings, latest: list[dict[str, Any]], new: set[tuple[str, str]]) -> Table:
     """The newest row of each metric and subject, of features those that drift and the most changed of the others."""
     table = Table(title="Drift" + (" (SIMULATED football)" if settings.is_simulated else ""))
     for name in ("metric", "subject"):
@@ -56,6 +57,7 @@ def drift_table(settings: Settings, latest: list[dict[str, Any]]) -> Table:
         table.add_column(name, justify="right")
     for name in ("verdict", "as of (UTC)", "detail"):
         table.add_column(name, overflow="fold")
+    verdicts = {(False, False): "no drift", (True, False): "drift, told before", (True, True): "DRIFT"}
     n_features = 0
     for row in sorted(latest, key=lambda row: (row["metric"], -row["value"])):
         if row["metric"] == "feature_drift":
@@ -64,7 +66,8 @@ def drift_table(settings: Settings, latest: list[dict[str, Any]]) -> Table:
                 continue
         table.add_row(
             row["metric"], row["subject"], f"{row['value']:.3f}", f"{row['threshold']:.3f}", f"{row['n_matches']:,}",
-            "DRIFT" if row["is_drift"] else "no drift", f"{row['as_of']:%d %b %H:%M}", _told(row["detail"]),
+            verdicts[row["is_drift"], (row["metric"], row["subject"]) in new],
+            f"{row['as_of']:%d %b %H:%M}", _told(row["detail"]),
         )  # fmt: skip
     return table
 

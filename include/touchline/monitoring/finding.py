@@ -28,10 +28,3 @@ class Finding:
     def is_alarm(self) -> bool:
         """True when this is drift that nobody has been told of."""
         return self.is_drift and not self.is_told
-
-    @property
-    def verdict(self) -> str:
-        """In a word or two."""
-        if not self.is_drift:
-            return "no drift"
-        return "drift, told before" if self.is_told else "DRIFT"

@@ -22,9 +22,9 @@ from touchline.forecasting.logistic import Floats, Ints
 from touchline.monitoring.settled import Days
 
 TESTS_A_YEAR = 12
-# Squared nats (or whatever is summed) at which `mean_above_zero` is about as sharp as it can be; where the
-# variance is far from it, it takes somewhat more matches.
-TYPICAL_VARIANCE = 1.0
+# `mean_above_zero` is about as sharp as it can be where the summed variance is some ten times this: 1,000 matches
+# that differ by 0.2 nats. Far from it, it takes somewhat more matches.
+TYPICAL_VARIANCE = 4.0
 
 
 @dataclass(frozen=True)
