@@ -123,11 +123,8 @@ def _of_features(
     """Once a week: the first look after Monday at which there are enough matches."""
     if _looked_at_features(connection, as_of):
         return []
-    until = feature_drift.window_end(as_of)
-    samples = feature_samples(
-        connection, settings.model_name, as_of, alarms.evidence_since(feature_drift.METRIC),
-        until - timedelta(days=settings.drift_window_days), until, trained,
-    )  # fmt: skip
+    since = alarms.evidence_since(feature_drift.METRIC)
+    samples = feature_samples(connection, settings, as_of, since, trained)
     if samples is None:
         return []
     share = settings.drift_false_alarms / len(METRICS)

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from touchline.database.engine import Connection, rows
-from touchline.monitoring.feature_drift import COMPARED
+from touchline.monitoring.feature_drift import COMPARED, window_end
 from touchline.registry.models import TrainedVersion
+from touchline.settings import Settings
 
 A_YEAR = timedelta(days=365)
 
@@ -41,35 +42,36 @@ class Samples:
 
 
 def feature_samples(
-    connection: Connection, model_name: str, as_of: datetime, since: datetime | None,
-    kickoff_after: datetime, kickoff_until: datetime, trained: Collection[TrainedVersion],
+    connection: Connection, settings: Settings, as_of: datetime, since: datetime | None,
+    trained: Collection[TrainedVersion],
 ) -> Samples | None:  # fmt: skip
-    """`current`: predictions known at `as_of`, made since `since`, of kick-offs within the window.
+    """`current`: predictions made since `since` of kick-offs in the `settings.drift_window_days` until last Monday.
 
     `reference`: the last year that the champion learnt from before these, in the same competitions, because a
-    competition has its own level of everything. None when nothing was predicted, or the registry does not know
-    the champion.
+    competition has its own level of everything. None when too few matches were predicted, or none of the
+    `trained` versions is the champion.
     """
+    until = window_end(as_of)
     used = rows(
         connection, USED,
         {
-            "model_name": model_name, "as_of": as_of, "since": since, "kickoff_after": kickoff_after,
-            "kickoff_until": kickoff_until,
+            "model_name": settings.model_name, "as_of": as_of, "since": since,
+            "kickoff_after": until - timedelta(days=settings.drift_window_days), "kickoff_until": until,
         },
     )  # fmt: skip
-    if not used:
+    if len(used) < settings.drift_fewest_matches:
         return None
     champion = max(used, key=lambda row: row["kickoff_at"])["model_version"]
     trained_until = next((each.trained_until for each in trained if each.version == champion), None)
     if trained_until is None:
         return None
-    until = min(trained_until, min(row["kickoff_at"] for row in used) - timedelta(microseconds=1))
+    learnt_until = min(trained_until, min(row["kickoff_at"] for row in used) - timedelta(microseconds=1))
     learnt = rows(
         connection,
         LEARNT.format(columns=", ".join(f"features.{name}" for name in COMPARED)),
         {
-            "competitions": sorted({row["competition"] for row in used}), "kickoff_after": until - A_YEAR,
-            "kickoff_until": until,
+            "competitions": sorted({row["competition"] for row in used}), "kickoff_after": learnt_until - A_YEAR,
+            "kickoff_until": learnt_until,
         },
     )  # fmt: skip
     return Samples(_frame(learnt), _frame([{**row["features"], **row} for row in used]))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import log_ndtr
 
 from touchline.forecasting.logistic import Floats, Ints
 from touchline.monitoring.settled import Days
@@ -56,7 +56,7 @@ def likelihood_ratio(log_ratios: Floats, began: Ints) -> Evidence:
     the hypothesis. Exact for any number of matches, as long as those of a day do not sway each other.
     """
     since = np.cumsum(log_ratios[::-1], axis=0)[::-1][began]
-    values = (logsumexp(since, axis=1) - math.log(log_ratios.shape[1])) / math.log(10)
+    values = (np.logaddexp.reduce(since, axis=1) - math.log(log_ratios.shape[1])) / math.log(10)
     return _strongest(values, began)
 
 
