@@ -45,13 +45,14 @@ def window_end(as_of: datetime) -> datetime:
 def feature_drift(
     reference: pd.DataFrame, current: pd.DataFrame, settings: Settings, false_alarms_a_year: float
 ) -> list[Finding]:
-    """A finding for each of the `COMPARED` features; none while either sample is too small.
+    """A finding for each of the `COMPARED` features in `current`; none while either sample is too small.
 
     Both frames have one row a match: home_team, kickoff_at (UTC) and the features (float, NaN when unknown).
     `reference` is what the champion learnt from, `current` what predictions were made from. It is drift when the
     stability index is above `settings.drift_psi` and the difference is significant.
     """
-    if min(len(reference), len(current)) < settings.drift_fewest_matches:
+    features = [name for name in COMPARED if name in current]
+    if not features or min(len(reference), len(current)) < settings.drift_fewest_matches:
         return []
     level = false_alarms_a_year / LOOKS_A_YEAR
     return [
@@ -63,13 +64,11 @@ def feature_drift(
                 "n_reference": len(reference),
             },
         )
-        for each in compare(reference, current)
+        for each in compare(reference, current, features)
     ]  # fmt: skip
 
 
-def compare(
-    reference: pd.DataFrame, current: pd.DataFrame, features: Sequence[str] = COMPARED
-) -> list[Comparison]:
+def compare(reference: pd.DataFrame, current: pd.DataFrame, features: Sequence[str]) -> list[Comparison]:
     """Both measures of each feature, in the order given.
 
     P-values are adjusted over the features by Benjamini & Yekutieli (2001), because features depend on each other

@@ -35,7 +35,7 @@ where features.is_played and features.competition = any(%(competitions)s)
 
 @dataclass(frozen=True)
 class Samples:
-    """Frames of one row a match: home_team, kickoff_at (UTC) and the compared features (float, NaN if unknown)."""
+    """Frames of one row a match: home_team, kickoff_at (UTC) and the features to compare (float, NaN if unknown)."""
 
     reference: pd.DataFrame
     current: pd.DataFrame
@@ -66,18 +66,20 @@ def feature_samples(
     if trained_until is None:
         return None
     learnt_until = min(trained_until, min(row["kickoff_at"] for row in used) - timedelta(microseconds=1))
+    # A feature that is new in the catalogue is not unknown to predictions of before, it was not asked for.
+    features = [name for name in COMPARED if all(name in row["features"] for row in used)]
     learnt = rows(
         connection,
-        LEARNT.format(columns=", ".join(f"features.{name}" for name in COMPARED)),
+        LEARNT.format(columns=", ".join(["match.match_id", *(f"features.{name}" for name in features)])),
         {
             "competitions": sorted({row["competition"] for row in used}), "kickoff_after": learnt_until - A_YEAR,
             "kickoff_until": learnt_until,
         },
     )  # fmt: skip
-    return Samples(_frame(learnt), _frame([{**row["features"], **row} for row in used]))
+    return Samples(_frame(learnt, features), _frame([{**row["features"], **row} for row in used], features))
 
 
-def _frame(found: list[dict[str, object]]) -> pd.DataFrame:
-    frame = pd.DataFrame(found, columns=["home_team", "kickoff_at", *COMPARED])
+def _frame(found: list[dict[str, object]], features: list[str]) -> pd.DataFrame:
+    frame = pd.DataFrame(found, columns=["home_team", "kickoff_at", *features])
     frame["kickoff_at"] = pd.to_datetime(frame["kickoff_at"], utc=True)
-    return frame.astype(dict.fromkeys(COMPARED, "float64"))
+    return frame.astype(dict.fromkeys(features, "float64"))

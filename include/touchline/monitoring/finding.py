@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of ops.drift_metric. `value` is in the metric's own unit; it is drift only if it is above `threshold`.
+    """One row of ops.drift_metric. `value` is in the metric's own unit; it is drift only if it reaches `threshold`.
 
     `detail` says the same in units a reader knows, and holds JSON values. `is_told` is True when an earlier look
     already raised the alarm on this evidence.
