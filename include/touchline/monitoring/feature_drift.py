@@ -51,8 +51,7 @@ def feature_drift(
     `reference` is what the champion learnt from, `current` what predictions were made from. It is drift when the
     stability index is above `settings.drift_psi` and the difference is significant.
     """
-    features = [name for name in COMPARED if name in current]
-    if not features or min(len(reference), len(current)) < settings.drift_fewest_matches:
+    if min(len(reference), len(current)) < settings.drift_fewest_matches:
         return []
     level = false_alarms_a_year / LOOKS_A_YEAR
     return [
@@ -64,7 +63,7 @@ def feature_drift(
                 "n_reference": len(reference),
             },
         )
-        for each in compare(reference, current, features)
+        for each in compare(reference, current, [name for name in COMPARED if name in current])
     ]  # fmt: skip
 
 

@@ -48,8 +48,8 @@ def feature_samples(
     """`current`: predictions made since `since` of kick-offs in the `settings.drift_window_days` until last Monday.
 
     `reference`: the last year that the champion learnt from before these, in the same competitions, because a
-    competition has its own level of everything. None when too few matches were predicted, or none of the
-    `trained` versions is the champion.
+    competition has its own level of everything. None when too few matches were predicted, or the champion is
+    none of the `trained` versions.
     """
     until = window_end(as_of)
     used = rows(
@@ -63,14 +63,14 @@ def feature_samples(
         return None
     champion = max(used, key=lambda row: row["kickoff_at"])["model_version"]
     trained_until = next((each.trained_until for each in trained if each.version == champion), None)
-    if trained_until is None:
-        return None
-    learnt_until = min(trained_until, min(row["kickoff_at"] for row in used) - timedelta(microseconds=1))
     # A feature that is new in the catalogue is not unknown to predictions of before, it was not asked for.
     features = [name for name in COMPARED if all(name in row["features"] for row in used)]
+    if trained_until is None or not features:
+        return None
+    learnt_until = min(trained_until, min(row["kickoff_at"] for row in used) - timedelta(microseconds=1))
     learnt = rows(
         connection,
-        LEARNT.format(columns=", ".join(["match.match_id", *(f"features.{name}" for name in features)])),
+        LEARNT.format(columns=", ".join(f"features.{name}" for name in features)),
         {
             "competitions": sorted({row["competition"] for row in used}), "kickoff_after": learnt_until - A_YEAR,
             "kickoff_until": learnt_until,
