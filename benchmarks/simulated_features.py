@@ -1,4 +1,4 @@
-"""Features of a year of matches, and of the four weeks after it, in a world in which teams stay what they are."""
+"""Features of a year of matches, and of the four weeks after it, between other teams that are as good and as bad."""
 
 from __future__ import annotations
 
@@ -22,18 +22,24 @@ def simulated_features(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(before, now): one row a match with home_team, kickoff_at and the `SIMULATED` features.
 
     Each feature mixes the strengths of both sides, which hardly move within a year, and noise of the match: two
-    matches of a team have much in common. `market_n_bookmakers` is a small whole number, `market_spread` often
-    unknown.
+    matches of a team have much in common. Now other teams play, drawn as the first ones were: nothing has changed,
+    but there are fewer independent observations than matches. `market_n_bookmakers` is a small whole number,
+    `market_spread` often unknown.
     """
     random = np.random.default_rng(seed)
     n_teams = N_COMPETITIONS * TEAMS_A_COMPETITION
-    strength = random.normal(0, 1, n_teams)
     mixture = random.normal(0, 1, (3, len(SIMULATED)))
-    frames = [
-        _round(random, strength, mixture, LAST_KICKOFF - timedelta(days=7 * back))
-        for back in reversed(range(ROUNDS_BEFORE + ROUNDS_NOW))
-    ]
-    return pd.concat(frames[:ROUNDS_BEFORE]), pd.concat(frames[ROUNDS_BEFORE:])
+    before, now = (
+        pd.concat(
+            [
+                _round(random, strength, mixture, LAST_KICKOFF - timedelta(days=7 * back))
+                for back in reversed(weeks)
+            ]
+        )
+        for weeks in (range(ROUNDS_NOW, ROUNDS_NOW + ROUNDS_BEFORE), range(ROUNDS_NOW))
+        for strength in [random.normal(0, 1, n_teams)]
+    )
+    return before, now
 
 
 def _round(
