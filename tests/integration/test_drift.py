@@ -1,4 +1,4 @@
-"""Drift of the champion's settled predictions: recorded once, told once, and over when a new champion has spoken."""
+"""Drift of the champion's settled predictions: recorded once, told until a training, over with its champion."""
 
 from __future__ import annotations
 
@@ -67,11 +67,13 @@ def test_what_was_found_is_recorded_once_with_what_it_rests_on(settings: Setting
     assert market["gap"] > 0.1
 
 
-def test_an_alarm_is_raised_once(settings: Settings):
+def test_an_alarm_is_raised_until_a_training_has_followed(settings: Settings):
     settle(settings, GONE_WRONG)
     alarms = judge_drift(settings, at(0), "drift", []).alarms
     assert {"calibration", MARKET} <= {each.metric for each in alarms}
-    later = judge_drift(settings, at(0.5), "drift", [])
+    assert judge_drift(settings, at(0.5), "drift", []).alarms == alarms
+    trained = [TrainedVersion("2", at(0).as_of, at(-1).as_of)]
+    later = judge_drift(settings, at(1), "drift", trained)
     assert later.alarms == ()
     assert {each.metric for each in later.findings if each.is_drift} == {each.metric for each in alarms}
 

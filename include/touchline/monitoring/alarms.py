@@ -1,4 +1,7 @@
-"""Which evidence still counts: an alarm is raised once, and answered by a champion trained after it."""
+"""Which evidence still counts: an alarm stands until a training, and its evidence until that training's champion.
+
+A training started by an alarm has the alarm's own `as_of`, and knows all that the alarm knew: it counts as one after.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +44,11 @@ class Champion:
 
 @dataclass(frozen=True)
 class Alarms:
-    """Alarms of before in time order, and every champion there has been."""
+    """Alarms of before in time order, every champion there has been, and when versions were trained (UTC)."""
 
-    alarms: tuple[Alarm, ...]
-    champions: tuple[Champion, ...]
+    alarms: tuple[Alarm, ...] = ()
+    champions: tuple[Champion, ...] = ()
+    trained_at: tuple[datetime, ...] = ()
 
     def evidence_since(self, metric: str) -> datetime | None:
         """Predictions made at this instant or later are evidence; None when all are.
@@ -54,20 +58,25 @@ class Alarms:
         """
         since: datetime | None = None
         for alarm in self.alarms:
-            if alarm.metric != metric or (since is not None and alarm.as_of < since):
+            if alarm.metric != metric or (since is not None and alarm.as_of <= since):
                 continue
-            answers = [each.spoke_at for each in self.champions if each.trained_at > alarm.as_of]
+            answers = [each.spoke_at for each in self.champions if each.trained_at >= alarm.as_of]
             since = min(answers, default=since)
         return since
 
     def mark(self, finding: Finding) -> Finding:
-        """The finding, with a note if an alarm was raised on the same evidence already."""
+        """The finding, with a note if a training has followed an alarm on the same evidence.
+
+        Until then the alarm is raised at every look: whoever was to hear it may have died.
+        """
         since = self.evidence_since(finding.metric)
-        is_told = any(
-            (alarm.metric, alarm.subject) == (finding.metric, finding.subject)
-            and (since is None or alarm.as_of >= since)
+        raised = [
+            alarm.as_of
             for alarm in self.alarms
-        )
+            if (alarm.metric, alarm.subject) == (finding.metric, finding.subject)
+            and (since is None or alarm.as_of > since)
+        ]
+        is_told = bool(raised) and any(trained_at >= raised[0] for trained_at in self.trained_at)
         return replace(finding, is_told=is_told)
 
 
@@ -78,7 +87,7 @@ def alarms_of(
     found = tuple(Alarm(**row) for row in rows(connection, ALARMS, {"as_of": as_of}))
     # Without alarms nothing has to be answered, and the whole ledger need not be read.
     if not found:
-        return Alarms((), ())
+        return Alarms()
     spoken = {
         row["model_version"]: row["predicted_at"]
         for row in rows(connection, FIRST_SPOKEN, {"model_name": model_name, "as_of": as_of})
@@ -86,4 +95,4 @@ def alarms_of(
     champions = tuple(
         Champion(each.as_of, spoken[each.version]) for each in trained if each.version in spoken
     )
-    return Alarms(found, champions)
+    return Alarms(found, champions, tuple(each.as_of for each in trained))

@@ -1,4 +1,4 @@
-"""Drift: every detector on what is known now, recorded once, and an alarm for what nobody has been told of.
+"""Drift: every detector on what is known now, recorded once, and an alarm for what no training has followed.
 
 `settings.drift_false_alarms` is the rate of the whole: each of the four detectors has a quarter of it.
 """
@@ -50,7 +50,7 @@ class DriftReport:
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
-        """Drift that nobody has been told of."""
+        """Drift that no training has followed."""
         return tuple(each for each in self.findings if each.is_alarm)
 
     @property

@@ -11,8 +11,8 @@ from typing import Any
 class Finding:
     """One row of ops.drift_metric. `value` is in the metric's own unit; it is drift only if it reaches `threshold`.
 
-    `detail` says the same in units a reader knows, and holds JSON values. `is_told` is True when an earlier look
-    already raised the alarm on this evidence.
+    `detail` says the same in units a reader knows, and holds JSON values. `is_told` is True when a
+    training has followed an earlier alarm on this evidence.
     """
 
     metric: str
@@ -26,5 +26,5 @@ class Finding:
 
     @property
     def is_alarm(self) -> bool:
-        """True when this is drift that nobody has been told of."""
+        """True when this is drift that no training has followed."""
         return self.is_drift and not self.is_told
