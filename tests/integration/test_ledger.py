@@ -314,4 +314,19 @@ def test_features_unlike_those_the_champion_learnt_from_are_drift_and_looked_at_
     assert found["home_elo"].detail["ks_distance"] == 1
     assert found["home_elo"].n_matches == 60
     tuesday = virtual_clock(monday.as_of + timedelta(days=1))
-    assert judge_drift(settings, tuesday, "drift", trained).findings == ()
+    assert judge_drift(settings, tuesday, "again", trained) == replace(
+        report, as_of=tuesday.as_of.isoformat()
+    )
+    with connect(settings, "model") as connection:
+        runs = rows(connection, "select distinct run_id from ops.drift_metric where metric = 'feature_drift'")
+    assert runs == [{"run_id": "drift"}]
+    # An alarm of the week stands until a training has followed it.
+    followed = [*trained, TrainedVersion("2", monday.as_of, NOVEMBER)]
+    assert judge_drift(settings, tuesday, "again", followed).alarms == ()
+    with connect(settings, "model") as connection:
+        insert_prediction(
+            connection, **used(settings, {}, 99)
+            | {"model_version": "2", "kickoff_at": tuesday.as_of, "predicted_at": monday.as_of}
+        )  # fmt: skip
+    answered = judge_drift(settings, tuesday, "again", followed)
+    assert (answered.alarms, "feature_drift" in answered.not_judged) == ((), True)

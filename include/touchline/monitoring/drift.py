@@ -13,7 +13,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from touchline.clock import RunClock
-from touchline.database.engine import Connection, connect, scalar
+from touchline.database.engine import Connection, connect, rows
 from touchline.monitoring import calibration_drift, confident_picks, feature_drift, market_loss
 from touchline.monitoring.alarms import Alarms, alarms_of
 from touchline.monitoring.feature_samples import feature_samples
@@ -34,15 +34,18 @@ values (%(run_id)s, %(metric)s, %(subject)s, %(value)s, %(threshold)s, %(is_drif
     %(detail)s)
 on conflict (metric, subject, as_of) do nothing
 """
-LOOKED_AT = """
-select exists (select from ops.drift_metric where metric = %s and as_of >= %s and as_of < %s)
+RECORDED = """
+select metric, subject, value, threshold, n_matches, is_drift, detail from ops.drift_metric
+where metric = %(metric)s and as_of >= %(monday)s and as_of < %(as_of)s
+    and as_of > coalesce(%(since)s, '-infinity'::timestamptz)
+order by drift_metric_id
 """
 
 
 @dataclass(frozen=True)
 class DriftReport:
-    """What the detectors found as of an instant. `not_judged` names the metrics for which there are too few matches;
-    features are looked at once a week, and are in neither list in between."""
+    """What the detectors found as of an instant. `not_judged` names the metrics for which there are too few matches.
+    Features are looked at once a week; in between `findings` holds what was found then."""
 
     as_of: str
     findings: tuple[Finding, ...]
@@ -83,16 +86,14 @@ def judge_drift(
     known = [each for each in trained if each.as_of <= as_of]
     with connect(settings, "model") as connection:
         alarms = alarms_of(connection, settings.model_name, as_of, known)
-        found = [
-            *_of_outcomes(connection, settings, as_of, alarms),
-            *_of_features(connection, settings, as_of, alarms, known),
-        ]
-        findings = tuple(alarms.mark(each) for each in found)
+        standing = _found_this_week(connection, as_of, alarms)
+        found = list(_of_outcomes(connection, settings, as_of, alarms))
+        if not standing:
+            found += _of_features(connection, settings, as_of, alarms, known)
         with connection.cursor() as cursor:
-            cursor.executemany(INSERT, [_row(each, as_of, run_id) for each in findings])
-        judged = {each.metric for each in findings}
-        if _looked_at_features(connection, as_of):
-            judged.add(feature_drift.METRIC)
+            cursor.executemany(INSERT, [_row(each, as_of, run_id) for each in found])
+    findings = tuple(alarms.mark(each) for each in [*found, *standing])
+    judged = {each.metric for each in findings}
     not_judged = tuple(metric for metric in METRICS if metric not in judged)
     return DriftReport(as_of.isoformat(), findings, not_judged)
 
@@ -121,8 +122,6 @@ def _of_features(
     trained: Collection[TrainedVersion],
 ) -> list[Finding]:  # fmt: skip
     """Once a week: the first look after Monday at which there are enough matches."""
-    if _looked_at_features(connection, as_of):
-        return []
     since = alarms.evidence_since(feature_drift.METRIC)
     samples = feature_samples(connection, settings, as_of, since, trained)
     if samples is None:
@@ -131,10 +130,15 @@ def _of_features(
     return feature_drift.feature_drift(samples.reference, samples.current, settings, share)
 
 
-def _looked_at_features(connection: Connection, as_of: datetime) -> bool:
-    """True when an earlier look has judged this week's window."""
-    given = (feature_drift.METRIC, feature_drift.window_end(as_of), as_of)
-    return bool(scalar(connection, LOOKED_AT, given))
+def _found_this_week(connection: Connection, as_of: datetime, alarms: Alarms) -> list[Finding]:
+    """What an earlier look at this week's window found, unless a new champion has answered it since."""
+    given = {
+        "metric": feature_drift.METRIC,
+        "monday": feature_drift.window_end(as_of),
+        "as_of": as_of,
+        "since": alarms.evidence_since(feature_drift.METRIC),
+    }
+    return [Finding(**row) for row in rows(connection, RECORDED, given)]
 
 
 def _row(finding: Finding, as_of: datetime, run_id: str) -> dict[str, Any]:
