@@ -1,13 +1,15 @@
 """### Settle predictions
 
 **What** scores every prediction whose result has come in or was corrected: RPS, log loss, Brier, closing-line value.
-A corrected result makes a new revision; nothing is overwritten.
+A corrected result makes a new revision; nothing is overwritten. Then looks for drift (docs/drift.md).
 **When** results are new. **Reads** `ledger.prediction`, `core.match_result`, closing prices. **Publishes**
-`predictions/settled`, and `models/drift` when the models have drifted.
+`predictions/settled`, and `models/drift` for each new alarm; the event says which metric, and by how much.
 
 **When a task fails**
 * `settle`: nothing of this run was written; the predictions wait for the next run. The log names match and reason.
   Correct the cause, clear the task, or run `touchline settle`.
+* `measure_drift`: scores are in the ledger, drift was not looked for; the next run does. MLflow not reachable:
+  `touchline status`, then clear the task, or run `touchline drift`.
 * `refresh_analytics`: scores are in the ledger, the views do not show them yet; clear the task.
 """
 
@@ -24,12 +26,19 @@ from touchline_tasks import DAG_DEFAULTS, run_step
 
 @dag(schedule=[RESULTS], tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
 def settle_predictions() -> None:
-    refresh_analytics(settle()["as_of"])
+    settled = settle()["as_of"]
+    measure_drift(settled)
+    refresh_analytics(settled)
 
 
-@task(outlets=[WHEN_NEW[names.SETTLED], WHEN_NEW[names.DRIFT]])
+@task(outlets=[WHEN_NEW[names.SETTLED]])
 def settle() -> dict[str, Any]:
     return run_step(pipeline.settle)
+
+
+@task(outlets=[WHEN_NEW[names.DRIFT]])
+def measure_drift(as_of: str) -> dict[str, Any]:
+    return run_step(pipeline.measure_drift, as_of)
 
 
 @task

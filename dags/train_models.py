@@ -3,8 +3,8 @@
 **What** takes the training set through Feast, evaluates all candidates season by season, fits, calibrates, logs and
 registers a version in MLflow, and moves the alias `champion` if the new version is not worse on held-out matches. With
 the data, code and parameters of the last version it does nothing.
-**When** nightly at 03:00 UTC, and when drift was found. **Reads** `features.*`, `core.*`. **Publishes**
-`models/champion` until predictions were made with the champion.
+**When** nightly at 03:00 UTC, and when drift was found; the asset event that started the run says which.
+**Reads** `features.*`, `core.*`. **Publishes** `models/champion` until predictions were made with the champion.
 
 **When `train` fails**: predictions go on with the champion of before. The log says which candidate and season failed.
 MLflow not reachable: `touchline status`, then clear the task. A champion that should not have been:

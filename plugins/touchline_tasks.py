@@ -76,7 +76,7 @@ def collect_from_sources(kind: Kind) -> None:
 
 
 def run_step(step: Step, as_of: str | None = None, **arguments: Any) -> dict[str, Any]:
-    """Run one step in the current task, add an event for each asset it made new, return its outcome.
+    """Run one step in the current task, add an event for each asset (and reason) it made new, return its outcome.
 
     The clock is `as_of` if the task before gave one, else the run's parameter, else that of the newest asset
     event that started the run, else the step finds it.
@@ -92,7 +92,9 @@ def run_step(step: Step, as_of: str | None = None, **arguments: Any) -> dict[str
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
     if context["params"].get("announce", True):
         for name in outcome.new_assets:
-            context["outlet_events"][WHEN_NEW[name]].add(ASSETS[name], extra={"as_of": outcome.as_of})
+            for reason in outcome.reasons.get(name, ({},)):
+                extra = {**reason, "as_of": outcome.as_of}
+                context["outlet_events"][WHEN_NEW[name]].add(ASSETS[name], extra=extra)
     return dataclasses.asdict(outcome)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ import uuid6
 from touchline.database.engine import Connection
 from touchline.forecasting.baselines import Elo, Market
 from touchline.forecasting.forecaster import Forecaster
+from touchline.forecasting.metrics import OUTCOMES
+from touchline.monitoring.settled import Settled
 from touchline.registry.models import RegisteredForecaster
 
 KICKOFF = datetime(2022, 11, 2, 15, tzinfo=UTC)
@@ -58,3 +60,26 @@ def elo_and_market(seed: int = 1) -> Forecaster:
 def registered(version: str = "1", name: str = "touchline_match_result") -> RegisteredForecaster:
     """That forecaster as the registry would hand it out."""
     return RegisteredForecaster(name, version, elo_and_market())
+
+
+def insert_settled(
+    connection: Connection, settled: Settled, model_name: str, model_version: str = "1", first_number: int = 0
+) -> None:
+    """The champion's predictions, each made a day before its kick-off at three and settled at six that day."""
+    for number, (day, p, closing, outcome) in enumerate(
+        zip(settled.kickoff_on, settled.probabilities, settled.closing, settled.outcomes, strict=True),
+        first_number,
+    ):
+        kickoff = datetime.combine(day.astype(object), time(15), UTC)
+        home, draw = float(p[0]), float(p[1])
+        made = insert_prediction(
+            connection, match_id=f"00000000-0000-0000-0000-{number:012d}", kickoff_at=kickoff,
+            predicted_at=kickoff - timedelta(days=1), features_as_of=kickoff - timedelta(days=1),
+            model_name=model_name, model_version=model_version, p_home=home, p_draw=draw, p_away=1 - home - draw,
+        )  # fmt: skip
+        connection.execute(
+            "insert into ledger.prediction_outcome (prediction_id, revision, home_goals, away_goals, outcome, "
+            "rps, log_loss, brier, is_correct, p_closing_home, p_closing_draw, p_closing_away, settled_at, run_id) "
+            "values (%s, 1, 0, 0, %s, 0, 0, 0, true, %s, %s, %s, %s, 'test')",
+            (made, OUTCOMES[outcome], *map(float, closing), kickoff + timedelta(hours=3)),
+        )

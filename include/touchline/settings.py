@@ -74,6 +74,26 @@ class Settings(BaseSettings):
         description="models learn from matches since; older ones have no shots",
     )
     evaluation_seasons: int = Field(default=3, ge=1, description="last seasons a new model is tested on")
+    drift_false_alarms: float = Field(
+        default=0.05, gt=0, lt=1, description="false alarms a year of all drift detectors together"
+    )
+    drift_fewest_matches: int = Field(default=200, ge=2, description="matches without which nothing is drift")
+    drift_window_days: int = Field(default=28, ge=7, le=182, description="days whose features are compared")
+    drift_psi: float = Field(
+        default=0.25, gt=0, description="population stability index above which a feature drifts"
+    )
+    drift_market_gap: float = Field(
+        default=0.015, ge=0, description="log loss behind the closing market that is tolerated, nats"
+    )
+    confident_pick: float = Field(
+        default=0.60, ge=0.5, lt=1, description="top probability from which a forecast is a confident pick"
+    )
+    confident_accuracy: float = Field(
+        default=0.70, gt=0, lt=1, description="share of confident picks that has to come in"
+    )
+    confident_fewest_picks: int = Field(
+        default=100, ge=1, description="confident picks without which they are not judged"
+    )
 
     @field_validator("as_of", mode="before")
     @classmethod

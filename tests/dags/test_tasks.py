@@ -97,6 +97,22 @@ def test_an_asset_that_is_new_gets_an_event_that_hands_the_clock_on():
     assert added.extra == {"as_of": FRIDAY.isoformat()}
 
 
+def test_an_asset_that_is_new_for_several_reasons_gets_an_event_for_each():
+    reasons = ({"metric": "calibration", "value": 3.5}, {"metric": "feature_drift", "value": 0.4})
+    step = Step(
+        StepOutcome(
+            "measure_drift",
+            FRIDAY.isoformat(),
+            "Done.",
+            new_assets=(names.DRIFT,),
+            reasons={names.DRIFT: reasons},
+        )
+    )
+    _, events = run(step)
+    told = [added.extra for added in events[WHEN_NEW[names.DRIFT]].asset_alias_events]
+    assert told == [{**reason, "as_of": FRIDAY.isoformat()} for reason in reasons]
+
+
 def test_nothing_new_publishes_nothing():
     _, events = run(Step())
     assert len(events) == 0

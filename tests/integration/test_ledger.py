@@ -22,9 +22,11 @@ from touchline.features.online import FeatureRead, read_features
 from touchline.ledger.predict import FIXTURE, UPCOMING
 from touchline.ledger.prediction import append, gate_frame, predictions_of
 from touchline.ledger.settle import settle_predictions
-from touchline.monitoring.drift import FEWEST_MATCHES, WORST_GAP, measure_drift
+from touchline.monitoring.drift import judge_drift
+from touchline.monitoring.feature_drift import COMPARED
 from touchline.overround import remove_overround
 from touchline.quality.gates import check_predictions
+from touchline.registry.models import TrainedVersion
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build, land, round_robin
@@ -286,56 +288,45 @@ def test_the_track_record_holds_the_corrected_scores(settled: dict[str, Any]):
         assert (row["n"], row["log_loss"]) == (len(of_forecast), pytest.approx(np.mean(of_forecast)))
 
 
-def settle_by_hand(settings: Settings, p_outcome: float, p_closing: float, n: int = FEWEST_MATCHES) -> None:
-    """`n` champion predictions over 20 days that gave `p_outcome` to what happened; the market gave `p_closing`."""
-    with connect(settings, "model") as connection:
-        for number in range(n):
-            kickoff = KICKOFF + timedelta(days=number % 20)
-            made = insert_prediction(
-                connection, match_id=f"00000000-0000-0000-0000-{number:012d}", kickoff_at=kickoff,
-                model_name=settings.model_name,
-            )  # fmt: skip
-            noise = 0.05 * math.sin(number)
-            connection.execute(
-                "insert into ledger.prediction_outcome (prediction_id, revision, home_goals, away_goals, outcome, "
-                "rps, log_loss, brier, is_correct, p_closing_home, p_closing_draw, p_closing_away, settled_at, run_id) "
-                "values (%s, 1, 2, 0, 'home', 0, %s, 0, true, %s, 0.2, 0.1, %s, 'test')",
-                (made, -math.log(p_outcome) + noise, p_closing, kickoff + timedelta(hours=3)),
-            )
+def used(settings: Settings, features: dict[str, float], number: int) -> dict[str, Any]:
+    """A champion's prediction of a match in the first days of November."""
+    return {
+        "match_id": f"00000000-0000-0000-0000-{number:012d}", "home_team": f"team {number}",
+        "kickoff_at": KICKOFF + timedelta(hours=number), "predicted_at": NOVEMBER, "features_as_of": NOVEMBER,
+        "model_name": settings.model_name, "features": features,
+    }  # fmt: skip
 
 
-LATER = virtual_clock(KICKOFF + timedelta(days=30))
-
-
-def drift_rows(settings: Settings) -> list[dict[str, Any]]:
-    with connect(settings, "model") as connection:
-        return rows(connection, "select metric, subject, value, threshold, is_drift from ops.drift_metric")
-
-
-@pytest.mark.parametrize(("p_outcome", "is_drift"), [(0.50, False), (0.48, True)])
-def test_drift_is_a_champion_too_far_behind_the_closing_market(
-    settings: Settings, p_outcome: float, is_drift: bool
+def test_features_unlike_those_the_champion_learnt_from_are_drift_and_looked_at_once_a_week(
+    settled: dict[str, Any],
 ):
-    settle_by_hand(settings, p_outcome, p_closing=0.51)
-    report = measure_drift(settings, LATER, "drift")
-    gap = math.log(0.51 / p_outcome)
-    assert report.gap == pytest.approx(gap, abs=0.005)
-    assert report.low is not None
-    assert report.low < report.gap
-    assert (report.n_matches, report.is_drift) == (FEWEST_MATCHES, is_drift)
-    assert measure_drift(settings, LATER, "again") == report
-    assert drift_rows(settings) == [
-        {
-            "metric": "log_loss_behind_closing", "subject": settings.model_name, "value": report.gap,
-            "threshold": WORST_GAP, "is_drift": is_drift,
-        }
-    ]  # fmt: skip
-    assert ("DRIFT" in report.summary) == is_drift
-
-
-def test_drift_is_not_judged_on_few_matches_nor_on_what_is_not_known_yet(settings: Settings):
-    settle_by_hand(settings, 0.3, 0.5, n=FEWEST_MATCHES)
-    report = measure_drift(settings, virtual_clock(KICKOFF + timedelta(days=10)), "drift")
-    assert 0 < report.n_matches < FEWEST_MATCHES
-    assert (report.gap, report.is_drift, drift_rows(settings)) == (None, False, [])
-    assert "cannot be judged yet" in report.summary
+    loose = {"drift_fewest_matches": 10, "drift_false_alarms": 0.9}
+    settings = settled["settings"].model_copy(update=loose)
+    trained = [TrainedVersion("1", NOVEMBER, NOVEMBER - timedelta(days=1))]
+    with connect(settings, "model") as connection:
+        for number in range(60):
+            insert_prediction(connection, **used(settings, dict.fromkeys(FEATURES, 1e4), number))
+    monday = virtual_clock(datetime(2022, 11, 7, 8, tzinfo=UTC))
+    report = judge_drift(settings, monday, "drift", trained)
+    found = {each.subject: each for each in report.findings}
+    assert set(found) == set(COMPARED)
+    assert {"home_elo", "away_points_5", "market_price_home"} <= {each.subject for each in report.alarms}
+    assert found["home_elo"].detail["ks_distance"] == 1
+    assert found["home_elo"].n_matches == 60
+    tuesday = virtual_clock(monday.as_of + timedelta(days=1))
+    assert judge_drift(settings, tuesday, "again", trained) == replace(
+        report, as_of=tuesday.as_of.isoformat()
+    )
+    with connect(settings, "model") as connection:
+        runs = rows(connection, "select distinct run_id from ops.drift_metric where metric = 'feature_drift'")
+    assert runs == [{"run_id": "drift"}]
+    # An alarm of the week stands until a training has followed it.
+    followed = [*trained, TrainedVersion("2", monday.as_of, NOVEMBER)]
+    assert judge_drift(settings, tuesday, "again", followed).alarms == ()
+    with connect(settings, "model") as connection:
+        insert_prediction(
+            connection, **used(settings, {}, 99)
+            | {"model_version": "2", "kickoff_at": tuesday.as_of, "predicted_at": monday.as_of}
+        )  # fmt: skip
+    answered = judge_drift(settings, tuesday, "again", followed)
+    assert (answered.alarms, "feature_drift" in answered.not_judged) == ((), True)

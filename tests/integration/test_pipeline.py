@@ -95,7 +95,8 @@ def test_from_an_empty_database_each_step_tells_the_next(installation: Settings)
     assert "champion" in predicted.summary
     assert n_predictions(installation) == 0
     settled = pipeline.settle(installation, "first")
-    assert settled.new_assets[0] == names.SETTLED
+    assert settled.new_assets == (names.SETTLED,)
+    assert pipeline.measure_drift(installation, "first").new_assets == ()
     row = recorded(installation, "build_core")
     assert (row["run_id"], row["status"], row["as_of"]) == ("first", "success", NOW)
     assert row["finished_at"] is not None

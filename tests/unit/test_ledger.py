@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from touchline.features.online import FeatureRead
 from touchline.ledger.predict import PredictReport
 from touchline.ledger.prediction import gate_frame, predictions_of
 from touchline.ledger.settle import SettleReport
-from touchline.monitoring.drift import lower_bound
 
 NOON = virtual_clock(datetime(2022, 11, 1, 12, tzinfo=UTC))
 KICKOFF = datetime(2022, 11, 2, 15, tzinfo=UTC)
@@ -125,20 +124,3 @@ def test_without_a_champion_the_report_says_what_makes_one():
 def test_the_report_of_settling_gives_the_champions_means_when_there_are_any():
     assert "RPS" not in SettleReport("2022-11-01", 0, 0, 5, 0, None, None).summary
     assert "The champion's 2: mean RPS 0.2000" in SettleReport("2022-11-01", 4, 0, 5, 2, 0.2, 1.0).summary
-
-
-def test_the_error_of_a_mean_is_that_of_its_matchdays():
-    random = np.random.default_rng(3)
-    days = [date(2022, 8, 1) + timedelta(days=int(number)) for number in np.repeat(np.arange(40), 10)]
-    shared = np.repeat(random.normal(0, 0.1, 40), 10)
-    mean, low = lower_bound(list(shared), days)
-    # Ten matches that always agree are one: the error is that of 40 daily means.
-    assert mean == pytest.approx(shared.mean())
-    assert (mean - low) / 1.645 == pytest.approx(shared[::10].std(ddof=1) / math.sqrt(40))
-    alone_mean, alone_low = lower_bound(list(random.permutation(shared)), days)
-    assert alone_mean - alone_low < (mean - low) / 2
-
-
-def test_one_matchday_does_not_say_how_matchdays_differ():
-    with pytest.raises(ValueError, match="one matchday"):
-        lower_bound([0.1, 0.2], [date(2022, 8, 1)] * 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated
 
 import typer
@@ -42,22 +41,16 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def settle(ctx: typer.Context) -> None:
-        """Score predictions whose result is known (collect and build first), and look for drift."""
+        """Score predictions whose result is known (collect and build first)."""
         from touchline.ledger.settle import settle_predictions
-        from touchline.monitoring.drift import measure_drift
 
         settings = state(ctx).settings
         prepare(settings)
         ensure_source(settings)
         clock, run_id = state(ctx).clock, new_run_id("settle")
         report = settle_predictions(settings, clock, run_id)
-        drift = measure_drift(settings, clock, run_id)
         _refresh_views(settings, clock, run_id)
-        if state(ctx).as_json:
-            emit(ctx, {**dataclasses.asdict(report), "drift": dataclasses.asdict(drift)})
-        else:
-            emit(ctx, report, track_record_table(settings))
-            emit(ctx, drift)
+        emit(ctx, report, track_record_table(settings))
 
 
 def _refresh_views(settings: Settings, clock: RunClock, run_id: str) -> None:

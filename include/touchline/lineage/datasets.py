@@ -49,7 +49,10 @@ STEPS: Final = {
     "predict": Touched(("features.match_features", "core.match"), ("ledger.prediction", *_GATE)),
     "settle": Touched(
         ("ledger.prediction", "core.match_result", "core.match_odds"),
-        ("ledger.prediction_outcome", "ops.drift_metric"),
+        ("ledger.prediction_outcome",),
+    ),
+    "measure_drift": Touched(
+        ("ledger.prediction", "ledger.prediction_outcome", "features.match_features"), ("ops.drift_metric",)
     ),
 }  # fmt: skip
 

@@ -1,121 +1,155 @@
-"""Drift: is the champion falling further behind the closing market than chance explains?"""
+"""Drift: every detector on what is known now, recorded once, and an alarm for what no training has followed.
+
+`settings.drift_false_alarms` is the rate of the whole: each of the four detectors has a quarter of it.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime, timedelta
+from typing import Any
 
-import numpy as np
+from psycopg.types.json import Jsonb
 
 from touchline.clock import RunClock
-from touchline.database.engine import connect, rows
+from touchline.database.engine import Connection, connect, rows
+from touchline.monitoring import calibration_drift, confident_picks, feature_drift, market_loss
+from touchline.monitoring.alarms import Alarms, alarms_of
+from touchline.monitoring.feature_samples import feature_samples
+from touchline.monitoring.finding import Finding
+from touchline.monitoring.sequential import TESTS_A_YEAR
+from touchline.monitoring.settled import Settled, settled_predictions
+from touchline.registry.models import TrainedVersion, trained_versions
 from touchline.settings import Settings
 
-METRIC = "log_loss_behind_closing"
-# Enough matches for a tight mean, few enough to be recent: about a fortnight of 22 divisions.
-WINDOW_MATCHES = 500
-FEWEST_MATCHES = 200
-FEWEST_MATCHDAYS = 5
-# Nats. A forecast without prices is about 0.015 behind the closing market over 22 divisions, so twice that is
-# wrong for any of ours.
-WORST_GAP = 0.03
-ONE_SIDED_95 = 1.645
-
-# The champion's last word on each match, newest matches first; a corrected result counts as corrected.
-SETTLED = """
-with last_word as (
-    select distinct on (match_id) prediction_id, kickoff_at
-    from ledger.prediction
-    where role = 'champion' and model_name = %(model_name)s and predicted_at <= %(as_of)s
-    order by match_id, predicted_at desc, prediction_id desc
-)
-select (last_word.kickoff_at at time zone 'UTC')::date as kickoff_on,
-    outcome.log_loss + ln(case outcome.outcome
-        when 'home' then outcome.p_closing_home
-        when 'draw' then outcome.p_closing_draw
-        else outcome.p_closing_away
-    end) as gap
-from last_word
-inner join lateral (
-    select * from ledger.prediction_outcome
-    where prediction_outcome.prediction_id = last_word.prediction_id and settled_at <= %(as_of)s
-    order by revision desc limit 1
-) as outcome on true
-where outcome.p_closing_home is not null
-order by last_word.kickoff_at desc, last_word.prediction_id
-limit %(limit)s
-"""
+METRICS = (feature_drift.METRIC, calibration_drift.METRIC, market_loss.METRIC, confident_picks.METRIC)
+# The oldest running test began at most so long ago.
+LONGEST_EVIDENCE = timedelta(days=31 * TESTS_A_YEAR)
+SHOWN_ALARMS = 5
 
 INSERT = """
-insert into ops.drift_metric (run_id, metric, subject, value, threshold, is_drift, as_of)
-values (%s, %s, %s, %s, %s, %s, %s)
+insert into ops.drift_metric (run_id, metric, subject, value, threshold, is_drift, as_of, n_matches, detail)
+values (%(run_id)s, %(metric)s, %(subject)s, %(value)s, %(threshold)s, %(is_drift)s, %(as_of)s, %(n_matches)s,
+    %(detail)s)
 on conflict (metric, subject, as_of) do nothing
+"""
+RECORDED = """
+select metric, subject, value, threshold, n_matches, is_drift, detail from ops.drift_metric
+where metric = %(metric)s and as_of >= %(monday)s and as_of < %(as_of)s
+    and as_of > coalesce(%(since)s, '-infinity'::timestamptz)
+order by drift_metric_id
 """
 
 
 @dataclass(frozen=True)
 class DriftReport:
-    """Mean log loss of the champion minus the closing market's over the last `n_matches` settled, in nats.
-
-    `gap` and `low` (lower end of a one-sided 95 % interval) are None while there are too few matches to say.
-    """
+    """What the detectors found as of an instant. `not_judged` names the metrics for which there are too few matches.
+    Features are looked at once a week; in between `findings` holds what was found then."""
 
     as_of: str
-    n_matches: int
-    gap: float | None
-    low: float | None
-    threshold: float
-    is_drift: bool
+    findings: tuple[Finding, ...]
+    not_judged: tuple[str, ...]
+
+    @property
+    def alarms(self) -> tuple[Finding, ...]:
+        """Drift that no training has followed."""
+        return tuple(each for each in self.findings if each.is_alarm)
 
     @property
     def summary(self) -> str:
-        """One sentence for a log."""
-        if self.gap is None or self.low is None:
-            return (
-                f"Drift cannot be judged yet: {self.n_matches} settled matches have closing prices, "
-                f"{FEWEST_MATCHES} on {FEWEST_MATCHDAYS} days are needed."
-            )
-        verdict = "DRIFT" if self.is_drift else "no drift"
-        return (
-            f"{verdict}: over the last {self.n_matches} settled matches the champion is {self.gap:+.4f} nats behind "
-            f"the closing market, at least {self.low:+.4f} with 95 % confidence (limit {self.threshold:+.4f})."
-        )
+        """One sentence for a log, and each alarm."""
+        n_drift = sum(each.is_drift for each in self.findings)
+        text = f"{len(self.findings)} measures of drift as of {self.as_of}: {n_drift} drift, {len(self.alarms)} new."
+        if self.not_judged:
+            text += f" Too few matches to judge: {', '.join(self.not_judged)}."
+        told = [
+            f"\n  DRIFT: {each.metric} of {each.subject} is {each.value:.3g}, above {each.threshold:.3g}"
+            for each in self.alarms
+        ]
+        return text + "".join(told[:SHOWN_ALARMS])
 
 
 def measure_drift(settings: Settings, clock: RunClock, run_id: str) -> DriftReport:
-    """Compare the champion with the closing market on the last settled matches, and record it in ops.drift_metric.
+    """Run every detector as of `clock.as_of` and record what they found in ops.drift_metric.
 
-    It is drift when the gap is above `WORST_GAP` with 95 % confidence. Nothing is recorded while there are fewer
-    than `FEWEST_MATCHES` or `FEWEST_MATCHDAYS`; the same `clock.as_of` is recorded once.
+    The same `clock.as_of` is recorded once. Raises ServiceFailed when MLflow does not answer.
     """
-    as_of = clock.as_of.isoformat()
-    given = {"model_name": settings.model_name, "as_of": clock.as_of, "limit": WINDOW_MATCHES}
+    return judge_drift(settings, clock, run_id, trained_versions(settings))
+
+
+def judge_drift(
+    settings: Settings, clock: RunClock, run_id: str, trained: Collection[TrainedVersion]
+) -> DriftReport:
+    """As `measure_drift`, for the given trained versions."""
+    as_of = clock.as_of
+    known = [each for each in trained if each.as_of <= as_of]
     with connect(settings, "model") as connection:
-        found = rows(connection, SETTLED, given)
-        if len(found) < FEWEST_MATCHES or len({row["kickoff_on"] for row in found}) < FEWEST_MATCHDAYS:
-            return DriftReport(as_of, len(found), None, None, WORST_GAP, False)
-        gap, low = lower_bound([row["gap"] for row in found], [row["kickoff_on"] for row in found])
-        is_drift = low > WORST_GAP
-        connection.execute(
-            INSERT, (run_id, METRIC, settings.model_name, gap, WORST_GAP, is_drift, clock.as_of)
-        )
-    return DriftReport(as_of, len(found), gap, low, WORST_GAP, is_drift)
+        alarms = alarms_of(connection, settings.model_name, as_of, known)
+        standing = _found_this_week(connection, as_of, alarms)
+        found = list(_of_outcomes(connection, settings, as_of, alarms))
+        if not standing:
+            found += _of_features(connection, settings, as_of, alarms, known)
+        with connection.cursor() as cursor:
+            cursor.executemany(INSERT, [_row(each, as_of, run_id) for each in found])
+    findings = tuple(alarms.mark(each) for each in [*found, *standing])
+    judged = {each.metric for each in findings}
+    not_judged = tuple(metric for metric in METRICS if metric not in judged)
+    return DriftReport(as_of.isoformat(), findings, not_judged)
 
 
-def lower_bound(gaps: Sequence[float], matchdays: Sequence[date]) -> tuple[float, float]:
-    """Mean of `gaps` and the lower end of its one-sided 95 % interval.
+def _of_outcomes(
+    connection: Connection, settings: Settings, as_of: datetime, alarms: Alarms
+) -> Iterator[Finding]:
+    settled = settled_predictions(connection, settings.model_name, as_of, as_of - LONGEST_EVIDENCE)
+    share = settings.drift_false_alarms / len(METRICS)
 
-    Standard error clustered by matchday (matches of a day share weather, calendar and news), with the usual
-    small-sample factor; Cameron & Miller (2015). Raises ValueError when there is only one matchday.
-    """
-    values = np.asarray(gaps, dtype=np.float64)
-    mean = float(values.mean())
-    _, day = np.unique(np.asarray(matchdays, dtype="datetime64[D]"), return_inverse=True)
-    sums = np.bincount(day, values - mean)
-    n_days = len(sums)
-    if n_days < 2:
-        raise ValueError("one matchday does not say how matchdays differ")
-    error = math.sqrt(n_days / (n_days - 1) * float((sums**2).sum())) / len(values)
-    return mean, mean - ONE_SIDED_95 * error
+    def counting(metric: str) -> Settled:
+        return settled.predicted_since(alarms.evidence_since(metric))
+
+    for metric, judge in (
+        (calibration_drift.METRIC, calibration_drift.calibration_drift),
+        (market_loss.METRIC, market_loss.market_loss),
+    ):
+        finding = judge(counting(metric), settings, as_of, share)
+        if finding is not None:
+            yield finding
+    yield from confident_picks.confident_picks(counting(confident_picks.METRIC), settings, as_of, share)
+
+
+def _of_features(
+    connection: Connection, settings: Settings, as_of: datetime, alarms: Alarms,
+    trained: Collection[TrainedVersion],
+) -> list[Finding]:  # fmt: skip
+    """Once a week: the first look after Monday at which there are enough matches."""
+    since = alarms.evidence_since(feature_drift.METRIC)
+    samples = feature_samples(connection, settings, as_of, since, trained)
+    if samples is None:
+        return []
+    share = settings.drift_false_alarms / len(METRICS)
+    return feature_drift.feature_drift(samples.reference, samples.current, settings, share)
+
+
+def _found_this_week(connection: Connection, as_of: datetime, alarms: Alarms) -> list[Finding]:
+    """What an earlier look at this week's window found, unless a new champion has answered it since."""
+    given = {
+        "metric": feature_drift.METRIC,
+        "monday": feature_drift.window_end(as_of),
+        "as_of": as_of,
+        "since": alarms.evidence_since(feature_drift.METRIC),
+    }
+    return [Finding(**row) for row in rows(connection, RECORDED, given)]
+
+
+def _row(finding: Finding, as_of: datetime, run_id: str) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "as_of": as_of,
+        "metric": finding.metric,
+        "subject": finding.subject,
+        "value": finding.value,
+        "threshold": finding.threshold,
+        "is_drift": finding.is_drift,
+        "n_matches": finding.n_matches,
+        "detail": Jsonb(dict(finding.detail)),
+    }

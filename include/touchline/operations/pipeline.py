@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -42,13 +42,17 @@ LANDING_ASSETS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What a step did: `as_of` for the steps after it, and the assets whose consumers have something to do."""
+    """What a step did: `as_of` for the steps after it, and the assets whose consumers have something to do.
+
+    `reasons` says of an asset why it is new, one event for each; an asset without any gets one event.
+    """
 
     step: str
     as_of: str
     summary: str
     is_repeat: bool = False
     new_assets: tuple[str, ...] = ()
+    reasons: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
 
 
 def sources_giving(settings: Settings, kind: Kind) -> list[str]:
@@ -216,20 +220,35 @@ def predict(settings: Settings, run_id: str, as_of: datetime | None = None) -> S
 
 
 def settle(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
-    """Scores of the predictions whose results are in; drift is new when the champion falls behind the market."""
+    """Scores of the predictions whose results are in."""
     from touchline.ledger.settle import settle_predictions
-    from touchline.monitoring.drift import measure_drift
 
     clock = _present(settings, as_of)
     with records.recorded(settings, "settle", run_id, clock.as_of) as detail:
         with connect(settings, "ingest") as connection:
             inputs = {"build": records.last_inputs(connection, BUILT)}
         report = settle_predictions(settings, clock, run_id)
-        drift = measure_drift(settings, clock, run_id)
-        detail.update({**_plain(report), "drift": _plain(drift), "inputs": inputs})
-        new = (names.SETTLED, names.DRIFT) if drift.is_drift else (names.SETTLED,)
-        summary = f"{report.summary} {drift.summary}"
-        return _told(StepOutcome("settle", clock.as_of.isoformat(), summary, new_assets=new))
+        detail.update({**_plain(report), "inputs": inputs})
+        outcome = StepOutcome("settle", clock.as_of.isoformat(), report.summary, new_assets=(names.SETTLED,))
+        return _told(outcome)
+
+
+def measure_drift(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Whether champion and features are still what they were; drift is new with each alarm, which gives the reason."""
+    from touchline.monitoring.drift import measure_drift as measure
+
+    clock = _present(settings, as_of)
+    with records.recorded(settings, "measure_drift", run_id, clock.as_of) as detail:
+        report = measure(settings, clock, run_id)
+        detail.update({"n_findings": len(report.findings), "not_judged": report.not_judged})
+    reasons = tuple(
+        {"metric": each.metric, "subject": each.subject, "value": each.value, "threshold": each.threshold}
+        for each in report.alarms
+    )
+    outcome = StepOutcome("measure_drift", clock.as_of.isoformat(), report.summary)
+    if reasons:
+        outcome = dataclasses.replace(outcome, new_assets=(names.DRIFT,), reasons={names.DRIFT: reasons})
+    return _told(outcome)
 
 
 def refresh_analytics(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:

@@ -11,6 +11,7 @@ import pickle
 import shutil
 import tempfile
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,15 @@ class ModelVersion:
     run_id: str
     tags: dict[str, str]
     metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class TrainedVersion:
+    """What a version learnt from: everything known at `as_of`, kick-offs until `trained_until` (both UTC)."""
+
+    version: str
+    as_of: datetime
+    trained_until: datetime
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,20 @@ def versions(settings: Settings) -> list[ModelVersion]:
             metrics=dict(client.get_run(each.run_id).data.metrics),
         )
         for each in sorted(found, key=lambda each: -int(each.version))
+    ]
+
+
+def trained_versions(settings: Settings) -> list[TrainedVersion]:
+    """When each registered version was trained, in no particular order; one question to the registry."""
+    client = open_registry(settings)
+    found = client.search_model_versions(f"name = '{settings.model_name}'")
+    return [
+        TrainedVersion(
+            str(each.version),
+            datetime.fromisoformat(each.tags["as_of"]),
+            datetime.fromisoformat(each.tags["trained_until"]),
+        )
+        for each in found
     ]
 
 

@@ -1,0 +1,119 @@
+"""Feature drift: are the features that predictions are made from still those that the champion learnt from?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from touchline.features.catalogue import CONTEXT_FEATURES, FEATURES
+from touchline.forecasting.logistic import Floats
+from touchline.monitoring.finding import Finding
+from touchline.settings import Settings
+
+METRIC = "feature_drift"
+# One look a week, at the matches until Monday, however often this is asked: the level is that of a look.
+LOOKS_A_YEAR = 52
+# The calendar's own features and those that follow it (rest in a winter break, a table after three matches): they
+# differ from the year's average every month, and from last year's same month with every international break.
+SEASONAL = tuple(name for name in CONTEXT_FEATURES if not name.startswith("h2h_"))
+COMPARED = tuple(name for name in FEATURES if name not in SEASONAL)
+N_BINS = 10
+BLOCK = timedelta(days=28)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One feature: population stability index, Kolmogorov-Smirnov distance, and its adjusted p-value."""
+
+    feature: str
+    psi: float
+    distance: float
+    p_adjusted: float
+
+
+def window_end(as_of: datetime) -> datetime:
+    """Midnight (UTC) before the last Monday: all looks of a week are one look."""
+    monday = as_of - timedelta(days=as_of.weekday())
+    return monday.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def feature_drift(
+    reference: pd.DataFrame, current: pd.DataFrame, settings: Settings, false_alarms_a_year: float
+) -> list[Finding]:
+    """A finding for each of the `COMPARED` features in `current`; none while either sample is too small.
+
+    Both frames have one row a match: home_team, kickoff_at (UTC) and the features (float, NaN when unknown).
+    `reference` is what the champion learnt from, `current` what predictions were made from. It is drift when the
+    stability index is above `settings.drift_psi` and the difference is significant.
+    """
+    if min(len(reference), len(current)) < settings.drift_fewest_matches:
+        return []
+    level = false_alarms_a_year / LOOKS_A_YEAR
+    return [
+        Finding(
+            METRIC, each.feature, each.psi, settings.drift_psi, len(current),
+            each.psi > settings.drift_psi and each.p_adjusted < level,
+            {
+                "ks_distance": each.distance, "p_adjusted": each.p_adjusted, "level": level,
+                "n_reference": len(reference),
+            },
+        )
+        for each in compare(reference, current, [name for name in COMPARED if name in current])
+    ]  # fmt: skip
+
+
+def compare(reference: pd.DataFrame, current: pd.DataFrame, features: Sequence[str]) -> list[Comparison]:
+    """Both measures of each feature, in the order given.
+
+    P-values are adjusted over the features by Benjamini & Yekutieli (2001), because features depend on each other
+    in ways that Benjamini & Hochberg's procedure does not allow for (goals for here are goals against there). A
+    team's matches within four weeks share most of their form, so that they count as one observation in the test.
+    """
+    n = _n_blocks(reference) * _n_blocks(current) / (_n_blocks(reference) + _n_blocks(current))
+    distances, indices = [], []
+    for feature in features:
+        before, now = (_known_or_lowest(frame, feature) for frame in (reference, current))
+        distances.append(float(stats.ks_2samp(before, now, method="asymp").statistic))
+        indices.append(stability_index(before, now))
+    p_values = stats.kstwobign.sf(np.sqrt(n) * np.array(distances))
+    adjusted = stats.false_discovery_control(p_values, method="by")
+    return [
+        Comparison(feature, psi, distance, float(p))
+        for feature, psi, distance, p in zip(features, indices, distances, adjusted, strict=True)
+    ]
+
+
+def stability_index(reference: Floats, current: Floats) -> float:
+    """Population stability index over tenths of the reference; what is unknown (-inf) is a bin of its own.
+
+    Sum of (now - before) ln(now / before) over the shares of the bins, each with half a match more than it has, so
+    that an empty one is no infinity.
+    """
+    known = reference[np.isfinite(reference)]
+    cuts = np.unique(np.quantile(known, np.arange(1, N_BINS) / N_BINS)) if len(known) else np.empty(0)
+    before, now = (
+        np.bincount(
+            np.where(np.isfinite(values), 1 + np.searchsorted(cuts, values), 0), minlength=len(cuts) + 2
+        )
+        for values in (reference, current)
+    )
+    used = (before + now) > 0
+    before, now = ((n[used] + 0.5) / (n[used] + 0.5).sum() for n in (before, now))
+    return float(((now - before) * np.log(now / before)).sum())
+
+
+def _known_or_lowest(frame: pd.DataFrame, feature: str) -> Floats:
+    """Values with -inf for unknown: a feature that goes missing is a difference like any other."""
+    values = frame[feature].to_numpy(dtype=np.float64)
+    return np.where(np.isnan(values), -np.inf, values)
+
+
+def _n_blocks(frame: pd.DataFrame) -> int:
+    """Pairs of home team and four weeks, counted back from the last match."""
+    block = (frame["kickoff_at"].max() - frame["kickoff_at"]) // BLOCK
+    return int(pd.DataFrame({"team": frame["home_team"], "block": block}).drop_duplicates().shape[0])

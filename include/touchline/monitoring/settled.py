@@ -1,0 +1,92 @@
+"""The champion's settled predictions, as arrays: what three of the four drift detectors look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from touchline.database.engine import Connection, rows
+from touchline.forecasting.logistic import Floats, Ints
+from touchline.forecasting.metrics import OUTCOMES
+
+Days = NDArray[np.datetime64]
+
+# The champion's last word on each match; a corrected result counts as corrected.
+SETTLED = """
+with last_word as (
+    select distinct on (match_id) prediction_id, kickoff_at, predicted_at, p_home, p_draw, p_away
+    from ledger.prediction
+    where role = 'champion' and model_name = %(model_name)s and predicted_at <= %(as_of)s
+        and kickoff_at > %(kickoff_after)s
+    order by match_id, predicted_at desc, prediction_id desc
+)
+select (last_word.kickoff_at at time zone 'UTC')::date as kickoff_on, last_word.predicted_at,
+    last_word.p_home, last_word.p_draw, last_word.p_away, outcome.outcome,
+    outcome.p_closing_home, outcome.p_closing_draw, outcome.p_closing_away
+from last_word
+inner join lateral (
+    select * from ledger.prediction_outcome
+    where prediction_outcome.prediction_id = last_word.prediction_id and settled_at <= %(as_of)s
+    order by revision desc limit 1
+) as outcome on true
+order by last_word.kickoff_at, last_word.prediction_id
+"""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """n matches in the order of their kick-offs.
+
+    `kickoff_on` (n,) UTC days, `predicted_at` (n,) UTC; `probabilities` and `closing` (n, 3) of home, draw, away,
+    the latter NaN without closing prices; `outcomes` (n,) 0 home, 1 draw, 2 away.
+    """
+
+    kickoff_on: Days
+    predicted_at: NDArray[np.datetime64]
+    probabilities: Floats
+    closing: Floats
+    outcomes: Ints
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Settled:
+        """The matches for which `chosen` (n,) is True."""
+        return Settled(
+            self.kickoff_on[chosen], self.predicted_at[chosen], self.probabilities[chosen],
+            self.closing[chosen], self.outcomes[chosen],
+        )  # fmt: skip
+
+    def predicted_since(self, moment: datetime | None) -> Settled:
+        """The matches whose prediction was made at `moment` (UTC) or later; all of them for None."""
+        return self if moment is None else self.where(self.predicted_at >= instant(moment))
+
+
+def settled_predictions(
+    connection: Connection, model_name: str, as_of: datetime, kickoff_after: datetime
+) -> Settled:
+    """What the champion last said of the matches that kicked off after `kickoff_after` and are settled at `as_of`."""
+    found = rows(
+        connection, SETTLED, {"model_name": model_name, "as_of": as_of, "kickoff_after": kickoff_after}
+    )
+    return Settled(
+        kickoff_on=np.array([row["kickoff_on"] for row in found], dtype="datetime64[D]"),
+        predicted_at=np.array([instant(row["predicted_at"]) for row in found], dtype="datetime64[us]"),
+        probabilities=_columns(found, "p"),
+        closing=_columns(found, "p_closing"),
+        outcomes=np.array([OUTCOMES.index(row["outcome"]) for row in found], dtype=np.int64),
+    )
+
+
+def instant(moment: datetime) -> np.datetime64:
+    """An aware datetime as numpy knows it, in UTC."""
+    return np.datetime64(int(moment.timestamp() * 1_000_000), "us")
+
+
+def _columns(found: list[dict[str, Any]], prefix: str) -> Floats:
+    values = [[row[f"{prefix}_{name}"] for name in OUTCOMES] for row in found]
+    return np.array(values, dtype=np.float64).reshape(-1, 3)

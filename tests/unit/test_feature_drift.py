@@ -1,0 +1,79 @@
+"""Features that change are found, and those that only follow chance or the calendar are not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from benchmarks.simulated_features import SIMULATED, simulated_features
+
+from touchline.monitoring.feature_drift import COMPARED, compare, feature_drift, stability_index, window_end
+from touchline.settings import Settings
+
+SHARE = Settings().drift_false_alarms / 4
+
+
+def of_features(rows: pd.DataFrame, **changes: float) -> pd.DataFrame:
+    """The simulated features with those of the catalogue that are not simulated, unknown; some of them moved."""
+    moved = {name: rows[name] + change for name, change in changes.items()}
+    return rows.reindex(columns=["home_team", "kickoff_at", *COMPARED]).assign(**moved)
+
+
+def is_significant(before: pd.DataFrame, now: pd.DataFrame) -> bool:
+    return min(each.p_adjusted for each in compare(before, now, SIMULATED)) < 0.2
+
+
+def test_other_teams_as_good_and_as_bad_alarm_no_more_often_than_promised():
+    looks = [simulated_features(seed) for seed in range(10)]
+    assert sum(is_significant(*look) for look in looks) / len(looks) <= 0.2
+    # Were each match an observation of its own, one team's good form would be many.
+    each_alone = [[rows.assign(home_team=range(len(rows))) for rows in look] for look in looks]
+    assert sum(is_significant(*look) for look in each_alone) / len(looks) > 0.2
+
+
+@pytest.mark.parametrize("change", ["moved by one standard deviation", "a tenth as wide", "unknown"])
+def test_a_feature_that_changes_drifts_and_the_others_do_not(change: str):
+    before, now = (of_features(rows) for rows in simulated_features(1))
+    elo, middle, spread = now["home_elo"], before["home_elo"].mean(), before["home_elo"].std()
+    now["home_elo"] = {
+        "moved by one standard deviation": elo + spread,
+        "a tenth as wide": middle + (elo - middle) / 10,
+        "unknown": elo.where(np.arange(len(elo)) % 2 == 0),
+    }[change]
+    findings = feature_drift(before, now, Settings(), SHARE)
+    assert [each.subject for each in findings] == list(COMPARED)
+    assert [each.subject for each in findings if each.is_drift] == ["home_elo"]
+
+
+def test_a_difference_that_is_significant_but_small_is_no_drift():
+    random = np.random.default_rng(1)
+    teams, at = [f"team {number}" for number in range(20_000)], datetime(2026, 3, 1, tzinfo=UTC)
+    before, now = (
+        of_features(pd.DataFrame({"home_team": teams, "kickoff_at": at, "home_elo": random.normal(mean, 1, 20_000)}))
+        for mean in (0.0, 0.2)
+    )  # fmt: skip
+    elo = next(each for each in feature_drift(before, now, Settings(), SHARE) if each.subject == "home_elo")
+    assert elo.detail["p_adjusted"] < elo.detail["level"]
+    assert elo.value < 0.25
+    assert not elo.is_drift
+
+
+def test_what_follows_the_calendar_is_not_compared():
+    assert not {"month", "season_progress", "home_rest_days", "away_position"} & set(COMPARED)
+    assert {"home_elo", "away_shots_for_5", "h2h_points_mean", "market_price_home"} <= set(COMPARED)
+
+
+def test_the_stability_index_is_that_of_its_formula():
+    before = np.repeat(np.arange(10.0), 1000)
+    now = np.repeat(np.arange(10.0), np.r_[2000, np.full(8, 1000), 0])
+    smoothed = 0.5 / 10_005
+    expected = (0.1) * np.log(2) + (0.1 - smoothed) * np.log(0.1 / smoothed)
+    assert stability_index(before, now) == pytest.approx(expected, rel=0.01)
+    assert stability_index(before, before) == 0
+
+
+def test_all_looks_of_a_week_end_at_the_same_monday():
+    looks = [datetime(2025, 11, 3, 0, tzinfo=UTC) + timedelta(hours=hours) for hours in (0, 1, 167)]
+    assert {window_end(look) for look in looks} == {datetime(2025, 11, 3, tzinfo=UTC)}
