@@ -19,6 +19,7 @@ ENGINES = {
     "dbt.cli.main": ("dbtRunner.invoke",),
     "feast": ("FeatureStore.apply", "FeatureStore.materialize", "FeatureStore.get_historical_features"),
     "great_expectations": ("Checkpoint.run", "get_context"),
+    "mlflow": ("log_artifact", "log_dict", "log_figure"),
     "sqlglot.lineage": ("lineage",),
 }
 
