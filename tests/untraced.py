@@ -19,6 +19,10 @@ ENGINES = {
     "dbt.cli.main": ("dbtRunner.invoke",),
     "feast": ("FeatureStore.apply", "FeatureStore.materialize", "FeatureStore.get_historical_features"),
     "great_expectations": ("Checkpoint.run", "get_context"),
+    "great_expectations.core.factory.suite_factory": ("SuiteFactory.add_or_update",),
+    "great_expectations.core.factory.validation_definition_factory": (
+        "ValidationDefinitionFactory.add_or_update",
+    ),
     "mlflow": ("log_artifact", "log_dict", "log_figure"),
     "sqlglot.lineage": ("lineage",),
 }
