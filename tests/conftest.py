@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
+from databases import copy_of
 from touchline.database import bootstrap, embedded
-from touchline.database.engine import open_url
 from touchline.settings import PROJECT_ROOT, Settings
+from untraced import look_away
 
 for name in [
     name for name in os.environ if name.startswith("TOUCHLINE_") and name != "TOUCHLINE_SHARED_DATA"
@@ -23,7 +22,15 @@ for name in [
     del os.environ[name]
 
 TEMPLATE = "touchline_template"
-_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coverage_of_ours() -> Iterator[None]:
+    """Where coverage is measured, of our code alone."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if sys.gettrace() is not None:
+            look_away(monkeypatch)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -39,32 +46,17 @@ def server() -> Iterator[Settings]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-@contextmanager
-def fresh_database(server: Settings) -> Iterator[Settings]:
-    """Settings whose warehouse database is new, migrated and empty, and gone afterwards."""
-    database = f"touchline_test_{next(_numbers)}"
-    with open_url(server.admin_url, autocommit=True) as admin:
-        admin.execute(
-            sql.SQL("create database {} owner touchline_owner template {}").format(
-                sql.Identifier(database), sql.Identifier(TEMPLATE)
-            )
-        )
-    yield server.model_copy(update={"database_name": database})
-    with open_url(server.admin_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(database)))
-
-
 @pytest.fixture
 def settings(server: Settings) -> Iterator[Settings]:
     """A database of its own for one test."""
-    with fresh_database(server) as fresh:
+    with copy_of(server) as fresh:
         yield fresh
 
 
 @pytest.fixture(scope="module")
 def module_settings(server: Settings) -> Iterator[Settings]:
     """A database shared by the tests of one module, which only read what its fixtures wrote."""
-    with fresh_database(server) as fresh:
+    with copy_of(server) as fresh:
         yield fresh
 
 

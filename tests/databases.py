@@ -1,25 +1,66 @@
-"""Copies of databases: a warehouse is built once and copied for each test that changes it."""
+"""Databases for tests: copies that cost a fraction of a second, under names that are used again.
+
+dbt parses its project anew for every database it has not seen, and lineage every view: under a name that was used
+before both find what they know. All else that an installation keeps of a database goes when the database does.
+"""
 
 from __future__ import annotations
 
+import itertools
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from psycopg import sql
 
-from touchline.database.engine import open_url
+from touchline.database.engine import open_url, scalar
+from touchline.lineage.transport import events_file
 from touchline.settings import Settings
+
+_numbers_in_use: set[int] = set()
 
 
 @contextmanager
-def copy_of(original: Settings, name: str) -> Iterator[Settings]:
-    """Settings of a database of that name, copied from the one of `original` and dropped in the end."""
+def copy_of(original: Settings) -> Iterator[Settings]:
+    """Settings of a database of its own, copied from the one of `original` and dropped in the end."""
+    number = next(number for number in itertools.count(1) if number not in _numbers_in_use)
+    _numbers_in_use.add(number)
+    settings = original.model_copy(update={"database_name": f"touchline_test_{number:03d}"})
+    name = sql.Identifier(settings.warehouse_database)
     with open_url(original.admin_url, autocommit=True) as admin:
         admin.execute(
             sql.SQL("create database {} owner touchline_owner template {}").format(
-                sql.Identifier(name), sql.Identifier(original.warehouse_database)
+                name, sql.Identifier(original.warehouse_database)
             )
         )
-    yield original.model_copy(update={"database_name": name})
+    yield settings
     with open_url(original.admin_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        admin.execute(sql.SQL("drop database {} with (force)").format(name))
+    _forget(settings)
+    if not _has_experiments(settings):
+        _numbers_in_use.remove(number)
+
+
+def _forget(settings: Settings) -> None:
+    """Remove what the installation kept of a database, but for what dbt parsed."""
+    database = settings.warehouse_database
+    parsed = settings.home / "dbt" / database / "target" / "partial_parse.msgpack"
+    kept = parsed.read_bytes() if parsed.exists() else None
+    for place in ("dbt", "feast", "gx"):
+        shutil.rmtree(settings.home / place / database, ignore_errors=True)
+    if kept:
+        parsed.parent.mkdir(parents=True)
+        parsed.write_bytes(kept)
+    events = events_file(settings)
+    if events.exists():
+        lines = events.read_text().splitlines(keepends=True)
+        events.write_text("".join(line for line in lines if database not in line))
+
+
+def _has_experiments(settings: Settings) -> bool:
+    """Whether MLflow has heard of the database: it forgets nothing, so that its versions would not begin at 1."""
+    with open_url(settings.url_for("mlflow", settings.secrets["mlflow"], "mlflow")) as connection:
+        if scalar(connection, "select to_regclass('experiments')") is None:
+            return False
+        query = "select exists (select from experiments where starts_with(name, %s))"
+        return bool(scalar(connection, query, (settings.model_name,)))

@@ -56,8 +56,8 @@ def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def warehouse(built: Settings, request: pytest.FixtureRequest) -> Iterator[Settings]:
-    with copy_of(built, f"touchline_anomalies_{abs(hash(request.node.name)) % 10**8}") as copied:
+def warehouse(built: Settings) -> Iterator[Settings]:
+    with copy_of(built) as copied:
         yield copied
 
 

@@ -36,7 +36,7 @@ QUESTIONS = [
 
 @pytest.fixture(scope="module")
 def world(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with copy_of(server, "touchline_test_cookbook") as empty:
+    with copy_of(server) as empty:
         yield build_analyst_world(empty, tmp_path_factory.mktemp("seasons"))
 
 

@@ -40,7 +40,7 @@ def week(settings: Settings, home: Path, *, is_faulty: bool) -> Iterator[Setting
     """Nine days of collections every six hours, then a backfill of the week; the first seven days may be faulty."""
     home.mkdir()
     with (
-        copy_of(settings, f"{settings.warehouse_database}_{is_faulty}".lower()) as own,
+        copy_of(settings) as own,
         simulated_world(home) as server,
     ):
         collecting = collecting_from(own, server)

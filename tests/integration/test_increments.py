@@ -18,7 +18,6 @@ import pandas as pd
 import pytest
 
 from builders import season_csv
-from conftest import fresh_database
 from databases import copy_of
 from season_folder import write_season_folder
 from table_digests import table_digests
@@ -72,7 +71,7 @@ def month(
             for competition in REAL_COMPETITIONS:
                 shutil.copy(seasons / season / f"{competition}.csv", folder / season)
         first = datetime(2023, 2, 10, 3, tzinfo=UTC)
-    with fresh_database(server) as settings:
+    with copy_of(server) as settings:
         yield live_through(
             settings.model_copy(update={"source": str(folder)}), folder, first, NIGHTS[request.param]
         )
@@ -209,13 +208,13 @@ def test_the_nights_were_increments(month: Month):
 
 def test_a_month_of_increments_and_a_full_build_are_the_same_tables(month: Month):
     increments = table_digests(month.settings, ["core", "features"])
-    with copy_of(month.settings, f"{month.settings.warehouse_database}_full") as copy:
+    with copy_of(month.settings) as copy:
         build(copy, month.last, is_full=True)
         assert table_digests(copy, ["core", "features"]) == increments
 
 
 def test_features_are_those_of_a_warehouse_that_held_only_what_was_observed_by_then(month: Month):
-    with copy_of(month.settings, f"{month.settings.warehouse_database}_then") as copy:
+    with copy_of(month.settings) as copy:
         n_pairs = 0
         for night in KEPT_NIGHTS:
             instant = month.first + timedelta(days=night)

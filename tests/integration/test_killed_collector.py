@@ -38,7 +38,7 @@ def undisturbed(settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, 
     """A database in which the backfill ran through, and another in which nothing has happened yet."""
     with (
         simulated_world(tmp_path) as server,
-        copy_of(settings, f"{settings.warehouse_database}_killed") as killed,
+        copy_of(settings) as killed,
     ):
         report = run_backfill(collecting_from(settings, server), server.clock.now)
         assert report.problems == ()

@@ -42,7 +42,7 @@ class Predicted:
 @pytest.fixture(scope="module")
 def predicted(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predicted]:
     """Shared by tests that only read; whoever changes it takes `own`."""
-    with copy_of(server, "touchline_test_lineage") as empty:
+    with copy_of(server) as empty:
         sourced = land(empty, tmp_path_factory.mktemp("seasons"), [*round_robin(), UNPLAYED], NOW)
         build(sourced, NOW)
         yield Predicted(sourced, predict(sourced))
@@ -51,7 +51,7 @@ def predicted(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture
 def own(predicted: Predicted) -> Iterator[Predicted]:
     """The same for one test alone, which may change it."""
-    with copy_of(predicted.settings, "touchline_test_lineage_own") as settings:
+    with copy_of(predicted.settings) as settings:
         yield replace(predicted, settings=settings)
 
 

@@ -25,7 +25,7 @@ NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def built(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with copy_of(server, "touchline_test_catalogue") as empty:
+    with copy_of(server) as empty:
         settings = land(empty, tmp_path_factory.mktemp("seasons"), round_robin(), NOW)
         build(settings, NOW)
         yield settings
@@ -59,7 +59,7 @@ def test_the_age_is_by_the_run_clock_and_late_is_told(built: Settings):
 
 
 def test_a_prediction_makes_the_ledger_fresh(built: Settings):
-    with copy_of(built, "touchline_test_catalogue_own") as settings:
+    with copy_of(built) as settings:
         with connect(settings, "model") as connection:
             made = NOW - timedelta(hours=2)
             insert_prediction(connection, predicted_at=made, features_as_of=made)

@@ -28,7 +28,7 @@ ENDS = ("landing.", "ledger.", "ops.", "core.competition.")
 
 @pytest.fixture(scope="module")
 def built(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with copy_of(server, "touchline_test_columns") as empty:
+    with copy_of(server) as empty:
         settings = land(empty, tmp_path_factory.mktemp("seasons"), round_robin(), NOW)
         build(settings, NOW)
         build_layer(settings, "analytics", NOW, "build")

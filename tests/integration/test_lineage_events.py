@@ -54,7 +54,7 @@ FACETS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def built(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A warehouse built with its events in the file below the server's home."""
-    with copy_of(server, "touchline_test_events") as empty:
+    with copy_of(server) as empty:
         settings = land(empty, tmp_path_factory.mktemp("seasons"), round_robin(), NOW)
         build(settings, NOW)
         build_layer(settings, "analytics", NOW, "build")
@@ -199,7 +199,7 @@ def test_a_transport_that_fails_is_logged_once_and_fails_nothing(
 
 
 def test_a_model_that_failed_is_told_as_failed(built: Settings):
-    with copy_of(built, "touchline_test_events_broken") as settings:
+    with copy_of(built) as settings:
         with connect(settings, "owner") as connection:
             connection.execute("alter table ledger.prediction_outcome rename column rps to gone")
         with pytest.raises(WarehouseBuildFailed):
@@ -256,7 +256,7 @@ def test_what_steps_say_they_touch_is_there(built: Settings):
 
 def test_a_step_says_every_table_it_writes_its_run_into(built: Settings, tmp_path: Path):
     impossible = [{**row, "FTHG": "21", "FTR": "H"} if row["FTHG"] == "3" else row for row in round_robin()]
-    with copy_of(built, "touchline_test_events_written") as settings:
+    with copy_of(built) as settings:
         land(settings, tmp_path, impossible, NOW + timedelta(hours=1))
         check_landing(settings, NOW + timedelta(hours=1), "check_landing")
         find_anomalies(settings, NOW + timedelta(hours=1), "detect_anomalies")

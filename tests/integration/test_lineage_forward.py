@@ -78,7 +78,7 @@ def second_file(corrected: dict[str, str]) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def world(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoPayloads]:
-    with copy_of(server, "touchline_test_forward") as empty:
+    with copy_of(server) as empty:
         folder = tmp_path_factory.mktemp("seasons")
         corrected = next(row for row in round_robin() if row["HomeTeam"] == "Leeds")
         settings = land(empty, folder, first_file(), FIRST)
@@ -163,7 +163,7 @@ def test_forward_and_backward_agree(world: TwoPayloads):
 def test_a_fact_set_aside_touched_nothing_and_says_why(world: TwoPayloads):
     correction = touched(world.settings, SEASON_2).matches[0]["match_id"]
     leeds = touched(world.settings, AHEAD_2).matches[0]["match_id"]
-    with copy_of(world.settings, "touchline_test_forward_aside") as settings:
+    with copy_of(world.settings) as settings:
         assert set_aside(settings, "score", SEASON_2, correction, SECOND) == 1
         assert set_aside(settings, "score", SEASON_2, correction, SECOND, "disputed") == 1
         assert set_aside(settings, "quote", AHEAD_2, leeds, SECOND) == 1
@@ -194,7 +194,7 @@ def test_a_fact_set_aside_touched_nothing_and_says_why(world: TwoPayloads):
 
 def test_a_model_that_knew_only_what_was_set_aside_is_not_named(world: TwoPayloads):
     correction = touched(world.settings, SEASON_2).matches[0]["match_id"]
-    with copy_of(world.settings, "touchline_test_forward_aside_models") as settings:
+    with copy_of(world.settings) as settings:
         model_events.emit(settings, fit("2", SECOND), "train-2")
         assert len(touched(settings, SEASON_2).models) == 1
         set_aside(settings, "score", SEASON_2, correction, SECOND)
@@ -208,7 +208,7 @@ def test_how_far_back_a_prediction_looked_is_counted_in_matches_known_then(serve
         for day in range(1, MATCHES_PER_TEAM + 1)
     ]
     between = {"Date": "04/11/2022", "Time": "21:00", "HomeTeam": "Leeds", "AwayTeam": "Fulham"}
-    with copy_of(server, "touchline_test_forward_then") as empty:
+    with copy_of(server) as empty:
         ahead = [match_row(**row, **UNPLAYED) for row in (between, LEEDS)]
         settings = land(empty, tmp_path, [*season, *ahead], FIRST)
         build(settings, FIRST)
@@ -236,7 +236,7 @@ def test_how_far_back_a_prediction_looked_is_counted_in_matches_known_then(serve
 
 
 def test_predictions_reached_by_ratings_alone_are_counted(world: TwoPayloads):
-    with copy_of(world.settings, "touchline_test_forward_later") as settings:
+    with copy_of(world.settings) as settings:
         rated_only = predict(settings, "Everton", SECOND)
         report = touched(settings, SEASON_2)
     assert rated_only not in {row["prediction_id"] for row in report.predictions}
@@ -244,7 +244,7 @@ def test_predictions_reached_by_ratings_alone_are_counted(world: TwoPayloads):
 
 
 def test_a_model_version_is_named_when_its_training_knew_the_result(world: TwoPayloads):
-    with copy_of(world.settings, "touchline_test_forward_models") as settings:
+    with copy_of(world.settings) as settings:
         for version, as_of in (("1", FIRST), ("2", SECOND)):
             model_events.emit(settings, fit(version, as_of), f"train-{version}")
         first, second = touched(settings, SEASON_1), touched(settings, SEASON_2)

@@ -37,7 +37,7 @@ OUTCOME = {
 
 @pytest.fixture(scope="module")
 def settings(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with copy_of(server, "touchline_test_report") as empty:
+    with copy_of(server) as empty:
         sourced = land(empty, tmp_path_factory.mktemp("seasons"), [*round_robin(), AHEAD], NOW)
         build(sourced, NOW)
         yield sourced

@@ -82,7 +82,7 @@ def world(module_settings: Settings) -> Settings:
 
 @pytest.fixture
 def copied(world: Settings) -> Iterator[Settings]:
-    with copy_of(world, "touchline_test_planted") as settings:
+    with copy_of(world) as settings:
         yield settings
 
 
@@ -97,7 +97,7 @@ def landed(world: Settings, faults: Sequence[Fault]) -> Batch:
     bodies = {competition: bodies_at(FAULTY) for competition in COMPETITIONS}
     for competition, fault in planted.items():
         fault.change(bodies[competition])
-    with copy_of(world, "touchline_test_landed") as settings:
+    with copy_of(world) as settings:
         land(settings, answers(bodies), FAULTY)
         with connect(settings, "ingest") as connection:
             for competition, fault in planted.items():
@@ -133,7 +133,7 @@ def landing_batches(world: Settings) -> dict[str, Batch]:
 @pytest.fixture(scope="module")
 def warehouse_batch(world: Settings) -> Batch:
     planted = in_competitions([*WAREHOUSE, *FEATURES])
-    with copy_of(world, "touchline_test_warehouse") as settings:
+    with copy_of(world) as settings:
         with connect(settings, "transform") as connection:
             drop_guards(connection)
             for competition, fault in planted.items():

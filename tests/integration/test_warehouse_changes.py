@@ -33,9 +33,9 @@ def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture
-def world(built: Settings, request: pytest.FixtureRequest) -> Iterator[Settings]:
+def world(built: Settings) -> Iterator[Settings]:
     """A copy of it for one test."""
-    with copy_of(built, f"touchline_{request.node.name[:40]}") as copy:
+    with copy_of(built) as copy:
         yield copy
 
 

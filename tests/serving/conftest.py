@@ -18,14 +18,14 @@ from touchline.settings import Settings
 @pytest.fixture(scope="session")
 def world(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Shared: whoever changes it takes `own_world`."""
-    with copy_of(server, "touchline_test_serving") as empty:
+    with copy_of(server) as empty:
         yield build_world(empty, tmp_path_factory.mktemp("seasons"))
 
 
 @pytest.fixture
 def own_world(world: World) -> Iterator[World]:
     """The same for one test alone, which may change it."""
-    with copy_of(world.settings, "touchline_test_serving_own") as settings:
+    with copy_of(world.settings) as settings:
         yield replace(world, settings=settings)
 
 

@@ -26,6 +26,12 @@ def seasons(season_files: Path) -> Seasons:
     return read_seasons(season_files, 2019, 2022, COMPETITIONS)
 
 
+@pytest.fixture(scope="module")
+def first(seasons: Seasons) -> tuple[Seasons, list[Planted]]:
+    """What seed 1 plants."""
+    return plant(seasons, SINCE, UNTIL, seed=1)
+
+
 @pytest.mark.slow
 def test_nine_in_ten_planted_anomalies_are_found_and_four_in_five_findings_are_right(seasons: Seasons):
     counted, _ = measure(seasons, 2022, seed=11, forest_seed=1)
@@ -34,15 +40,19 @@ def test_nine_in_ten_planted_anomalies_are_found_and_four_in_five_findings_are_r
     assert counted.precision >= 0.8
 
 
-def test_the_same_seed_plants_the_same_and_another_seed_something_else(seasons: Seasons):
-    first, second, other = (plant(seasons, SINCE, UNTIL, seed) for seed in (1, 1, 2))
+def test_the_same_seed_plants_the_same_and_another_seed_something_else(
+    seasons: Seasons, first: tuple[Seasons, list[Planted]]
+):
+    second, other = (plant(seasons, SINCE, UNTIL, seed) for seed in (1, 2))
     assert first[1] == second[1]
     assert_frame_equal(first[0].quotes, second[0].quotes)
     assert first[1] != other[1]
 
 
-def test_what_lies_before_the_planted_season_is_as_it_was(seasons: Seasons):
-    changed, planted = plant(seasons, SINCE, UNTIL, seed=1)
+def test_what_lies_before_the_planted_season_is_as_it_was(
+    seasons: Seasons, first: tuple[Seasons, list[Planted]]
+):
+    changed, planted = first
     before = pl.col("kickoff_at") < SINCE
     assert_frame_equal(changed.matches.filter(before), seasons.matches.filter(before))
     assert_frame_equal(changed.quotes.filter(before), seasons.quotes.filter(before), check_row_order=False)
