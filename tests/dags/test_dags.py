@@ -69,7 +69,7 @@ def test_assets_start_the_dags_that_need_them(bag: DagBag):
     }
     assert waits_for(names.PREDICT_MATCHES) == {names.FEATURES, names.CHAMPION}
     assert waits_for(names.SETTLE_PREDICTIONS) == {names.RESULTS}
-    assert waits_for(names.TRAIN_MODELS) == {names.DRIFT}
+    assert waits_for(names.TRAIN_MODELS) == {names.DRIFT, names.TUNED}
 
 
 def test_every_asset_is_published_by_one_task(bag: DagBag):

@@ -17,9 +17,9 @@ from touchline.errors import TouchlineError
 from touchline.settings import Settings
 
 TOPICS = (
-    "run", "collect", "sources", "rejects", "teams", "compact", "build", "train", "predict", "backtest", "models",
-    "rollback", "quality", "anomalies", "lineage", "catalogue", "doctor", "serve", "sandbox", "database", "export",
-    "docs",
+    "run", "collect", "sources", "rejects", "teams", "compact", "build", "train", "tune", "predict", "backtest",
+    "models", "rollback", "quality", "anomalies", "lineage", "catalogue", "doctor", "serve", "sandbox", "database",
+    "export", "docs",
 )  # fmt: skip
 
 app = typer.Typer(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from touchline import __version__, forecasting
+from touchline.features.catalogue import FEATURES
 from touchline.forecasting.forecaster import ForecasterParameters
 from touchline.settings import PROJECT_ROOT
 
@@ -38,6 +39,13 @@ def modelling_digest() -> str:
 def training_key(matches: pd.DataFrame, parameters: ForecasterParameters, n_seasons: int) -> str:
     """SHA-256 of data, parameters, number of evaluated seasons, and modelling code."""
     parts = [dataset_digest(matches), asdict(parameters), n_seasons, modelling_digest()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def recipe(parameters: ForecasterParameters) -> str:
+    """SHA-256 of how a model is made: parameters, features and modelling code, but not the data and the seed."""
+    values = {name: value for name, value in asdict(parameters).items() if name != "seed"}
+    parts = [values, list(FEATURES), modelling_digest()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
