@@ -15,6 +15,8 @@ from psycopg import sql
 
 from touchline.database import bootstrap, embedded
 from touchline.database.engine import open_url
+from touchline.operations import processes
+from touchline.operations.services import ensure_mlflow
 from touchline.settings import PROJECT_ROOT, Settings
 
 for name in [
@@ -66,6 +68,20 @@ def module_settings(server: Settings) -> Iterator[Settings]:
     """A database shared by the tests of one module, which only read what its fixtures wrote."""
     with fresh_database(server) as fresh:
         yield fresh
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(server: Settings) -> Iterator[Settings]:
+    """The same installation with an MLflow server that runs."""
+    ensure_mlflow(server)
+    yield server
+    processes.stop(server.home, "mlflow")
+
+
+@pytest.fixture
+def registry(mlflow_server: Settings, settings: Settings) -> Settings:
+    """Settings whose model name nobody else uses; one held-out season is enough."""
+    return settings.model_copy(update={"evaluation_seasons": 1})
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,8 @@ def model_table(settings: Settings, found: list[ModelVersion]) -> Table:
         primary = each.tags.get("primary", "")
         table.add_row(
             each.version, _standing(each), primary, each.tags.get("as_of", "")[:10],
-            f"{int(each.tags.get('n_matches', 0)):,}", f"{each.metrics.get('held_out_matches', 0):,.0f}", _number(each, f"{primary}.log_loss"),
+            f"{int(each.tags.get('n_matches', 0)):,}",
+            f"{each.metrics.get('held_out_matches', 0):,.0f}", _number(each, f"{primary}.log_loss"),
             _number(each, "market_prematch.log_loss"), _number(each, f"{primary}.rps"), each.tags.get(VERDICT, ""),
         )  # fmt: skip
     return table

@@ -83,12 +83,12 @@ def _too_good(
 ) -> Iterator[Leak]:
     said = np.isfinite(p).all(axis=1)
     priced = said & np.isfinite(closing).all(axis=1)
-    if priced.sum() >= FEWEST_MATCHES:
+    outcomes: Ints = matches["outcome"].to_numpy(dtype=np.int64)
+    if _is_informed(closing[priced], base_rates[priced], outcomes[priced]):
         reference, other, allowed, rows = "the closing market", closing, BEYOND_THE_CLOSE, priced
     else:
         reference, other, allowed, rows = "base rates", base_rates, BEYOND_BASE_RATES, said
-    outcomes: Ints = matches["outcome"].to_numpy(dtype=np.int64)[rows]
-    own, others = log_loss(p[rows], outcomes), log_loss(other[rows], outcomes)
+    own, others = log_loss(p[rows], outcomes[rows]), log_loss(other[rows], outcomes[rows])
     # Most are far from it: only what looks too good is worth a bootstrap.
     if len(own) < FEWEST_MATCHES or (own - others).mean() >= -allowed:
         return
@@ -96,6 +96,13 @@ def _too_good(
     found = paired_difference(own, others, resample_matchdays(days, seed))
     if found.high < -allowed:
         yield Leak(subject, reference, found.difference, found.high, allowed, len(own))
+
+
+def _is_informed(closing: Floats, base_rates: Floats, outcomes: Ints) -> bool:
+    """Prices that are worse than base rates (teams mixed up, a feed gone mad) are no measure of anything."""
+    if len(outcomes) < FEWEST_MATCHES:
+        return False
+    return bool(log_loss(closing, outcomes).mean() < log_loss(base_rates, outcomes).mean())
 
 
 def _alone(feature: pd.Series, outcome: pd.Series) -> Floats:

@@ -26,12 +26,14 @@ from touchline.registry.leakage import Leak, leaking_forecast
 from touchline.registry.training_set import FEWEST_MATCHES, gate_seasons
 
 PREDICTIONS = "predictions/walk_forward.parquet"
-# Mean log loss a version may lose by chance: a quarter of what lies between pre-match and closing market.
+# Mean log loss that a version may lose and is still not worse: a quarter of what lies between pre-match and closing
+# market.
 LARGEST_LOSS = 0.001
 # Nats behind the market (or base rates) from which on a model is not worth publishing, if it is surely behind.
 LARGEST_DEFICIT = 0.002
 # Two versions whose probabilities differ by less are the same model, whatever their code looks like.
 SAME_PROBABILITY = 1e-6
+SHOWN_SIGNS = 5
 
 State = Literal["promoted", "challenger", "refused"]
 
@@ -91,12 +93,13 @@ def judge(new: Contestant, champion: Contestant | None, leaks: tuple[Leak, ...],
     """The verdict on a new version; `leaks` are what `leakage.leaking_features` found in its training frame."""
     signs = (*leaks, *leaking_forecast(new.predictions, new.primary, rules.seed))
     if signs:
-        return Verdict("refused", tuple(str(leak) for leak in signs))
+        rest = (f"and {len(signs) - SHOWN_SIGNS} more",) if len(signs) > SHOWN_SIGNS else ()
+        return Verdict("refused", (*(str(leak) for leak in signs[:SHOWN_SIGNS]), *rest))
     is_worth_it, floor = _floor(new, rules)
     if not is_worth_it:
         return Verdict("refused", (f"not worth publishing: {floor}",), is_below_floor=True)
     if champion is None:
-        return Verdict("promoted", ("there was no champion", floor))
+        return Verdict("promoted", ("there was no champion to compare with", floor))
     verdict = _against(new, champion, rules)
     return Verdict(verdict.state, (*verdict.reasons, floor), verdict.comparison)
 
@@ -156,7 +159,7 @@ def _against(new: Contestant, champion: Contestant, rules: Rules) -> Verdict:
             return Verdict("promoted", (told, aged))
         return Verdict("challenger", (f"{told}; promote by hand if wanted",))
     told = f"{found} against the champion on {found.n_matches:,} held-out matches of {', '.join(seasons)}"
-    if found.difference.difference > LARGEST_LOSS or found.difference.low > 0:
+    if found.difference.difference > LARGEST_LOSS:
         return Verdict("challenger", (f"worse: {told}",), found)
     is_same_model = bool(np.nanmax(np.abs(mine - others)) < SAME_PROBABILITY)
     if new.recipe == champion.recipe or is_same_model:
