@@ -21,7 +21,6 @@ from touchline.forecasting.market import remove_overround
 from touchline.registry import models
 from touchline.registry.model_card import read_card
 from touchline.registry.parameters import with_values
-from touchline.registry.search_space import searched_values
 from touchline.registry.tracking import open_registry
 from touchline.registry.training import TrainReport, train_on
 from touchline.registry.tuning import TUNED, last_tuning, tune_on, tuned_parameters
@@ -204,11 +203,10 @@ def test_tuning_keeps_what_it_found_for_the_next_training(registry: Settings, ma
         "trials.csv", "tuned_parameters.json",
     }  # fmt: skip
     assert run.data.metrics["trials"] == 3
-    tuned = tuned_parameters(client, registry)
-    if report.is_changed:
-        assert last_tuning(registry) == report.mlflow_run_id
-        assert searched_values(tuned) == report.values
-    assert tuned.seed == registry.random_seed
+    assert (last_tuning(registry) == report.mlflow_run_id) == report.is_changed
+    defaults = ForecasterParameters(seed=registry.random_seed)
+    wanted = with_values(defaults, report.values) if report.is_changed else defaults
+    assert tuned_parameters(client, registry) == wanted
 
     last = matches["season"] == "2018/19"
     turned = matches.copy()
