@@ -167,6 +167,10 @@ def test_a_week_later_predictions_are_settled_and_new_ones_made(
     built = [step(settings, "week", clock.as_of) for step in BUILD]
     assert set(built[-1].new_assets) == {names.FEATURES, names.RESULTS}
     assert names.SETTLED in pipeline.settle(settings, "week", clock.as_of).new_assets
+    # Time for one trial, which is what is used already.
+    brief = settings.model_copy(update={"tuning_budget_seconds": 0.001})
+    assert pipeline.tune(brief, "week", clock.as_of).new_assets == ()
+    assert pipeline.tune(brief, "week", clock.as_of).is_repeat
     assert pipeline.train(settings, "week", clock.as_of).new_assets == (names.CHAMPION,)
     assert pipeline.predict(settings, "week", clock.as_of).new_assets == (names.PREDICTIONS,)
     assert pipeline.train(settings, "week", clock.as_of).is_repeat

@@ -204,15 +204,19 @@ def train(settings: Settings, run_id: str, as_of: datetime | None = None) -> Ste
 
     clock = run_clock(settings, as_of)
     with connect(settings, "ingest") as connection:
-        inputs = {"build": records.last_inputs(connection, BUILT), "tuning": last_tuning(settings)}
-        is_repeat = (
-            records.last_inputs(connection, "train") == inputs and champion_version(settings) is not None
-        )
+        build, trained = records.last_inputs(connection, BUILT), records.last_inputs(connection, "train")
+    is_repeat = (
+        trained is not None
+        and trained["build"] == build
+        and champion_version(settings) is not None
+        and trained.get("tuning") == last_tuning(settings)
+    )
     outcome = StepOutcome(
         "train", clock.as_of.isoformat(), "Trained on this build already.", is_repeat=is_repeat
     )
     if not is_repeat:
         with records.recorded(settings, "train", run_id, clock.as_of) as detail:
+            inputs = {"build": build, "tuning": last_tuning(settings)}
             report = train_models(settings, clock.as_of, run_id)
             detail.update({**_plain(report), "inputs": inputs})
         outcome = dataclasses.replace(outcome, summary=report.summary)
