@@ -104,9 +104,7 @@ def judge(new: Contestant, champion: Contestant | None, leaks: tuple[Leak, ...],
     return Verdict(verdict.state, (*verdict.reasons, floor), verdict.comparison)
 
 
-def compare(
-    first: Floats, second: Floats, matches: pd.DataFrame, seed: int
-) -> Comparison | None:  # fmt: skip
+def compare(first: Floats, second: Floats, matches: pd.DataFrame, seed: int) -> Comparison | None:
     """Two forecasts (n, 3) of the same `matches` (outcome, kickoff_at), where both speak; None if they never do."""
     known = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     if not known.any():
