@@ -19,7 +19,8 @@ from touchline.forecasting.walk_forward import BASE_RATES, MARKET_CLOSING, proba
 # closing market (0.0038 over 22 divisions), which is all that a perfect reader of news could gain.
 BEYOND_THE_CLOSE = 0.01
 # Nats by which nothing honest beats base rates, asked where there are no closing prices. The closing market itself
-# gains 0.07 over 22 divisions, and 0.15 in the most lopsided of them.
+# gains 0.077 over 22 divisions (30,172 matches, 2019/20 to 2022/23) and 0.154 in the most lopsided, the Scottish
+# Premiership; the home side's goals, known after the match, gain 0.297.
 BEYOND_BASE_RATES = 0.25
 FEWEST_MATCHES = 200
 N_BINS = 20
