@@ -13,6 +13,8 @@ import pytest
 
 from databases import copy_of
 from touchline.database import bootstrap, embedded
+from touchline.operations import processes
+from touchline.operations.services import ensure_mlflow
 from touchline.settings import PROJECT_ROOT, Settings
 from untraced import look_away
 
@@ -58,6 +60,20 @@ def module_settings(server: Settings) -> Iterator[Settings]:
     """A database shared by the tests of one module, which only read what its fixtures wrote."""
     with copy_of(server) as fresh:
         yield fresh
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(server: Settings) -> Iterator[Settings]:
+    """The same installation with an MLflow server that runs."""
+    ensure_mlflow(server)
+    yield server
+    processes.stop(server.home, "mlflow")
+
+
+@pytest.fixture
+def registry(mlflow_server: Settings, settings: Settings) -> Settings:
+    """Settings whose model name nobody else uses; one held-out season is enough."""
+    return settings.model_copy(update={"evaluation_seasons": 1})
 
 
 @pytest.fixture(scope="session")

@@ -94,6 +94,23 @@ class Settings(BaseSettings):
     confident_fewest_picks: int = Field(
         default=100, ge=1, description="confident picks without which they are not judged"
     )
+    tuning_budget_seconds: float = Field(
+        default=1800, ge=0, description="time of the weekly search for parameters; 0 turns it off"
+    )
+    promotion_confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="probability of being better that a model made otherwise must show",
+    )
+    promotion_patience_days: int = Field(
+        default=14,
+        ge=1,
+        description="a champion that learnt from nothing newer gives way to what is not worse",
+    )
+    promotion_needs_approval: bool = Field(
+        default=False, description="a new champion waits for `touchline models promote`"
+    )
 
     @field_validator("as_of", mode="before")
     @classmethod

@@ -69,7 +69,13 @@ def test_assets_start_the_dags_that_need_them(bag: DagBag):
     }
     assert waits_for(names.PREDICT_MATCHES) == {names.FEATURES, names.CHAMPION}
     assert waits_for(names.SETTLE_PREDICTIONS) == {names.RESULTS}
-    assert waits_for(names.TRAIN_MODELS) == {names.DRIFT}
+    assert waits_for(names.TRAIN_MODELS) == {names.DRIFT, names.TUNED}
+
+
+def test_parameters_are_searched_once_a_week_and_models_are_trained_every_night(bag: DagBag):
+    weekly, nightly = (bag.dags[name].timetable for name in (names.TUNE_MODELS, names.TRAIN_MODELS))
+    assert weekly.expression == "0 4 * * 0"
+    assert nightly.timetable.expression == "0 3 * * *"
 
 
 def test_every_asset_is_published_by_one_task(bag: DagBag):

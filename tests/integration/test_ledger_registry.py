@@ -88,6 +88,11 @@ def history(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory)
     models.rollback(settings)
     history.predict("rolled back")
     history.predict("rolled back, again")
+    # Without a champion, a training that the gate refuses leaves the market to speak.
+    client.delete_registered_model_alias(settings.model_name, models.CHAMPION)
+    train_on(settings, matches.assign(month=matches["outcome"] * 1.0), QUICK, NOVEMBER, "train planted")
+    history.predict("without a model")
+    models.promote(settings, "1")
     yield history
     processes.stop(settings.home, "mlflow")
 
@@ -143,6 +148,16 @@ def test_a_promoted_model_is_shown_and_after_a_rollback_the_old_one_again(histor
     assert (history.shown["promoted"], history.shown["rolled back"]) == ({"2"}, {"1"})
     assert (history.reports["promoted"].n_written, history.reports["rolled back"].n_written) == (7, 7)
     assert history.reports["rolled back, again"].n_written == 0
+
+
+def test_without_a_model_that_passes_the_market_is_written_and_shown_as_champion(history: History):
+    report = history.reports["without a model"]
+    assert (report.model_version, report.n_written, report.n_without_forecast) == ("4", 2, 0)
+    written = [row for row in ledger(history.settings) if row["run_id"] == "predict without a model"]
+    assert {(row["role"], row["forecast"], row["home_team"]) for row in written} == {
+        ("champion", "market", "Arsenal"), ("champion", "market", "Fulham"),
+    }  # fmt: skip
+    assert history.shown["without a model"] == {"4"}
 
 
 def test_one_match_can_be_asked_for_beyond_the_horizon(history: History):

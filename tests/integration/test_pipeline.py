@@ -122,6 +122,13 @@ def test_a_new_champion_predicts_once(caught_up: Settings):
     assert recorded(caught_up, "predict")["detail"]["inputs"]["champion"] == "1"
 
 
+def test_without_a_budget_the_weekly_search_does_nothing(caught_up: Settings):
+    off = caught_up.model_copy(update={"tuning_budget_seconds": 0})
+    outcome = pipeline.tune(off, "sunday")
+    assert (outcome.is_repeat, outcome.new_assets) == (True, ())
+    assert "off" in outcome.summary
+
+
 def test_a_failed_step_is_recorded_with_its_reason_and_raises(caught_up: Settings):
     with pytest.raises(TouchlineError) as refused:
         pipeline.train(caught_up, "too-early")

@@ -17,8 +17,8 @@ from touchline.errors import TouchlineError
 from touchline.settings import Settings
 
 TOPICS = (
-    "run", "collect", "sources", "rejects", "teams", "compact", "build", "train", "predict", "markets", "drift",
-    "backtest",
+    "run", "collect", "sources", "rejects", "teams", "compact", "build", "train", "tune", "predict", "markets",
+    "drift", "backtest",
     "models", "rollback", "quality", "anomalies", "lineage", "catalogue", "doctor", "serve", "sandbox", "database",
     "export", "docs",
 )  # fmt: skip

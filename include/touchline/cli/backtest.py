@@ -14,6 +14,7 @@ from touchline.cli.output import console, errors, read_day, state
 from touchline.forecasting.backtest import BacktestRequest, backtest_settings, run_backtest
 from touchline.forecasting.forecaster import ForecasterParameters
 from touchline.forecasting.report.document import HTML
+from touchline.forecasting.walk_forward import REFITS
 from touchline.overround import METHODS
 
 STEPS = (
@@ -40,6 +41,9 @@ def register(app: typer.Typer) -> None:
         report: Annotated[
             Path | None, typer.Option(help="write report.html, report.md and pictures into this folder")
         ] = None,
+        refit: Annotated[
+            str, typer.Option(help=f"when models are fitted again: {', '.join(REFITS)}")
+        ] = "season",
         overround: Annotated[str, typer.Option(help=f"overround removal: {', '.join(METHODS)}")] = "power",
     ) -> None:
         """Run the production steps on a folder, then forecast each season by models fitted before it.
@@ -51,10 +55,14 @@ def register(app: typer.Typer) -> None:
             raise typer.BadParameter(
                 f"{overround!r}: choose from {', '.join(METHODS)}", param_hint="--overround"
             )
+        windows = next((name for name in REFITS if name == refit), None)
+        if windows is None:
+            raise typer.BadParameter(f"{refit!r}: choose from {', '.join(REFITS)}", param_hint="--refit")
         request = BacktestRequest(
             tuple(sorted({code.strip() for code in competitions.split(",") if code.strip()})),
             read_day(from_on, "--from"),
             read_day(to_on, "--to"),
+            windows,
         )
         base = state(ctx).settings
         if source is not None:

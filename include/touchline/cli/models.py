@@ -12,8 +12,9 @@ from touchline.cli.output import console, emit, errors, state
 from touchline.cli.skill import skill_table
 from touchline.database.bootstrap import prepare
 from touchline.operations.services import ensure_mlflow
-from touchline.registry.models import ModelVersion, promote, versions
-from touchline.registry.training import VERDICT
+from touchline.registry.gate import AWAITING_APPROVAL, VERDICT
+from touchline.registry.model_card import read_card
+from touchline.registry.models import CANDIDATE, ROLLED_BACK, STATE, ModelVersion, promote, versions
 from touchline.settings import Settings
 
 
@@ -42,8 +43,19 @@ def register(app: typer.Typer) -> None:
     def promote_command(
         ctx: typer.Context, version: Annotated[str, typer.Argument(help="the version to make champion")]
     ) -> None:
-        """Make a version the champion by hand, whatever the comparison said."""
+        """Make a version the champion by hand, whatever the gate said; so is a version approved that waits for it."""
         emit(ctx, promote(_ready(ctx), version))
+
+    @group.command(name="card")
+    def card_command(
+        ctx: typer.Context, version: Annotated[str, typer.Argument(help="the version to read about")]
+    ) -> None:
+        """Show the model card of a version, as Markdown."""
+        card = read_card(_ready(ctx), version)
+        if state(ctx).as_json:
+            emit(ctx, {"version": version, "card": card})
+        else:
+            typer.echo(card, nl=False)
 
 
 def model_table(settings: Settings, found: list[ModelVersion]) -> Table:
@@ -55,13 +67,24 @@ def model_table(settings: Settings, found: list[ModelVersion]) -> Table:
     table.add_column("verdict", overflow="fold")
     for each in found:
         primary = each.tags.get("primary", "")
-        alias = ", ".join(each.aliases) or ("rolled back" if "rolled_back" in each.tags else "")
         table.add_row(
-            each.version, alias, primary, each.tags.get("as_of", "")[:10], f"{int(each.tags.get('n_matches', 0)):,}",
+            each.version, _standing(each), primary, each.tags.get("as_of", "")[:10],
+            f"{int(each.tags.get('n_matches', 0)):,}",
             f"{each.metrics.get('held_out_matches', 0):,.0f}", _number(each, f"{primary}.log_loss"),
             _number(each, "market_prematch.log_loss"), _number(each, f"{primary}.rps"), each.tags.get(VERDICT, ""),
         )  # fmt: skip
     return table
+
+
+def _standing(version: ModelVersion) -> str:
+    """Its aliases, and where it waits for approval, was refused or rolled back, that."""
+    gate_said = version.tags.get(STATE, "")
+    told = [*version.aliases]
+    if ROLLED_BACK in version.tags:
+        told.append("rolled back")
+    elif (gate_said == AWAITING_APPROVAL and CANDIDATE in version.aliases) or gate_said == "refused":
+        told.append(gate_said)
+    return ", ".join(told)
 
 
 def _number(version: ModelVersion, metric: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,10 +20,11 @@ from touchline.database.engine import open_url, rows
 from touchline.errors import BacktestImpossible
 from touchline.features.training import training_frame
 from touchline.forecasting.evaluation import evaluate
+from touchline.forecasting.fingerprints import dataset_digest, modelling_digest
 from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
 from touchline.forecasting.report.document import write_report
 from touchline.forecasting.report.importance import forecaster_importance
-from touchline.forecasting.walk_forward import walk_forward
+from touchline.forecasting.walk_forward import Refit, walk_forward
 from touchline.landing.collect import collect
 from touchline.ratings.update import update_ratings
 from touchline.run_id import new_run_id
@@ -40,12 +42,14 @@ StepProgress = Callable[[str, int, int], None]
 class BacktestRequest:
     """Which matches are forecast: kick-offs from `from_on` to `to_on` (UTC dates, inclusive).
 
-    No `competitions` means all. Models learn from every competition the source has.
+    No `competitions` means all. Models learn from every competition the source has, and are fitted again before each
+    season, or before each week of it.
     """
 
     competitions: tuple[str, ...]
     from_on: date
     to_on: date
+    refit: Refit = "season"
 
     @property
     def as_of(self) -> datetime:
@@ -82,7 +86,12 @@ def run_backtest(
     """
     matches = played_matches(settings, request, on_progress)
     return backtest(
-        matches, request, parameters, lambda window, done, total: on_progress("forecast", done, total), report
+        matches,
+        request,
+        parameters,
+        lambda window, done, total: on_progress("forecast", done, total),
+        report,
+        settings.home / "backtests",
     )
 
 
@@ -119,12 +128,14 @@ def backtest(
     matches: pd.DataFrame,
     request: BacktestRequest,
     parameters: ForecasterParameters,
-    on_season: StepProgress = lambda step, done, total: None,
+    on_window: StepProgress = lambda step, done, total: None,
     report: Path | None = None,
+    store: Path | None = None,
 ) -> dict[str, Any]:
     """Walk a training frame forward and score what `request` asks for; write the report into a folder if given.
 
-    Raises BacktestImpossible when no match can be forecast.
+    Below `store`, windows that are done are kept for the same matches, parameters and code: a backtest that was
+    stopped goes on where it was. Raises BacktestImpossible when no match can be forecast.
     """
     day = matches["kickoff_at"].dt.date
     asked = (day >= request.from_on) & (day <= request.to_on)
@@ -137,7 +148,10 @@ def backtest(
             f"to {request.to_on}: check the folder, the competitions and the dates"
         )
     try:
-        predictions = walk_forward(matches, sorted(tested["season"].unique()), parameters, on_season)
+        predictions = walk_forward(
+            matches, sorted(tested["season"].unique()), parameters, on_window, refit=request.refit,
+            store=None if store is None else store / _key(matches, parameters),
+        )  # fmt: skip
         asked_for = predictions.loc[predictions["match_id"].isin(tested["match_id"])]
         found = evaluate(asked_for, parameters.seed)
     except ValueError as error:
@@ -145,6 +159,7 @@ def backtest(
     told = {
         "from": request.from_on.isoformat(),
         "to": request.to_on.isoformat(),
+        "refit": request.refit,
         "competitions": sorted(tested["competition"].unique()),
         "matches_played": len(tested),
         **found,
@@ -153,6 +168,11 @@ def backtest(
     if report is not None:
         write_report(report, asked_for, told, _importance(matches, asked_for, parameters))
     return told
+
+
+def _key(matches: pd.DataFrame, parameters: ForecasterParameters) -> str:
+    parts = json.dumps([dataset_digest(matches), asdict(parameters), modelling_digest()], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 def _importance(

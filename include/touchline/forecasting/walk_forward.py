@@ -27,6 +27,7 @@ from touchline.forecasting.forecaster import (
     N_SIDE_BY_SIDE,
     NO_ODDS,
     PI,
+    PRODUCTION,
     REHEARSED,
     WITH_ODDS,
     Candidate,
@@ -52,6 +53,8 @@ FORECASTS = (
 )  # fmt: skip
 # What is fitted; the closing markets are only read off.
 FITTED = (BASE_RATES, ELO, PI, DIXON_COLES, BIVARIATE_POISSON, GOALS, NO_ODDS, MARKET, WITH_ODDS, LAST_PRICE)
+# What a training is judged by: what it registers, and what that is set against.
+EVALUATED = (BASE_RATES, *PRODUCTION)
 IDENTITY = ["match_id", "competition", "season", "kickoff_at", "home_team", "away_team", "outcome"]
 # Prices a bettor could have had, by their prefix in a training frame and the one they are passed on under.
 BETTING_PRICES = {

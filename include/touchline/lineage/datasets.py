@@ -45,6 +45,7 @@ STEPS: Final = {
     "build_analytics": _BUILT_BY_DBT,
     "refresh_analytics": _BUILT_BY_DBT,
     "publish_features": Touched(reads=("features.match_features",)),
+    "tune": Touched(_CHECKED, _GATE),
     "train": Touched(_CHECKED, _GATE),
     "predict": Touched(("features.match_features", "core.match"), ("ledger.prediction", *_GATE)),
     "settle": Touched(

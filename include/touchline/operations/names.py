@@ -11,6 +11,7 @@ COLLECT_FIXTURES: Final = "collect_fixtures"
 COLLECT_ODDS: Final = "collect_odds"
 COLLECT_SCORES: Final = "collect_scores"
 BUILD_WAREHOUSE: Final = "build_warehouse"
+TUNE_MODELS: Final = "tune_models"
 TRAIN_MODELS: Final = "train_models"
 PREDICT_MATCHES: Final = "predict_matches"
 SETTLE_PREDICTIONS: Final = "settle_predictions"
@@ -19,6 +20,7 @@ DAGS: Final = (
     COLLECT_ODDS,
     COLLECT_SCORES,
     BUILD_WAREHOUSE,
+    TUNE_MODELS,
     TRAIN_MODELS,
     PREDICT_MATCHES,
     SETTLE_PREDICTIONS,
@@ -29,6 +31,7 @@ LANDING_ODDS: Final = "landing/odds"
 LANDING_SCORES: Final = "landing/scores"
 FEATURES: Final = "warehouse/features"
 RESULTS: Final = "warehouse/results"
+TUNED: Final = "models/tuned"
 CHAMPION: Final = "models/champion"
 DRIFT: Final = "models/drift"
 PREDICTIONS: Final = "predictions/upcoming"
@@ -39,6 +42,7 @@ ASSETS: Final = (
     LANDING_SCORES,
     FEATURES,
     RESULTS,
+    TUNED,
     CHAMPION,
     DRIFT,
     PREDICTIONS,

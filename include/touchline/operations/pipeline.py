@@ -176,22 +176,51 @@ def publish_features(settings: Settings, run_id: str, as_of: datetime | None = N
     return dataclasses.replace(outcome, new_assets=new)
 
 
+def tune(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    """Search for better parameters within the budget; what was found is new until models were trained with it."""
+    from touchline.registry.tuning import last_tuning
+    from touchline.registry.tuning import tune as tune_models
+
+    clock = run_clock(settings, as_of)
+    outcome = StepOutcome("tune", clock.as_of.isoformat(), "Tuning is off: its budget is 0.", is_repeat=True)
+    if settings.tuning_budget_seconds == 0:
+        return _told(outcome)
+    with connect(settings, "ingest") as connection:
+        inputs = {"build": records.last_inputs(connection, BUILT)}
+        is_repeat = records.last_inputs(connection, "tune") == inputs
+    outcome = dataclasses.replace(outcome, summary="Tuned on this build already.", is_repeat=is_repeat)
+    if not is_repeat:
+        with records.recorded(settings, "tune", run_id, clock.as_of) as detail:
+            report = tune_models(settings, clock.as_of, run_id, settings.tuning_budget_seconds)
+            detail.update({**_plain(report), "inputs": inputs})
+        outcome = dataclasses.replace(outcome, summary=report.summary)
+    with connect(settings, "ingest") as connection:
+        trained = records.last_inputs(connection, "train") or {}
+    is_used = trained.get("tuning") == last_tuning(settings)
+    return _told(dataclasses.replace(outcome, new_assets=() if is_used else (names.TUNED,)))
+
+
 def train(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
     """Train, evaluate and register; the champion is new until predictions were made with it on this build."""
     from touchline.registry.models import champion_version
     from touchline.registry.training import train as train_models
+    from touchline.registry.tuning import last_tuning
 
     clock = run_clock(settings, as_of)
     with connect(settings, "ingest") as connection:
-        inputs = {"build": records.last_inputs(connection, BUILT)}
-        is_repeat = (
-            records.last_inputs(connection, "train") == inputs and champion_version(settings) is not None
-        )
+        build, trained = records.last_inputs(connection, BUILT), records.last_inputs(connection, "train")
+    is_repeat = (
+        trained is not None
+        and trained["build"] == build
+        and champion_version(settings) is not None
+        and trained.get("tuning") == last_tuning(settings)
+    )
     outcome = StepOutcome(
         "train", clock.as_of.isoformat(), "Trained on this build already.", is_repeat=is_repeat
     )
     if not is_repeat:
         with records.recorded(settings, "train", run_id, clock.as_of) as detail:
+            inputs = {"build": build, "tuning": last_tuning(settings)}
             report = train_models(settings, clock.as_of, run_id)
             detail.update({**_plain(report), "inputs": inputs})
         outcome = dataclasses.replace(outcome, summary=report.summary)

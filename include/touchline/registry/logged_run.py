@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,30 +14,46 @@ from typing import Any
 import pandas as pd
 
 from touchline.features.catalogue import FEATURES
+from touchline.forecasting.fingerprints import dataset_digest
 from touchline.forecasting.forecaster import ELO, NO_ODDS, WITH_ODDS, Forecaster, ForecasterParameters
-from touchline.registry.fingerprints import code_version, dataset_digest
+from touchline.lineage import model_events
+from touchline.registry.fingerprints import code_version
+from touchline.registry.leakage import Leak
+from touchline.registry.models import load_version
+from touchline.registry.parameters import flat
 from touchline.registry.plots import reliability_diagram, skill_by_season
-from touchline.registry.promotion import PREDICTIONS
+from touchline.registry.promotion import PREDICTIONS, walk_forward_of
 from touchline.settings import Settings
 
 # What unpickling and forecasting import, beside touchline itself.
 REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas", "scipy")
 N_EXAMPLES = 3
 EXPERIMENT_SIMULATED = " (simulated)"
+EVALUATION, LEAKAGE, RECIPE = "evaluation.json", "leakage.json", "recipe"
 
 
 @dataclass(frozen=True)
-class Training:
-    """Everything a run logs. `predictions` is a frame of walk_forward, `evaluation` what evaluate said of it."""
+class Lesson:
+    """What is to be learnt, and how: `key` identifies data, parameters and code, `recipe` the latter two
+    (registry.fingerprints)."""
 
     matches: pd.DataFrame
     parameters: ForecasterParameters
+    key: str
+    recipe: str
+    as_of: datetime
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Training(Lesson):
+    """A lesson learnt: everything a run logs. `predictions` is a frame of walk_forward, `evaluation` what evaluate
+    said of it, `leaks` what the features gave away."""
+
     forecaster: Forecaster
     predictions: pd.DataFrame
     evaluation: dict[str, Any]
-    key: str
-    as_of: datetime
-    run_id: str
+    leaks: tuple[Leak, ...]
 
 
 def log_training(client: Any, settings: Settings, training: Training) -> str:
@@ -49,9 +65,10 @@ def log_training(client: Any, settings: Settings, training: Training) -> str:
     mlflow.set_experiment(settings.model_name + (EXPERIMENT_SIMULATED if settings.is_simulated else ""))
     tags = _tags(settings, training)
     with mlflow.start_run(run_name=training.run_id, tags=tags) as run:
-        mlflow.log_params(dict(_flat("", asdict(training.parameters))))
+        mlflow.log_params(flat(training.parameters))
         mlflow.log_metrics(_metrics(training.evaluation))
-        mlflow.log_dict(training.evaluation, "evaluation.json")
+        mlflow.log_dict(training.evaluation, EVALUATION)
+        mlflow.log_dict({"leaks": [asdict(leak) for leak in training.leaks]}, LEAKAGE)
         mlflow.log_dict({"features": list(FEATURES)}, "features.json")
         world = "simulated football" if settings.is_simulated else "real football"
         known = [name for name in (WITH_ODDS, NO_ODDS, ELO) if name in training.evaluation["forecasts"]]
@@ -72,7 +89,7 @@ def log_training(client: Any, settings: Settings, training: Training) -> str:
             signature=mlflow.models.infer_signature(example, model.predict(None, example)),
             input_example=example,
         )
-    _require_registered_model(client, settings)
+    require_registered_model(client, settings)
     created = client.create_model_version(
         settings.model_name, logged.model_uri, run.info.run_id, tags={**tags, "logged_model": logged.model_id},
         model_id=logged.model_id,
@@ -80,10 +97,41 @@ def log_training(client: Any, settings: Settings, training: Training) -> str:
     return str(created.version)
 
 
+def stored_training(client: Any, settings: Settings, version: str, lesson: Lesson) -> Training:
+    """What was logged with a registered version of these matches and parameters, read back."""
+    found = client.get_model_version(settings.model_name, version)
+    with tempfile.TemporaryDirectory() as folder:
+        predictions = walk_forward_of(client, found.run_id, Path(folder))
+        evaluation, leakage = (
+            json.loads(Path(client.download_artifacts(found.run_id, name, folder)).read_text())
+            for name in (EVALUATION, LEAKAGE)
+        )
+    return Training(
+        **vars(lesson), forecaster=load_version(client, settings, version).forecaster, predictions=predictions,
+        evaluation=evaluation, leaks=tuple(Leak(**each) for each in leakage["leaks"]),
+    )  # fmt: skip
+
+
+def registered_version(client: Any, model_name: str, key: str) -> str | None:
+    """The version registered with a training key, None when there is none."""
+    found = client.search_model_versions(f"name = '{model_name}' and tags.training_key = '{key}'")
+    return max((str(each.version) for each in found), key=int, default=None)
+
+
+def tell_lineage(client: Any, settings: Settings, version: str, run_id: str) -> None:
+    """Record of a registered version what it was made from; a second time nothing happens."""
+    found = client.get_model_version(settings.model_name, version)
+    started = datetime.fromtimestamp(client.get_run(found.run_id).info.start_time / 1000, UTC)
+    finished = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
+    fit = model_events.Fit(settings.model_name, version, found.run_id, dict(found.tags), started, finished)
+    model_events.emit(settings, fit, run_id)
+
+
 def _tags(settings: Settings, training: Training) -> dict[str, str]:
     matches = training.matches
     return {
         "training_key": training.key,
+        RECIPE: training.recipe,
         "dataset_digest": dataset_digest(matches),
         "code_version": code_version(),
         "is_simulated": str(settings.is_simulated).lower(),
@@ -118,14 +166,6 @@ def _metrics(evaluation: Mapping[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(f"{prefix}{name}.", value)
-        else:
-            yield f"{prefix}{name}", value
-
-
 def _log_predictions(predictions: pd.DataFrame) -> None:
     import mlflow
 
@@ -136,7 +176,8 @@ def _log_predictions(predictions: pd.DataFrame) -> None:
         mlflow.log_artifact(str(path), str(place.parent))
 
 
-def _require_registered_model(client: Any, settings: Settings) -> None:
+def require_registered_model(client: Any, settings: Settings) -> None:
+    """Create the registered model that versions and tags belong to, unless it is there."""
     from mlflow.exceptions import MlflowException
 
     try:

@@ -22,6 +22,9 @@ from touchline.registry.tracking import open_registry
 from touchline.settings import Settings
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+# Who waits for a person's approval; meanwhile also the challenger, so that it forecasts in the shadow.
+CANDIDATE = "candidate"
+STATE = "state"
 HISTORY = "champion_history"
 ROLLED_BACK = "rolled_back"
 # What unpickling raises when the file is damaged, or the classes are no longer what they were.
@@ -85,6 +88,11 @@ def load(settings: Settings, alias: str = CHAMPION) -> RegisteredForecaster:
     version = aliased_version(client, settings.model_name, alias)
     if version is None:
         raise ModelUnavailable(f"no version of {settings.model_name} has the alias {alias}: {TRAIN_FIRST}")
+    return load_version(client, settings, version)
+
+
+def load_version(client: Any, settings: Settings, version: str) -> RegisteredForecaster:
+    """The forecaster of a version that exists. Raises ModelUnavailable when this code cannot read it."""
     found = client.get_model_version(settings.model_name, version)
     # The run id makes the folder unique over registries that count versions from one again.
     folder = settings.home / "models" / settings.model_name / f"{version}-{found.run_id}"
@@ -142,24 +150,30 @@ def trained_versions(settings: Settings) -> list[TrainedVersion]:
 def promote(settings: Settings, version: str) -> ChampionReport:
     """Give `version` the alias champion and note it in the history; nothing happens when it has it already.
 
-    Raises ModelUnavailable when there is no such version.
+    It is no challenger or candidate any more, and counts as not rolled back. Raises ModelUnavailable when
+    there is no such version.
     """
     client = open_registry(settings)
-    _require_version(client, settings.model_name, version)
+    require_version(client, settings.model_name, version)
     before = aliased_version(client, settings.model_name, CHAMPION)
     history = [each for each in _champions_until(client, settings.model_name, before) if each != version]
     # The history first: after a kill in between it still holds the champion, and what follows it is ignored.
     client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps([*history, version]))
     client.set_registered_model_alias(settings.model_name, CHAMPION, version)
-    if aliased_version(client, settings.model_name, CHALLENGER) == version:
-        client.delete_registered_model_alias(settings.model_name, CHALLENGER)
+    for alias in (CHALLENGER, CANDIDATE):
+        if aliased_version(client, settings.model_name, alias) == version:
+            client.delete_registered_model_alias(settings.model_name, alias)
+    client.set_model_version_tag(settings.model_name, version, STATE, "promoted")
+    if ROLLED_BACK in client.get_model_version(settings.model_name, version).tags:
+        client.delete_model_version_tag(settings.model_name, version, ROLLED_BACK)
     return ChampionReport(settings.model_name, before, version)
 
 
 def rollback(settings: Settings) -> ChampionReport:
     """Give the alias champion back to the version that held it before the present one.
 
-    The version rolled back is tagged, so that training does not promote it again. Raises ModelUnavailable when
+    The version rolled back is tagged, so that training promotes neither it nor one made like it again, unless the
+    champion is made like it too. Raises ModelUnavailable when
     there is no champion, or none before it.
     """
     client = open_registry(settings)
@@ -198,7 +212,8 @@ def _champions_until(client: Any, model_name: str, current: str | None) -> list[
     return [*history[: history.index(current)], current] if current in history else [current]
 
 
-def _require_version(client: Any, model_name: str, version: str) -> None:
+def require_version(client: Any, model_name: str, version: str) -> None:
+    """Raises ModelUnavailable when there is no such version."""
     from mlflow.exceptions import MlflowException
 
     try:

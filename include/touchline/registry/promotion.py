@@ -1,65 +1,173 @@
-"""The gate: a new version becomes champion only if it is not worse on matches neither model had seen."""
+"""The gate: which of the versions trained becomes champion, on evidence from matches neither had seen.
+
+Three questions, in this order. Is the version too good to be true? Is it as good as what costs nothing, the market's
+prices or base rates? Is it as good as the champion, and where it was made otherwise, better?
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from touchline.forecasting.forecaster import BASE_RATES
+from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.metrics import Difference, log_loss, paired_difference, resample_matchdays
-from touchline.forecasting.walk_forward import probability_columns
+from touchline.forecasting.walk_forward import (
+    MARKET_PREMATCH,
+    probabilities_of,
+    probability_columns,
+)
+from touchline.registry.leakage import Leak, leaking_forecast
+from touchline.registry.training_set import FEWEST_MATCHES, gate_seasons
 
 PREDICTIONS = "predictions/walk_forward.parquet"
-# Mean log loss a version may lose by chance: a quarter of what lies between pre-match and closing market.
+# Mean log loss that a version may lose and is still not worse: a quarter of what lies between pre-match and closing
+# market.
 LARGEST_LOSS = 0.001
+# Nats behind the market (or base rates) from which on a model is not worth publishing, if it is surely behind.
+LARGEST_DEFICIT = 0.002
+# Two versions whose probabilities differ by less are the same model, whatever their code looks like.
+SAME_PROBABILITY = 1e-6
+SHOWN_SIGNS = 5
+
+State = Literal["promoted", "challenger", "refused"]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A version before the gate: a frame of walk_forward, its primary forecast, how and from what it was made."""
+
+    predictions: pd.DataFrame
+    primary: str
+    recipe: str
+    trained_until: datetime
+
+
+@dataclass(frozen=True)
+class Rules:
+    """`confidence`: probability of being better that a version made otherwise has to show; `patience`: how far the
+    champion's data may end before those of a version that is merely not worse; `seed` of the bootstrap."""
+
+    confidence: float
+    patience: timedelta
+    seed: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Mean log loss of one forecast minus another's on the same matches; `p_better` that the first is better."""
+
+    n_matches: int
+    difference: Difference
+    p_better: float
+
+    def __str__(self) -> str:
+        found = self.difference
+        return f"log loss {found.difference:+.5f} [{found.low:+.5f}, {found.high:+.5f}]"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the new version may become champion, and why. `difference` is new minus champion, in log loss."""
+    """What becomes of a version, and why. `comparison` is with the champion, None where there was none.
 
-    is_promoted: bool
-    reason: str
-    n_matches: int = 0
-    difference: Difference | None = None
-
-
-def judge(
-    new: pd.DataFrame, new_primary: str, champion: pd.DataFrame, champion_primary: str, seed: int
-) -> Verdict:
-    """Compare walk-forward predictions, each by models fitted before the season, on the last season of `new`.
-
-    Not worse means: the mean log loss is at most `LARGEST_LOSS` higher, and the 95 % interval of the paired
-    difference reaches below zero. Without a common match of that season nothing is proven, and nothing moves.
+    `is_below_floor` says that a refused version is not worth what the market gives for nothing.
     """
-    last_season = new[new["season"] == new["season"].max()]
-    common = last_season.merge(champion, on="match_id", suffixes=("", "_champion"))
-    p_new = common[probability_columns(new_primary)].to_numpy(dtype=np.float64)
-    p_champion = common[[f"{name}_champion" for name in probability_columns(champion_primary)]].to_numpy(
-        dtype=np.float64
-    )
-    known = np.isfinite(p_new).all(axis=1) & np.isfinite(p_champion).all(axis=1)
+
+    state: State
+    reasons: tuple[str, ...]
+    comparison: Comparison | None = None
+    is_below_floor: bool = False
+
+    @property
+    def reason(self) -> str:
+        """All reasons in one line."""
+        return "; ".join(self.reasons)
+
+
+def judge(new: Contestant, champion: Contestant | None, leaks: tuple[Leak, ...], rules: Rules) -> Verdict:
+    """The verdict on a new version; `leaks` are what `leakage.leaking_features` found in its training frame."""
+    signs = (*leaks, *leaking_forecast(new.predictions, new.primary, rules.seed))
+    if signs:
+        rest = (f"and {len(signs) - SHOWN_SIGNS} more",) if len(signs) > SHOWN_SIGNS else ()
+        return Verdict("refused", (*(str(leak) for leak in signs[:SHOWN_SIGNS]), *rest))
+    is_worth_it, floor = _floor(new, rules)
+    if not is_worth_it:
+        return Verdict("refused", (f"not worth publishing: {floor}",), is_below_floor=True)
+    if champion is None:
+        return Verdict("promoted", ("there was no champion to compare with", floor))
+    verdict = _against(new, champion, rules)
+    return Verdict(verdict.state, (*verdict.reasons, floor), verdict.comparison)
+
+
+def compare(first: Floats, second: Floats, matches: pd.DataFrame, seed: int) -> Comparison | None:
+    """Two forecasts (n, 3) of the same `matches` (outcome, kickoff_at), where both speak; None if they never do."""
+    known = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     if not known.any():
-        return Verdict(
-            False, "the champion has forecast no match of the last season; promote by hand if wanted"
-        )
-    outcomes = common["outcome"].to_numpy(dtype=np.int64)[known]
-    difference = paired_difference(
-        log_loss(p_new[known], outcomes),
-        log_loss(p_champion[known], outcomes),
-        resample_matchdays(common["kickoff_at"].dt.date.to_numpy()[known], seed),
-    )
-    is_promoted = difference.difference <= LARGEST_LOSS and difference.low <= 0
-    reason = (
-        f"log loss {difference.difference:+.5f} [{difference.low:+.5f}, {difference.high:+.5f}] against the "
-        f"champion on {known.sum():,} held-out matches of {last_season['season'].iloc[0]}"
-    )
-    return Verdict(bool(is_promoted), reason, int(known.sum()), difference)
+        return None
+    outcomes: Ints = matches["outcome"].to_numpy(dtype=np.int64)[known]
+    losses = log_loss(first[known], outcomes), log_loss(second[known], outcomes)
+    resamples = resample_matchdays(matches["kickoff_at"].dt.date.to_numpy()[known], seed)
+    p_better = float((resamples.draws @ np.bincount(resamples.day, losses[0] - losses[1]) < 0).mean())
+    return Comparison(int(known.sum()), paired_difference(*losses, resamples), p_better)
 
 
 def walk_forward_of(client: Any, run_id: str, folder: Path) -> pd.DataFrame:
     """The predictions logged with a version, downloaded below `folder`."""
     return pd.read_parquet(client.download_artifacts(run_id, PREDICTIONS, str(folder)))
+
+
+def _floor(new: Contestant, rules: Rules) -> tuple[bool, str]:
+    """Whether a version is as good as the pre-match market, or as base rates where there are hardly any prices."""
+    held_out = new.predictions[new.predictions["season"].isin(gate_seasons(new.predictions))]
+    own = probabilities_of(held_out, new.primary)
+    found, reference = (
+        compare(own, probabilities_of(held_out, MARKET_PREMATCH), held_out, rules.seed),
+        "market",
+    )
+    if found is None or found.n_matches < min(FEWEST_MATCHES, len(held_out) / 2):
+        found, reference = (
+            compare(own, probabilities_of(held_out, BASE_RATES), held_out, rules.seed),
+            "base rates",
+        )
+    if found is None:
+        return False, f"{new.primary} forecast no held-out match"
+    is_behind = found.difference.low > 0 and found.difference.difference > LARGEST_DEFICIT
+    return not is_behind, f"{found} against {reference} on {found.n_matches:,} matches"
+
+
+def _against(new: Contestant, champion: Contestant, rules: Rules) -> Verdict:
+    """Compare with the champion on the seasons of the gate, each forecast by models fitted before the season."""
+    seasons = gate_seasons(new.predictions)
+    renamed = dict(zip(probability_columns(champion.primary), probability_columns("champion"), strict=True))
+    common = new.predictions[new.predictions["season"].isin(seasons)].merge(
+        champion.predictions[["match_id", *renamed]].rename(columns=renamed), on="match_id"
+    )
+    mine, others = probabilities_of(common, new.primary), probabilities_of(common, "champion")
+    is_stale = new.trained_until - champion.trained_until > rules.patience
+    aged = f"the champion's data end {(new.trained_until - champion.trained_until).days} days earlier"
+    found = compare(mine, others, common, rules.seed)
+    if found is None:
+        told = "the champion has forecast no match of the last season"
+        if is_stale:
+            return Verdict("promoted", (told, aged))
+        return Verdict("challenger", (f"{told}; promote by hand if wanted",))
+    told = f"{found} against the champion on {found.n_matches:,} held-out matches of {', '.join(seasons)}"
+    if found.difference.difference > LARGEST_LOSS:
+        return Verdict("challenger", (f"worse: {told}",), found)
+    is_same_model = bool(np.nanmax(np.abs(mine - others)) < SAME_PROBABILITY)
+    if new.recipe == champion.recipe or is_same_model:
+        return Verdict("promoted", (f"the champion's recipe on newer data, not worse: {told}",), found)
+    if found.n_matches >= FEWEST_MATCHES and found.p_better >= rules.confidence:
+        return Verdict("promoted", (f"better with probability {found.p_better:.3f}: {told}",), found)
+    if is_stale:
+        return Verdict("promoted", (f"not worse: {told}", aged), found)
+    return Verdict(
+        "challenger",
+        (f"made otherwise, and better only with probability {found.p_better:.3f}: {told}",),
+        found,
+    )

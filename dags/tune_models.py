@@ -1,0 +1,40 @@
+"""### Tune the models
+
+**What** searches for better parameters with Optuna, within `TOUCHLINE_TUNING_BUDGET_SECONDS` (0 turns it off), on the
+seasons before those on which versions are compared. What it finds is stored in MLflow, and `train_models` lets it
+challenge the champion; nothing else changes.
+**When** Sundays at 04:00 UTC, after the night's training. **Reads** `features.*`, `core.*`. **Publishes**
+`models/tuned` until models were trained with what was found.
+
+**When `tune` fails**: training goes on with the parameters of before. MLflow not reachable: `touchline status`, then
+clear the task. It ran into its time limit: lower the budget, of which the last trial may take some minutes more.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import CronTriggerTimetable, dag, task
+
+from touchline.operations import names, pipeline
+from touchline_assets import WHEN_NEW
+from touchline_tasks import DAG_DEFAULTS, run_step
+
+
+@dag(
+    schedule=CronTriggerTimetable("0 4 * * 0", timezone="UTC"),
+    tags=[names.TAG, "models"],
+    doc_md=__doc__,
+    **DAG_DEFAULTS,
+)
+def tune_models() -> None:
+    tune()
+
+
+@task(outlets=[WHEN_NEW[names.TUNED]], pool=names.TRAINING_POOL, execution_timeout=timedelta(hours=2))
+def tune() -> dict[str, Any]:
+    return run_step(pipeline.tune)
+
+
+tune_models()

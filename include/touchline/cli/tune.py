@@ -1,0 +1,49 @@
+"""`touchline tune`: search for better parameters within a budget."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from touchline.cli.output import emit, errors, state
+from touchline.database.bootstrap import prepare
+from touchline.operations.services import ensure_mlflow, ensure_source
+from touchline.registry.tuning import TuneReport, tune
+from touchline.run_id import new_run_id
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command(name="tune")
+    def tune_command(
+        ctx: typer.Context,
+        budget: Annotated[
+            float | None,
+            typer.Option(
+                help="seconds after which no trial begins; the setting of the weekly search if not given"
+            ),
+        ] = None,
+        trials: Annotated[int | None, typer.Option(help="at most this many trials", min=1)] = None,
+    ) -> None:
+        """Search for better parameters on past seasons; the next training lets them challenge the champion."""
+        settings = state(ctx).settings
+        seconds = settings.tuning_budget_seconds if budget is None else budget
+        prepare(settings)
+        ensure_source(settings)
+        ensure_mlflow(settings)
+        with errors.status(f"Tuning: trials for {seconds:.0f} s ..."):
+            report = tune(settings, state(ctx).clock.as_of, new_run_id("tune"), seconds, trials)
+        emit(ctx, report, values_table(report))
+
+
+def values_table(report: TuneReport) -> Table:
+    """One row a parameter: the best value found."""
+    table = Table(title="Best parameters")
+    table.add_column("parameter")
+    table.add_column("value", justify="right")
+    for name, value in report.values.items():
+        table.add_row(name, f"{value:.4g}")
+    return table

@@ -1,0 +1,83 @@
+"""The forecast when no model is worth publishing: the market's prices, and base rates where there are none."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from touchline.forecasting.baselines import BaseRates
+from touchline.forecasting.design import ModelInput
+from touchline.forecasting.forecaster import BASE_RATES, MARKET, Candidate, Forecaster
+from touchline.forecasting.logistic import Floats
+from touchline.forecasting.walk_forward import (
+    MARKET_PREMATCH,
+    probabilities_of,
+    probability_columns,
+)
+from touchline.registry.logged_run import Training, log_training, registered_version, tell_lineage
+from touchline.settings import Settings
+
+# What a baseline is made by, instead of a digest of parameters and code.
+BASELINE: Final = "baseline"
+
+
+@dataclass(frozen=True)
+class WhereSilent:
+    """A candidate that cannot always say, and another for the matches where it is silent."""
+
+    first: Candidate
+    otherwise: Candidate
+
+    def probabilities(self, matches: ModelInput) -> Floats:
+        """(n, 3), for every match."""
+        return _filled(self.first.probabilities(matches), self.otherwise.probabilities(matches))
+
+
+def register_baseline(client: Any, settings: Settings, refused: Training) -> str:
+    """Register a version that forecasts what the market says, for the training of a refused version.
+
+    Its held-out predictions are those of market and base rates in the refused version's walk-forward. Registered once
+    a training set; returns the version. The aliases stay as they are.
+    """
+    key = hashlib.sha256(f"{refused.key}|{BASELINE}".encode()).hexdigest()
+    version = registered_version(client, settings.model_name, key)
+    if version is None:
+        forecaster = baseline_forecaster(refused.matches, refused.forecaster)
+        training = replace(
+            refused, forecaster=forecaster, leaks=(), key=key, recipe=BASELINE,
+            predictions=_predicted(refused.predictions, forecaster.primary),
+            evaluation=_evaluated(refused.evaluation, forecaster.primary),
+        )  # fmt: skip
+        version = log_training(client, settings, training)
+    tell_lineage(client, settings, version, refused.run_id)
+    return version
+
+
+def baseline_forecaster(matches: pd.DataFrame, fitted: Forecaster) -> Forecaster:
+    """One forecast: `market` (that of `fitted`, and base rates of `matches` where a match has no price), or
+    `base_rates` alone where `fitted` knows no market. It looks at no feature that could have seen an outcome."""
+    base_rates = BaseRates.fit(ModelInput(matches))
+    if MARKET not in fitted.candidates:
+        return Forecaster({BASE_RATES: base_rates}, {}, BASE_RATES)
+    return Forecaster({MARKET: WhereSilent(fitted.candidates[MARKET], base_rates)}, {}, MARKET)
+
+
+def _predicted(predictions: pd.DataFrame, primary: str) -> pd.DataFrame:
+    p = _filled(probabilities_of(predictions, MARKET_PREMATCH), probabilities_of(predictions, BASE_RATES))
+    return predictions.assign(**dict(zip(probability_columns(primary), p.T, strict=True)))
+
+
+def _evaluated(evaluation: dict[str, Any], primary: str) -> dict[str, Any]:
+    """Every forecast is scored where all speak, and there the baseline is the market itself."""
+    scores = evaluation["forecasts"]
+    if primary != MARKET or MARKET_PREMATCH not in scores:
+        return evaluation
+    return {**evaluation, "forecasts": {**scores, MARKET: scores[MARKET_PREMATCH]}}
+
+
+def _filled(first: Floats, otherwise: Floats) -> Floats:
+    return np.where(np.isfinite(first).all(axis=1, keepdims=True), first, otherwise)
