@@ -12,17 +12,17 @@ from touchline.forecasting.forecaster import ForecasterParameters
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.forecasting.no_odds import TREES, NoOddsParameters
+from touchline.forecasting.residual import RESIDUAL_TREES, ResidualParameters
 from touchline.forecasting.scoreline import match_result, scoreline_grid
-from touchline.forecasting.with_odds import MOVEMENT_TREES, RESIDUAL_TREES, WithOddsParameters
+from touchline.forecasting.with_odds import MovementParameters, WithOddsParameters
+from touchline.ratings.strength import SIGNALS, STRENGTHS
 
 # Few trees: a test wants to know what they look at, not how good they get.
+FEW_TREES = ResidualParameters(trees=replace(RESIDUAL_TREES, rounds=15), bags=1)
 QUICK = ForecasterParameters(
     no_odds=NoOddsParameters(trees=replace(TREES, rounds=15)),
-    with_odds=WithOddsParameters(
-        movement=replace(MOVEMENT_TREES, rounds=15),
-        residual=replace(RESIDUAL_TREES, rounds=15),
-        fewest_moves=200,
-    ),
+    with_odds=WithOddsParameters(movement=MovementParameters(fewest_moves=200), residual=FEW_TREES),
+    last_price=FEW_TREES,
 )
 FIRST_YEAR = 2015
 OVERROUND = 1.05
@@ -57,8 +57,18 @@ def simulated_matches(n_seasons: int = 4, n_a_season: int = 300, seed: int = 1) 
     features = pd.DataFrame(rng.normal(0, 1, (n, len(FEATURES))), columns=list(FEATURES))
     for side, sign in (("home", 1), ("away", -1)):
         features[f"{side}_elo"] = 1500 + sign * 90 * (gap + rng.normal(0, 0.5, n))
-        features[f"{side}_points_10"] = 1.4 + sign * 0.3 * (gap + rng.normal(0, 0.8, n))
-    for prices, noise in (("market_price", 0.15), ("closing_price", 0.08), ("closing_pinnacle", 0.05)):
+        features[f"{side}_form_points_long"] = 1.4 + sign * 0.3 * (gap + rng.normal(0, 0.8, n))
+        for speed in STRENGTHS:
+            for kind in ("attack", "defence"):
+                features[f"{side}_{kind}_{speed}"] = sign * 0.25 * (gap + rng.normal(0, 0.5, n))
+        for signal in SIGNALS:
+            features[f"{side}_level_{signal}"], features[f"{side}_home_advantage_{signal}"] = 0.1, 0.25
+        features[f"{side}_n_career"] = 100.0
+    features["competition_tier"] = 1.0
+    for prices, noise in (
+        ("market_price", 0.25), ("market_pinnacle", 0.22), ("market_b365", 0.28), ("market_maximum", 0.25),
+        ("closing_price", 0.08), ("closing_pinnacle", 0.05),
+    ):  # fmt: skip
         seen = _probabilities(gap + rng.normal(0, noise, n))
         for k, name in enumerate(OUTCOMES):
             features[f"{prices}_{name}"] = 1 / (seen[:, k] * OVERROUND)

@@ -10,18 +10,21 @@ import pandas as pd
 import pytest
 
 from touchline.errors import FeaturesUnavailable
-from touchline.features.catalogue import FEATURES, MARKET_FEATURES
+from touchline.features.catalogue import FEATURES, MARKET_FEATURES, MARKET_HISTORY_FEATURES
+from touchline.forecasting.design import ModelInput
 from touchline.forecasting.forecaster import (
     ELO,
     MARKET,
     NO_ODDS,
     WITH_ODDS,
     Forecaster,
+    Rehearsal,
+    calibrators_by,
     fit_forecaster,
 )
-from touchline.forecasting.logistic import Floats
+from touchline.forecasting.logistic import Floats, softmax
 from touchline.forecasting.metrics import log_loss
-from touchline.forecasting.scoreline import match_result
+from touchline.forecasting.scoreline import match_result, total_over
 from touchline.overround import remove_overround
 from training_frames import QUICK, simulated_matches, without_prices
 
@@ -86,11 +89,10 @@ def test_the_market_forecast_is_the_price_without_overround(
 
 def test_no_odds_does_not_look_at_the_market(matches: pd.DataFrame, unseen: pd.DataFrame) -> None:
     shuffled = matches.copy()
-    shuffled[list(MARKET_FEATURES)] = (
-        shuffled[list(MARKET_FEATURES)].sample(frac=1, random_state=1).to_numpy()
-    )
+    names = [*MARKET_FEATURES, *MARKET_HISTORY_FEATURES]
+    shuffled[names] = shuffled[names].sample(frac=1, random_state=1).to_numpy()
     found = [fit_forecaster(frame, QUICK) for frame in (matches, shuffled)]
-    raw = [each.candidates[NO_ODDS].probabilities(unseen.head(20)) for each in found]
+    raw = [each.candidates[NO_ODDS].probabilities(ModelInput(unseen.head(20))) for each in found]
     assert np.array_equal(raw[0], raw[1])
 
 
@@ -103,7 +105,7 @@ def test_forecasting_needs_no_closing_price(forecaster: Forecaster, unseen: pd.D
 
 def test_the_same_matches_give_the_same_forecaster(matches: pd.DataFrame, unseen: pd.DataFrame) -> None:
     first, second = (fit_forecaster(matches, QUICK) for _ in range(2))
-    assert first.slopes == second.slopes
+    assert first.calibrators == second.calibrators
     for name, p in first.probabilities(unseen).items():
         assert np.array_equal(p, second.probabilities(unseen)[name])
 
@@ -152,14 +154,43 @@ def test_nothing_known_of_a_match_is_still_a_forecast(forecaster: Forecaster, un
         assert np.isfinite(found[name].probabilities).all()
 
 
-def test_calibration_follows_what_the_rehearsal_saw(matches: pd.DataFrame) -> None:
-    """Ratings that say less from some day on make the earlier fit overconfident, so its slope is below one."""
-    faded = without_prices(matches)
-    late = faded["kickoff_at"] > faded["kickoff_at"].quantile(0.7)
-    ratings = [name for name in FEATURES if not name.startswith("market_")]
-    faded.loc[late, ratings] = faded.loc[late, ratings].sample(frac=1, random_state=3).to_numpy()
-    honest = fit_forecaster(without_prices(matches), QUICK).slopes[NO_ODDS]
-    assert fit_forecaster(faded, QUICK).slopes[NO_ODDS] < min(honest, 1.0)
+def test_calibration_follows_what_the_rehearsal_saw(matches: pd.DataFrame, unseen: pd.DataFrame) -> None:
+    """Forecasts twice as sure as they may be come out less sure, once it was seen that they are."""
+    outcomes = unseen["outcome"].to_numpy(dtype=np.int64)
+    honest = fit_forecaster(matches, QUICK).candidates[NO_ODDS].probabilities(ModelInput(unseen))
+    too_sure = softmax(2 * np.log(honest))
+    many = np.resize(np.arange(len(unseen)), 20_000)
+    months = np.sort(many) * 24 // len(unseen)
+    rehearsal = Rehearsal({NO_ODDS: too_sure[np.sort(many)]}, outcomes[np.sort(many)], months)
+    (calibrator,) = calibrators_by(rehearsal).values()
+    assert log_loss(calibrator.apply(too_sure), outcomes).mean() < log_loss(too_sure, outcomes).mean() - 0.01
+
+
+def test_sets_and_intervals_come_with_the_primary_forecast(
+    forecaster: Forecaster, unseen: pd.DataFrame
+) -> None:
+    found = forecaster.probabilities(unseen)
+    outcomes = unseen["outcome"].to_numpy(dtype=np.int64)
+    assert forecaster.sets is not None
+    hit = forecaster.sets.sets(found[forecaster.primary], 0.9)[np.arange(len(outcomes)), outcomes].mean()
+    assert hit == pytest.approx(0.9, abs=0.05)
+    intervals = forecaster.intervals(found, 0.9)
+    assert intervals is not None
+    assert (intervals.low < found[forecaster.primary]).all()
+    assert (found[forecaster.primary] < intervals.high).all()
+
+
+def test_the_total_of_goals_follows_the_market_only_where_prices_may_be_known(
+    forecaster: Forecaster, unseen: pd.DataFrame
+) -> None:
+    many_goals = unseen.head(5).assign(market_price_over=1.3, market_price_under=3.6)
+    for name, moved in ((WITH_ODDS, True), (NO_ODDS, False)):
+        before, after = (
+            total_over(forecaster.predict(frame[list(FEATURES)])[name].grid)
+            for frame in (unseen.head(5), many_goals)
+        )
+        assert (np.abs(after - before) > 0.05).all() == moved
+        assert np.array_equal(after, before) != moved
 
 
 def test_missing_columns_are_named(forecaster: Forecaster, unseen: pd.DataFrame) -> None:

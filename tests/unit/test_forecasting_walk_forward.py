@@ -78,7 +78,34 @@ def test_a_first_season_cannot_be_forecast(matches: pd.DataFrame) -> None:
 def test_seasons_are_reported_as_they_finish(matches: pd.DataFrame) -> None:
     seen: list[tuple[str, int, int]] = []
     walk_forward(matches, ["2018/19", "2017/18"], QUICK, lambda *each: seen.append(each))
-    assert seen == [("2017/18", 1, 2), ("2018/19", 2, 2)]
+    assert seen == [("2016/17", 1, 3), ("2017/18", 2, 3), ("2018/19", 3, 3)]
+
+
+def test_weekly_refits_know_the_weeks_before(matches: pd.DataFrame, predictions: pd.DataFrame) -> None:
+    month = matches[matches["season"] != "2018/19"]
+    month = month[
+        (month["season"] != "2017/18") | (month["kickoff_at"] < pd.Timestamp("2017-09-01", tz="UTC"))
+    ]
+    weekly = walk_forward(month, ["2017/18"], QUICK, refit="weekly", names=("base_rates", "elo"))
+    seasonal = predictions[predictions["match_id"].isin(weekly["match_id"])]
+    assert (weekly["learned_until"] < weekly["kickoff_at"]).all()
+    assert weekly["learned_until"].nunique() > 3
+    first = weekly["learned_until"] == weekly["learned_until"].min()
+    same = probabilities_of(weekly, "elo") == probabilities_of(seasonal, "elo")
+    assert same[first].all()
+    assert not same[~first].any()
+
+
+def test_windows_that_are_done_are_not_done_again(matches: pd.DataFrame, tmp_path: Path) -> None:
+    names = ("base_rates", "elo")
+    whole = walk_forward(matches, ["2017/18", "2018/19"], QUICK, names=names, store=tmp_path)
+    kept = sorted(tmp_path.glob("*.parquet"))
+    assert len(kept) == 3
+    made = [path.stat().st_mtime_ns for path in kept[:2]]
+    kept[2].unlink()
+    again = walk_forward(matches, ["2017/18", "2018/19"], QUICK, names=names, store=tmp_path)
+    pd.testing.assert_frame_equal(again, whole, check_exact=True)
+    assert [path.stat().st_mtime_ns for path in kept[:2]] == made
 
 
 def test_every_figure_is_on_the_matches_all_forecasts_cover(predictions: pd.DataFrame) -> None:
