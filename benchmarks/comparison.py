@@ -79,9 +79,9 @@ class Comparison:
         return "\n\n".join(
             (
                 f"**{self.heading}**",
-                _markdown_table(SCORE_HEADINGS, self._score_rows()),
+                markdown_table(SCORE_HEADINGS, self._score_rows()),
                 "Differences with their 95 % interval; below zero, ours is better.",
-                _markdown_table(PAIR_HEADINGS, self._pair_rows()),
+                markdown_table(PAIR_HEADINGS, self._pair_rows()),
             )
         )
 
@@ -133,7 +133,8 @@ def compare(
     return Comparison(title, len(outcomes), n_played, ranked, costs, pairs)
 
 
-def _markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; every column but the first is aligned right."""
     alignment = ["---", *["---:"] * (len(headings) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, alignment, *rows))
 

@@ -12,7 +12,8 @@ import pytest
 
 from report_frames import simulated_predictions, with_forecast
 from touchline.errors import ForecastInSample
-from touchline.forecasting.boosting import fit_trees, raw_scores
+from touchline.forecasting.boosting import fit_counts, fit_trees, log_rates, raw_scores
+from touchline.forecasting.design import Design
 from touchline.forecasting.forecaster import fit_forecaster
 from touchline.forecasting.report.blocks import Banner, Paragraph, Table, html_page, markdown_page
 from touchline.forecasting.report.document import ReportFiles, write_report
@@ -26,6 +27,7 @@ from touchline.forecasting.report.importance import (
 from touchline.forecasting.report.money import all_money
 from touchline.forecasting.report.money_section import money
 from touchline.forecasting.walk_forward import probabilities_of, probability_columns
+from touchline.ratings.strength import STRENGTHS
 from training_frames import QUICK, simulated_matches
 
 SECTIONS = (
@@ -180,12 +182,15 @@ def test_names_cannot_break_the_page() -> None:
 
 def test_contributions_of_features_add_up_to_the_score() -> None:
     rng = np.random.default_rng(1)
-    design = pd.DataFrame(rng.normal(0, 1, (600, 3)), columns=["strong", "weak", "nothing"])
-    outcomes = np.digitize(design["strong"] + 0.3 * design["weak"] + rng.normal(0, 0.5, 600), [-0.5, 0.5])
-    for target in (outcomes.astype(np.int64), outcomes.astype(np.float64)):
-        booster = fit_trees(design, target, QUICK.no_odds.trees, seed=1)
+    values = rng.normal(0, 1, (600, 3)).astype(np.float32)
+    design = Design(("strong", "weak", "nothing"), values)
+    outcomes = np.digitize(values[:, 0] + 0.3 * values[:, 1] + rng.normal(0, 0.5, 600), [-0.5, 0.5])
+    trees = QUICK.no_odds.trees
+    of_outcomes = fit_trees(design, outcomes.astype(np.int64), trees, 1, np.full((600, 3), np.log(1 / 3)))
+    of_counts = fit_counts(design, outcomes.astype(np.float64), trees, 1, np.zeros(600))
+    for booster, scores in ((of_outcomes, raw_scores), (of_counts, log_rates)):
         told = tree_contributions(booster, design)
-        rest = raw_scores(booster, design).reshape(600, -1) - told.sum(axis=1)
+        rest = scores(booster, design).reshape(600, -1) - told.sum(axis=1)
         # What is left over is the expected value, the same for every match.
         assert np.ptp(rest, axis=0) == pytest.approx(0, abs=1e-6)
         assert tree_importance(booster, design)["feature"].iloc[0] == "strong"
@@ -198,6 +203,6 @@ def test_importance_of_a_forecaster_names_its_forecasts_and_what_carries_the_tru
     assert list(found.columns) == ["forecast", "feature", "home", "draw", "away", "mean"]
     assert set(found["forecast"]) == {"with_odds", "no_odds"}
     top = found[found["forecast"] == "no_odds"].nlargest(4, "mean")["feature"]
-    assert set(top) & {"gap_elo", "home_elo", "away_elo", "gap_points_10"}
+    assert set(top) & {"gap_elo", "gap_form_points_long", *(f"goals_{speed}_gap" for speed in STRENGTHS)}
     assert len(matches) <= MOST_MATCHES
     assert (found["mean"] == found[["home", "draw", "away"]].mean(axis=1)).all()

@@ -37,11 +37,11 @@ def test_what_this_code_cannot_use_is_ignored_with_a_warning(caplog: pytest.LogC
         "no_odds.trees.depth": 3,
         "no_odds.ridge": "nan",
         "no_odds.trees.rounds": 20.5,
-        "no_odds.half_life": 5,
+        "no_odds.line_half_life": 5,
     }
     with caplog.at_level(logging.WARNING):
         found = with_values(QUICK, given)
-    assert found == replace(QUICK, no_odds=replace(QUICK.no_odds, half_life=5.0))
+    assert found == replace(QUICK, no_odds=replace(QUICK.no_odds, line_half_life=5.0))
     assert {"depth", "ridge", "rounds"} == {
         name for name in ("depth", "ridge", "rounds", "half_life") if name in caplog.text
     }

@@ -20,7 +20,7 @@ class NoOddsParameters:
     """`ridge` of the straight line, and the half-lives in years by which old matches count less."""
 
     trees: Boosting = field(default_factory=lambda: TREES)
-    ridge: float = 300.0
+    ridge: float = 1000.0
     line_half_life: float = 8.0
     trees_half_life: float = 12.0
 

@@ -1,0 +1,211 @@
+"""The targets of the forecasts on the real season files: `python -m benchmarks.skill --markdown docs/FORECASTS.md`.
+
+Collects, builds and rates all seasons as production does, walks forward through the last four, and sets the forecasts
+beside the markets and FiveThirtyEight's SPI. Intervals are of a bootstrap over matchdays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from benchmarks.comparison import markdown_table
+from benchmarks.real_seasons import archive, unpacked
+from benchmarks.spi import spi_forecasts, spi_path
+from touchline.forecasting.backtest import BacktestRequest, backtest_settings, played_matches
+from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
+from touchline.forecasting.logistic import Floats
+from touchline.forecasting.metrics import (
+    Difference,
+    log_loss,
+    paired_difference,
+    resample_matchdays,
+    rps,
+    score,
+)
+from touchline.forecasting.walk_forward import FORECASTS, probabilities_of, probability_columns, walk_forward
+from touchline.settings import Settings
+
+FIRST, LAST = date(2019, 8, 1), date(2023, 6, 30)
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+SEED = 20260801
+
+
+@dataclass(frozen=True)
+class Played:
+    """Matches with outcomes that every forecast covers; `said` (n, 3) by name."""
+
+    frame: pd.DataFrame
+    said: dict[str, Floats]
+
+    @property
+    def outcomes(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """(n,)."""
+        return self.frame["outcome"].to_numpy(dtype=np.int64)
+
+    def where(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Played:
+        """Some of the matches."""
+        return Played(self.frame[chosen], {name: p[chosen] for name, p in self.said.items()})
+
+    def difference(self, first: str, second: str, loss: Callable[..., Floats] = log_loss) -> Difference:
+        """Mean loss of the first less the second, with its 95 % interval."""
+        resamples = resample_matchdays(self.frame["kickoff_at"].dt.date.to_numpy(), SEED)
+        return paired_difference(
+            loss(self.said[first], self.outcomes), loss(self.said[second], self.outcomes), resamples
+        )
+
+    def mean(self, name: str, loss: Callable[..., Floats] = log_loss) -> float:
+        """Mean loss."""
+        return float(loss(self.said[name], self.outcomes).mean())
+
+    def gap_closed(self) -> tuple[float, float, float]:
+        """Share of the log-loss gap from pre-match to closing price that with_odds closes, with a 95 % interval."""
+        resamples = resample_matchdays(self.frame["kickoff_at"].dt.date.to_numpy(), SEED)
+        losses = {
+            name: np.bincount(resamples.day, log_loss(self.said[name], self.outcomes))
+            for name in ("market_prematch", "with_odds", "market_closing")
+        }
+        before, ours, close = losses.values()
+        shares = (resamples.draws @ (before - ours)) / (resamples.draws @ (before - close))
+        low, high = np.quantile(shares, [0.025, 0.975])
+        return float((before - ours).sum() / (before - close).sum()), float(low), float(high)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the figures as Markdown, and write them between the marks of a document."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--markdown", type=Path, help="document whose figures are written anew")
+    options = parser.parse_args([] if arguments is None else arguments)
+    if not archive().exists() or not spi_path().exists():
+        print(f"skill: skipped, {archive()} or {spi_path()} is not there; set TOUCHLINE_SHARED_DATA")
+        return
+    console = Console(stderr=True)
+    with unpacked() as folder, console.status("collect, build, rate") as status:
+        request = BacktestRequest((), FIRST, LAST)
+        settings = backtest_settings(Settings(source=str(folder)), request)
+        matches = played_matches(settings, request, lambda step, done, total: status.update(step))
+        status.update("forecast")
+        seasons = sorted(matches.loc[matches["kickoff_at"].dt.date >= FIRST, "season"].unique())
+        parameters = ForecasterParameters(seed=settings.random_seed)
+        predictions = walk_forward(matches, seasons, parameters)
+        status.update("time one season")
+        seconds = _seconds(matches, seasons[-1], parameters)
+    text = _document(_played(predictions), matches, seconds)
+    print(text)
+    if options.markdown is not None:
+        before, _, rest = options.markdown.read_text().partition(BEGIN)
+        after = rest.partition(END)[2]
+        options.markdown.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def _played(predictions: pd.DataFrame) -> Played:
+    said = {
+        name: probabilities_of(predictions, name)
+        for name in FORECASTS
+        if probability_columns(name)[0] in predictions
+    }
+    covered = np.all([np.isfinite(p).all(axis=1) for p in said.values()], axis=0)
+    return Played(predictions, said).where(covered)
+
+
+def _seconds(matches: pd.DataFrame, season: str, parameters: ForecasterParameters) -> tuple[float, float]:
+    """Wall seconds of everything that is fitted for one season, with its rehearsal, and of forecasting it."""
+    tested = matches[matches["season"] == season]
+    started = time.perf_counter()
+    forecaster = fit_forecaster(matches[matches["kickoff_at"] < tested["kickoff_at"].min()], parameters)
+    fitted = time.perf_counter()
+    forecaster.predict(tested)
+    return fitted - started, time.perf_counter() - fitted
+
+
+def _document(played: Played, matches: pd.DataFrame, seconds: tuple[float, float]) -> str:
+    spi = spi_forecasts(matches).set_index("match_id").reindex(played.frame["match_id"])
+    theirs = spi[["p_home", "p_draw", "p_away"]].to_numpy(dtype=np.float64)
+    beside = Played(played.frame, {**played.said, "spi": theirs}).where(np.isfinite(theirs).all(axis=1))
+    days = f"{played.frame['kickoff_at'].min().date()} to {played.frame['kickoff_at'].max().date()}"
+    n_competitions = played.frame["competition"].nunique()
+    return "\n\n".join(
+        [
+            f"**Targets** ({len(played.frame):,} matches, {n_competitions} competitions, {days})",
+            _targets(played, beside, seconds),
+            "**Every forecast on the same matches**",
+            _scores(played),
+            "**By season**: log loss, first less second, with its 95 % interval",
+            _seasons(played),
+            f"**Beside FiveThirtyEight's SPI** ({len(beside.frame):,} matches)",
+            _scores(
+                beside, ("no_odds", "spi", "market_prematch", "with_odds", "market_closing", "last_price")
+            ),
+        ]
+    )
+
+
+def _targets(played: Played, beside: Played, seconds: tuple[float, float]) -> str:
+    share, low, high = played.gap_closed()
+    ahead = beside.difference("no_odds", "spi", rps)
+    last = played.difference("last_price", "market_closing")
+    rows = [
+        ["no odds, RPS on the matches of SPI", "0.2065", "0.2060",
+         f"{beside.mean('no_odds', rps):.5f} (SPI {beside.mean('spi', rps):.5f}; {_told(ahead)})"],
+        ["share of the gap to the close that is closed", "0.25", "0.40", f"{share:.3f} [{low:.3f}, {high:.3f}]"],
+        ["with odds less pre-match market, log loss", "interval below 0", "",
+         _told(played.difference("with_odds", "market_prematch"))],
+        ["last price less closing market, log loss", "0 in every season", "interval below 0", _told(last)],
+    ]  # fmt: skip
+    for name in ("no_odds", "with_odds", "last_price"):
+        found = score(played.said[name], played.outcomes)
+        rows.append(
+            [f"calibration of {name}: slope, ECE", "0.97 to 1.03, below 0.01", "0.99 to 1.01, below 0.005",
+             f"{found.slope:.3f}, {found.ece:.4f}"]
+        )  # fmt: skip
+    rows.append(
+        [
+            "one season's fit (with its rehearsal) and predict, s",
+            "15",
+            "8",
+            f"{seconds[0]:.1f} + {seconds[1]:.1f}",
+        ]
+    )
+    return markdown_table(("what", "floor", "target", "reached"), rows)
+
+
+def _scores(played: Played, names: Sequence[str] | None = None) -> str:
+    found = {name: score(played.said[name], played.outcomes) for name in names or played.said}
+    rows = [
+        [name, f"{each.rps:.5f}", f"{each.log_loss:.5f}", f"{each.brier:.5f}", f"{each.accuracy:.4f}",
+         f"{each.ece:.4f}", f"{each.slope:.3f}"]
+        for name, each in sorted(found.items(), key=lambda item: -item[1].log_loss)
+    ]  # fmt: skip
+    return markdown_table(("forecast", "RPS", "log loss", "Brier", "accuracy", "ECE", "slope"), rows)
+
+
+def _seasons(played: Played) -> str:
+    pairs = (
+        ("with_odds", "market_prematch"),
+        ("last_price", "market_closing"),
+        ("last_price", "market_closing_pinnacle"),
+    )
+    rows = []
+    for season in sorted(played.frame["season"].unique()):
+        part = played.where((played.frame["season"] == season).to_numpy())
+        told = [_told(part.difference(*pair)) for pair in pairs]
+        rows.append([season, f"{len(part.frame):,}", f"{part.gap_closed()[0]:.2f}", *told])
+    return markdown_table(("season", "n", "gap closed", *(f"{a} - {b}" for a, b in pairs)), rows)
+
+
+def _told(found: Difference) -> str:
+    return f"{found.difference:+.5f} [{found.low:+.5f}, {found.high:+.5f}]"
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1:])
