@@ -53,7 +53,9 @@ def fit_counts(
     design: Design, goals: Floats, boosting: Boosting, seed: int, start: Floats, weights: Floats | None = None
 ) -> lightgbm.Booster:
     """Trees for the mean of a count `goals` (n,) that go on from `start` (n,), logarithms of the mean."""
-    return _train(design, goals, boosting, seed, start, weights, {"objective": "poisson"})
+    # A column of a table is copied: LightGBM warns of slices.
+    target, begin = np.ascontiguousarray(goals), np.ascontiguousarray(start)
+    return _train(design, target, boosting, seed, begin, weights, {"objective": "poisson"})
 
 
 def _train(

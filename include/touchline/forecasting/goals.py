@@ -31,6 +31,8 @@ TRIED: dict[Dependence, Floats] = {
 TREES = Boosting(rounds=60, learning_rate=0.06, leaves=6, smallest_leaf=600, feature_share=0.3, ridge=50.0)
 HALF_LIFE = 8.0
 NEWTON_STEPS = 25
+# Goals as strengths expect them, home and away.
+PRIORS = (np.array([0.0, 1.0, 1.0]), np.array([0.0, -1.0, 1.0]))
 SPEED = "medium"
 
 
@@ -38,8 +40,9 @@ SPEED = "medium"
 class Goals:
     """Goal rates, log-linear in what strengths expect or by LightGBM from there, and the grid they make.
 
-    `line` (2, 2): intercept and slope for home and away. `dependence` is a low-score correlation (Dixon & Coles 1997,
-    eq. 4.2) or the covariance of a bivariate Poisson distribution (Karlis & Ntzoufras 2003, eq. 1).
+    `line` (2, 3), for home and away: intercept, and slopes on half the gap and half the total of the logarithms that
+    strengths expect; the two are known with different certainty. `dependence` is a low-score correlation (Dixon & Coles
+    1997, eq. 4.2) or the covariance of a bivariate Poisson distribution (Karlis & Ntzoufras 2003, eq. 1).
     """
 
     kind: Dependence
@@ -52,11 +55,11 @@ class Goals:
         """Fitted on the goals of the training matches, the last counting most."""
         goals = matches.frame[["home_goals", "away_goals"]].to_numpy(dtype=np.float64)
         weights = by_age(matches.frame, HALF_LIFE)
-        means = log_means(matches.frame, SPEED)
-        line = np.stack([_poisson_line(means[:, side], goals[:, side], weights) for side in range(2)])
+        halves = _halves(matches)
+        line = np.stack([_poisson_line(halves, goals[:, side], weights, PRIORS[side]) for side in range(2)])
         trees: tuple[lightgbm.Booster, ...] = ()
         if with_trees:
-            start = _on_line(line, means)
+            start = halves @ line.T
             trees = tuple(
                 fit_counts(matches.history, goals[:, side], TREES, seed, start[:, side], weights)
                 for side in range(2)
@@ -66,7 +69,7 @@ class Goals:
 
     def rates(self, matches: ModelInput) -> Floats:
         """Goals expected of home and away (n, 2)."""
-        logs = _on_line(self.line, log_means(matches.frame, SPEED))
+        logs = _halves(matches) @ self.line.T
         if self.trees:
             logs = logs + np.column_stack([log_rates(trees, matches.history) for trees in self.trees])
         return np.clip(np.exp(logs), LOWEST_RATE, HIGHEST_RATE)
@@ -86,19 +89,20 @@ def _grid(kind: Dependence, rates: Floats, dependence: float) -> Floats:
     return bivariate_grid(rates, dependence)
 
 
-def _on_line(line: Floats, means: Floats) -> Floats:
-    return np.asarray(line[:, 0] + line[:, 1] * means, dtype=np.float64)
+def _halves(matches: ModelInput) -> Floats:
+    """One, half the gap and half the total (n, 3) of the logarithms of goals that strengths expect."""
+    home, away = log_means(matches.frame, SPEED).T
+    return np.column_stack([np.ones(len(home)), (home - away) / 2, (home + away) / 2])
 
 
-def _poisson_line(means: Floats, goals: Floats, weights: Floats) -> Floats:
-    """Intercept and slope (2,) of log goals on `means` (n,), by Newton's method on the weighted Poisson likelihood."""
-    design = np.column_stack([np.ones(len(means)), means])
-    found = np.array([0.0, 1.0])
+def _poisson_line(design: Floats, goals: Floats, weights: Floats, prior: Floats) -> Floats:
+    """Coefficients (3,) of log goals on `design` (n, 3), by Newton's method on the weighted Poisson likelihood."""
+    found = prior
     for _ in range(NEWTON_STEPS):
-        rates = np.exp(design @ found)
-        # A tenth of a match speaks for slope one, so that a handful of matches has an answer.
-        gradient = design.T @ (weights * (goals - rates)) - 0.1 * (found - [0.0, 1.0])
-        information = (design * (weights * rates)[:, None]).T @ design + 0.1 * np.eye(2)
+        rates = np.exp(np.clip(design @ found, -10.0, 10.0))
+        # A tenth of a match speaks for what strengths say, so that a handful of matches has an answer.
+        gradient = design.T @ (weights * (goals - rates)) - 0.1 * (found - prior)
+        information = (design * (weights * rates)[:, None]).T @ design + 0.1 * np.eye(3)
         step = np.linalg.solve(information, gradient)
         found = found + np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-10:
