@@ -25,7 +25,7 @@ from touchline.forecasting.scoreline_markets import HANDICAP_LINES, markets_of
 from touchline.overround import remove_overround
 
 N_MATCHES, N_BY_ROW = 20_000, 200
-N_TRAINING, N_SEASON = 145_000, 7_800
+N_TRAINING, N_SEASON, N_FIXTURES = 145_000, 7_800, 10_000
 PLAIN_TREES = 350
 
 
@@ -56,6 +56,17 @@ def main() -> None:
     wall, processor, _ = _timed(
         lambda: fit_forecaster(matches, ForecasterParameters()).probabilities(season)["with_odds"]
     )
+    forecaster = fit_forecaster(matches, ForecasterParameters())
+    fixtures = _matches(N_FIXTURES)
+    batch_wall, batch_processor, _ = _timed(
+        lambda: np.stack(
+            [markets_of(each.grid).total_goals[:, 0, 0] for each in forecaster.predict(fixtures).values()]
+        )
+    )
+    table.add_row(
+        "all forecasts of fixtures, with grids and markets", f"{N_FIXTURES:,}", f"{batch_wall:.2f}",
+        f"{batch_processor:.2f}", "", "",
+    )  # fmt: skip
     plain_wall, _, _ = _timed(lambda: _plain_fit(matches, season))
     table.add_row(
         "one season: fit twice, calibrate, forecast", f"{N_TRAINING:,} + {N_SEASON:,}", f"{wall:.1f}",
