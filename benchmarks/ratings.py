@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from benchmarks.plain_ratings import rate_plainly
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.plain_ratings import rate_plainly
 from touchline.ratings.compiled import N_STATE_COLUMNS, Floats
 from touchline.ratings.engine import NUMBERS, Result, State, day_of, rate, rate_arrays
 
@@ -37,7 +37,9 @@ def main() -> None:
     _, new_seconds = _timed(lambda: rate(new, dict(states)), repeats=5)
     plain, plain_seconds = _timed(lambda: _plainly(history), repeats=1)
     np.testing.assert_allclose(after, plain, rtol=0, atol=1e-9)
-    table = Table(title=f"Rating and form features of {N_MATCHES:,} matches, {N_STATE_COLUMNS} numbers a team")
+    table = Table(
+        title=f"Rating and form features of {N_MATCHES:,} matches, {N_STATE_COLUMNS} numbers a team"
+    )
     for name in ("what", "matches", "processor seconds", "matches a second", "plain Python / ours"):
         table.add_column(name, justify="left" if name == "what" else "right")
     for what, n, seconds in (
