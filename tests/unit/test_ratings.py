@@ -1,17 +1,22 @@
-"""The ratings engine against the papers' formulas written plainly, and increments against rating everything at once."""
+"""The ratings engine against its formulas written plainly, and increments against rating everything at once."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from math import copysign, log10
 from typing import Any
 
+import numpy as np
 import pytest
+from benchmarks.plain_ratings import rate_plainly
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from touchline.ratings import elo, pi
+from touchline.ratings.compiled import KNOWN_AFTER_OFF_SEASON, OFF_SEASON_SHRINKAGE
 from touchline.ratings.engine import STATE_COLUMNS, Result, State, rate
+from touchline.ratings.strength import STRENGTHS
+
+A_DAY = 86_400_000_000
 
 
 def result(
@@ -27,6 +32,12 @@ def result(
 
 def named(state: State) -> dict[str, float]:
     return dict(zip(STATE_COLUMNS, state, strict=True))
+
+
+def prices(before: float, last: float) -> dict[str, float]:
+    """Supremacy of the home side before kick-off and at the close, in log-odds."""
+    draws = {"prematch_draw": -0.3, "closing_draw": -0.3}
+    return draws | {"prematch_supremacy": before, "closing_supremacy": last}
 
 
 def test_elo_of_equals_without_home_advantage_moves_by_half_the_weight():
@@ -71,63 +82,90 @@ def test_a_match_without_shots_leaves_the_shot_ratings_alone():
     assert after["elo"] != before["elo"]
 
 
-score = st.integers(0, 6)
-shots = st.one_of(st.none(), st.tuples(st.integers(0, 12), st.integers(0, 12)))
-teams = st.lists(st.sampled_from("abcdef"), min_size=2, max_size=2, unique=True)
-seasons = st.lists(st.tuples(teams, st.tuples(score, score), shots, st.integers(1, 4)), max_size=40)
+def test_a_team_that_scores_more_than_expected_gains_attack_and_the_other_loses_defence():
+    home, away = map(named, rate([result("a", "b", (4, 0))], {}))
+    for speed in STRENGTHS:
+        assert home[f"attack_{speed}"] > 0 > away[f"defence_{speed}"]
+        assert home[f"defence_{speed}"] > 0 > away[f"attack_{speed}"]
+    assert home["form_surprise_short"] == pytest.approx(-away["form_surprise_short"])
 
 
-def results(played: list[Any]) -> list[Result]:
-    return [result(*pair, goals, shots, tier=tier) for pair, goals, shots, tier in played]
-
-
-@given(seasons)
-def test_the_engine_is_the_plain_formulas(played: list[Any]):
-    games = results(played)
+def test_form_is_a_mean_whose_weights_halve_in_as_many_matches_as_its_half_life():
+    """Three draws after a win: the win has half its weight left at half-life three."""
     states: dict[str, State] = {}
-    rate(games, states)
-    for name, expected in plain_ratings(games).items():
-        assert named(states[name]) == pytest.approx(expected, abs=1e-9)
+    rate([result("a", "b", (1, 0))], states)
+    after_win = named(states["a"])["form_goal_difference_short"]
+    rate([result("a", "b", (0, 0))] * 3, states)
+    assert named(states["a"])["form_goal_difference_short"] == pytest.approx(after_win / 2)
 
 
-@given(seasons, st.integers(0, 40))
-def test_going_on_from_stored_states_equals_rating_everything_bit_for_bit(played: list[Any], cut: int):
-    games = results(played)
+def test_a_price_that_moves_towards_a_team_is_remembered_on_its_side():
+    home, away = map(named, rate([result("a", "b", (1, 0), **prices(0.2, 0.6))], {}))
+    assert home["move_last"] > 0
+    assert home["move_last"] == pytest.approx(-away["move_last"])
+    assert home["move_at_home"] > 0 == home["move_away"]
+
+
+def test_a_price_that_moves_further_than_prices_do_is_no_movement():
+    home, away = map(named, rate([result("a", "b", (1, 0), **prices(0.2, 6.0))], {}))
+    assert home["move_last"] == away["move_last"] == 0
+
+
+def test_an_off_season_makes_strengths_less_sure_and_draws_them_to_the_tier():
+    states: dict[str, State] = {}
+    rate([result("a", "b", (4, 0))] * 30, states)
+    before = named(states["a"])
+    rate([result("a", "c", (1, 1), kickoff_at=46 * A_DAY)], states)
+    after = named(states["a"])
+    assert (before["n_rated"], after["n_rated"]) == (30, KNOWN_AFTER_OFF_SEASON + 1)
+    assert after["n_career"] == 31
+    assert after["attack_slow"] < before["attack_slow"] * (1 - OFF_SEASON_SHRINKAGE / 2)
+
+
+score = st.integers(0, 9)
+number = st.integers(0, 12)
+log_odds = st.floats(-1.5, 1.5)
+pairs = st.lists(st.sampled_from("abcdef"), min_size=2, max_size=2, unique=True)
+
+
+@st.composite
+def seasons(draw: st.DrawFn) -> list[Result]:
+    """Matches in order of kick-off, some after months without any; statistics and prices come and go."""
+    games: list[Result] = []
+    day = 0
+    for _ in range(draw(st.integers(0, 30))):
+        day += draw(st.sampled_from((0, 1, 7, 60)))
+        shots = draw(st.one_of(st.none(), st.tuples(number, number)))
+        game = result(*draw(pairs), draw(st.tuples(score, score)), shots, tier=draw(st.integers(1, 4)))
+        known = draw(
+            st.fixed_dictionaries(
+                dict.fromkeys(
+                    ("home_shots", "away_shots", "home_corners", "away_corners"), st.one_of(st.none(), number)
+                )
+                | dict.fromkeys(
+                    ("home_yellow_cards", "away_red_cards"), st.one_of(st.none(), st.integers(0, 5))
+                )
+            )
+        )
+        priced = {
+            f"{stage}_{name}": value
+            for stage in ("prematch", "closing")
+            for both in [draw(st.one_of(st.just((None, None)), st.tuples(log_odds, log_odds)))]
+            for name, value in zip(("supremacy", "draw"), both, strict=True)
+        }
+        games.append(game._replace(kickoff_at=day * A_DAY, **known, **priced))
+    return games
+
+
+@examples(deadline=None)
+@given(seasons())
+def test_the_engine_is_the_plain_formulas(games: list[Result]):
+    plain = [list(state.values()) for sides in rate_plainly(games) for state in sides]
+    np.testing.assert_allclose(rate(games, {}), plain, rtol=0, atol=1e-9)
+
+
+@examples(deadline=None)
+@given(seasons(), st.integers(0, 30))
+def test_going_on_from_stored_states_equals_rating_everything_bit_for_bit(games: list[Result], cut: int):
     states: dict[str, State] = {}
     assert rate(games[:cut], states) + rate(games[cut:], states) == rate(games, {})
-
-
-def plain_ratings(games: list[Result]) -> dict[str, dict[str, float]]:
-    """Elo (Hvattum & Arntzen 2010, ELOg) and pi-ratings (Constantinou & Fenton 2013), one formula a line."""
-    ratings: dict[str, dict[str, float]] = defaultdict(dict)
-    for game in games:
-        home, away = ratings[game.home_team_id], ratings[game.away_team_id]
-        margins = {"": (game.home_goals - game.away_goals, elo.GOALS, pi.GOALS)}
-        if game.home_shots_on_target is not None:
-            shots = game.home_shots_on_target - game.away_shots_on_target
-            margins["_shots"] = (shots, elo.SHOTS, pi.SHOTS)
-        for side in (home, away):
-            for kind, e, p in (("", elo.GOALS, pi.GOALS), ("_shots", elo.SHOTS, pi.SHOTS)):
-                side.setdefault(f"elo{kind}", e.first_tier - (game.tier - 1) * e.tier_step)
-                side.setdefault(f"pi_home{kind}", -(game.tier - 1) * p.tier_step)
-                side.setdefault(f"pi_away{kind}", -(game.tier - 1) * p.tier_step)
-        for kind, (margin, e, p) in margins.items():
-            gap = home[f"elo{kind}"] + e.home_advantage - away[f"elo{kind}"]
-            expected_score = 1 / (1 + 10 ** (-gap / 400))
-            actual_score = (margin > 0) + (margin == 0) / 2
-            k = e.k0 * (1 + abs(margin)) ** e.exponent
-            home[f"elo{kind}"] += k * (actual_score - expected_score)
-            away[f"elo{kind}"] += k * (expected_score - actual_score)
-
-            goals = margin * (pi.GOALS_PER_SHOT_ON_TARGET if kind else 1)
-            expected_home = copysign(10 ** (abs(home[f"pi_home{kind}"]) / 3) - 1, home[f"pi_home{kind}"])
-            expected_away = copysign(10 ** (abs(away[f"pi_away{kind}"]) / 3) - 1, away[f"pi_away{kind}"])
-            error = abs(goals - (expected_home - expected_away))
-            direction = 1 if goals > expected_home - expected_away else -1
-            psi = 3 * log10(1 + error)
-            before_home, before_away = home[f"pi_home{kind}"], away[f"pi_away{kind}"]
-            home[f"pi_home{kind}"] += direction * psi * p.rate
-            away[f"pi_away{kind}"] -= direction * psi * p.rate
-            home[f"pi_away{kind}"] += (home[f"pi_home{kind}"] - before_home) * p.carry
-            away[f"pi_home{kind}"] += (away[f"pi_away{kind}"] - before_away) * p.carry
-    return ratings

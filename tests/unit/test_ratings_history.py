@@ -12,11 +12,16 @@ from touchline.ratings.engine import Result, State, rate
 from touchline.ratings.history import FOREVER, History, Version
 
 TEAMS = "abcd"
+A_MONTH = 30 * 86_400_000_000
 
 
 def version(kickoff: int, pair: str, goals: int, valid_from: int, valid_to: int = FOREVER) -> Version:
-    """Match `pair` at `kickoff`; the home side scored `goals`."""
-    return Version((kickoff, f"{kickoff}{pair}"), Result(1, *pair, goals, 1, goals, 2), valid_from, valid_to)
+    """Match `pair` at `kickoff`, a month after the last; the home side scored `goals`, prices moved to it."""
+    result = Result(
+        1, *pair, goals, 1, goals, 2, kickoff_at=kickoff * A_MONTH,
+        prematch_supremacy=0.1 * goals, prematch_draw=-0.3, closing_supremacy=0.2 * goals, closing_draw=-0.3,
+    )  # fmt: skip
+    return Version((kickoff, f"{kickoff}{pair}"), result, valid_from, valid_to)
 
 
 def learned(*versions: Version) -> History:
