@@ -14,16 +14,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from builders import season_csv
 from databases import copy_of
+from matchday_permutations import features_that_know_the_result
 from season_folder import write_season_folder
 from table_digests import table_digests
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows
 from touchline.features.catalogue import FEATURES
+from touchline.features.training import training_frame
 from touchline.landing.collect import collect
 from touchline.settings import Settings
 from touchline.warehouse.build import BuildReport
@@ -235,3 +238,11 @@ def test_features_of_played_matches_are_those_made_a_minute_before_kickoff(month
         pd.testing.assert_frame_equal(final.loc[due], then.loc[due])
         n_pairs += len(due)
     assert n_pairs >= 20
+
+
+def test_no_feature_goes_with_the_result_of_its_match_more_than_chance_allows(month: Month):
+    played = training_frame(month.settings, month.last)
+    assert len(played) >= 200
+    assert features_that_know_the_result(played, seed=1) == []
+    blurred = played["outcome"] + np.random.default_rng(1).normal(0, 2, len(played))
+    assert features_that_know_the_result(played.assign(away_elo=blurred), seed=1) == ["away_elo"]
