@@ -82,7 +82,7 @@ def test_a_rating_leads_through_the_ratings_step_to_the_results(warehouse: Wareh
 
 
 def test_what_a_rating_takes_from_prices_leads_to_the_quotes(warehouse: Warehouse):
-    (move,) = origins(warehouse, "features.match_features.home_move_last")
+    (move,) = origins(warehouse, "features.team_rating.move_last")
     assert "landing.odds_observation.price_home" in move.sources
     assert not any(name.endswith("goals") for name in move.sources)
     (surprise,) = origins(warehouse, "features.team_rating.market_surprise_goals_last")
