@@ -19,8 +19,8 @@ from touchline.settings import Settings
 TOPICS = (
     "run", "collect", "sources", "rejects", "teams", "compact", "build", "train", "tune", "predict", "markets",
     "drift", "backtest",
-    "models", "rollback", "quality", "anomalies", "lineage", "catalogue", "doctor", "serve", "sandbox", "database",
-    "export", "docs",
+    "models", "rollback", "quality", "anomalies", "lineage", "catalogue", "features", "doctor", "serve", "sandbox",
+    "database", "export", "docs",
 )  # fmt: skip
 
 app = typer.Typer(

@@ -134,6 +134,18 @@ GROUP_DEFINITIONS = {
     "match_market": PRICE_DEFINITIONS,
     "match_market_history": MARKET_HISTORY_DEFINITIONS,
 }
+AVAILABILITY = {
+    "match_rating": "With the results of both sides' last matches, as a rule the morning after. Unknown before a "
+    "side's first match in our records; without statistics, goals stand in for chances.",
+    "match_form": "With the results and statistics of both sides' last matches, as a rule the morning after. Where a "
+    "source gives no shots, means over the last five matches are unknown and the others stay as they were.",
+    "match_context": "With the fixture and the results before it: the calendar as soon as the fixture is listed, the "
+    "table, rest and meetings the morning after the last match.",
+    "match_market": "With pre-match prices, from days before kick-off; the last observed count. Unknown where nobody "
+    "quotes; closing prices of the match itself are never among them.",
+    "match_market_history": "With the closing prices of both sides' earlier matches, as a rule the morning after the "
+    "last. A team whose matches had no prices has first values here, and 0 under market_n_rated.",
+}
 RATING_FEATURES = tuple(RATING_DEFINITIONS)
 FORM_FEATURES = tuple(FORM_DEFINITIONS)
 CONTEXT_FEATURES = tuple(CONTEXT_DEFINITIONS)

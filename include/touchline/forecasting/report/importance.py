@@ -47,8 +47,8 @@ def forecaster_importance(forecaster: Forecaster, matches: pd.DataFrame) -> pd.D
     """The same for what each forecast adds up, with the name of the `forecast` in front.
 
     with_odds: what is added to the market's log-odds, movements and residuals together. no_odds: its straight line and
-    its trees together. `matches` has the catalogue's features; of more than `MOST_MATCHES` an even selection is
-    looked at.
+    its trees together. Other forecasts have no rows. `matches` has the catalogue's features; of more than
+    `MOST_MATCHES` an even selection is looked at.
     """
     seen = ModelInput(matches.iloc[:: max(1, -(-len(matches) // MOST_MATCHES))])
     parts = []
@@ -61,7 +61,8 @@ def forecaster_importance(forecaster: Forecaster, matches: pd.DataFrame) -> pd.D
         parts.append(
             _importance(_with_odds(with_odds, seen.market), seen.market.names).assign(forecast=WITH_ODDS)
         )
-    return pd.concat(parts, ignore_index=True)[["forecast", "feature", *OUTCOMES, "mean"]]
+    columns = ["forecast", "feature", *OUTCOMES, "mean"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def _no_odds(model: NoOdds, design: Design) -> Floats:
