@@ -73,11 +73,16 @@ def _row(
     }  # fmt: skip
     for side, rate in zip("HA", rates, strict=True):
         shots = int(rng.poisson(9 * rate))
-        row |= {f"{side}S": str(shots), f"{side}ST": str(int(rng.binomial(shots, 0.35)))}
+        row |= {
+            f"{side}S": str(shots), f"{side}ST": str(int(rng.binomial(shots, 0.35))),
+            f"{side}C": str(shots // 2), f"{side}Y": str(shots % 5), f"{side}R": str(int(shots % 13 == 0)),
+        }  # fmt: skip
     for prices, noise in (("B365", 0.12), ("PS", 0.1), ("Avg", 0.1), ("AvgC", 0.06), ("PSC", 0.04)):
         seen = gap + rng.normal(0, noise)
         # A smooth stand-in for the scoreline grid is enough: prices only have to know the gap.
         weights = np.exp([0.25 + seen * 0.8, 0.0, -0.15 - seen * 0.8])
         p = weights / weights.sum()
         row |= {f"{prices}{letter}": f"{1 / (p[k] * OVERROUND):.2f}" for k, letter in enumerate("HDA")}
+    for letter in "HDA":
+        row[f"Max{letter}"] = max((row[f"{prices}{letter}"] for prices in ("B365", "PS", "Avg")), key=float)
     return row
