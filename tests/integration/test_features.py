@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,6 @@ import pytest
 from psycopg import sql
 
 from builders import match_row
-from databases import copy_of
 from touchline.database.engine import connect, open_url, rows
 from touchline.errors import FeaturesUnavailable
 from touchline.features.catalogue import FEATURES, GROUPS
@@ -27,7 +25,6 @@ pytestmark = pytest.mark.slow
 
 FRIDAY = datetime(2022, 11, 4, 20, tzinfo=UTC)
 LATER = FRIDAY + timedelta(hours=6, microseconds=250)
-MONDAY = FRIDAY + timedelta(days=3)
 AHEAD = [
     ("Arsenal", "Leeds", "05/11/2022"),
     ("Chelsea", "Fulham", "05/11/2022"),
@@ -35,20 +32,18 @@ AHEAD = [
 ]
 
 
-def season(**of_the_weekend: str) -> list[dict[str, str]]:
-    """Fifteen played matches, and three of the weekend."""
-    first, *others = round_robin()
-    weekend = [
-        match_row(Date=date, HomeTeam=home, AwayTeam=away, **of_the_weekend) for home, away, date in AHEAD
-    ]
-    return [{**first, "MaxH": "2.10", "MaxD": "3.60", "MaxA": "4.20"}, *others, *weekend]
-
-
 @pytest.fixture(scope="module")
 def installed(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Fifteen played matches and three fixtures, landed and built as of a Friday."""
-    unplayed = season(FTHG="", FTAG="", FTR="", AvgCH="", AvgCD="", AvgCA="")
-    sourced = land(module_settings, tmp_path_factory.mktemp("source"), unplayed, FRIDAY)
+    fixtures = [
+        match_row(
+            Date=date, HomeTeam=home, AwayTeam=away, FTHG="", FTAG="", FTR="", AvgCH="", AvgCD="", AvgCA=""
+        )
+        for home, away, date in AHEAD
+    ]
+    first, *others = round_robin()
+    played = [{**first, "MaxH": "2.10", "MaxD": "3.60", "MaxA": "4.20"}, *others]
+    sourced = land(module_settings, tmp_path_factory.mktemp("source"), [*played, *fixtures], FRIDAY)
     build(sourced, FRIDAY)
     return sourced
 
@@ -137,20 +132,6 @@ def test_serving_gives_what_training_gives(published: Settings):
         assert read.frame[name].notna().all()
     for name in ("home_market_rating_medium", "away_move_last", "home_market_surprise_goals_short"):
         assert (read.frame[name].abs() > 0).all()
-
-
-def test_a_match_is_learnt_from_as_it_was_served_before_its_kickoff(published: Settings, tmp_path: Path):
-    """The weekend's results and closing prices arrive on Monday, other prices and a corrected result with them."""
-    match_ids = fixture_ids(published)
-    served = read_features(published, match_ids, FRIDAY).frame
-    with copy_of(published) as copy:
-        corrected, *rest = season(FTHG="4", FTAG="0", HST="9", AST="1")
-        sourced = land(copy, tmp_path, [{**corrected, "FTHG": "5"}, *rest], MONDAY)
-        build(sourced, MONDAY)
-        learnt = training_frame(sourced, MONDAY).set_index("match_id")
-    assert len(learnt) == 18
-    assert learnt.loc[match_ids, "outcome"].tolist() == [0, 0, 0]
-    pd.testing.assert_frame_equal(learnt.loc[match_ids, list(FEATURES)], served, check_exact=True)
 
 
 def test_training_features_are_those_before_the_kickoff_and_labels_those_after(published: Settings):
