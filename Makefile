@@ -42,6 +42,7 @@ $(STAMP): requirements.txt pyproject.toml
 	echo "Installing the environment (a minute on a fresh machine) ..."; \
 	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes --compile-bytecode requirements.txt && \
 	VIRTUAL_ENV=$(VENV) $$uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'from touchline.ratings.engine import Result, rate; rate([Result(1, "a", "b", 0, 0)], {})'
 	@touch $@
 
 run: $(STAMP)  ## from nothing to predictions on screen; leaves everything running

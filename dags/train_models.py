@@ -19,17 +19,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from airflow.sdk import AssetOrTimeSchedule, dag, task
 
 from touchline.operations import names, pipeline
 from touchline_assets import DRIFT, TUNED, WHEN_NEW
-from touchline_tasks import DAG_DEFAULTS, run_step
+from touchline_tasks import DAG_DEFAULTS, cron, run_step
 
 
 @dag(
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 3 * * *", timezone="UTC"), assets=DRIFT | TUNED
-    ),
+    schedule=AssetOrTimeSchedule(timetable=cron("0 3 * * *"), assets=DRIFT | TUNED),
     tags=[names.TAG, "models"],
     doc_md=__doc__,
     **DAG_DEFAULTS,

@@ -15,15 +15,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import dag, task
 
 from touchline.operations import names, pipeline
 from touchline_assets import WHEN_NEW
-from touchline_tasks import DAG_DEFAULTS, run_step
+from touchline_tasks import DAG_DEFAULTS, cron, run_step
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 4 * * 0", timezone="UTC"),
+    schedule=cron("0 4 * * 0"),
     tags=[names.TAG, "models"],
     doc_md=__doc__,
     **DAG_DEFAULTS,

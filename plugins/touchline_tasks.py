@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.providers.openlineage import conf as openlineage
-from airflow.sdk import Param, Variable, get_current_context, task
+from airflow.sdk import CronTriggerTimetable, Param, Variable, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from touchline.errors import QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
@@ -44,6 +44,15 @@ DAG_DEFAULTS = {
         "announce": Param(True, type="boolean", description="let the DAGs that wait for this one start"),
     },
 }
+
+
+def cron(expression: str) -> CronTriggerTimetable:
+    """Times of day or week (UTC), from the next one on.
+
+    Left to itself, Airflow begins with the last one when that is not long past, and a new installation would train
+    before it has collected anything.
+    """
+    return CronTriggerTimetable(expression, timezone="UTC", run_immediately=timedelta(0))
 
 
 def collect_from_sources(kind: Kind) -> None:

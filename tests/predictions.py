@@ -11,7 +11,8 @@ import pandas as pd
 import uuid6
 
 from touchline.database.engine import Connection
-from touchline.forecasting.baselines import Elo, Market
+from touchline.forecasting.baselines import Market, SingleRating
+from touchline.forecasting.design import ModelInput
 from touchline.forecasting.forecaster import Forecaster
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.monitoring.settled import Settled
@@ -54,7 +55,7 @@ def elo_and_market(seed: int = 1) -> Forecaster:
         "home_elo": 1500 + gap, "away_elo": 1500.0,
         "outcome": np.where(random.normal(gap, 200) > 60, 0, random.integers(1, 3, 400)),
     })  # fmt: skip
-    return Forecaster({"elo": Elo.fit(matches), "market": Market()}, {}, "elo")
+    return Forecaster({"elo": SingleRating.fit(ModelInput(matches), "elo"), "market": Market()}, {}, "elo")
 
 
 def registered(version: str = "1", name: str = "touchline_match_result") -> RegisteredForecaster:

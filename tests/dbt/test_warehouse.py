@@ -61,6 +61,22 @@ def test_features_of_a_fixture_are_those_of_the_teams_last_matches(built: Settin
     )
 
 
+def test_features_of_a_fixture_say_where_its_teams_stand_and_how_its_competition_scores(built: Settings):
+    (row,) = fetch(built, "select * from features.match_features where not is_played")
+    season = round_robin()
+    for side, statistic in (("home", "FTHG"), ("away", "FTAG")):
+        mean = sum(int(match[statistic]) for match in season) / len(season)
+        assert row[f"competition_{side}_goals"] == pytest.approx(mean)
+    points = dict.fromkeys((match["HomeTeam"] for match in season), 0) | {"Burnley": 0}
+    for match in season:
+        home, away = int(match["FTHG"]), int(match["FTAG"])
+        points[match["HomeTeam"]] += 3 * (home > away) + (home == away)
+        points[match["AwayTeam"]] += 3 * (away > home) + (home == away)
+    ranked, n_left = sorted(points.values()), 5
+    assert row["home_points_behind_top"] == pytest.approx((ranked[-1] - points["Arsenal"]) / n_left)
+    assert row["away_points_above_drop"] == pytest.approx((points["Leeds"] - ranked[2]) / n_left)
+
+
 def test_features_of_a_match_stand_before_its_kickoff_and_ignore_its_own_result(built: Settings):
     first = fetch(
         built,
@@ -93,6 +109,27 @@ def test_a_result_known_only_after_the_next_kickoff_is_not_in_its_features(
     assert [(row["away_team"], row["home_goals_for_5"], row["home_elo"]) for row in found] == [
         ("Chelsea", None, None), ("Leeds", None, None),
     ]  # fmt: skip
+
+
+def test_prices_known_only_after_a_result_are_not_rated_with_it(settings: Settings, tmp_path: Path):
+    late = match_row(Date="29/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea")
+    in_time = match_row(Date="29/10/2022", HomeTeam="Leeds", AwayTeam="Fulham")
+    unpriced = {"AvgCH": "", "AvgCD": "", "AvgCA": ""}
+    ahead = unpriced | {"FTHG": "", "FTAG": "", "FTR": ""}
+    land(settings, tmp_path, [late | ahead, in_time | ahead], datetime(2022, 10, 28, 20, tzinfo=UTC))
+    land(settings, tmp_path, [late | unpriced, in_time], datetime(2022, 10, 30, 12, tzinfo=UTC))
+    sourced = land(settings, tmp_path, [late, in_time], NOVEMBER)
+    build(sourced, NOVEMBER)
+    found = fetch(
+        sourced,
+        "select home_team, core.match_odds.price_home, move_last from core.match "
+        "inner join core.match_odds using (match_id) inner join features.team_rating as rating "
+        "on rating.match_id = match.match_id and rating.team_id = match.home_team_id "
+        "where stage = 'closing' and bookmaker = 'consensus' order by 1",
+    )
+    assert [row["price_home"] for row in found] == pytest.approx([1.95, 1.95])
+    unmoved, moved = (row["move_last"] for row in found)
+    assert unmoved == 0 < moved
 
 
 def test_planting_a_future_result_changes_no_earlier_feature(settings: Settings, tmp_path: Path):

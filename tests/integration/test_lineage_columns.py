@@ -81,6 +81,16 @@ def test_a_rating_leads_through_the_ratings_step_to_the_results(warehouse: Wareh
     assert "landing.score_observation.known_at" in since.sources
 
 
+def test_what_a_rating_takes_from_prices_leads_to_the_quotes(warehouse: Warehouse):
+    (move,) = origins(warehouse, "features.team_rating.move_last")
+    assert "landing.odds_observation.price_home" in move.sources
+    assert not any(name.endswith("goals") for name in move.sources)
+    (surprise,) = origins(warehouse, "features.team_rating.market_surprise_goals_last")
+    assert {"core.result_version.home_goals", "core.result_price.pinnacle_away"} <= set(surprise.made_from)
+    (corners,) = origins(warehouse, "features.team_rating.form_corners_long")
+    assert "landing.score_observation.away_corners" in corners.sources
+
+
 def test_what_is_kept_of_an_earlier_look_is_the_same(warehouse: Warehouse):
     first = origins(warehouse, "analytics.track_record")
     assert origins(warehouse, "analytics.track_record") == first

@@ -29,7 +29,7 @@ from touchline.operations import pipeline, records
 from touchline.operations.airflow_settings import airflow_variables
 from touchline.quality.anomalies.search import find_anomalies
 from touchline.quality.gates import check_landing
-from touchline.ratings.update import VERSIONS
+from touchline.ratings.versions import VERSIONS
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build, land, round_robin
@@ -277,7 +277,7 @@ def test_a_step_says_every_table_it_writes_its_run_into(built: Settings, tmp_pat
 
 def test_every_step_of_a_build_says_what_it_touches_and_ratings_read_results_as_known():
     assert set(pipeline.BUILD_STEPS) <= STEPS.keys()
-    read = set(re.findall(r"from (core\.\w+)", VERSIONS))
+    read = set(re.findall(r"(?:from|join) (core\.\w+)", VERSIONS))
     assert set(STEPS["update_ratings"].reads) == read
     stated = {name for names in MADE_BY_STEPS["features.team_rating"].values() for name in names}
     assert {name.rpartition(".")[0] for name in stated} == read

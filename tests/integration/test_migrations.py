@@ -24,8 +24,8 @@ from touchline.settings import Role, Settings
 
 LANDING = ("payload", "payload_seen", "payload_parsed", "rejected_row", "fixture_observation", "score_observation",
            "odds_observation", "odds_month", "quarantined_fact")  # fmt: skip
-OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
-NEWEST = "0011"
+OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+NEWEST = "0012"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     *(f"landing.{name}" for name in LANDING),
@@ -331,6 +331,26 @@ def test_down_to_nothing_and_up_again_gives_the_same_database(server: Settings):
             admin.execute(
                 sql.SQL("drop database {} with (force)").format(sql.Identifier(settings.warehouse_database))
             )
+
+
+def test_ratings_of_another_shape_make_room_and_are_made_anew_with_all_that_reads_them(migrated: Settings):
+    with connect(migrated, "transform") as connection:
+        connection.execute("create table features.team_rating (elo float)")
+        connection.execute("create view analytics.team_strength as select * from features.team_rating")
+        for layer in ("core", "ratings", "features", "analytics"):
+            connection.execute(
+                "insert into ops.layer_build (layer, as_of, change_id, definition, is_full, run_id) "
+                "values (%s, %s, 1, 'test', true, 'test')",
+                (layer, SEEN),
+            )
+    bootstrap.downgrade(migrated, OLDER[-1])
+    with connect(migrated, "transform") as connection:
+        assert scalar(connection, "select to_regclass('features.team_rating')") is None
+        assert rows(connection, "delete from ops.layer_build returning layer") == [{"layer": "core"}]
+        connection.execute("create table features.team_rating (elo float)")
+    bootstrap.migrate(migrated)
+    with connect(migrated, "transform") as connection:
+        assert scalar(connection, "select to_regclass('features.team_rating')") is None
 
 
 def test_migrating_a_migrated_database_changes_nothing(written: Settings):

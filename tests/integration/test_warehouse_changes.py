@@ -104,12 +104,14 @@ def test_a_fact_set_aside_after_it_was_built_is_gone_from_everything(
     columns = (
         "bookmaker, market, line, is_closing" if kind == "quote" else "null, null, null::real, null::boolean"
     )
+    # The closing price is what ratings read of a match.
+    which = "where is_closing" if kind == "quote" else ""
     with connect(world, "transform") as connection:
         aside = scalar(
             connection,
             "insert into landing.quarantined_fact (kind, fixture_key, payload_id, bookmaker, market, line, is_closing, "
             f"rule, reason, observed_at, run_id) select '{kind}', fixture_key, payload_id, {columns}, 'test', 'test', "
-            f"%s, 'test' from landing.{table} order by fixture_key limit 1 returning fixture_key",
+            f"%s, 'test' from landing.{table} {which} order by fixture_key limit 1 returning fixture_key",
             (START,),
         )
     assert build(world, LATER)[0].is_full is is_full
@@ -122,6 +124,38 @@ def test_a_fact_set_aside_after_it_was_built_is_gone_from_everything(
         }
         assert scalar(connection, left[kind], (aside,)) <= 0
     assert equals_a_full_build(world, LATER)
+
+
+def test_an_archive_of_quotes_that_lands_late_is_known_to_the_ratings_of_its_time(world: Settings):
+    archived(world, LATER)
+    with connect(world, "transform") as connection:
+        before = rows(connection, "select * from features.team_rating")
+    assert not build(world, LATER)[0].is_full
+    with connect(world, "transform") as connection:
+        assert rows(connection, "select * from features.team_rating") != before
+    assert equals_a_full_build(world, LATER)
+
+
+def archived(settings: Settings, observed_at: datetime) -> None:
+    """Closing quotes of Pinnacle, published before the results of their matches, land from an archive."""
+    with connect(settings, "ingest") as connection:
+        payload_id = scalar(
+            connection,
+            "insert into landing.payload (source, endpoint, observed_at, is_backfill, content_hash, n_bytes, body, "
+            "run_id) values ('archive', 'quotes', %s, true, 'h', 1, 'b', 'test') returning payload_id",
+            (observed_at,),
+        )
+        connection.execute(
+            "insert into landing.odds_observation (fixture_key, source, bookmaker, market, is_closing, price_home, "
+            "price_draw, price_away, payload_id, row_number, quoted_at, observed_at, known_at) "
+            "select fixture_key, 'archive', 'PS', market, true, price_home + 0.4, price_draw, price_away, %s, 1, "
+            "quoted_at, %s, known_at from landing.odds_observation "
+            "where is_closing and bookmaker = 'market_average' and market = '1x2' order by known_at limit 3",
+            (payload_id, observed_at),
+        )
+        connection.execute(
+            "insert into landing.payload_parsed values (%s, 3, 3, 0, 0, 0, 0, 3, 'test')", (payload_id,)
+        )
 
 
 def test_a_table_that_somebody_dropped_is_built_again(world: Settings):

@@ -186,7 +186,7 @@ def test_contributions_of_features_add_up_to_the_score() -> None:
     design = Design(("strong", "weak", "nothing"), values)
     outcomes = np.digitize(values[:, 0] + 0.3 * values[:, 1] + rng.normal(0, 0.5, 600), [-0.5, 0.5])
     trees = QUICK.no_odds.trees
-    of_outcomes = fit_trees(design, outcomes.astype(np.int64), trees, 1, np.full((600, 3), np.log(1 / 3)))
+    (of_outcomes,) = fit_trees(design, outcomes.astype(np.int64), trees, 1, np.full((600, 3), np.log(1 / 3)))
     of_counts = fit_counts(design, outcomes.astype(np.float64), trees, 1, np.zeros(600))
     for booster, scores in ((of_outcomes, raw_scores), (of_counts, log_rates)):
         told = tree_contributions(booster, design)

@@ -39,14 +39,15 @@ def fit_trees(
     seed: int,
     start: Floats,
     weights: Floats | None = None,
-) -> lightgbm.Booster:
+    bags: int = 1,
+) -> tuple[lightgbm.Booster, ...]:
     """Trees for home, draw and away (`outcomes` (n,), 0 to 2) that go on from `start` (n, 3), log-probabilities.
 
-    `weights` (n,) of the matches.
+    `weights` (n,) of the matches. As many boosters as `bags`, with seeds from `seed` on, from the same binned data.
     """
     parameters = {"objective": "multiclass", "num_class": 3}
     # LightGBM reads one outcome after the other.
-    return _train(design, outcomes, boosting, seed, start.ravel("F"), weights, parameters)
+    return _train(design, outcomes, boosting, seed, start.ravel("F"), weights, parameters, bags)
 
 
 def fit_counts(
@@ -55,13 +56,13 @@ def fit_counts(
     """Trees for the mean of a count `goals` (n,) that go on from `start` (n,), logarithms of the mean."""
     # A column of a table is copied: LightGBM warns of slices.
     target, begin = np.ascontiguousarray(goals), np.ascontiguousarray(start)
-    return _train(design, target, boosting, seed, begin, weights, {"objective": "poisson"})
+    return _train(design, target, boosting, seed, begin, weights, {"objective": "poisson"})[0]
 
 
 def _train(
     design: Design, target: NDArray[Any], boosting: Boosting, seed: int, start: Floats,
-    weights: Floats | None, objective: dict[str, Any],
-) -> lightgbm.Booster:  # fmt: skip
+    weights: Floats | None, objective: dict[str, Any], bags: int = 1,
+) -> tuple[lightgbm.Booster, ...]:  # fmt: skip
     parameters = {
         **objective,
         "learning_rate": boosting.learning_rate,
@@ -73,7 +74,6 @@ def _train(
         "lambda_l2": boosting.ridge,
         "max_bin": 63,
         "boost_from_average": False,
-        "seed": seed,
         "num_threads": N_THREADS,
         "deterministic": True,
         "force_col_wise": True,
@@ -82,7 +82,12 @@ def _train(
     data = lightgbm.Dataset(
         design.values, target, weight=weights, feature_name=list(design.names), init_score=start
     )
-    return lightgbm.train(parameters, data, boosting.rounds)
+    return tuple(
+        lightgbm.train(
+            {**parameters, "bagging_seed": each, "feature_fraction_seed": each}, data, boosting.rounds
+        )
+        for each in range(seed, seed + bags)
+    )
 
 
 def raw_scores(trees: lightgbm.Booster, design: Design) -> Floats:

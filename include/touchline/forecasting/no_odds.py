@@ -12,7 +12,7 @@ from touchline.forecasting.design import ModelInput, Scale
 from touchline.forecasting.logistic import Floats, fit_per_outcome, per_outcome_scores, softmax
 from touchline.forecasting.training_weights import by_age
 
-TREES = Boosting(rounds=100, learning_rate=0.06, leaves=6, smallest_leaf=600, feature_share=0.2, ridge=50.0)
+TREES = Boosting(rounds=70, learning_rate=0.085, leaves=6, smallest_leaf=600, feature_share=0.2, ridge=50.0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class NoOdds:
         coefficients = fit_per_outcome(columns, matches.outcomes, weights, parameters.ridge)
         start = np.log(softmax(per_outcome_scores(columns, coefficients)))
         weights = by_age(matches.frame, parameters.trees_half_life)
-        trees = fit_trees(matches.history, matches.outcomes, parameters.trees, seed, start, weights)
+        (trees,) = fit_trees(matches.history, matches.outcomes, parameters.trees, seed, start, weights)
         return cls(trees, scale, coefficients)
 
     def probabilities(self, matches: ModelInput) -> Floats:

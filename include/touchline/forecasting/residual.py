@@ -12,7 +12,7 @@ from touchline.forecasting.design import Design
 from touchline.forecasting.logistic import Floats, Ints, fit_shared, softmax
 
 RESIDUAL_TREES = Boosting(
-    rounds=75, learning_rate=0.06, leaves=5, smallest_leaf=1000, feature_share=0.2, ridge=100.0
+    rounds=50, learning_rate=0.09, leaves=5, smallest_leaf=1000, feature_share=0.2, ridge=100.0
 )
 
 
@@ -49,9 +49,7 @@ class Residual:
         terms = _terms(coordinates, mean_draw)
         coefficients = fit_shared(terms, outcomes, parameters.ridge, offset=scores)
         start = np.log(softmax(scores + terms @ coefficients))
-        trees = tuple(
-            fit_trees(design, outcomes, parameters.trees, seed + bag, start) for bag in range(parameters.bags)
-        )
+        trees = fit_trees(design, outcomes, parameters.trees, seed, start, bags=parameters.bags)
         return cls(coefficients, mean_draw, trees, parameters.share)
 
     def scores(self, scores: Floats, coordinates: Floats, design: Design) -> Floats:

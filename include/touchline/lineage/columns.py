@@ -19,19 +19,37 @@ from touchline.settings import Settings
 _SIDES: Final = ("core.result_version.home_team_id", "core.result_version.away_team_id")
 # A rating holds from one change of what is known to the next: a result comes, is another, or is none any more.
 _PERIOD: Final = ("core.result_version.valid_from", "core.result_version.valid_to")
-# Tables that a Python step makes: what a column rests on, under "" those not named.
+_KICKOFF: Final = "core.result_version.kickoff_at"
+_PRICES: Final = tuple(
+    f"core.result_price.{kind}_{outcome}"
+    for kind in ("price", "pinnacle")
+    for outcome in ("home", "draw", "away")
+)
+
+
+def _of_result(*statistics: str) -> tuple[str, ...]:
+    return tuple(f"core.result_version.{side}_{name}" for name in statistics for side in ("home", "away"))
+
+
+# Tables that a Python step makes: what a column rests on, by the longest beginning of its name that is there.
 MADE_BY_STEPS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "features.team_rating": {
         "team_id": _SIDES,
         "match_id": ("core.result_version.match_id",),
-        "kickoff_at": ("core.result_version.kickoff_at",),
+        "kickoff_at": (_KICKOFF,),
         "valid_from": _PERIOD,
         "valid_to": _PERIOD,
         "": (
-            *_SIDES, "core.result_version.kickoff_at", "core.result_version.tier", "core.result_version.home_goals",
-            "core.result_version.away_goals", "core.result_version.home_shots_on_target",
-            "core.result_version.away_shots_on_target",
+            *_SIDES, _KICKOFF, "core.result_version.tier", *_of_result("goals", "shots", "shots_on_target"),
         ),
+        "form_corners": (*_SIDES, _KICKOFF, *_of_result("corners")),
+        "form_yellow_cards": (*_SIDES, _KICKOFF, *_of_result("yellow_cards")),
+        "form_red_cards": (*_SIDES, _KICKOFF, *_of_result("red_cards")),
+        "market_": (*_SIDES, _KICKOFF, *_PRICES),
+        "market_surprise_goals": (*_SIDES, _KICKOFF, *_of_result("goals"), *_PRICES),
+        "market_surprise_shots": (*_SIDES, _KICKOFF, *_of_result("shots_on_target"), *_PRICES),
+        "move_": (*_SIDES, _KICKOFF, *_PRICES),
+        "draw_move_": (*_SIDES, _KICKOFF, *_PRICES),
     },
 }  # fmt: skip
 COLUMNS: Final = """
@@ -76,8 +94,11 @@ class Warehouse:
         Kept in a file below the installation's home until the SQL, or a column of the warehouse, is another.
         """
         if relation not in self.sql:
-            made = MADE_BY_STEPS.get(relation, {})
-            return {column: made.get(column, made.get("", ())) for column in self.columns.get(relation, ())}
+            made = MADE_BY_STEPS.get(relation, {"": ()})
+            return {
+                column: made[max((name for name in made if column.startswith(name)), key=len)]
+                for column in self.columns.get(relation, ())
+            }
         # The instant of the build is in the SQL and changes no column.
         sql = re.sub("'[^']*'::timestamptz", "'1'::timestamptz", self.sql[relation])
         key = hashlib.sha256(f"{self._columns_digest}{sql}".encode()).hexdigest()

@@ -38,7 +38,7 @@ STEPS: Final = {
         ("landing.quarantined_fact", "ops.rule_result", "ops.screened_input", *_GATE),
     ),
     "build_core": _BUILT_BY_DBT,
-    "update_ratings": Touched(("core.result_version",), ("features.team_rating",)),
+    "update_ratings": Touched(("core.result_version", "core.result_price"), ("features.team_rating",)),
     "build_features": _BUILT_BY_DBT,
     "check_features": Touched(_CHECKED, (*_GATE, "ops.screened_input")),
     "detect_anomalies": Touched(_CHECKED, ("ops.anomaly", "ops.anomaly_search")),

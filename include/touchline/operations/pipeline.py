@@ -40,6 +40,9 @@ LANDING_ASSETS: dict[Kind, str] = {
 }
 
 
+NOTHING_BUILT = "Nothing is built yet, so there is nothing to learn from; build_warehouse comes first."
+
+
 @dataclass(frozen=True)
 class StepOutcome:
     """What a step did: `as_of` for the steps after it, and the assets whose consumers have something to do.
@@ -180,6 +183,7 @@ def tune(settings: Settings, run_id: str, as_of: datetime | None = None) -> Step
     """Search for better parameters within the budget; what was found is new until models were trained with it."""
     from touchline.registry.tuning import last_tuning
     from touchline.registry.tuning import tune as tune_models
+    from touchline.warehouse.changes import stands_as_of
 
     clock = run_clock(settings, as_of)
     outcome = StepOutcome("tune", clock.as_of.isoformat(), "Tuning is off: its budget is 0.", is_repeat=True)
@@ -188,6 +192,8 @@ def tune(settings: Settings, run_id: str, as_of: datetime | None = None) -> Step
     with connect(settings, "ingest") as connection:
         inputs = {"build": records.last_inputs(connection, BUILT)}
         is_repeat = records.last_inputs(connection, "tune") == inputs
+    if stands_as_of(settings, "features") is None:
+        return _told(dataclasses.replace(outcome, summary=NOTHING_BUILT))
     outcome = dataclasses.replace(outcome, summary="Tuned on this build already.", is_repeat=is_repeat)
     if not is_repeat:
         with records.recorded(settings, "tune", run_id, clock.as_of) as detail:
@@ -205,10 +211,13 @@ def train(settings: Settings, run_id: str, as_of: datetime | None = None) -> Ste
     from touchline.registry.models import champion_version
     from touchline.registry.training import train as train_models
     from touchline.registry.tuning import last_tuning
+    from touchline.warehouse.changes import stands_as_of
 
     clock = run_clock(settings, as_of)
     with connect(settings, "ingest") as connection:
         build, trained = records.last_inputs(connection, BUILT), records.last_inputs(connection, "train")
+    if stands_as_of(settings, "features") is None:
+        return _told(StepOutcome("train", clock.as_of.isoformat(), NOTHING_BUILT, is_repeat=True))
     is_repeat = (
         trained is not None
         and trained["build"] == build

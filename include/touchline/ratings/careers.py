@@ -66,6 +66,8 @@ def rate_in_order(known: Versions) -> Careers:
     What comes after is for touchline.ratings.history, which goes on from `states`.
     """
     frame = known.frame[: _first_out_of_order(known.frame)]
+    if frame.is_empty():
+        return Careers.of([])
     teams = {
         team: place for place, team in enumerate(sorted({*frame["home_team_id"], *frame["away_team_id"]}))
     }
@@ -74,7 +76,7 @@ def rate_in_order(known: Versions) -> Careers:
             frame[f"{side}_team_id"].replace_strict(teams, return_dtype=pl.Int64).to_numpy()
             for side in ("home", "away")
         ]
-    ).reshape(-1, 2)
+    )
     table = np.full((len(teams), N_STATE_COLUMNS), np.nan)
     after = rate_arrays(known.matches(len(frame)), sides, table)
     times = {name: np.repeat(frame[name].to_numpy(), 2) for name in ("kickoff_at", "valid_from")}

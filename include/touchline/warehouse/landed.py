@@ -25,7 +25,8 @@ where not exists (
 order by payload_id
 """
 
-# The partitions of landing.odds_observation are chosen by the times of the payloads.
+# The partitions of landing.odds_observation are chosen by the times of the payloads. Ratings read a result with the
+# prices that were known when it was: a price that counts as known before a result that was built makes it news.
 _TOUCHED: Final = """
 with pending as (
     select payload_id, min(coalesce(known_since, '-infinity')) as known_since
@@ -42,9 +43,12 @@ facts as (
 ),
 
 quotes as (
-    select distinct fixture_key from landing.odds_observation
-    where payload_id = any(%(payload_ids)s) and observed_at between %(first)s and %(last)s
-        and known_at <= %(as_of)s
+    select odds.fixture_key,
+        min(odds.known_at) filter (where odds.market = '1x2' and odds.known_at >= pending.known_since) as price_known_at
+    from landing.odds_observation as odds inner join pending using (payload_id)
+    where odds.payload_id = any(%(payload_ids)s) and odds.observed_at between %(first)s and %(last)s
+        and odds.known_at <= %(as_of)s
+    group by odds.fixture_key
 )
 
 insert into ops.match_change (change_id, match_id, known_from)
@@ -53,7 +57,9 @@ from (
     select facts.fixture_key, facts.known_at as known_from from facts inner join pending using (payload_id)
     where facts.known_at >= pending.known_since and facts.known_at <= %(as_of)s
     union all
-    select fixture_key, null from quotes
+    select quotes.fixture_key, result.valid_from from quotes
+    left join core.result_version as result
+        on quotes.fixture_key = result.match_id and quotes.price_known_at <= result.valid_from
 ) as touched
 group by fixture_key
 """
@@ -121,12 +127,13 @@ noted as (
 )
 
 insert into ops.match_change (change_id, match_id, known_from)
-select %(change_id)s, aside.fixture_key, min(coalesce(fixture.known_at, score.known_at))
+select %(change_id)s, aside.fixture_key, min(coalesce(fixture.known_at, score.known_at, result.valid_from))
 from aside
 left join landing.fixture_observation as fixture
     on aside.kind = 'fixture' and fixture.fixture_key = aside.fixture_key and fixture.payload_id = aside.payload_id
 left join landing.score_observation as score
     on aside.kind = 'score' and score.fixture_key = aside.fixture_key and score.payload_id = aside.payload_id
+left join core.result_version as result on aside.market = '1x2' and result.match_id = aside.fixture_key
 group by aside.fixture_key
 on conflict (change_id, match_id) do update set known_from = least(match_change.known_from, excluded.known_from)
 """
