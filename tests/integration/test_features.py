@@ -120,8 +120,18 @@ def test_serving_gives_what_training_gives(published: Settings):
         read.frame, trained.set_index("match_id").loc[match_ids, list(FEATURES)].astype("float64")
     )
     pd.testing.assert_frame_equal(read.frame, offline(published, match_ids))
-    assert read.frame["home_elo"].notna().all()
     assert read.frame["market_price_home"].tolist() == pytest.approx([1.98] * 3)
+    # No group is equal by being unknown, or as it is before a first match.
+    for name in (
+        "home_elo",
+        "home_attack_medium",
+        "away_form_surprise_short",
+        "home_rest_days",
+        "home_points_5",
+    ):
+        assert read.frame[name].notna().all()
+    for name in ("home_market_rating_medium", "away_move_last", "home_market_surprise_goals_short"):
+        assert (read.frame[name].abs() > 0).all()
 
 
 def test_training_features_are_those_before_the_kickoff_and_labels_those_after(published: Settings):

@@ -11,14 +11,16 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from builders import match_row
 from predictions import KICKOFF, insert_prediction, prediction, registered
 from touchline.clock import RunClock, virtual_clock
 from touchline.database.engine import connect, rows
-from touchline.features.catalogue import FEATURES
+from touchline.features.catalogue import FEATURES, GROUPS
 from touchline.features.online import FeatureRead, read_features
+from touchline.features.training import training_frame
 from touchline.ledger.predict import FIXTURE, UPCOMING
 from touchline.ledger.prediction import append, gate_frame, predictions_of
 from touchline.ledger.settle import settle_predictions
@@ -200,6 +202,24 @@ def test_a_row_the_ledger_refuses_takes_the_batch_with_it(unpredicted: World):
     with pytest.raises(Exception, match="probabilities_sum_to_one"):
         append(unpredicted.settings, [*others, first | {"p_home": 0.99}])
     assert ledger(unpredicted) == []
+
+
+def test_a_match_is_learnt_from_as_it_was_predicted(settled: dict[str, Any]):
+    """Result, closing prices and a correction came later: the features in the ledger are those of training."""
+    settings, later = settled["settings"], NOVEMBER + timedelta(days=12)
+    build(settings, later)
+    learnt = training_frame(settings, later).set_index("match_id")
+    with connect(settings, "model") as connection:
+        query = "select match_id::text, features from ledger.prediction where forecast = 'elo' order by kickoff_at"
+        predicted = {row["match_id"]: row["features"] for row in rows(connection, query)}
+    assert len(predicted) == 2
+    served = pd.DataFrame.from_dict(predicted, orient="index", columns=list(FEATURES)).astype("float64")
+    assert learnt.loc[served.index, "outcome"].tolist() == [1, 1]
+    for group, names in GROUPS.items():
+        assert served[list(names)].notna().any(axis=None), group
+    pd.testing.assert_frame_equal(
+        learnt.loc[served.index, list(FEATURES)], served, check_exact=True, check_names=False
+    )
 
 
 def test_nothing_to_append_is_nothing(season: World):

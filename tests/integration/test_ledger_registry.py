@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from touchline.errors import (
     MatchUnknown,
     WarehouseNotBuilt,
 )
+from touchline.features.catalogue import FEATURES
 from touchline.features.store import publish_features
 from touchline.ledger.predict import PredictReport, predict_matches
 from touchline.ledger.settle import settle_predictions
@@ -259,6 +261,20 @@ def test_the_command_settles(run: Any):
     assert result.exit_code == 0, result.output
     assert "wait for their result" in result.output
     assert json.loads(run("--json", "settle").output)["n_settled"] == 0
+
+
+def test_the_command_tells_what_every_feature_is_to_the_champion(run: Any, tmp_path: Path):
+    found = {entry["name"]: entry for entry in json.loads(run("--json", "features").output)}
+    assert tuple(found) == FEATURES
+    assert set(found["home_elo"]["importance"]) == {"no_odds", "with_odds"}
+    assert found["market_price_home"]["missing"] == 0
+    # One team's first match was at home, that of the five others away.
+    assert (found["home_elo"]["missing"], found["away_elo"]["missing"]) == (1 / 15, 5 / 15)
+    page = tmp_path / "features.md"
+    result = run("features", "--markdown", str(page))
+    assert result.exit_code == 0, result.output
+    assert "15 matches in 1 competitions" in page.read_text(encoding="utf-8")
+    assert "definition" in run("features").output
 
 
 def test_the_command_looks_for_drift_and_says_what_it_cannot_judge_yet(run: Any):

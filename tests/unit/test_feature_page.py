@@ -105,9 +105,8 @@ def test_the_page_names_every_feature_with_its_missing_rate(
 ):
     page = feature_page(tuple(entries.values()), matches)
     for name, entry in entries.items():
-        assert f"| `{name}` |" in page
-        assert entry.definition in page
-    assert "| 25.0 % | consensus pre-match price of a home win |" in page
+        assert f"| `{name}`: {entry.definition} |" in page
+    assert "consensus pre-match price of a home win | 25.0 % | - |" in page
     assert "training frame of 900 matches in 2 competitions" in page
     assert all(sentence in page for sentence in AVAILABILITY.values())
 
@@ -115,7 +114,7 @@ def test_the_page_names_every_feature_with_its_missing_rate(
 def test_without_a_model_or_a_match_the_rest_is_told(matches: pd.DataFrame):
     entries = describe_features(matches, None)
     assert not any(entry.importance for entry in entries)
-    assert "| `month` |  |  | 0 % |" in feature_page(entries, matches)
+    assert "1 to 12 | 0 % |  |  |" in feature_page(entries, matches)
     nothing = describe_features(matches.iloc[:0], None)
     assert {entry.missing for entry in nothing} == {None}
     assert "no match was played yet" in feature_page(nothing, matches.iloc[:0])

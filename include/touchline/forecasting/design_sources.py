@@ -25,7 +25,8 @@ def sources(forecast: str) -> Mapping[str, tuple[str, ...]]:
     """The features behind each column that a forecast of `DESIGNS` sees, in the order of the catalogue.
 
     Found by trying, so that it is true of the design as it is: one match, and the same with one feature changed,
-    feature by feature. Rows of a design depend on their own match alone, so all are made at once.
+    feature by feature. Rows of a design depend on their own match alone, so all are made at once. What stands in
+    for unknown features is not looked at.
     """
     match = np.linspace(LOWEST, HIGHEST, len(FEATURES))
     matches = np.vstack([match, match * (1 + (CHANGE - 1) * np.eye(len(FEATURES)))])

@@ -104,9 +104,8 @@ def _blocks(entries: Sequence[FeatureEntry], matches: pd.DataFrame) -> Iterator[
         yield Paragraph(AVAILABILITY[group])
         yield Table(
             f"{len(members)} features",
-            ("feature", *_columns("importance in"), "missing", "definition"),
-            tuple((f"`{entry.name}`", *_importances(entry), missing_text(entry.missing), entry.definition)
-                  for entry in members),
+            ("feature", "missing", *_columns("importance in")),
+            tuple((_named(entry), missing_text(entry.missing), *_importances(entry)) for entry in members),
             is_folded=True,
         )  # fmt: skip
 
@@ -150,9 +149,13 @@ def _leading(entries: Sequence[FeatureEntry], forecast: str) -> Table:
     ranked = sorted(entries, key=lambda entry: (-entry.importance.get(forecast, 0.0), entry.name))[:N_LEADING]
     return Table(
         f"What {forecast} looks at most",
-        ("feature", "importance", "definition"),
-        tuple((f"`{entry.name}`", importance_text(entry, forecast), entry.definition) for entry in ranked),
+        ("feature", "importance"),
+        tuple((_named(entry), importance_text(entry, forecast)) for entry in ranked),
     )
+
+
+def _named(entry: FeatureEntry) -> str:
+    return f"`{entry.name}`: {entry.definition}"
 
 
 def _columns(prefix: str) -> tuple[str, ...]:
