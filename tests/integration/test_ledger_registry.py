@@ -264,7 +264,7 @@ def test_the_command_settles(run: Any):
 
 
 def test_the_command_tells_what_every_feature_is_to_the_champion(run: Any, tmp_path: Path):
-    found = {entry["name"]: entry for entry in json.loads(run("--json", "features").output)}
+    found = {entry["name"]: entry for entry in json.loads(run("--json", "features").stdout)}
     assert tuple(found) == FEATURES
     assert set(found["home_elo"]["importance"]) == {"no_odds", "with_odds"}
     assert found["market_price_home"]["missing"] == 0
