@@ -30,7 +30,7 @@ from training_frames import QUICK, simulated_matches, without_prices
 pytestmark = pytest.mark.slow
 
 AS_OF = datetime(2019, 7, 1, tzinfo=UTC)
-OTHERWISE = with_values(QUICK, {"with_odds.residual_share": 0.45})
+OTHERWISE = with_values(QUICK, {"with_odds.residual.share": 0.45})
 
 
 @pytest.fixture(scope="module")

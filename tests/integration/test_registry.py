@@ -18,8 +18,8 @@ from touchline.cli import app
 from touchline.clock import virtual_clock
 from touchline.errors import ModelUnavailable, ServiceFailed
 from touchline.features.catalogue import FEATURES
-from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, ForecasterParameters
-from touchline.forecasting.walk_forward import FORECASTS, probability_columns
+from touchline.forecasting.forecaster import MARKET, NO_ODDS, WITH_ODDS, ForecasterParameters
+from touchline.forecasting.walk_forward import EVALUATED, MARKET_CLOSING, MARKET_PREMATCH, probability_columns
 from touchline.landing.collect import collect
 from touchline.registry import models
 from touchline.registry.parameters import with_values
@@ -68,7 +68,7 @@ def test_a_run_holds_everything_about_the_model(registry: Settings, matches: pd.
     client = open_registry(registry)
     run = client.get_run(report.mlflow_run_id)
     assert run.data.params["no_odds.trees.rounds"] == str(QUICK.no_odds.trees.rounds)
-    for name in FORECASTS:
+    for name in {*EVALUATED, MARKET_PREMATCH, MARKET_CLOSING} - {MARKET}:
         assert {f"{name}.rps", f"{name}.log_loss", f"{name}.ece"} <= set(run.data.metrics)
     assert "with_odds minus market_prematch.log_loss.high" in run.data.metrics
     tags = run.data.tags
@@ -137,7 +137,7 @@ def test_other_parameters_stay_in_the_shadow_without_evidence(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
     _train(registry, matches)
-    report = _train(registry, matches, with_values(QUICK, {"with_odds.residual_share": 0.45}))
+    report = _train(registry, matches, with_values(QUICK, {"with_odds.residual.share": 0.45}))
     assert (report.alias, "made otherwise" in report.reason) == ("challenger", True)
 
 

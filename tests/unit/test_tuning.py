@@ -55,9 +55,9 @@ def test_every_range_belongs_to_a_parameter_and_holds_its_default():
 
 
 def test_a_trial_changes_what_it_may_and_nothing_else():
-    wanted = searched_values(FEW) | {"no_odds.trees.rounds": 77, "with_odds.residual_share": 0.25}
+    wanted = searched_values(FEW) | {"no_odds.trees.rounds": 77, "with_odds.residual.share": 0.25}
     found = suggest(FixedTrial(wanted), FEW)
-    assert found == with_values(FEW, {"no_odds.trees.rounds": 77, "with_odds.residual_share": 0.25})
+    assert found == with_values(FEW, {"no_odds.trees.rounds": 77, "with_odds.residual.share": 0.25})
 
 
 @pytest.fixture(scope="module")
