@@ -26,7 +26,7 @@ FEW = with_values(
 
 def test_parameters_are_flat_values_by_dotted_name_and_come_back_from_text():
     values = flat(QUICK)
-    assert values["no_odds.trees.rounds"] == 15
+    assert values["no_odds.trees.rounds"] == QUICK.no_odds.trees.rounds
     assert values["overround"] == "power"
     assert with_values(ForecasterParameters(), values) == QUICK
     assert with_values(ForecasterParameters(), {name: str(value) for name, value in values.items()}) == QUICK
