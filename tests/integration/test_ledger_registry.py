@@ -79,8 +79,10 @@ def history(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory)
     matches = simulated_matches(n_seasons=2, n_a_season=310)
     for seed in (1, 2):
         train_on(settings, matches, replace(QUICK, seed=seed), NOVEMBER, f"train {seed}")
+    # Whatever the gate made of the second: the first is champion, and nobody challenges it yet.
     client = open_registry(settings)
     client.set_registered_model_alias(settings.model_name, models.CHAMPION, "1")
+    client.delete_registered_model_alias(settings.model_name, models.CHALLENGER)
     for name in ("first", "again"):
         history.predict(name)
     client.set_registered_model_alias(settings.model_name, models.CHALLENGER, "2")
