@@ -23,8 +23,9 @@ def remove_overround(prices: ArrayLike, method: OverroundMethod = "power") -> Fl
     * power: p = (1 / price)^c, the c that makes them sum to one (Clarke, Kovalchik & Ingram 2017)
     * shin: a share z of bettors knows the result (Shin 1993; Jullien & Salanie 1994)
     * proportional: p proportional to 1 / price
+    A row's probabilities are the same bits whatever other rows come with it: stored ratings rest on them.
     """
-    quoted = np.asarray(prices, dtype=np.float64)
+    quoted = np.ascontiguousarray(prices, dtype=np.float64)
     usable = np.all(np.isfinite(quoted) & (quoted > 1), axis=1)
     probabilities = np.full(quoted.shape, np.nan)
     inverse = 1 / quoted[usable]
@@ -61,9 +62,12 @@ def _power(inverse: Floats) -> Floats:
     for _ in range(NEWTON_STEPS):
         powers = np.exp(exponent * log_inverse)
         excess = powers.sum(axis=1, keepdims=True) - 1
-        exponent = exponent - excess / (powers * log_inverse).sum(axis=1, keepdims=True)
-        if np.abs(excess).max() < 1e-13:
+        is_short = np.abs(excess) >= 1e-13
+        if not is_short.any():
             break
+        # A row at its root stays there while others go on: another step would move its last bit.
+        step = excess / (powers * log_inverse).sum(axis=1, keepdims=True)
+        exponent = np.where(is_short, exponent - step, exponent)
     return np.asarray(np.exp(exponent * log_inverse), dtype=np.float64)
 
 
