@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +24,7 @@ from touchline.registry.tracking import open_registry
 from touchline.registry.training import TrainReport, train_on
 from touchline.registry.tuning import TUNED, last_tuning, tune_on, tuned_parameters
 from touchline.settings import Settings
-from training_frames import QUICK, simulated_matches, without_prices
+from training_frames import QUICK, corrected, simulated_matches, without_prices
 
 pytestmark = pytest.mark.slow
 
@@ -105,8 +104,7 @@ def test_a_champion_whose_recipe_falls_below_the_market_gives_way_to_it(
     assert models.load(registry).forecaster.primary == MARKET
     assert models.champion_version(registry) == "3"
     assert models.rollback(registry).to_version == "1"
-    corrected = _misled(matches).assign(month=1.0)
-    assert _train(registry, corrected).state == "refused"
+    assert _train(registry, corrected(_misled(matches))).state == "refused"
     assert models.champion_version(registry) == "1", "the baseline was taken back by hand and stays away"
 
 
@@ -119,7 +117,7 @@ def test_versions_wait_for_approval_when_the_operator_wants_it_so(
     assert models.promote(careful, "1").from_version == "2"
     assert models.load(careful).forecaster.primary == WITH_ODDS
 
-    report = _train(careful, matches, replace(QUICK, seed=5))
+    report = _train(careful, corrected(matches))
     assert (report.version, report.alias, report.state) == ("3", "candidate", "awaiting approval")
     assert models.champion_version(careful) == "1"
     assert models.load(careful, models.CHALLENGER).version == "3", "it forecasts in the shadow meanwhile"
@@ -139,7 +137,7 @@ def test_what_was_rolled_back_is_not_promoted_in_another_version(
     old = pd.Timestamp(AS_OF) - pd.Timedelta(days=500)
     client = open_registry(registry)
     client.set_model_version_tag(registry.model_name, "1", "trained_until", old.isoformat())
-    report = _train(registry, matches, replace(OTHERWISE, seed=QUICK.seed + 1))
+    report = _train(registry, corrected(matches), OTHERWISE)
     assert (report.alias, "was rolled back" in report.reason) == ("challenger", True)
     models.promote(registry, report.version)
     assert models.champion_version(registry) == report.version

@@ -28,7 +28,7 @@ from touchline.registry.tracking import open_registry
 from touchline.registry.training import TrainReport, train, train_on
 from touchline.registry.tuning import TUNED
 from touchline.settings import Settings
-from training_frames import QUICK, simulated_matches, without_prices
+from training_frames import QUICK, corrected, simulated_matches, without_prices
 from warehouse import build
 
 pytestmark = pytest.mark.slow
@@ -110,15 +110,13 @@ def test_the_same_data_code_and_parameters_are_trained_once(
 
 def test_other_data_or_parameters_make_another_version(registry: Settings, matches: pd.DataFrame) -> None:
     _train(registry, matches)
-    corrected = matches.copy()
-    corrected.loc[corrected.index[-1], "home_goals"] += 1
-    assert _train(registry, corrected).version == "2"
+    assert _train(registry, corrected(matches)).version == "2"
     assert _train(registry, matches, replace(QUICK, seed=5)).version == "3"
 
 
 def test_a_version_that_is_not_worse_becomes_champion(registry: Settings, matches: pd.DataFrame) -> None:
     _train(registry, matches)
-    report = _train(registry, matches, replace(QUICK, seed=5))
+    report = _train(registry, corrected(matches))
     assert (report.version, report.alias) == ("2", "champion")
     assert "310 held-out matches of 2018/19" in report.reason
     assert models.champion_version(registry) == "2"
@@ -142,8 +140,8 @@ def test_other_parameters_stay_in_the_shadow_without_evidence(
 
 
 def test_rollback_goes_back_one_champion_at_a_time(registry: Settings, matches: pd.DataFrame) -> None:
-    for seed in (1, 2, 3):
-        assert _train(registry, matches, replace(QUICK, seed=seed)).alias == "champion"
+    for goals in (1, 2, 3):
+        assert _train(registry, corrected(matches, goals)).alias == "champion"
     assert models.rollback(registry).summary.endswith("is version 2 now.")
     assert models.load(registry).version == "2"
     assert models.rollback(registry).to_version == "1"
@@ -156,10 +154,10 @@ def test_a_version_rolled_back_is_not_promoted_by_training_again(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
     _train(registry, matches)
-    second = replace(QUICK, seed=5)
-    _train(registry, matches, second)
+    second = corrected(matches)
+    _train(registry, second)
     models.rollback(registry)
-    again = _train(registry, matches, second)
+    again = _train(registry, second)
     assert (again.version, again.alias, again.is_reused) == ("2", "", True)
     assert models.champion_version(registry) == "1"
 
@@ -179,11 +177,11 @@ def test_a_kill_before_the_verdict_is_made_good_by_the_next_run(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
     _train(registry, matches)
-    _train(registry, matches, replace(QUICK, seed=5))
+    _train(registry, corrected(matches))
     client = open_registry(registry)
     client.set_registered_model_alias(registry.model_name, "champion", "1")
     client.delete_model_version_tag(registry.model_name, "2", "verdict")
-    report = _train(registry, matches, replace(QUICK, seed=5))
+    report = _train(registry, corrected(matches))
     assert (report.version, report.alias, report.is_reused) == ("2", "champion", True)
 
 
