@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ class Comparison:
 
     def _pair_rows(self) -> list[list[str]]:
         return [
-            [f"{pair.ours} - {pair.other}", _interval(pair.rps), _interval(pair.log_loss)]
+            [f"{pair.ours} - {pair.other}", interval(pair.rps), interval(pair.log_loss)]
             for pair in self.pairs
         ]
 
@@ -104,10 +105,10 @@ def compare(
     outcomes: Ints,
     matchdays: NDArray[Any],
     said: Mapping[str, Floats],
-    ours: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
     costs: Mapping[str, Cost],
 ) -> Comparison:
-    """Score forecasts (n, 3) on the matches that all of them cover, and pair each of `ours` with every other.
+    """Score forecasts (n, 3) on the matches that all of them cover, and take the differences of `pairs`, ours first.
 
     `n_played` is how many there were to forecast. Differences have a bootstrap over whole matchdays. Raises
     ValueError when no match is covered by all.
@@ -119,18 +120,18 @@ def compare(
     resamples = resample_matchdays(matchdays[is_common], SEED)
     ranked = dict(sorted(scores.items(), key=lambda item: item[1].log_loss))
     losses = {name: (rps(p, outcomes), log_loss(p, outcomes)) for name, p in common.items()}
-    pairs = [
+    differences = [
         Pair(
             first,
             second,
-            paired_difference(losses[first][0], losses[second][0], resamples),
-            paired_difference(losses[first][1], losses[second][1], resamples),
+            *(
+                paired_difference(*each, resamples)
+                for each in zip(losses[first], losses[second], strict=True)
+            ),
         )
-        for first in ours
-        for second in ranked
-        if second not in ours
+        for first, second in pairs
     ]
-    return Comparison(title, len(outcomes), n_played, ranked, costs, pairs)
+    return Comparison(title, len(outcomes), n_played, ranked, costs, differences)
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -139,9 +140,22 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> st
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headings, alignment, *rows))
 
 
+def interval(found: Difference) -> str:
+    """A difference with its interval, as the tables show it."""
+    return f"{found.difference:+.5f} [{found.low:+.5f}, {found.high:+.5f}]"
+
+
+def replace_section(document: Path, name: str, text: str) -> None:
+    """Write `text` between the marks of that name. Raises ValueError when the document lacks one of them."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, found_begin, rest = document.read_text().partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found_begin and found_end):
+        raise ValueError(
+            f"{document} has no place for this: put {begin} and {end} where the tables should be"
+        )
+    document.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+
+
 def _cost(cost: Cost | None) -> tuple[str, str]:
     return ("", "") if cost is None else (f"{cost.fit_seconds:.1f}", f"{cost.predict_seconds:.3f}")
-
-
-def _interval(found: Difference) -> str:
-    return f"{found.difference:+.5f} [{found.low:+.5f}, {found.high:+.5f}]"

@@ -18,20 +18,33 @@ import pandas as pd
 from rich.console import Console
 
 from benchmarks import penaltyblog_forecasts as penaltyblog
-from benchmarks.comparison import Comparison, Cost, compare
-from benchmarks.real_seasons import archive, unpacked
+from benchmarks.comparison import Comparison, Cost, compare, replace_section
+from benchmarks.played_seasons import played_seasons
+from benchmarks.real_seasons import archive
 from benchmarks.spi import spi_forecasts, spi_path
-from touchline.forecasting.backtest import BacktestRequest, backtest_settings, played_matches
-from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, ForecasterParameters, fit_forecaster
+from touchline.forecasting.design import ModelInput
+from touchline.forecasting.forecaster import (
+    LAST_PRICE,
+    MARKET,
+    NO_ODDS,
+    WITH_ODDS,
+    ForecasterParameters,
+    fitters,
+)
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
-from touchline.forecasting.walk_forward import probabilities_of, walk_forward
-from touchline.settings import Settings
+from touchline.forecasting.walk_forward import (
+    FITTED,
+    MARKET_CLOSING,
+    MARKET_CLOSING_PINNACLE,
+    MARKET_PREMATCH,
+    probabilities_of,
+    walk_forward,
+)
 
 COMPETITIONS = "E0,E1,D1,I1,SP1,F1"
 SEASONS = "2019/20,2020/21,2021/22,2022/23"
-LAST_PRICE = "last_price"
-OURS = (NO_ODDS, WITH_ODDS, LAST_PRICE)
+MARKETS = (MARKET_PREMATCH, MARKET_CLOSING, MARKET_CLOSING_PINNACLE)
 SPI = "spi"
 Forecasts = dict[str, Floats]
 
@@ -58,21 +71,21 @@ def main() -> None:
         return
     matches = penaltyblog.with_countries(_matches(asked))
     predictions = walk_forward(matches, asked.seasons, ForecasterParameters())
-    comparisons = compare_with_peers(matches, predictions, asked, _our_cost(matches, max(asked.seasons)))
+    comparisons = compare_with_peers(matches, predictions, asked, _our_costs(matches, max(asked.seasons)))
     for comparison in comparisons:
         for table in comparison.tables():
             console.print(table)
     if markdown is not None:
-        markdown.write_text("\n\n".join(comparison.markdown() for comparison in comparisons) + "\n")
+        replace_section(markdown, "peers", "\n\n".join(comparison.markdown() for comparison in comparisons))
 
 
 def compare_with_peers(
-    matches: pd.DataFrame, predictions: pd.DataFrame, asked: Asked, ours: Cost
+    matches: pd.DataFrame, predictions: pd.DataFrame, asked: Asked, costs: Mapping[str, Cost]
 ) -> list[Comparison]:
     """With every peer on the asked competitions, then with SPI and the markets on all that SPI forecast.
 
-    `matches` is a training frame with countries, `predictions` what `walk_forward` made of it, and `ours` what our
-    forecasts cost.
+    `matches` is a training frame with countries, `predictions` what `walk_forward` made of it, and `costs` what our
+    forecasts cost, by name.
     """
     spi = predictions[["match_id"]].merge(spi_forecasts(matches), on="match_id", how="left")
     columns = predictions.filter(regex="^p_.*_home$").columns
@@ -80,14 +93,15 @@ def compare_with_peers(
     said = {name: probabilities_of(predictions, name) for name in names}
     said[SPI] = spi[[f"p_{outcome}" for outcome in OUTCOMES]].to_numpy(dtype=np.float64)
     is_common = np.all([np.isfinite(p).all(axis=1) for p in said.values()], axis=0)
-    costs = {name: ours for name in OURS if name in said}
     of_competitions = predictions["competition"].isin(asked.competitions).to_numpy()
     is_asked = is_common & of_competitions
     peers, peers_costs = _ask_penaltyblog(matches, predictions[is_asked])
     with_peers = {name: p[is_asked] for name, p in said.items()} | peers
     everywhere = {name: p[is_common] for name, p in said.items()}
     return [
-        _compare("every peer", predictions[is_asked], of_competitions.sum(), with_peers, costs | peers_costs),
+        _compare(
+            "every peer", predictions[is_asked], of_competitions.sum(), with_peers, {**costs, **peers_costs}
+        ),
         _compare("all that SPI forecast", predictions[is_common], len(predictions), everywhere, costs),
     ]
 
@@ -97,9 +111,14 @@ def _compare(
 ) -> Comparison:
     seasons = sorted(rows["season"].unique())
     title = f"{what}: {rows['competition'].nunique()} competitions, {seasons[0]} to {seasons[-1]}"
-    ours = [name for name in OURS if name in said]
+    theirs = [name for name in said if name not in (*FITTED, *MARKETS)]
+    pairs = [
+        *((NO_ODDS, name) for name in (*theirs, MARKET_PREMATCH)),
+        *((WITH_ODDS, name) for name in (SPI, MARKET_PREMATCH)),
+        *((LAST_PRICE, name) for name in (MARKET_CLOSING, MARKET_CLOSING_PINNACLE)),
+    ]
     outcomes = rows["outcome"].to_numpy(dtype=np.int64)
-    return compare(title, n_played, outcomes, rows["kickoff_at"].dt.date.to_numpy(), said, ours, costs)
+    return compare(title, n_played, outcomes, rows["kickoff_at"].dt.date.to_numpy(), said, pairs, costs)
 
 
 def _ask_penaltyblog(matches: pd.DataFrame, wanted: pd.DataFrame) -> tuple[Forecasts, dict[str, Cost]]:
@@ -128,15 +147,18 @@ def _ask_penaltyblog(matches: pd.DataFrame, wanted: pd.DataFrame) -> tuple[Forec
     )
 
 
-def _our_cost(matches: pd.DataFrame, season: str) -> Cost:
-    """Of all our forecasts together, which are fitted on the same matches side by side."""
+def _our_costs(matches: pd.DataFrame, season: str) -> dict[str, Cost]:
+    """Of each of our forecasts on its own, of all divisions; designs are made within the time of each."""
     tested = matches[matches["season"] == season]
     known = matches[matches["kickoff_at"] < tested["kickoff_at"].min()]
-    began = time.process_time()
-    forecaster = fit_forecaster(known, ForecasterParameters())
-    fitted = time.process_time()
-    forecaster.probabilities(tested)
-    return Cost(fitted - began, 1000 * (time.process_time() - fitted) / len(tested))
+    costs = {}
+    for name, fit in fitters(ForecasterParameters(), [name for name in FITTED if name != MARKET]).items():
+        began = time.process_time()
+        candidate = fit(ModelInput(known))
+        fitted = time.process_time()
+        candidate.probabilities(ModelInput(tested))
+        costs[name] = Cost(fitted - began, 1000 * (time.process_time() - fitted) / len(tested))
+    return costs
 
 
 def _matches(asked: Asked) -> pd.DataFrame:
@@ -145,10 +167,7 @@ def _matches(asked: Asked) -> pd.DataFrame:
         return pd.read_parquet(asked.frame)
     first, last = (int(season[:4]) for season in (min(asked.seasons), max(asked.seasons)))
     # Some seasons of 2020 ended in August.
-    request = BacktestRequest((), date(first, 7, 1), date(last + 1, 8, 31))
-    with unpacked() as folder:
-        settings = backtest_settings(Settings(source=str(folder)), request)
-        return played_matches(settings, request)
+    return played_seasons(date(first, 7, 1), date(last + 1, 8, 31))
 
 
 def _arguments() -> tuple[Asked, Path | None]:
@@ -158,7 +177,7 @@ def _arguments() -> tuple[Asked, Path | None]:
     )
     parser.add_argument("--seasons", default=SEASONS, help="seasons that are forecast")
     parser.add_argument("--frame", type=Path, help="a training frame (parquet), instead of building one")
-    parser.add_argument("--markdown", type=Path, help="write the tables here")
+    parser.add_argument("--markdown", type=Path, help="document whose tables are written anew")
     given = parser.parse_args()
     return Asked(given.competitions.split(","), given.seasons.split(","), given.frame), given.markdown
 

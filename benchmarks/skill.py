@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from benchmarks.comparison import markdown_table
-from benchmarks.real_seasons import archive, unpacked
+from benchmarks.comparison import interval, markdown_table, replace_section
+from benchmarks.played_seasons import FIRST, Played, missing, played_seasons
 from benchmarks.spi import spi_forecasts, spi_path
-from touchline.forecasting.backtest import BacktestRequest, backtest_settings, played_matches
 from touchline.forecasting.design import ModelInput
 from touchline.forecasting.forecaster import (
     LAST_PRICE,
@@ -33,61 +30,11 @@ from touchline.forecasting.forecaster import (
     fitters,
     prepared,
 )
-from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import (
-    Difference,
-    log_loss,
-    paired_difference,
-    resample_matchdays,
     rps,
     score,
 )
 from touchline.forecasting.walk_forward import FORECASTS, probabilities_of, probability_columns, walk_forward
-from touchline.settings import Settings
-
-FIRST, LAST = date(2019, 8, 1), date(2023, 6, 30)
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-SEED = 20260801
-
-
-@dataclass(frozen=True)
-class Played:
-    """Matches with outcomes that every forecast covers; `said` (n, 3) by name."""
-
-    frame: pd.DataFrame
-    said: dict[str, Floats]
-
-    @property
-    def outcomes(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """(n,)."""
-        return self.frame["outcome"].to_numpy(dtype=np.int64)
-
-    def where(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Played:
-        """Some of the matches."""
-        return Played(self.frame[chosen], {name: p[chosen] for name, p in self.said.items()})
-
-    def difference(self, first: str, second: str, loss: Callable[..., Floats] = log_loss) -> Difference:
-        """Mean loss of the first less the second, with its 95 % interval."""
-        resamples = resample_matchdays(self.frame["kickoff_at"].dt.date.to_numpy(), SEED)
-        return paired_difference(
-            loss(self.said[first], self.outcomes), loss(self.said[second], self.outcomes), resamples
-        )
-
-    def mean(self, name: str, loss: Callable[..., Floats] = log_loss) -> float:
-        """Mean loss."""
-        return float(loss(self.said[name], self.outcomes).mean())
-
-    def gap_closed(self) -> tuple[float, float, float]:
-        """Share of the log-loss gap from pre-match to closing price that with_odds closes, with a 95 % interval."""
-        resamples = resample_matchdays(self.frame["kickoff_at"].dt.date.to_numpy(), SEED)
-        losses = {
-            name: np.bincount(resamples.day, log_loss(self.said[name], self.outcomes))
-            for name in ("market_prematch", "with_odds", "market_closing")
-        }
-        before, ours, close = losses.values()
-        shares = (resamples.draws @ (before - ours)) / (resamples.draws @ (before - close))
-        low, high = np.quantile(shares, [0.025, 0.975])
-        return float((before - ours).sum() / (before - close).sum()), float(low), float(high)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -95,26 +42,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markdown", type=Path, help="document whose figures are written anew")
     options = parser.parse_args([] if arguments is None else arguments)
-    if not archive().exists() or not spi_path().exists():
-        print(f"skill: skipped, {archive()} or {spi_path()} is not there; set TOUCHLINE_SHARED_DATA")
+    absent = missing() or next((path for path in (spi_path(),) if not path.exists()), None)
+    if absent:
+        print(f"skill: skipped, {absent} is not there; set TOUCHLINE_SHARED_DATA")
         return
     console = Console(stderr=True)
-    with unpacked() as folder, console.status("collect, build, rate") as status:
-        request = BacktestRequest((), FIRST, LAST)
-        settings = backtest_settings(Settings(source=str(folder)), request)
-        matches = played_matches(settings, request, lambda step, done, total: status.update(step))
+    with console.status("collect, build, rate") as status:
+        matches = played_seasons(on_progress=lambda step, done, total: status.update(step))
         status.update("forecast")
         seasons = sorted(matches.loc[matches["kickoff_at"].dt.date >= FIRST, "season"].unique())
-        parameters = ForecasterParameters(seed=settings.random_seed)
+        parameters = ForecasterParameters()
         predictions = walk_forward(matches, seasons, parameters)
         status.update("time one season")
         seconds = _seconds(matches, seasons[-1], parameters)
     text = _document(_played(predictions), matches, seconds)
     print(text)
     if options.markdown is not None:
-        before, _, rest = options.markdown.read_text().partition(BEGIN)
-        after = rest.partition(END)[2]
-        options.markdown.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+        replace_section(options.markdown, "figures", text)
 
 
 def _played(predictions: pd.DataFrame) -> Played:
@@ -123,8 +67,7 @@ def _played(predictions: pd.DataFrame) -> Played:
         for name in FORECASTS
         if probability_columns(name)[0] in predictions
     }
-    covered = np.all([np.isfinite(p).all(axis=1) for p in said.values()], axis=0)
-    return Played(predictions, said).where(covered)
+    return Played(predictions, said).covered()
 
 
 def _seconds(matches: pd.DataFrame, season: str, parameters: ForecasterParameters) -> tuple[float, float]:
@@ -144,7 +87,7 @@ def _seconds(matches: pd.DataFrame, season: str, parameters: ForecasterParameter
 def _document(played: Played, matches: pd.DataFrame, seconds: tuple[float, float]) -> str:
     spi = spi_forecasts(matches).set_index("match_id").reindex(played.frame["match_id"])
     theirs = spi[["p_home", "p_draw", "p_away"]].to_numpy(dtype=np.float64)
-    beside = Played(played.frame, {**played.said, "spi": theirs}).where(np.isfinite(theirs).all(axis=1))
+    beside = Played(played.frame, {**played.said, "spi": theirs}).covered()
     days = f"{played.frame['kickoff_at'].min().date()} to {played.frame['kickoff_at'].max().date()}"
     n_competitions = played.frame["competition"].nunique()
     return "\n\n".join(
@@ -169,11 +112,11 @@ def _targets(played: Played, beside: Played, seconds: tuple[float, float]) -> st
     last = played.difference("last_price", "market_closing")
     rows = [
         ["no odds, RPS on the matches of SPI", "0.2065", "0.2060",
-         f"{beside.mean('no_odds', rps):.5f} (SPI {beside.mean('spi', rps):.5f}; {_told(ahead)})"],
+         f"{beside.mean('no_odds', rps):.5f} (SPI {beside.mean('spi', rps):.5f}; {interval(ahead)})"],
         ["share of the gap to the close that is closed", "0.25", "0.40", f"{share:.3f} [{low:.3f}, {high:.3f}]"],
         ["with odds less pre-match market, log loss", "interval below 0", "",
-         _told(played.difference("with_odds", "market_prematch"))],
-        ["last price less closing market, log loss", "0 in every season", "interval below 0", _told(last)],
+         interval(played.difference("with_odds", "market_prematch"))],
+        ["last price less closing market, log loss", "0 in every season", "interval below 0", interval(last)],
     ]  # fmt: skip
     for name in ("no_odds", "with_odds", "last_price"):
         found = score(played.said[name], played.outcomes)
@@ -211,13 +154,9 @@ def _seasons(played: Played) -> str:
     rows = []
     for season in sorted(played.frame["season"].unique()):
         part = played.where((played.frame["season"] == season).to_numpy())
-        told = [_told(part.difference(*pair)) for pair in pairs]
+        told = [interval(part.difference(*pair)) for pair in pairs]
         rows.append([season, f"{len(part.frame):,}", f"{part.gap_closed()[0]:.2f}", *told])
     return markdown_table(("season", "n", "gap closed", *(f"{a} - {b}" for a, b in pairs)), rows)
-
-
-def _told(found: Difference) -> str:
-    return f"{found.difference:+.5f} [{found.low:+.5f}, {found.high:+.5f}]"
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from benchmarks.comparison import Comparison, Cost, compare
+from benchmarks.comparison import Comparison, Cost, compare, replace_section
 
 N = 400
 SHARP, BLUNT, PARTIAL = "sharp", "blunt", "partial"
+PAIRS = [(SHARP, BLUNT), (SHARP, PARTIAL)]
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +21,7 @@ def comparison() -> Comparison:
     outcomes = (rng.random(N)[:, None] > truth.cumsum(axis=1)).sum(axis=1)
     partial = np.where(np.arange(N)[:, None] % 4 == 0, np.nan, truth)
     said = {BLUNT: np.tile([0.4, 0.3, 0.3], (N, 1)), PARTIAL: partial, SHARP: truth}
-    return compare("Peers", 1000, outcomes, np.arange(N) // 8, said, [SHARP], {SHARP: Cost(12.34, 0.5)})
+    return compare("Peers", 1000, outcomes, np.arange(N) // 8, said, PAIRS, {SHARP: Cost(12.34, 0.5)})
 
 
 def test_everybody_is_scored_on_the_matches_that_all_cover(comparison: Comparison):
@@ -54,4 +57,18 @@ def test_markdown_has_a_row_for_every_forecast_and_pair_and_costs_where_they_are
 def test_forecasts_with_no_match_in_common_are_refused():
     nothing = np.full((2, 3), np.nan)
     with pytest.raises(ValueError, match="none in common"):
-        compare("Peers", 2, np.array([0, 1]), np.array([1, 1]), {SHARP: nothing}, [SHARP], {})
+        compare("Peers", 2, np.array([0, 1]), np.array([1, 1]), {SHARP: nothing}, [], {})
+
+
+def test_tables_are_written_between_their_marks_and_nowhere_else(tmp_path: Path):
+    document = tmp_path / "figures.md"
+    document.write_text(
+        "before <!-- a: begin -->\nold\n<!-- a: end --> after <!-- b: begin --><!-- b: end -->"
+    )
+    for text in ("newer", "newest"):
+        replace_section(document, "a", text)
+    expected = "before <!-- a: begin -->\nnewest\n<!-- a: end --> after <!-- b: begin --><!-- b: end -->"
+    assert document.read_text() == expected
+    with pytest.raises(ValueError, match="put <!-- c: begin -->"):
+        replace_section(document, "c", "lost")
+    assert document.read_text() == expected

@@ -92,7 +92,7 @@ def _train(
 
 def raw_scores(trees: lightgbm.Booster, design: Design) -> Floats:
     """What the trees of `fit_trees` add to their start: (n, 3) log-odds units."""
-    return _raw(trees, design)
+    return _raw(trees, design).reshape(len(design.values), 3)
 
 
 def log_rates(trees: lightgbm.Booster, design: Design) -> Floats:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
-MODELLING = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
+# Beside touchline.forecasting: what its designs are made with.
+SHARED_SOURCES = ("overround.py", "features/catalogue.py", "ratings/compiled.py", "ratings/strength.py")
+LIBRARIES = ("lightgbm", "numba", "numpy", "pandas", "scikit-learn", "scipy")
 
 
 def dataset_digest(matches: pd.DataFrame) -> str:
@@ -21,8 +25,14 @@ def dataset_digest(matches: pd.DataFrame) -> str:
 
 @cache
 def modelling_digest() -> str:
-    """SHA-256 over the sources of touchline.forecasting, which decide what a model is; how it is reported does not."""
+    """SHA-256 over what decides what a model is and says, beside data and parameters: our sources, and libraries.
+
+    How forecasts are reported decides nothing.
+    """
+    own = set(PACKAGE.joinpath("forecasting").rglob("*.py"))
+    own -= set(PACKAGE.joinpath("forecasting", "report").rglob("*.py"))
     digest = hashlib.sha256()
-    for path in sorted(set(MODELLING.rglob("*.py")) - set(MODELLING.joinpath("report").rglob("*.py"))):
-        digest.update(f"{path.relative_to(MODELLING)}|".encode() + path.read_bytes())
+    for path in sorted(own | {PACKAGE / name for name in SHARED_SOURCES}):
+        digest.update(f"{path.relative_to(PACKAGE)}|".encode() + path.read_bytes())
+    digest.update("|".join(f"{name} {version(name)}" for name in LIBRARIES).encode())
     return digest.hexdigest()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal, get_args
@@ -62,10 +64,13 @@ BETTING_PRICES = {
     "closing_price": "closing_price", "best_closing_price": "best_closing_price",
 }  # fmt: skip
 
+log = logging.getLogger(__name__)
+
 Refit = Literal["season", "weekly"]
 REFITS: tuple[Refit, ...] = get_args(Refit)
 # Windows whose models are fitted at once: enough for the cores, few enough to remember their matches.
 WINDOWS_AHEAD = 2
+SLACK = timedelta(days=60)
 
 # Called with the window that is done, how many are done, and how many there are.
 WindowDone = Callable[[str, int, int], None]
@@ -95,8 +100,9 @@ def walk_forward(
     """Forecast each of `seasons` by models fitted on what had kicked off before it, or each week of it, began.
 
     `matches` is a training frame (played matches in time order); features already know only what was observed
-    before each kick-off, so ratings and form move on through the season while the models stand still. The two
-    seasons before the first are forecast likewise, to calibrate: each window is calibrated by the two years before it.
+    before each kick-off, so ratings and form move on through the season while the models stand still. What
+    began in the two years before the first is forecast likewise, to calibrate: each window is calibrated by the two
+    years before it.
     `names` says which of `FITTED` to fit. Windows that are done are kept in the folder `store` and not done again.
 
     Returns one row a match with `IDENTITY`, learned_until (the last kick-off that was learned from), the prices of
@@ -142,23 +148,25 @@ def probability_columns(forecast: str) -> list[str]:
 
 
 def _windows(matches: pd.DataFrame, seasons: Sequence[str], refit: Refit) -> list[Window]:
-    """In time order; the two seasons before the first asked for come as rehearsals."""
-    known = sorted(matches["season"].unique())
+    """In time order; what began in the two years before the first asked for comes as rehearsals."""
     wanted = sorted(seasons)
-    earlier = [season for season in known if season < wanted[0]][-2:]
-    first_ever = matches["kickoff_at"].min()
+    began = matches.groupby("season")["kickoff_at"].min().sort_values()
+    first_asked, first_ever = began[wanted].min(), began.iloc[0]
+    # A season may begin some weeks earlier than two years before.
+    is_near = (began < first_asked) & (began >= first_asked - REHEARSED - SLACK)
+    earlier = [season for season in began.index[is_near] if season not in wanted]
     windows = []
     for season in [*earlier, *wanted]:
         kickoffs = matches.loc[matches["season"] == season, "kickoff_at"]
         edges = [kickoffs.min(), kickoffs.max() + pd.Timedelta(1, "us")]
         is_rehearsal = season in earlier
         if refit == "weekly" and not is_rehearsal:
-            # Weeks end on Monday, after the weekend's matches.
-            mondays = pd.date_range(edges[0].normalize(), edges[1], freq="W-TUE")
-            edges = [edges[0], *(monday for monday in mondays if edges[0] < monday < edges[1]), edges[1]]
+            # On Tuesday noon the results of the weekend and of Monday night are known.
+            tuesdays = pd.date_range(edges[0].normalize(), edges[1], freq="W-TUE") + pd.Timedelta(12, "h")
+            edges = [edges[0], *(noon for noon in tuesdays if edges[0] < noon < edges[1]), edges[1]]
         for start, end in pairwise(edges):
             name = f"{season} from {start.date()}" if refit == "weekly" else season
-            if start > first_ever:
+            if start > first_ever and ((kickoffs >= start) & (kickoffs < end)).any():
                 windows.append(Window(name, season, start, end, is_rehearsal))
     return windows
 
@@ -195,7 +203,7 @@ def _published(
     tested = matches.iloc[_places(matches, window)]
     found = {name: probabilities_of(raw[window], name) for name in _fitted_in(raw[window])}
     past = [
-        frame[frame["kickoff_at"] >= window.start - REHEARSED]
+        frame[(frame["kickoff_at"] >= window.start - REHEARSED) & (frame["kickoff_at"] < window.start)]
         for other, frame in raw.items()
         if other.start < window.start
     ]
@@ -241,15 +249,22 @@ def _path(store: Path, window: Window) -> Path:
 def _kept(store: Path | None, window: Window) -> pd.DataFrame | None:
     if store is None or not _path(store, window).exists():
         return None
-    return pd.read_parquet(_path(store, window))
+    try:
+        return pd.read_parquet(_path(store, window))
+    except (OSError, ValueError) as error:
+        log.warning("%s cannot be read (%s): the window is done again", _path(store, window), error)
+        return None
 
 
 def _keep(store: Path | None, window: Window, forecast: pd.DataFrame) -> None:
-    """Complete or not at all: a window half written would be taken for done."""
+    """Complete or not at all, even if another process does the same: a window half written would be taken for done."""
     if store is None:
         return
     store.mkdir(parents=True, exist_ok=True)
     path = _path(store, window)
-    draft = path.with_suffix(".draft")
-    forecast.to_parquet(draft, index=False)
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    with draft.open("wb") as file:
+        forecast.to_parquet(file, index=False)
+        file.flush()
+        os.fsync(file.fileno())
     draft.replace(path)
