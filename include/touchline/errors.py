@@ -61,6 +61,10 @@ class ModelUnavailable(TouchlineError):
     """The registry holds no model that can do what is asked."""
 
 
+class NothingToLearn(TouchlineError):
+    """The training matches hold nothing that this candidate could be fitted on."""
+
+
 class WarehouseBuildFailed(TouchlineError):
     """dbt could not build or test a layer."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -11,15 +12,19 @@ import pytest
 
 from touchline.errors import FeaturesUnavailable
 from touchline.features.catalogue import FEATURES, MARKET_FEATURES, MARKET_HISTORY_FEATURES
+from touchline.forecasting.baselines import SingleRating
 from touchline.forecasting.design import ModelInput
 from touchline.forecasting.forecaster import (
     ELO,
     MARKET,
     NO_ODDS,
     WITH_ODDS,
+    Candidate,
     Forecaster,
     Rehearsal,
+    begin_fits,
     calibrators_by,
+    ended,
     fit_forecaster,
 )
 from touchline.forecasting.logistic import Floats, softmax
@@ -207,3 +212,31 @@ def test_a_handful_of_matches_is_enough_to_run(unseen: pd.DataFrame) -> None:
     few = simulated_matches(n_seasons=1, n_a_season=40, seed=5)
     found: dict[str, Floats] = fit_forecaster(few, QUICK).probabilities(unseen.head(5))
     assert all(np.isfinite(p).all() for p in found.values())
+
+
+def test_no_match_is_forecast_by_no_rows(forecaster: Forecaster, unseen: pd.DataFrame) -> None:
+    for forecast in forecaster.predict(unseen[list(FEATURES)].head(0)).values():
+        assert (forecast.probabilities.shape, forecast.grid.shape) == ((0, 3), (0, 11, 11))
+
+
+def test_an_unrated_side_is_what_newcomers_of_its_tier_are(matches: pd.DataFrame) -> None:
+    rating = SingleRating.fit(ModelInput(matches), "elo")
+    shown = matches.head(2).assign(home_elo=1500.0, competition_tier=3.0, away_elo=[np.nan, 1280.0])
+    unrated, rated = rating.probabilities(ModelInput(shown))
+    assert unrated.tolist() == rated.tolist()
+    assert unrated[0] > rating.probabilities(ModelInput(shown.assign(away_elo=1500.0)))[0, 0]
+
+
+def test_a_candidate_that_cannot_be_fitted_is_named_and_faults_are_not_swallowed(
+    matches: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    decided = matches[matches["outcome"] != 1]
+    found = fit_forecaster(decided, QUICK)
+    assert ELO not in found.names
+    assert "cannot be fitted" in caplog.text
+
+    def faulty(matches: ModelInput) -> Candidate:
+        raise ValueError("shapes do not fit")
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ValueError, match="shapes do not fit"):
+        ended(begin_fits(ModelInput(matches), {ELO: faulty}, pool))

@@ -108,6 +108,39 @@ def test_windows_that_are_done_are_not_done_again(matches: pd.DataFrame, tmp_pat
     assert [path.stat().st_mtime_ns for path in kept[:2]] == made
 
 
+def test_a_stored_window_that_cannot_be_read_is_done_again(matches: pd.DataFrame, tmp_path: Path) -> None:
+    names = ("base_rates", "elo")
+    whole = walk_forward(matches, ["2018/19"], QUICK, names=names, store=tmp_path)
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    again = walk_forward(matches, ["2018/19"], QUICK, names=names, store=tmp_path)
+    pd.testing.assert_frame_equal(again, whole, check_exact=True)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".parquet"}
+
+
+def test_seasons_that_overlap_do_not_calibrate_each_other_ahead_of_time(matches: pd.DataFrame) -> None:
+    """One competition plays from January to December, the other from August to May."""
+    of_the_year = matches["kickoff_at"].dt.year.astype(str)
+    mixed = matches.assign(season=matches["season"].mask(matches["competition"] == "E1", of_the_year))
+    begun = mixed.loc[mixed["season"] == "2018/19", "kickoff_at"].min()
+    late = (mixed["season"] == "2018") & (mixed["kickoff_at"] >= begun)
+    assert late.sum() > 20
+    turned = mixed.copy()
+    turned.loc[late, "outcome"] = 2 - turned.loc[late, "outcome"]
+    found = [walk_forward(each, ["2018/19"], QUICK, names=("no_odds",)) for each in (mixed, turned)]
+    columns = probability_columns("no_odds")
+    pd.testing.assert_frame_equal(found[0][columns], found[1][columns], check_exact=True)
+
+
+def test_weeks_without_a_match_are_passed_over(matches: pd.DataFrame) -> None:
+    start = matches.loc[matches["season"] == "2017/18", "kickoff_at"].min()
+    days = (matches["kickoff_at"] - start).dt.days
+    short = matches[(days < 7) | ((days >= 30) & (days < 37))]
+    weekly = walk_forward(short, ["2017/18"], QUICK, refit="weekly", names=("no_odds",))
+    assert sorted(weekly["match_id"]) == sorted(short.loc[short["season"] == "2017/18", "match_id"])
+    assert weekly["learned_until"].nunique() >= 2
+
+
 def test_every_figure_is_on_the_matches_all_forecasts_cover(predictions: pd.DataFrame) -> None:
     holes = predictions.copy()
     holes.loc[holes.index[:30], probability_columns("market_closing")] = np.nan

@@ -10,9 +10,12 @@ import pandas as pd
 from touchline.forecasting.design import PRICES, ModelInput, numbers
 from touchline.forecasting.logistic import Floats, fit_per_outcome, per_outcome_scores, softmax
 from touchline.overround import OverroundMethod, remove_overround
+from touchline.ratings import elo, pi
 
 # Rating points, or goals, that make the gap a number of the order of one.
 SCALES = {"elo": 400.0, "pi": 1.0}
+# What a team begins with in the highest competition of a country, and how much less it is a tier below.
+FIRST = {"elo": (elo.GOALS.first_tier, elo.GOALS.tier_step), "pi": (0.0, pi.GOALS.tier_step)}
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Market:
 
 @dataclass(frozen=True)
 class SingleRating:
-    """Multinomial logistic on the gap of one rating and its square; two unrated teams count as equal."""
+    """Multinomial logistic on the gap of one rating and its square; an unrated team has what it would begin with."""
 
     rating: str
     coefficients: Floats
@@ -63,5 +66,8 @@ class SingleRating:
 
 def _gap(features: pd.DataFrame, rating: str) -> Floats:
     found = numbers(features, (f"home_{rating}", f"away_{rating}")).to_numpy()
+    tier = numbers(features, ("competition_tier",)).to_numpy()
+    first, step_down = FIRST[rating]
+    found = np.where(np.isnan(found), first - step_down * (tier - 1.0), found)
     gap = np.nan_to_num((found[:, 0] - found[:, 1]) / SCALES[rating])
     return np.column_stack([gap, gap**2])

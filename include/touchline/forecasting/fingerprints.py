@@ -12,7 +12,10 @@ import pandas as pd
 
 PACKAGE = Path(__file__).parents[1]
 # Beside touchline.forecasting: what its designs are made with.
-SHARED_SOURCES = ("overround.py", "features/catalogue.py", "ratings/compiled.py", "ratings/strength.py")
+SHARED_SOURCES = (
+    "overround.py", "features/catalogue.py",
+    "ratings/compiled.py", "ratings/elo.py", "ratings/pi.py", "ratings/strength.py",
+)  # fmt: skip
 LIBRARIES = ("lightgbm", "numba", "numpy", "pandas", "scikit-learn", "scipy")
 
 
@@ -24,15 +27,15 @@ def dataset_digest(matches: pd.DataFrame) -> str:
 
 
 @cache
-def modelling_digest() -> str:
+def modelling_digest(package: Path = PACKAGE) -> str:
     """SHA-256 over what decides what a model is and says, beside data and parameters: our sources, and libraries.
 
-    How forecasts are reported decides nothing.
+    How forecasts are reported decides nothing. `package` is the folder of touchline.
     """
-    own = set(PACKAGE.joinpath("forecasting").rglob("*.py"))
-    own -= set(PACKAGE.joinpath("forecasting", "report").rglob("*.py"))
+    own = set(package.joinpath("forecasting").rglob("*.py"))
+    own -= set(package.joinpath("forecasting", "report").rglob("*.py"))
     digest = hashlib.sha256()
-    for path in sorted(own | {PACKAGE / name for name in SHARED_SOURCES}):
-        digest.update(f"{path.relative_to(PACKAGE)}|".encode() + path.read_bytes())
+    for path in sorted(own | {package / name for name in SHARED_SOURCES}):
+        digest.update(f"{path.relative_to(package)}|".encode() + path.read_bytes())
     digest.update("|".join(f"{name} {version(name)}" for name in LIBRARIES).encode())
     return digest.hexdigest()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from touchline.errors import NothingToLearn
 from touchline.forecasting.baselines import BaseRates, Market, SingleRating
 from touchline.forecasting.calibration import Calibrator, Identity, choose_calibrator
 from touchline.forecasting.design import ModelInput, numbers
@@ -43,6 +46,9 @@ KNOW_PRICES = (WITH_ODDS, MARKET)
 N_SIDE_BY_SIDE = 2
 REHEARSED = timedelta(days=730)
 LARGEST_REHEARSED_SHARE = 0.25
+
+
+log = logging.getLogger(__name__)
 
 
 class Candidate(Protocol):
@@ -145,7 +151,7 @@ class Forecaster:
 def fitters(
     parameters: ForecasterParameters, names: Sequence[str] = PRODUCTION
 ) -> dict[str, Callable[[ModelInput], Candidate]]:
-    """What fits each candidate. A fitter raises ValueError where it finds nothing to learn from."""
+    """What fits each candidate. A fitter raises NothingToLearn where the matches do not hold what it needs."""
     seed = parameters.seed
     known: dict[str, Callable[[ModelInput], Candidate]] = {
         WITH_ODDS: lambda matches: WithOdds.fit(matches, parameters.with_odds, seed),
@@ -165,26 +171,42 @@ def fitters(
 def fit_forecaster(matches: pd.DataFrame, parameters: ForecasterParameters) -> Forecaster:
     """Fit on played `matches` (the columns of features.training.training_frame, in time order).
 
-    The last part of them (two years, at most a quarter) is first forecast by candidates fitted on the rest:
-    a rehearsal, see `finished`. Then everything is fitted on all matches. Raises ValueError when there are none.
+    The last part of them (two years, at most a quarter) is first forecast, each half by candidates fitted on what
+    was played before it, as `walk_forward` does season by season: a rehearsal, see `finished`. Then everything is
+    fitted on all matches. Raises ValueError when there are none.
     """
     if matches.empty:
         raise ValueError("no played match to learn from")
     everything = prepared(matches)
     end = matches["kickoff_at"].max()
     start = max(end - REHEARSED, matches["kickoff_at"].quantile(1 - LARGEST_REHEARSED_SHARE))
-    is_early = (matches["kickoff_at"] < start).to_numpy()
-    early, late = (everything.rows(np.flatnonzero(each)) for each in (is_early, ~is_early))
+    kickoff_at = matches["kickoff_at"]
+    edges = [start, start + (end - start) / 2, end + pd.Timedelta(1, "us")]
     with ThreadPoolExecutor(N_SIDE_BY_SIDE) as pool:
-        rehearsing = {} if early.frame.empty else begin_fits(early, fitters(parameters), pool)
+        rehearsing = [
+            (begin_fits(everything.rows(np.flatnonzero(kickoff_at < begin)), fitters(parameters), pool),
+             everything.rows(np.flatnonzero((kickoff_at >= begin) & (kickoff_at < until))))
+            for begin, until in pairwise(edges)
+            if (kickoff_at < begin).any()
+        ]  # fmt: skip
         fitting = begin_fits(everything, fitters(parameters), pool)
         totals = pool.submit(Goals.fit, everything, "dixon_coles", parameters.seed, with_trees=True)
-        rehearsed, candidates = ended(rehearsing), ended(fitting)
-    rehearsal = None
-    if rehearsed:
-        found = {name: candidate.probabilities(late) for name, candidate in rehearsed.items()}
-        rehearsal = Rehearsal.of(found, late.frame)
-    return finished(candidates, rehearsal, totals.result())
+        rehearsed = [(ended(fits), late) for fits, late in rehearsing]
+        candidates = ended(fitting)
+    return finished(candidates, _rehearsal(rehearsed), totals.result())
+
+
+def _rehearsal(rehearsed: Sequence[tuple[Mapping[str, Candidate], ModelInput]]) -> Rehearsal | None:
+    """What the candidates said of the matches after their own; parts that lack one of the last part are left out."""
+    parts = [(found, late) for found, late in rehearsed if found and not late.frame.empty]
+    if not parts:
+        return None
+    names = list(parts[-1][0])
+    parts = [(found, late) for found, late in parts if found.keys() >= set(names)]
+    said = {
+        name: np.concatenate([found[name].probabilities(late) for found, late in parts]) for name in names
+    }
+    return Rehearsal.of(said, pd.concat([late.frame for _, late in parts]))
 
 
 def finished(
@@ -204,7 +226,9 @@ def finished(
     tried = [name for name in able if name in said]
     if not tried:
         return Forecaster(candidates, calibrators, primary, totals)
-    primary = min(tried, key=lambda name: log_loss(said[name], rehearsal.outcomes).mean())
+    losses = {name: log_loss(said[name], rehearsal.outcomes).mean() for name in tried}
+    # One that is silent on some matches cannot be published for all.
+    primary = min(tried, key=lambda name: losses[name] if np.isfinite(losses[name]) else np.inf)
     uncertainty = fit_uncertainty(said[primary], rehearsal.outcomes, _members(said))
     sets = fit_prediction_sets(said[primary], rehearsal.outcomes)
     return Forecaster(candidates, calibrators, primary, totals, sets, uncertainty)
@@ -253,14 +277,19 @@ def ended(begun: Mapping[str, Future[Candidate | None]]) -> dict[str, Candidate]
 def _try(fit: Callable[[ModelInput], Candidate], matches: ModelInput) -> Candidate | None:
     try:
         return fit(matches)
-    except ValueError:
+    except NothingToLearn:
+        return None
+    except np.linalg.LinAlgError as error:
+        log.warning(
+            "a candidate is left out, it cannot be fitted on %d matches: %s", len(matches.frame), error
+        )
         return None
 
 
 def _market(matches: ModelInput, method: OverroundMethod) -> Candidate:
     market = Market(method)
     if not np.isfinite(market.probabilities(matches)).any():
-        raise ValueError("no training match has pre-match prices")
+        raise NothingToLearn("no training match has pre-match prices")
     return market
 
 

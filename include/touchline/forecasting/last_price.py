@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from touchline.errors import NothingToLearn
 from touchline.forecasting.design import ModelInput
 from touchline.forecasting.logistic import Floats, softmax
 from touchline.forecasting.residual import Residual, ResidualParameters, from_coordinates
@@ -19,11 +20,11 @@ class LastPrice:
 
     @classmethod
     def fit(cls, matches: ModelInput, parameters: ResidualParameters, seed: int) -> LastPrice:
-        """Fitted on the training matches that have both prices. Raises ValueError when none has."""
+        """Fitted on the training matches that have both prices. Raises NothingToLearn when none has."""
         both = np.column_stack([matches.closing_coordinates, matches.prematch_coordinates])
         priced = np.flatnonzero(np.isfinite(both).all(axis=1))
         if not len(priced):
-            raise ValueError("no training match has closing prices")
+            raise NothingToLearn("no training match has closing prices")
         known = matches.rows(priced)
         coordinates = known.closing_coordinates
         start = from_coordinates(coordinates)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from touchline.errors import NothingToLearn
 from touchline.forecasting.design import Design, ModelInput, Scale
 from touchline.forecasting.logistic import Floats, softmax
 from touchline.forecasting.residual import Residual, ResidualParameters, from_coordinates
@@ -75,10 +76,10 @@ class WithOdds:
 
     @classmethod
     def fit(cls, matches: ModelInput, parameters: WithOddsParameters, seed: int) -> WithOdds:
-        """Fitted on the training matches that have prices. Raises ValueError when none has."""
+        """Fitted on the training matches that have prices. Raises NothingToLearn when none has."""
         priced = np.flatnonzero(np.isfinite(matches.prematch_coordinates).all(axis=1))
         if not len(priced):
-            raise ValueError("no training match has pre-match prices")
+            raise NothingToLearn("no training match has pre-match prices")
         known = matches.rows(priced)
         coordinates, design = known.prematch_coordinates, known.market
         moves = known.closing_coordinates - coordinates
