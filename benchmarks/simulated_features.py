@@ -9,13 +9,14 @@ import pandas as pd
 
 from touchline.features.catalogue import MARKET_FEATURES, RATING_FEATURES
 from touchline.forecasting.logistic import Floats
+from touchline.monitoring.feature_drift import COMPARED
 
 N_COMPETITIONS = 12
 TEAMS_A_COMPETITION = 20
 ROUNDS_BEFORE, ROUNDS_NOW = 38, 4
 LAST_KICKOFF = datetime(2026, 3, 1, 15, tzinfo=UTC)
-# What is simulated of the catalogue; the rest of its features are weighted sums of the same strengths.
-SIMULATED = (*RATING_FEATURES, *MARKET_FEATURES)
+# What is simulated of the features that are compared; the rest are weighted sums of the same strengths.
+SIMULATED = tuple(name for name in (*RATING_FEATURES, *MARKET_FEATURES) if name in COMPARED)
 
 
 def simulated_features(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -77,6 +77,7 @@ def simulated_matches(n_seasons: int = 4, n_a_season: int = 300, seed: int = 1) 
     for consensus, best in (("market_price", "best_price"), ("closing_price", "best_closing_price")):
         for name in OUTCOMES:
             features[f"{best}_{name}"] = features[f"{consensus}_{name}"] * rng.uniform(1.01, 1.08, n)
+    features["market_price_hours"] = 24.0
     features["market_price_over"], features["market_price_under"] = 1.9, 1.95
     features["market_handicap_home"], features["market_handicap_away"] = 1.92, 1.96
     return pd.concat([matches, features], axis=1).sort_values(["kickoff_at", "match_id"], ignore_index=True)

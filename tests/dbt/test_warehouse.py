@@ -192,8 +192,13 @@ def test_consensus_prices_are_the_sources_average_and_never_the_closing_ones(bui
         ("closing", 1.95),
         ("prematch", 1.98),
     ]
-    (row,) = fetch(built, "select market_price_home from features.match_features order by kickoff_at limit 1")
+    (row,) = fetch(
+        built,
+        "select market_price_home, market_price_hours from features.match_features order by kickoff_at limit 1",
+    )
+    # A Saturday at 15:00 in England; prices are collected on Friday at that time.
     assert row["market_price_home"] == pytest.approx(1.98, abs=1e-6)
+    assert row["market_price_hours"] == 24
 
 
 def test_the_same_build_twice_gives_the_same_tables(built: Settings):

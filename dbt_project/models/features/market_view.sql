@@ -16,6 +16,7 @@ with odds as (
 consensus as (
     select
         match_id,
+        max(quoted_at) filter (where market = '1x2') as quoted_at,
         max(price_home) filter (where market = '1x2') as price_home,
         max(price_draw) filter (where market = '1x2') as price_draw,
         max(price_away) filter (where market = '1x2') as price_away,

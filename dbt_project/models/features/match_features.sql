@@ -178,7 +178,9 @@ select
     market.handicap_home::double precision as market_handicap_home,
     market.handicap_away::double precision as market_handicap_away,
     market.n_bookmakers::double precision as market_n_bookmakers,
-    market.spread::double precision as market_spread
+    market.spread::double precision as market_spread,
+    greatest(extract(epoch from fixtures.known_kickoff_at - market.quoted_at) / 3600, 0)::double precision
+        as market_price_hours
 from fixtures
 {% for side in ['home', 'away'] %}
     left join lateral (

@@ -124,6 +124,7 @@ PRICE_DEFINITIONS = {
     "market_handicap_away": "consensus pre-match price of the away side with that handicap",
     "market_n_bookmakers": "bookmakers that quote the match result",
     "market_spread": "highest minus lowest implied probability of a home win over the bookmakers",
+    "market_price_hours": "hours from the consensus price of the match result to the kick-off",
 }
 MARKET_HISTORY_DEFINITIONS = _of_sides({name: f"{text}," for name, text in _MARKET_HISTORY.items()})
 

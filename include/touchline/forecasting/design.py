@@ -23,6 +23,7 @@ from touchline.ratings.strength import STRENGTHS, newcomer
 
 PRICES = ("market_price_home", "market_price_draw", "market_price_away")
 SINGLE_PRICES = ("pinnacle", "b365", "maximum")
+PRICE_HOURS = "market_price_hours"
 MOST_EXTREME = 4.0
 
 # Attack, defence, level and home advantage enter as the goals they let expect, and nothing else of them does.
@@ -42,6 +43,10 @@ class Design:
 
     names: tuple[str, ...]
     values: NDArray[np.float32]
+
+    def column(self, name: str) -> Floats:
+        """One of the columns (n,)."""
+        return self.values[:, self.names.index(name)].astype(np.float64)
 
     def rows(self, places: NDArray[np.intp]) -> Design:
         """Some of the matches."""
@@ -236,6 +241,7 @@ def _market_view(features: pd.DataFrame) -> dict[str, Floats]:
         "market_handicap": _log_ratio(market[["market_handicap_home", "market_handicap_away"]]),
         "market_n_bookmakers": market["market_n_bookmakers"].to_numpy(),
         "market_spread": market["market_spread"].to_numpy(),
+        PRICE_HOURS: market[PRICE_HOURS].to_numpy(),
     }
     for name in SINGLE_PRICES:
         prices = market[[f"market_{name}_{outcome}" for outcome in ("home", "draw", "away")]]

@@ -19,8 +19,9 @@ METRIC = "feature_drift"
 # One look a week, at the matches until Monday, however often this is asked: the level is that of a look.
 LOOKS_A_YEAR = 52
 # The calendar's own features and those that follow it (rest in a winter break, a table after three matches): they
-# differ from the year's average every month, and from last year's same month with every international break.
-SEASONAL = tuple(name for name in CONTEXT_FEATURES if not name.startswith("h2h_"))
+# differ from the year's average every month, and from last year's same month with every international break. How old
+# a price is follows the schedule of the matches, and of our looking.
+SEASONAL = (*(name for name in CONTEXT_FEATURES if not name.startswith("h2h_")), "market_price_hours")
 COMPARED = tuple(name for name in FEATURES if name not in SEASONAL)
 N_BINS = 10
 BLOCK = timedelta(days=28)

@@ -32,7 +32,14 @@ NOT_JUDGED = frozenset(
     {"match_id", "competition", "country", "tier", "season", "kickoff_at", "features_as_of", "is_played", "month",
      "season_progress", "h2h_n_matches", "market_n_bookmakers"}
 )  # fmt: skip
-FOLLOWS_CALENDAR = ("_rest_days", "_n_matches_14d", "_n_played", "_position", "_points_per_match")
+FOLLOWS_CALENDAR = (
+    "market_price_hours",
+    "_rest_days",
+    "_n_matches_14d",
+    "_n_played",
+    "_position",
+    "_points_per_match",
+)
 
 
 @dataclass(frozen=True)
