@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from typer.testing import CliRunner
 
 from builders import match_row
+from registry_faults import forget_models, raising
 from touchline import cli
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows, scalar
@@ -21,6 +23,7 @@ from touchline.errors import (
     FeaturesUnavailable,
     FixtureAlreadyKickedOff,
     MatchUnknown,
+    ServiceFailed,
     WarehouseNotBuilt,
 )
 from touchline.features.catalogue import FEATURES
@@ -162,6 +165,15 @@ def test_without_a_model_that_passes_the_market_is_written_and_shown_as_champion
         ("champion", "market", "Arsenal"), ("champion", "market", "Fulham"),
     }  # fmt: skip
     assert history.shown["without a model"] == {"4"}
+
+
+def test_a_champion_that_cannot_be_downloaded_is_no_missing_champion(
+    history: History, monkeypatch: pytest.MonkeyPatch
+):
+    forget_models(history.settings)
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", raising(requests.ConnectionError("reset")))
+    with pytest.raises(ServiceFailed, match="could not be downloaded"):
+        predict_matches(history.settings, NOW, "predict without a store")
 
 
 def test_one_match_can_be_asked_for_beyond_the_horizon(history: History):

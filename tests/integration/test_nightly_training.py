@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from registry_faults import damage_stored_model
 from touchline.cli import app
 from touchline.errors import ModelUnavailable, SettingsInvalid
 from touchline.features.catalogue import FEATURES
@@ -147,11 +148,7 @@ def test_a_champion_that_this_code_cannot_read_stands_in_nobodys_way(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
     _train(registry, matches)
-    version = open_registry(registry).get_model_version(registry.model_name, "1")
-    logged = version.tags["logged_model"]
-    (stored,) = [path for path in registry.home.rglob("python_model.pkl") if logged in str(path)]
-    stored.write_bytes(b"\x80\x05not a pickle")
-    models._read_forecaster.cache_clear()
+    damage_stored_model(registry, "1")
     report = _train(registry, matches, OTHERWISE)
     assert (report.version, report.alias) == ("2", "champion")
 

@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import requests
+from mlflow.exceptions import MlflowException
 from typer.testing import CliRunner
 
+from registry_faults import damage_stored_model, forget_models, raising
 from season_folder import write_season_folder
 from touchline.cli import app
 from touchline.clock import virtual_clock
@@ -220,15 +223,38 @@ def test_a_model_is_downloaded_once_and_read_once(registry: Settings, matches: p
     assert list((registry.home / "models" / registry.model_name).iterdir()) == folders
 
 
-def test_a_model_this_code_cannot_read_is_named(registry: Settings, matches: pd.DataFrame) -> None:
+def test_a_damaged_copy_of_a_model_is_fetched_again(registry: Settings, matches: pd.DataFrame) -> None:
     _train(registry, matches)
     models.load(registry)
     models._read_forecaster.cache_clear()
     (pickled,) = (registry.home / "models" / registry.model_name).rglob("python_model.pkl")
     pickled.write_bytes(b"\x80\x05not a pickle")
+    assert models.load(registry).version == "1"
+
+
+def test_a_model_this_code_cannot_read_is_named(registry: Settings, matches: pd.DataFrame) -> None:
+    _train(registry, matches)
+    damage_stored_model(registry, "1")
     with pytest.raises(ModelUnavailable, match="cannot be read"):
         models.load(registry)
-    assert models.load(registry).version == "1", "the broken copy is gone and a good one was fetched"
+
+
+@pytest.mark.parametrize("fault", [requests.ConnectionError("reset"), MlflowException("504 Gateway Timeout")])
+def test_a_store_that_does_not_answer_costs_no_champion_its_alias(
+    registry: Settings, matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    _train(registry, matches)
+    forget_models(registry)
+    otherwise = with_values(QUICK, {"with_odds.residual.share": 0.45})
+    with monkeypatch.context() as broken:
+        broken.setattr("mlflow.artifacts.download_artifacts", raising(fault))
+        with pytest.raises(ServiceFailed, match="could not be downloaded"):
+            _train(registry, matches, otherwise)
+    assert models.champion_version(registry) == "1"
+    report = _train(registry, matches, otherwise)
+    assert (report.version, report.alias) == ("2", "challenger"), (
+        "the next run judges what the first left open"
+    )
 
 
 def test_a_missing_server_is_reported_at_once(settings: Settings, tmp_path: Path) -> None:

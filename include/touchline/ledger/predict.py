@@ -88,14 +88,14 @@ def predict_matches(
     Without a champion nothing happens.
 
     Raises QualityGateFailed before anything is written; FeaturesUnavailable when no store has the features, or
-    they know more than `clock.as_of`; WarehouseNotBuilt; for a given match also MatchUnknown,
-    FixtureAlreadyKickedOff and CompetitionHeld.
+    they know more than `clock.as_of`; ModelUnavailable when this code cannot read the champion, ServiceFailed when it
+    cannot be downloaded; WarehouseNotBuilt; for a given match also MatchUnknown, FixtureAlreadyKickedOff and
+    CompetitionHeld.
     """
     as_of = clock.as_of.isoformat()
-    try:
-        champion = models.load(settings, models.CHAMPION)
-    except ModelUnavailable:
+    if models.champion_version(settings) is None:
         return PredictReport(as_of, None, 0, 0, 0, 0, 0, None)
+    champion = models.load(settings, models.CHAMPION)
     with connect(settings, "model") as connection:
         require_built(connection, "core.match", "features.match_features")
         fixtures = (

@@ -7,16 +7,16 @@ registered model, the present holder last.
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from touchline.errors import ModelUnavailable
+from touchline.errors import ModelUnavailable, ServiceFailed
 from touchline.forecasting.forecaster import Forecaster
 from touchline.registry.tracking import open_registry
 from touchline.settings import Settings
@@ -27,8 +27,6 @@ CANDIDATE = "candidate"
 STATE = "state"
 HISTORY = "champion_history"
 ROLLED_BACK = "rolled_back"
-# What unpickling raises when the file is damaged, or the classes are no longer what they were.
-UNREADABLE = (pickle.UnpicklingError, OSError, EOFError, AttributeError, ImportError, TypeError)
 TRAIN_FIRST = "train one with `touchline train`"
 
 
@@ -81,8 +79,8 @@ class ChampionReport:
 def load(settings: Settings, alias: str = CHAMPION) -> RegisteredForecaster:
     """The forecaster behind an alias; downloaded and unpickled once a version.
 
-    Raises ModelUnavailable when no version has the alias or it cannot be read, ServiceFailed when MLflow does not
-    answer.
+    Raises ModelUnavailable when no version has the alias or this code cannot read it, ServiceFailed when MLflow does
+    not answer or the download fails.
     """
     client = open_registry(settings)
     version = aliased_version(client, settings.model_name, alias)
@@ -92,7 +90,7 @@ def load(settings: Settings, alias: str = CHAMPION) -> RegisteredForecaster:
 
 
 def load_version(client: Any, settings: Settings, version: str) -> RegisteredForecaster:
-    """The forecaster of a version that exists. Raises ModelUnavailable when this code cannot read it."""
+    """The forecaster of a version that exists. Raises ModelUnavailable and ServiceFailed as `load` does."""
     found = client.get_model_version(settings.model_name, version)
     # The run id makes the folder unique over registries that count versions from one again.
     folder = settings.home / "models" / settings.model_name / f"{version}-{found.run_id}"
@@ -226,29 +224,56 @@ def require_version(client: Any, model_name: str, version: str) -> None:
 
 @lru_cache(maxsize=4)
 def _read_forecaster(model_uri: str, folder: Path) -> Forecaster:
-    import mlflow
+    """From the copy in `folder`, downloaded if it is not there.
 
+    That a model is unreadable is said of a complete copy alone: a store that does not answer says nothing about it.
+    """
+    if folder.exists():
+        # A copy kept from before may be damaged: what lies in the registry decides.
+        with suppress(Exception):
+            return _unpickled(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    _download(model_uri, folder)
     try:
-        if not folder.exists():
-            _download(model_uri, folder)
-        forecaster = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model().forecaster
-    except (mlflow.exceptions.MlflowException, *UNREADABLE) as error:
+        return _unpickled(folder)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise ModelUnavailable(
             f"{model_uri} cannot be read by this code ({type(error).__name__}: {error}): {TRAIN_FIRST}"
         ) from error
-    assert isinstance(forecaster, Forecaster), f"{model_uri} holds a {type(forecaster).__name__}"
+
+
+def _unpickled(folder: Path) -> Forecaster:
+    import mlflow
+
+    forecaster = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model().forecaster
+    assert isinstance(forecaster, Forecaster), f"a {type(forecaster).__name__}"
     return forecaster
 
 
 def _download(model_uri: str, folder: Path) -> None:
-    """Into `folder` all at once, so that a kill leaves nothing half there."""
+    """Into `folder` all at once, so that a kill leaves nothing half there. Raises ServiceFailed."""
     import mlflow
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
-        mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=draft)
+        try:
+            mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=draft)
+        except (mlflow.exceptions.MlflowException, OSError) as error:
+            raise ServiceFailed(_not_downloaded(model_uri, f"{type(error).__name__}: {error}")) from error
+        # An empty folder is all that MLflow leaves of files it does not find.
+        if not Path(draft, "MLmodel").exists():
+            raise ServiceFailed(_not_downloaded(model_uri, "its files are not in the artifact store"))
         # Another process may have finished first; its copy is the same.
         if not folder.exists():
             Path(draft).rename(folder)
             Path(draft).mkdir()
+
+
+def _not_downloaded(model_uri: str, reason: str) -> str:
+    return (
+        f"{model_uri} could not be downloaded ({reason}): see that MLflow and its artifact store answer "
+        "(`touchline doctor`), then run this again; if the files are lost, `touchline models promote` another version"
+    )
