@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from registry_faults import damage_stored_model
+from registry_faults import damage_stored_model, forget_models
 from touchline.cli import app
 from touchline.errors import ModelUnavailable, SettingsInvalid
 from touchline.features.catalogue import FEATURES
+from touchline.forecasting import design
 from touchline.forecasting.forecaster import MARKET, WITH_ODDS, ForecasterParameters
 from touchline.overround import remove_overround
 from touchline.registry import models
@@ -151,6 +152,24 @@ def test_a_champion_that_this_code_cannot_read_stands_in_nobodys_way(
     damage_stored_model(registry, "1")
     report = _train(registry, matches, OTHERWISE)
     assert (report.version, report.alias) == ("2", "champion")
+
+
+def test_a_champion_that_knows_other_features_stands_in_nobodys_way_and_does_not_come_back(
+    registry: Settings, matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(
+            design, "_PLAIN_FEATURES", tuple(name for name in design._PLAIN_FEATURES if name != "month")
+        )
+        _train(registry, matches)
+    forget_models(registry)
+    report = _train(registry, corrected(matches), OTHERWISE)
+    assert (report.version, report.alias) == ("2", "champion")
+    for move in (models.rollback, lambda settings: models.promote(settings, "1")):
+        with pytest.raises(ModelUnavailable, match="today's features"):
+            move(registry)
+    assert models.champion_version(registry) == "2"
+    assert models.ROLLED_BACK not in models.versions(registry)[0].tags
 
 
 def test_the_same_data_code_and_seed_give_the_same_probabilities_bit_for_bit(

@@ -98,7 +98,7 @@ def _note(client: Any, settings: Settings, version: str, state: str, verdict: Ve
 
 
 def _readable_champion(client: Any, settings: Settings) -> str | None:
-    """The champion's version, None when there is none that this code can read: it would forecast nothing."""
+    """The champion's version, None when there is none that this code can forecast with."""
     try:
         models.load(settings)
     except ModelUnavailable:

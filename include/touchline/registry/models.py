@@ -16,7 +16,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from touchline.errors import ModelUnavailable, ServiceFailed
+from touchline.features.catalogue import FEATURES
 from touchline.forecasting.forecaster import Forecaster
 from touchline.registry.tracking import open_registry
 from touchline.settings import Settings
@@ -28,6 +32,8 @@ STATE = "state"
 HISTORY = "champion_history"
 ROLLED_BACK = "rolled_back"
 TRAIN_FIRST = "train one with `touchline train`"
+# Matches of which nothing is known: whoever knows today's features can forecast them.
+UNKNOWN_MATCHES = 3
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,10 @@ class ChampionReport:
 
 
 def load(settings: Settings, alias: str = CHAMPION) -> RegisteredForecaster:
-    """The forecaster behind an alias; downloaded and unpickled once a version.
+    """The forecaster behind an alias; downloaded, unpickled and tried on today's features once a version.
 
-    Raises ModelUnavailable when no version has the alias or this code cannot read it, ServiceFailed when MLflow does
-    not answer or the download fails.
+    Raises ModelUnavailable when no version has the alias, or this code cannot read it or forecast with it;
+    ServiceFailed when MLflow does not answer or the download fails.
     """
     client = open_registry(settings)
     version = aliased_version(client, settings.model_name, alias)
@@ -149,10 +155,11 @@ def promote(settings: Settings, version: str) -> ChampionReport:
     """Give `version` the alias champion and note it in the history; nothing happens when it has it already.
 
     It is no challenger or candidate any more, and counts as not rolled back. Raises ModelUnavailable when
-    there is no such version.
+    there is no such version, or this code cannot forecast with it; then the alias stays where it was.
     """
     client = open_registry(settings)
     require_version(client, settings.model_name, version)
+    load_version(client, settings, version)
     before = aliased_version(client, settings.model_name, CHAMPION)
     history = [each for each in _champions_until(client, settings.model_name, before) if each != version]
     # The history first: after a kill in between it still holds the champion, and what follows it is ignored.
@@ -171,8 +178,8 @@ def rollback(settings: Settings) -> ChampionReport:
     """Give the alias champion back to the version that held it before the present one.
 
     The version rolled back is tagged, so that training promotes neither it nor one made like it again, unless the
-    champion is made like it too. Raises ModelUnavailable when
-    there is no champion, or none before it.
+    champion is made like it too. Raises ModelUnavailable when there is no champion, or none before it, or this code
+    cannot forecast with that one; then the alias stays where it was.
     """
     client = open_registry(settings)
     current = aliased_version(client, settings.model_name, CHAMPION)
@@ -183,6 +190,7 @@ def rollback(settings: Settings) -> ChampionReport:
         raise ModelUnavailable(
             f"version {current} is the first champion of {settings.model_name}: there is none to go back to"
         )
+    load_version(client, settings, earlier[-1])
     client.set_model_version_tag(settings.model_name, current, ROLLED_BACK, "true")
     client.set_registered_model_alias(settings.model_name, CHAMPION, earlier[-1])
     client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps(earlier))
@@ -231,25 +239,28 @@ def _read_forecaster(model_uri: str, folder: Path) -> Forecaster:
     if folder.exists():
         # A copy kept from before may be damaged: what lies in the registry decides.
         with suppress(Exception):
-            return _unpickled(folder)
+            return _able_forecaster(folder)
         shutil.rmtree(folder, ignore_errors=True)
     _download(model_uri, folder)
     try:
-        return _unpickled(folder)
+        return _able_forecaster(folder)
     except (OSError, MemoryError):
         raise
     except Exception as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise ModelUnavailable(
-            f"{model_uri} cannot be read by this code ({type(error).__name__}: {error}): {TRAIN_FIRST}"
+            f"{model_uri} cannot be read by this code, or does not forecast from today's features "
+            f"({type(error).__name__}: {error}): {TRAIN_FIRST}, or promote another (`touchline models`)"
         ) from error
 
 
-def _unpickled(folder: Path) -> Forecaster:
+def _able_forecaster(folder: Path) -> Forecaster:
+    """Unpickled, and tried: after a change of features a model still unpickles, and fails at every forecast."""
     import mlflow
 
     forecaster = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model().forecaster
     assert isinstance(forecaster, Forecaster), f"a {type(forecaster).__name__}"
+    forecaster.predict(pd.DataFrame(np.nan, index=range(UNKNOWN_MATCHES), columns=list(FEATURES)))
     return forecaster
 
 
