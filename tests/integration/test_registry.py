@@ -176,6 +176,21 @@ def test_promotion_by_hand_and_back(registry: Settings, matches: pd.DataFrame) -
         models.promote(registry, "9")
 
 
+def test_of_a_long_line_of_champions_the_last_hundred_are_remembered(
+    registry: Settings, matches: pd.DataFrame
+) -> None:
+    _train(registry, matches)
+    _train(registry, without_prices(matches))
+    client = open_registry(registry)
+    # As long as MLflow takes it: 5000 characters.
+    before = [str(number) for number in range(1000, 1624)]
+    client.set_registered_model_tag(registry.model_name, models.HISTORY, json.dumps([*before, "1"]))
+    models.promote(registry, "2")
+    kept = json.loads(client.get_registered_model(registry.model_name).tags[models.HISTORY])
+    assert kept == [*before[-98:], "1", "2"]
+    assert models.rollback(registry).to_version == "1"
+
+
 def test_a_kill_before_the_verdict_is_made_good_by_the_next_run(
     registry: Settings, matches: pd.DataFrame
 ) -> None:

@@ -1,7 +1,7 @@
 """Registered models: load one, list them, move the champion forward and back.
 
 The champion is the alias `champion`. Who held it before is kept in order in the tag `champion_history` of the
-registered model, the present holder last.
+registered model, the present holder last; the last hundred of them.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ CHAMPION, CHALLENGER = "champion", "challenger"
 CANDIDATE = "candidate"
 STATE = "state"
 HISTORY = "champion_history"
+# MLflow keeps a tag of 5000 characters; with a champion a night the whole history would be longer within two years.
+LONGEST_HISTORY = 100
 ROLLED_BACK = "rolled_back"
 TRAIN_FIRST = "train one with `touchline train`"
 # Matches of which nothing is known: whoever knows today's features can forecast them.
@@ -163,7 +165,8 @@ def promote(settings: Settings, version: str) -> ChampionReport:
     before = aliased_version(client, settings.model_name, CHAMPION)
     history = [each for each in _champions_until(client, settings.model_name, before) if each != version]
     # The history first: after a kill in between it still holds the champion, and what follows it is ignored.
-    client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps([*history, version]))
+    kept = [*history, version][-LONGEST_HISTORY:]
+    client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps(kept))
     client.set_registered_model_alias(settings.model_name, CHAMPION, version)
     for alias in (CHALLENGER, CANDIDATE):
         if aliased_version(client, settings.model_name, alias) == version:
