@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -94,6 +94,26 @@ def test_when_no_model_passes_the_market_is_published(
     assert found[1:] == pytest.approx(remove_overround(prices)[1:])
     shares = np.bincount(planted["outcome"]) / len(planted)
     assert found[0] == pytest.approx(shares, abs=0.01), "base rates where there is no price"
+
+
+def test_the_market_is_published_with_its_verdict_and_card_wherever_training_is_killed(
+    registry: Settings, planted: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote = models.promote
+
+    def promote_and_die(settings: Settings, version: str) -> NoReturn:
+        promote(settings, version)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(models, "promote", promote_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            _train(registry, planted)
+    assert _train(registry, planted).state == "refused"
+    assert models.champion_version(registry) == "2"
+    baseline = models.versions(registry)[0]
+    assert "version 1 may not be champion" in baseline.tags["verdict"]
+    assert "Gate: **promoted**" in read_card(registry, "2")
 
 
 def test_a_champion_whose_recipe_falls_below_the_market_gives_way_to_it(
