@@ -78,6 +78,20 @@ def test_an_alarm_is_raised_until_a_training_has_followed(settings: Settings):
     assert {each.metric for each in later.findings if each.is_drift} == {each.metric for each in alarms}
 
 
+def test_a_training_that_finds_nothing_new_to_learn_has_followed_and_begins_no_new_evidence(
+    settings: Settings,
+):
+    settle(settings, GONE_WRONG)
+    alarms = judge_drift(settings, at(0), "drift", []).alarms
+    taken_again = [TrainedVersion("1", at(-100).as_of, at(-101).as_of, confirmed_as_of=at(0.5).as_of)]
+    assert judge_drift(settings, at(0.2), "drift", taken_again).alarms == alarms, "it is not known yet"
+    later = judge_drift(settings, at(1), "drift", taken_again)
+    assert later.alarms == ()
+    assert {(each.metric, each.n_matches) for each in later.findings if each.is_drift} == {
+        (each.metric, each.n_matches) for each in alarms
+    }
+
+
 def test_only_what_champions_trained_after_the_alarm_have_said_counts_from_then_on(settings: Settings):
     settle(settings, GONE_WRONG)
     assert judge_drift(settings, at(0), "drift", []).alarms

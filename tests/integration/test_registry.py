@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,17 @@ def test_the_same_data_code_and_parameters_are_trained_once(
     assert again.is_reused
     assert {**asdict(again), "is_reused": False} == asdict(first)
     assert len(models.versions(registry)) == 1
+
+
+def test_a_version_that_is_trained_again_says_when_last_without_being_younger(
+    registry: Settings, matches: pd.DataFrame
+) -> None:
+    _train(registry, matches)
+    later, latest = AS_OF + timedelta(days=1), AS_OF + timedelta(days=2)
+    for as_of, confirmed_as_of in ((AS_OF, None), (latest, latest), (later, latest)):
+        assert train_on(registry, matches, QUICK, as_of, "train again").is_reused
+        (found,) = models.trained_versions(registry)
+        assert (found.as_of, found.confirmed_as_of) == (AS_OF, confirmed_as_of)
 
 
 def test_other_data_or_parameters_make_another_version(registry: Settings, matches: pd.DataFrame) -> None:

@@ -33,6 +33,7 @@ HISTORY = "champion_history"
 # MLflow keeps a tag of 5000 characters; with a champion a night the whole history would be longer within two years.
 LONGEST_HISTORY = 100
 ROLLED_BACK = "rolled_back"
+AS_OF, CONFIRMED_AS_OF = "as_of", "confirmed_as_of"
 TRAIN_FIRST = "train one with `touchline train`"
 # Matches of which nothing is known: whoever knows today's features can forecast them.
 UNKNOWN_MATCHES = 3
@@ -61,11 +62,15 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class TrainedVersion:
-    """What a version learnt from: everything known at `as_of`, kick-offs until `trained_until` (both UTC)."""
+    """What a version learnt from: everything known at `as_of`, kick-offs until `trained_until` (both UTC).
+
+    `confirmed_as_of` is the latest instant as of which a training found nothing else to learn, and took this version.
+    """
 
     version: str
     as_of: datetime
     trained_until: datetime
+    confirmed_as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -146,11 +151,25 @@ def trained_versions(settings: Settings) -> list[TrainedVersion]:
     return [
         TrainedVersion(
             str(each.version),
-            datetime.fromisoformat(each.tags["as_of"]),
+            datetime.fromisoformat(each.tags[AS_OF]),
             datetime.fromisoformat(each.tags["trained_until"]),
+            _confirmed_as_of(each),
         )
         for each in found
     ]
+
+
+def confirm(client: Any, settings: Settings, version: str, as_of: datetime) -> None:
+    """Note that a training as of `as_of` learnt nothing that the version does not know."""
+    found = client.get_model_version(settings.model_name, version)
+    latest = _confirmed_as_of(found) or datetime.fromisoformat(found.tags[AS_OF])
+    if as_of > latest:
+        client.set_model_version_tag(settings.model_name, version, CONFIRMED_AS_OF, as_of.isoformat())
+
+
+def _confirmed_as_of(version: Any) -> datetime | None:
+    tag = version.tags.get(CONFIRMED_AS_OF)
+    return None if tag is None else datetime.fromisoformat(tag)
 
 
 def promote(settings: Settings, version: str) -> ChampionReport:
