@@ -67,6 +67,19 @@ def test_what_was_found_is_recorded_once_with_what_it_rests_on(settings: Setting
     assert market["gap"] > 0.1
 
 
+def test_a_second_look_as_of_the_same_instant_finds_what_the_first_has_recorded(settings: Settings):
+    settle(settings, KNOWING)
+    first = judge_drift(settings, at(0), "drift", [])
+    settle(settings, GONE_WRONG, "2", n_days=80, days_later=-45)
+    again = judge_drift(settings, at(0), "again", [])
+    assert again.findings[: len(first.findings)] == first.findings
+    assert {(row["metric"], row["subject"], row["value"], row["is_drift"]) for row in recorded(settings)} == {
+        (each.metric, each.subject, each.value, each.is_drift) for each in again.findings
+    }
+    later = judge_drift(settings, at(0.1), "later", [])
+    assert later.alarms, "what was settled since counts from the next instant on"
+
+
 def test_an_alarm_is_raised_until_a_training_has_followed(settings: Settings):
     settle(settings, GONE_WRONG)
     alarms = judge_drift(settings, at(0), "drift", []).alarms
