@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -149,6 +150,49 @@ def test_a_challenger_speaks_in_the_shadow(history: History):
         ("2", "challenger", "with_odds")
     }
     assert history.shown["with a challenger"] == {"1"}
+
+
+@contextmanager
+def challenged(settings: Settings, **versions: str) -> Iterator[None]:
+    """For a while other versions have the aliases."""
+    client = open_registry(settings)
+    for alias, version in versions.items():
+        client.set_registered_model_alias(settings.model_name, alias, version)
+    yield
+    for alias in versions:
+        client.delete_registered_model_alias(settings.model_name, alias)
+
+
+def test_a_challenger_that_fails_costs_the_champion_nothing(
+    history: History, monkeypatch: pytest.MonkeyPatch
+):
+    forget_models(history.settings)
+    models.load(history.settings)
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", raising(requests.ConnectionError("reset")))
+    with challenged(history.settings, challenger="2"):
+        report = predict_matches(history.settings, NOW, "predict without a challenger")
+    assert (report.model_version, report.n_written + report.n_already_there) == ("1", 7)
+    assert "challenger: version 2 forecasts nothing: ServiceFailed" in report.summary
+
+
+def test_a_challenger_that_breaks_the_gate_holds_nothing_and_loses_its_own_rows(
+    history: History, monkeypatch: pytest.MonkeyPatch
+):
+    import great_expectations.expectations as gxe
+
+    (suite,) = gates.prediction_suites()
+    block = {"severity": "block"}
+    strict = replace(
+        suite,
+        expectations=lambda: [
+            gxe.ExpectColumnValuesToBeInSet(column="role", value_set=["champion", "baseline"], meta=block)
+        ],
+    )
+    monkeypatch.setattr(gates, "prediction_suites", lambda: [strict])
+    with challenged(history.settings, challenger="2"):
+        report = predict_matches(history.settings, NOW, "predict with a broken challenger")
+    assert (report.n_written + report.n_already_there, report.held) == (7, ())
+    assert "challenger: version 2: 2 of 2 predictions left out: predictions_challenger.role" in report.summary
 
 
 def test_a_promoted_model_is_shown_and_after_a_rollback_the_old_one_again(history: History):

@@ -117,6 +117,14 @@ def champion_version(settings: Settings) -> str | None:
     return aliased_version(open_registry(settings), settings.model_name, CHAMPION)
 
 
+def challenger_versions(settings: Settings) -> tuple[str, ...]:
+    """Versions that forecast in the shadow of the champion."""
+    client = open_registry(settings)
+    champion = aliased_version(client, settings.model_name, CHAMPION)
+    challenger = aliased_version(client, settings.model_name, CHALLENGER)
+    return () if challenger is None or challenger == champion else (challenger,)
+
+
 def versions(settings: Settings) -> list[ModelVersion]:
     """Every registered version with its aliases, tags and metrics, newest first."""
     from mlflow.exceptions import MlflowException
