@@ -309,6 +309,32 @@ def test_a_corrected_result_is_a_new_revision(settled: dict[str, Any]):
     ]  # fmt: skip
 
 
+def test_a_closing_price_that_comes_after_the_result_is_a_new_revision(unpredicted: World, tmp_path: Path):
+    """Results from an API at night, closing prices from a file days later."""
+    append(unpredicted.settings, predictions(unpredicted))
+    closing = {name: "" for name in PRICED if name.startswith("AvgC")}
+    reports = {}
+    for name, days, row in (("night", 2, PRICED | closing), ("file", 6, PRICED)):
+        as_of = NOVEMBER + timedelta(days=days)
+        settings = land(unpredicted.settings, tmp_path, [*round_robin(), row, UNPRICED | UNPLAYED], as_of)
+        build_layer(settings, "core", as_of, "build")
+        for run in (name, f"{name} again"):
+            report = settle_predictions(settings, virtual_clock(as_of), run)
+            reports[run] = (report.n_settled, report.n_corrected, report.n_closing)
+    assert reports == {
+        "night": (2, 0, 0),
+        "night again": (0, 0, 0),
+        "file": (2, 0, 2),
+        "file again": (0, 0, 0),
+    }
+    found = outcomes({"settings": settings})
+    assert [(row["revision"], row["home_goals"], row["p_closing_home"] is None) for row in found] == [
+        (1, 3, True), (2, 3, False),
+    ] * 2  # fmt: skip
+    assert found[0]["rps"] == found[1]["rps"]
+    assert found[1]["closing_line_value"] is not None
+
+
 def test_closing_line_value_says_how_far_the_market_came_towards_the_favourite(
     settled: dict[str, Any],
 ):
