@@ -32,6 +32,7 @@ from touchline.features.store import publish_features
 from touchline.ledger.predict import PredictReport, predict_matches
 from touchline.ledger.settle import settle_predictions
 from touchline.operations import processes
+from touchline.operations.pipeline import _prediction_inputs
 from touchline.operations.services import ensure_mlflow
 from touchline.quality import gates
 from touchline.quality.holds import release
@@ -193,6 +194,14 @@ def test_a_challenger_that_breaks_the_gate_holds_nothing_and_loses_its_own_rows(
         report = predict_matches(history.settings, NOW, "predict with a broken challenger")
     assert (report.n_written + report.n_already_there, report.held) == (7, ())
     assert "challenger: version 2: 2 of 2 predictions left out: predictions_challenger.role" in report.summary
+
+
+def test_a_new_challenger_is_something_new_to_predict_with(history: History):
+    with connect(history.settings, "ingest") as connection:
+        alone = _prediction_inputs(history.settings, connection)
+        with challenged(history.settings, challenger="2"):
+            in_company = _prediction_inputs(history.settings, connection)
+    assert (alone["challengers"], in_company) == ([], alone | {"challengers": ["2"]})
 
 
 def test_a_promoted_model_is_shown_and_after_a_rollback_the_old_one_again(history: History):

@@ -207,7 +207,7 @@ def tune(settings: Settings, run_id: str, as_of: datetime | None = None) -> Step
 
 
 def train(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
-    """Train, evaluate and register; the champion is new until predictions were made with it on this build."""
+    """Train, evaluate and register; champion and challengers are new until they have predicted on this build."""
     from touchline.registry.models import champion_version
     from touchline.registry.training import train as train_models
     from touchline.registry.tuning import last_tuning
@@ -344,9 +344,13 @@ def _build_inputs(connection: Any, as_of: datetime) -> dict[str, Any]:
 
 
 def _prediction_inputs(settings: Settings, connection: Any) -> dict[str, Any]:
-    from touchline.registry.models import champion_version
+    from touchline.registry.models import challenger_versions, champion_version
 
-    return {"build": records.last_inputs(connection, BUILT), "champion": champion_version(settings)}
+    return {
+        "build": records.last_inputs(connection, BUILT),
+        "champion": champion_version(settings),
+        "challengers": list(challenger_versions(settings)),
+    }
 
 
 def _has_seen_build(connection: Any, step: str) -> bool:
