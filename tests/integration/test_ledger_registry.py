@@ -204,6 +204,16 @@ def test_a_new_challenger_is_something_new_to_predict_with(history: History):
     assert (alone["challengers"], in_company) == ([], alone | {"challengers": ["2"]})
 
 
+def test_who_awaits_approval_speaks_beside_the_newest_challenger(history: History):
+    reports = [predict_matches(history.settings, NOW, "predict")]
+    with challenged(history.settings, candidate="3", challenger="2"):
+        assert models.challenger_versions(history.settings) == ("3", "2")
+        reports += [predict_matches(history.settings, NOW, f"predict shadows {number}") for number in (1, 2)]
+    assert [report.n_written for report in reports[1:]] == [2, 0]
+    written = [row for row in ledger(history.settings) if row["run_id"] == "predict shadows 1"]
+    assert {(row["model_version"], row["role"]) for row in written} == {("3", "challenger")}
+
+
 def test_a_promoted_model_is_shown_and_after_a_rollback_the_old_one_again(history: History):
     assert (history.shown["promoted"], history.shown["rolled back"]) == ({"2"}, {"1"})
     assert (history.reports["promoted"].n_written, history.reports["rolled back"].n_written) == (7, 7)

@@ -26,7 +26,7 @@ from touchline.registry.tracking import open_registry
 from touchline.settings import Settings
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-# Who waits for a person's approval; meanwhile also the challenger, so that it forecasts in the shadow.
+# Who waits for a person's approval; meanwhile it forecasts in the shadow, also beside a newer challenger.
 CANDIDATE = "candidate"
 STATE = "state"
 HISTORY = "champion_history"
@@ -118,11 +118,12 @@ def champion_version(settings: Settings) -> str | None:
 
 
 def challenger_versions(settings: Settings) -> tuple[str, ...]:
-    """Versions that forecast in the shadow of the champion."""
+    """Versions that forecast in the shadow of the champion: who awaits approval, and last the newest challenger."""
     client = open_registry(settings)
-    champion = aliased_version(client, settings.model_name, CHAMPION)
-    challenger = aliased_version(client, settings.model_name, CHALLENGER)
-    return () if challenger is None or challenger == champion else (challenger,)
+    champion, *others = (
+        aliased_version(client, settings.model_name, alias) for alias in (CHAMPION, CANDIDATE, CHALLENGER)
+    )
+    return tuple(dict.fromkeys(each for each in others if each is not None and each != champion))
 
 
 def versions(settings: Settings) -> list[ModelVersion]:
