@@ -31,14 +31,14 @@ from touchline.features.catalogue import FEATURES
 from touchline.features.store import publish_features
 from touchline.ledger.predict import PredictReport, predict_matches
 from touchline.ledger.settle import settle_predictions
-from touchline.operations import processes
-from touchline.operations.pipeline import _prediction_inputs
+from touchline.operations import pipeline, processes, records
 from touchline.operations.services import ensure_mlflow
 from touchline.quality import gates
 from touchline.quality.holds import release
 from touchline.registry import models
 from touchline.registry.tracking import open_registry
 from touchline.registry.training import train_on
+from touchline.registry.tuning import last_tuning
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from training_frames import QUICK, simulated_matches
@@ -196,11 +196,26 @@ def test_a_challenger_that_breaks_the_gate_holds_nothing_and_loses_its_own_rows(
     assert "challenger: version 2: 2 of 2 predictions left out: predictions_challenger.role" in report.summary
 
 
+def test_a_build_that_was_trained_on_already_answers_an_alarm(history: History):
+    settings, later = history.settings, NOVEMBER + timedelta(hours=1)
+    with connect(settings, "ingest") as connection:
+        inputs = {
+            "build": records.last_inputs(connection, pipeline.BUILT),
+            "tuning": last_tuning(settings),
+        }
+    with records.recorded(settings, "train", "train", NOVEMBER) as detail:
+        detail["inputs"] = inputs
+    assert pipeline.train(settings, "train for an alarm", later).is_repeat
+    trained = models.trained_versions(settings)
+    assert {each.as_of for each in trained} == {NOVEMBER}
+    assert [each.version for each in trained if each.confirmed_as_of == later] == ["4"]
+
+
 def test_a_new_challenger_is_something_new_to_predict_with(history: History):
     with connect(history.settings, "ingest") as connection:
-        alone = _prediction_inputs(history.settings, connection)
+        alone = pipeline._prediction_inputs(history.settings, connection)
         with challenged(history.settings, challenger="2"):
-            in_company = _prediction_inputs(history.settings, connection)
+            in_company = pipeline._prediction_inputs(history.settings, connection)
     assert (alone["challengers"], in_company) == ([], alone | {"challengers": ["2"]})
 
 

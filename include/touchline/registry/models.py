@@ -176,6 +176,14 @@ def confirm(client: Any, settings: Settings, version: str, as_of: datetime) -> N
         client.set_model_version_tag(settings.model_name, version, CONFIRMED_AS_OF, as_of.isoformat())
 
 
+def confirm_newest(settings: Settings, as_of: datetime) -> None:
+    """As `confirm`, of the version that was trained last: what it was trained on has not changed since."""
+    trained = trained_versions(settings)
+    if trained:
+        newest = max(trained, key=lambda each: (each.confirmed_as_of or each.as_of, int(each.version)))
+        confirm(open_registry(settings), settings, newest.version, as_of)
+
+
 def _confirmed_as_of(version: Any) -> datetime | None:
     tag = version.tags.get(CONFIRMED_AS_OF)
     return None if tag is None else datetime.fromisoformat(tag)
