@@ -1,7 +1,8 @@
 """### Settle predictions
 
 **What** scores every prediction whose result has come in or was corrected: RPS, log loss, Brier, closing-line value.
-A corrected result makes a new revision; nothing is overwritten. Then looks for drift (docs/drift.md).
+A corrected result makes a new revision, and so does a closing price that comes later; nothing is overwritten.
+Then looks for drift (docs/drift.md).
 **When** results are new. **Reads** `ledger.prediction`, `core.match_result`, closing prices. **Publishes**
 `predictions/settled`, and `models/drift` for each new alarm; the event says which metric, and by how much.
 

@@ -67,6 +67,19 @@ def test_what_was_found_is_recorded_once_with_what_it_rests_on(settings: Setting
     assert market["gap"] > 0.1
 
 
+def test_a_second_look_as_of_the_same_instant_finds_what_the_first_has_recorded(settings: Settings):
+    settle(settings, KNOWING)
+    first = judge_drift(settings, at(0), "drift", [])
+    settle(settings, GONE_WRONG, "2", n_days=80, days_later=-45)
+    again = judge_drift(settings, at(0), "again", [])
+    assert again.findings[: len(first.findings)] == first.findings
+    assert {(row["metric"], row["subject"], row["value"], row["is_drift"]) for row in recorded(settings)} == {
+        (each.metric, each.subject, each.value, each.is_drift) for each in again.findings
+    }
+    later = judge_drift(settings, at(0.1), "later", [])
+    assert later.alarms, "what was settled since counts from the next instant on"
+
+
 def test_an_alarm_is_raised_until_a_training_has_followed(settings: Settings):
     settle(settings, GONE_WRONG)
     alarms = judge_drift(settings, at(0), "drift", []).alarms
@@ -76,6 +89,20 @@ def test_an_alarm_is_raised_until_a_training_has_followed(settings: Settings):
     later = judge_drift(settings, at(1), "drift", trained)
     assert later.alarms == ()
     assert {each.metric for each in later.findings if each.is_drift} == {each.metric for each in alarms}
+
+
+def test_a_training_that_finds_nothing_new_to_learn_has_followed_and_begins_no_new_evidence(
+    settings: Settings,
+):
+    settle(settings, GONE_WRONG)
+    alarms = judge_drift(settings, at(0), "drift", []).alarms
+    taken_again = [TrainedVersion("1", at(-100).as_of, at(-101).as_of, confirmed_as_of=at(0.5).as_of)]
+    assert judge_drift(settings, at(0.2), "drift", taken_again).alarms == alarms, "it is not known yet"
+    later = judge_drift(settings, at(1), "drift", taken_again)
+    assert later.alarms == ()
+    assert {(each.metric, each.n_matches) for each in later.findings if each.is_drift} == {
+        (each.metric, each.n_matches) for each in alarms
+    }
 
 
 def test_only_what_champions_trained_after_the_alarm_have_said_counts_from_then_on(settings: Settings):

@@ -21,6 +21,8 @@ from touchline.database.engine import connect, rows
 from touchline.features.catalogue import FEATURES, GROUPS
 from touchline.features.online import FeatureRead, read_features
 from touchline.features.training import training_frame
+from touchline.forecasting.baselines import Market
+from touchline.forecasting.forecaster import Forecaster
 from touchline.ledger.predict import FIXTURE, UPCOMING
 from touchline.ledger.prediction import append, gate_frame, predictions_of
 from touchline.ledger.settle import settle_predictions
@@ -28,7 +30,7 @@ from touchline.monitoring.drift import judge_drift
 from touchline.monitoring.feature_drift import COMPARED
 from touchline.overround import remove_overround
 from touchline.quality.gates import check_predictions
-from touchline.registry.models import TrainedVersion
+from touchline.registry.models import RegisteredForecaster, TrainedVersion
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build, land, round_robin
@@ -171,6 +173,36 @@ def test_after_a_rollback_the_last_word_is_the_old_models(unpredicted: World):
     assert len(written) == 9
 
 
+def test_a_model_that_takes_over_from_the_market_speaks_again(unpredicted: World):
+    market = RegisteredForecaster(
+        "touchline_match_result", "5", Forecaster({"market": Market()}, {}, "market")
+    )
+    append(unpredicted.settings, predictions(unpredicted, "4", run_id="first"))
+    of_market = [
+        row
+        for row in predictions_of(
+            unpredicted.fixtures, unpredicted.read, market, "champion", BEFORE, "fallback"
+        )
+        if not math.isnan(row["p_home"])
+    ]
+    append(unpredicted.settings, of_market)
+    for run_id in ("rolled back", "again"):
+        append(unpredicted.settings, predictions(unpredicted, "4", run_id=run_id))
+    said = [
+        (row["model_version"], row["forecast"], row["run_id"])
+        for row in ledger(unpredicted)
+        if (row["home_team"], row["role"]) == ("Arsenal", "champion")
+    ]
+    assert said == [("4", "elo", "first"), ("5", "market", "fallback"), ("4", "elo", "rolled back")]
+
+
+def test_challengers_that_speak_side_by_side_do_not_repeat_themselves(unpredicted: World):
+    for run_id in ("first", "again"):
+        for version in ("2", "3"):
+            append(unpredicted.settings, predictions(unpredicted, version, "challenger", run_id=run_id))
+    assert [row["run_id"] for row in ledger(unpredicted)] == ["first"] * 4
+
+
 def test_a_match_that_has_begun_is_refused_and_the_others_are_written(unpredicted: World):
     first, *others = predictions(unpredicted)
     done = append(unpredicted.settings, [first | {"predicted_at": first["kickoff_at"]}, *others])
@@ -275,6 +307,32 @@ def test_a_corrected_result_is_a_new_revision(settled: dict[str, Any]):
     assert revisions == [
         ("elo", 1, 3, "home"), ("elo", 2, 1, "draw"), ("market", 1, 3, "home"), ("market", 2, 1, "draw"),
     ]  # fmt: skip
+
+
+def test_a_closing_price_that_comes_after_the_result_is_a_new_revision(unpredicted: World, tmp_path: Path):
+    """Results from an API at night, closing prices from a file days later."""
+    append(unpredicted.settings, predictions(unpredicted))
+    closing = {name: "" for name in PRICED if name.startswith("AvgC")}
+    reports = {}
+    for name, days, row in (("night", 2, PRICED | closing), ("file", 6, PRICED)):
+        as_of = NOVEMBER + timedelta(days=days)
+        settings = land(unpredicted.settings, tmp_path, [*round_robin(), row, UNPRICED | UNPLAYED], as_of)
+        build_layer(settings, "core", as_of, "build")
+        for run in (name, f"{name} again"):
+            report = settle_predictions(settings, virtual_clock(as_of), run)
+            reports[run] = (report.n_settled, report.n_corrected, report.n_closing)
+    assert reports == {
+        "night": (2, 0, 0),
+        "night again": (0, 0, 0),
+        "file": (2, 0, 2),
+        "file again": (0, 0, 0),
+    }
+    found = outcomes({"settings": settings})
+    assert [(row["revision"], row["home_goals"], row["p_closing_home"] is None) for row in found] == [
+        (1, 3, True), (2, 3, False),
+    ] * 2  # fmt: skip
+    assert found[0]["rps"] == found[1]["rps"]
+    assert found[1]["closing_line_value"] is not None
 
 
 def test_closing_line_value_says_how_far_the_market_came_towards_the_favourite(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from typer.testing import CliRunner
 
 from builders import match_row
+from registry_faults import forget_models, raising
 from touchline import cli
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows, scalar
@@ -21,19 +24,21 @@ from touchline.errors import (
     FeaturesUnavailable,
     FixtureAlreadyKickedOff,
     MatchUnknown,
+    ServiceFailed,
     WarehouseNotBuilt,
 )
 from touchline.features.catalogue import FEATURES
 from touchline.features.store import publish_features
 from touchline.ledger.predict import PredictReport, predict_matches
 from touchline.ledger.settle import settle_predictions
-from touchline.operations import processes
+from touchline.operations import pipeline, processes, records
 from touchline.operations.services import ensure_mlflow
 from touchline.quality import gates
 from touchline.quality.holds import release
 from touchline.registry import models
 from touchline.registry.tracking import open_registry
 from touchline.registry.training import train_on
+from touchline.registry.tuning import last_tuning
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from training_frames import QUICK, simulated_matches
@@ -148,6 +153,82 @@ def test_a_challenger_speaks_in_the_shadow(history: History):
     assert history.shown["with a challenger"] == {"1"}
 
 
+@contextmanager
+def challenged(settings: Settings, **versions: str) -> Iterator[None]:
+    """For a while other versions have the aliases."""
+    client = open_registry(settings)
+    for alias, version in versions.items():
+        client.set_registered_model_alias(settings.model_name, alias, version)
+    yield
+    for alias in versions:
+        client.delete_registered_model_alias(settings.model_name, alias)
+
+
+def test_a_challenger_that_fails_costs_the_champion_nothing(
+    history: History, monkeypatch: pytest.MonkeyPatch
+):
+    forget_models(history.settings)
+    models.load(history.settings)
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", raising(requests.ConnectionError("reset")))
+    with challenged(history.settings, challenger="2"):
+        report = predict_matches(history.settings, NOW, "predict without a challenger")
+    assert (report.model_version, report.n_written + report.n_already_there) == ("1", 7)
+    assert "challenger: version 2 forecasts nothing: ServiceFailed" in report.summary
+
+
+def test_a_challenger_that_breaks_the_gate_holds_nothing_and_loses_its_own_rows(
+    history: History, monkeypatch: pytest.MonkeyPatch
+):
+    import great_expectations.expectations as gxe
+
+    (suite,) = gates.prediction_suites()
+    block = {"severity": "block"}
+    strict = replace(
+        suite,
+        expectations=lambda: [
+            gxe.ExpectColumnValuesToBeInSet(column="role", value_set=["champion", "baseline"], meta=block)
+        ],
+    )
+    monkeypatch.setattr(gates, "prediction_suites", lambda: [strict])
+    with challenged(history.settings, challenger="2"):
+        report = predict_matches(history.settings, NOW, "predict with a broken challenger")
+    assert (report.n_written + report.n_already_there, report.held) == (7, ())
+    assert "challenger: version 2: 2 of 2 predictions left out: predictions_challenger.role" in report.summary
+
+
+def test_a_build_that_was_trained_on_already_answers_an_alarm(history: History):
+    settings, later = history.settings, NOVEMBER + timedelta(hours=1)
+    with connect(settings, "ingest") as connection:
+        inputs = {
+            "build": records.last_inputs(connection, pipeline.BUILT),
+            "tuning": last_tuning(settings),
+        }
+    with records.recorded(settings, "train", "train", NOVEMBER) as detail:
+        detail["inputs"] = inputs
+    assert pipeline.train(settings, "train for an alarm", later).is_repeat
+    trained = models.trained_versions(settings)
+    assert {each.as_of for each in trained} == {NOVEMBER}
+    assert [each.version for each in trained if each.confirmed_as_of == later] == ["4"]
+
+
+def test_a_new_challenger_is_something_new_to_predict_with(history: History):
+    with connect(history.settings, "ingest") as connection:
+        alone = pipeline._prediction_inputs(history.settings, connection)
+        with challenged(history.settings, challenger="2"):
+            in_company = pipeline._prediction_inputs(history.settings, connection)
+    assert (alone["challengers"], in_company) == ([], alone | {"challengers": ["2"]})
+
+
+def test_who_awaits_approval_speaks_beside_the_newest_challenger(history: History):
+    reports = [predict_matches(history.settings, NOW, "predict")]
+    with challenged(history.settings, candidate="3", challenger="2"):
+        assert models.challenger_versions(history.settings) == ("3", "2")
+        reports += [predict_matches(history.settings, NOW, f"predict shadows {number}") for number in (1, 2)]
+    assert [report.n_written for report in reports[1:]] == [2, 0]
+    written = [row for row in ledger(history.settings) if row["run_id"] == "predict shadows 1"]
+    assert {(row["model_version"], row["role"]) for row in written} == {("3", "challenger")}
+
+
 def test_a_promoted_model_is_shown_and_after_a_rollback_the_old_one_again(history: History):
     assert (history.shown["promoted"], history.shown["rolled back"]) == ({"2"}, {"1"})
     assert (history.reports["promoted"].n_written, history.reports["rolled back"].n_written) == (7, 7)
@@ -162,6 +243,15 @@ def test_without_a_model_that_passes_the_market_is_written_and_shown_as_champion
         ("champion", "market", "Arsenal"), ("champion", "market", "Fulham"),
     }  # fmt: skip
     assert history.shown["without a model"] == {"4"}
+
+
+def test_a_champion_that_cannot_be_downloaded_is_no_missing_champion(
+    history: History, monkeypatch: pytest.MonkeyPatch
+):
+    forget_models(history.settings)
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", raising(requests.ConnectionError("reset")))
+    with pytest.raises(ServiceFailed, match="could not be downloaded"):
+        predict_matches(history.settings, NOW, "predict without a store")
 
 
 def test_one_match_can_be_asked_for_beyond_the_horizon(history: History):

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from registry_faults import damage_stored_model, forget_models
 from touchline.cli import app
 from touchline.errors import ModelUnavailable, SettingsInvalid
 from touchline.features.catalogue import FEATURES
+from touchline.forecasting import design
 from touchline.forecasting.forecaster import MARKET, WITH_ODDS, ForecasterParameters
 from touchline.overround import remove_overround
 from touchline.registry import models
@@ -94,6 +96,26 @@ def test_when_no_model_passes_the_market_is_published(
     assert found[0] == pytest.approx(shares, abs=0.01), "base rates where there is no price"
 
 
+def test_the_market_is_published_with_its_verdict_and_card_wherever_training_is_killed(
+    registry: Settings, planted: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote = models.promote
+
+    def promote_and_die(settings: Settings, version: str) -> NoReturn:
+        promote(settings, version)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(models, "promote", promote_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            _train(registry, planted)
+    assert _train(registry, planted).state == "refused"
+    assert models.champion_version(registry) == "2"
+    baseline = models.versions(registry)[0]
+    assert "version 1 may not be champion" in baseline.tags["verdict"]
+    assert "Gate: **promoted**" in read_card(registry, "2")
+
+
 def test_a_champion_whose_recipe_falls_below_the_market_gives_way_to_it(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
@@ -147,13 +169,27 @@ def test_a_champion_that_this_code_cannot_read_stands_in_nobodys_way(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
     _train(registry, matches)
-    version = open_registry(registry).get_model_version(registry.model_name, "1")
-    logged = version.tags["logged_model"]
-    (stored,) = [path for path in registry.home.rglob("python_model.pkl") if logged in str(path)]
-    stored.write_bytes(b"\x80\x05not a pickle")
-    models._read_forecaster.cache_clear()
+    damage_stored_model(registry, "1")
     report = _train(registry, matches, OTHERWISE)
     assert (report.version, report.alias) == ("2", "champion")
+
+
+def test_a_champion_that_knows_other_features_stands_in_nobodys_way_and_does_not_come_back(
+    registry: Settings, matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(
+            design, "_PLAIN_FEATURES", tuple(name for name in design._PLAIN_FEATURES if name != "month")
+        )
+        _train(registry, matches)
+    forget_models(registry)
+    report = _train(registry, corrected(matches), OTHERWISE)
+    assert (report.version, report.alias) == ("2", "champion")
+    for move in (models.rollback, lambda settings: models.promote(settings, "1")):
+        with pytest.raises(ModelUnavailable, match="today's features"):
+            move(registry)
+    assert models.champion_version(registry) == "2"
+    assert models.ROLLED_BACK not in models.versions(registry)[0].tags
 
 
 def test_the_same_data_code_and_seed_give_the_same_probabilities_bit_for_bit(

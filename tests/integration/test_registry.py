@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import requests
+from mlflow.exceptions import MlflowException
 from typer.testing import CliRunner
 
+from registry_faults import damage_stored_model, forget_models, raising
 from season_folder import write_season_folder
 from touchline.cli import app
 from touchline.clock import virtual_clock
@@ -108,6 +111,17 @@ def test_the_same_data_code_and_parameters_are_trained_once(
     assert len(models.versions(registry)) == 1
 
 
+def test_a_version_that_is_trained_again_says_when_last_without_being_younger(
+    registry: Settings, matches: pd.DataFrame
+) -> None:
+    _train(registry, matches)
+    later, latest = AS_OF + timedelta(days=1), AS_OF + timedelta(days=2)
+    for as_of, confirmed_as_of in ((AS_OF, None), (latest, latest), (later, latest)):
+        assert train_on(registry, matches, QUICK, as_of, "train again").is_reused
+        (found,) = models.trained_versions(registry)
+        assert (found.as_of, found.confirmed_as_of) == (AS_OF, confirmed_as_of)
+
+
 def test_other_data_or_parameters_make_another_version(registry: Settings, matches: pd.DataFrame) -> None:
     _train(registry, matches)
     assert _train(registry, corrected(matches)).version == "2"
@@ -173,6 +187,21 @@ def test_promotion_by_hand_and_back(registry: Settings, matches: pd.DataFrame) -
         models.promote(registry, "9")
 
 
+def test_of_a_long_line_of_champions_the_last_hundred_are_remembered(
+    registry: Settings, matches: pd.DataFrame
+) -> None:
+    _train(registry, matches)
+    _train(registry, without_prices(matches))
+    client = open_registry(registry)
+    # As long as MLflow takes it: 5000 characters.
+    before = [str(number) for number in range(1000, 1624)]
+    client.set_registered_model_tag(registry.model_name, models.HISTORY, json.dumps([*before, "1"]))
+    models.promote(registry, "2")
+    kept = json.loads(client.get_registered_model(registry.model_name).tags[models.HISTORY])
+    assert kept == [*before[-98:], "1", "2"]
+    assert models.rollback(registry).to_version == "1"
+
+
 def test_a_kill_before_the_verdict_is_made_good_by_the_next_run(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
@@ -220,15 +249,38 @@ def test_a_model_is_downloaded_once_and_read_once(registry: Settings, matches: p
     assert list((registry.home / "models" / registry.model_name).iterdir()) == folders
 
 
-def test_a_model_this_code_cannot_read_is_named(registry: Settings, matches: pd.DataFrame) -> None:
+def test_a_damaged_copy_of_a_model_is_fetched_again(registry: Settings, matches: pd.DataFrame) -> None:
     _train(registry, matches)
     models.load(registry)
     models._read_forecaster.cache_clear()
     (pickled,) = (registry.home / "models" / registry.model_name).rglob("python_model.pkl")
     pickled.write_bytes(b"\x80\x05not a pickle")
+    assert models.load(registry).version == "1"
+
+
+def test_a_model_this_code_cannot_read_is_named(registry: Settings, matches: pd.DataFrame) -> None:
+    _train(registry, matches)
+    damage_stored_model(registry, "1")
     with pytest.raises(ModelUnavailable, match="cannot be read"):
         models.load(registry)
-    assert models.load(registry).version == "1", "the broken copy is gone and a good one was fetched"
+
+
+@pytest.mark.parametrize("fault", [requests.ConnectionError("reset"), MlflowException("504 Gateway Timeout")])
+def test_a_store_that_does_not_answer_costs_no_champion_its_alias(
+    registry: Settings, matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    _train(registry, matches)
+    forget_models(registry)
+    otherwise = with_values(QUICK, {"with_odds.residual.share": 0.45})
+    with monkeypatch.context() as broken:
+        broken.setattr("mlflow.artifacts.download_artifacts", raising(fault))
+        with pytest.raises(ServiceFailed, match="could not be downloaded"):
+            _train(registry, matches, otherwise)
+    assert models.champion_version(registry) == "1"
+    report = _train(registry, matches, otherwise)
+    assert (report.version, report.alias) == ("2", "challenger"), (
+        "the next run judges what the first left open"
+    )
 
 
 def test_a_missing_server_is_reported_at_once(settings: Settings, tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from touchline.errors import (
     FeaturesUnavailable,
     FixtureAlreadyKickedOff,
     MatchUnknown,
-    ModelUnavailable,
 )
 from touchline.features.online import read_features
 from touchline.ledger.built import require_built
 from touchline.ledger.prediction import append, gate_frame, predictions_of
+from touchline.ledger.shadow import shadow_predictions
 from touchline.quality.gates import PREDICTIONS, check_predictions
 from touchline.quality.holds import held_competitions
 from touchline.registry import models
@@ -46,7 +46,7 @@ class PredictReport:
     """What a batch did. `n_fixtures` and `n_refused` count fixtures, the others rows (one a forecast).
 
     `refusals` says of each refused fixture why; `held` of each competition that a quality gate holds, for which
-    nothing new was written.
+    nothing new was written; `shadow_problems` of each challenger that failed, or whose rows broke the gate, how.
     """
 
     as_of: str
@@ -59,6 +59,7 @@ class PredictReport:
     feature_store: str | None
     refusals: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    shadow_problems: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -74,7 +75,8 @@ class PredictReport:
             f"{self.n_without_forecast} without a forecast (model version {self.model_version}{store})."
         )
         text += "".join(f"\n  refused: {reason}" for reason in self.refusals[:SHOWN_REFUSALS])
-        return text + "".join(f"\n  held: {reason}" for reason in self.held)
+        text += "".join(f"\n  held: {reason}" for reason in self.held)
+        return text + "".join(f"\n  challenger: {problem}" for problem in self.shadow_problems)
 
 
 def predict_matches(
@@ -85,17 +87,17 @@ def predict_matches(
     The champion's primary forecast gets role champion, its other forecasts role baseline, the challenger's
     primary forecast role challenger. The same model on the same features is not written again. A fixture that
     kicks off meanwhile is refused and counted, and nothing is written for a competition that a quality gate holds.
-    Without a champion nothing happens.
+    A challenger that fails loses its own predictions alone (`shadow`). Without a champion nothing happens.
 
     Raises QualityGateFailed before anything is written; FeaturesUnavailable when no store has the features, or
-    they know more than `clock.as_of`; WarehouseNotBuilt; for a given match also MatchUnknown,
-    FixtureAlreadyKickedOff and CompetitionHeld.
+    they know more than `clock.as_of`; ModelUnavailable when this code cannot read the champion, ServiceFailed when it
+    cannot be downloaded; WarehouseNotBuilt; for a given match also MatchUnknown, FixtureAlreadyKickedOff and
+    CompetitionHeld.
     """
     as_of = clock.as_of.isoformat()
-    try:
-        champion = models.load(settings, models.CHAMPION)
-    except ModelUnavailable:
+    if models.champion_version(settings) is None:
         return PredictReport(as_of, None, 0, 0, 0, 0, 0, None)
+    champion = models.load(settings, models.CHAMPION)
     with connect(settings, "model") as connection:
         require_built(connection, "core.match", "features.match_features")
         fixtures = (
@@ -113,15 +115,13 @@ def predict_matches(
     _require_features_of_the_past(fixtures, clock)
     read = read_features(settings, [fixture["match_id"] for fixture in fixtures], clock.as_of)
     predictions = list(predictions_of(fixtures, read, champion, "champion", clock, run_id))
-    challenger = _challenger(settings, champion.version)
-    if challenger is not None:
-        predictions += predictions_of(fixtures, read, challenger, "challenger", clock, run_id)
     forecast = [row for row in predictions if not math.isnan(row["p_home"])]
-    n_without = len(predictions) - len(forecast)
     if forecast:
         report = check_predictions(settings, gate_frame(forecast), clock.as_of, run_id)
         held |= report.held_because
-        forecast = [row for row in forecast if row["competition"] not in held]
+    shadow = shadow_predictions(settings, fixtures, read, clock, run_id)
+    n_without = len(predictions) - len(forecast) + shadow.n_without_forecast
+    forecast = [row for row in [*forecast, *shadow.predictions] if row["competition"] not in held]
     if match_id is not None and fixtures[0]["competition"] in held:
         raise _held(fixtures[0], held)
     appended = append(settings, forecast)
@@ -138,6 +138,7 @@ def predict_matches(
         feature_store=read.store,
         refusals=appended.refused,
         held=_told(held, wanted),
+        shadow_problems=shadow.problems,
     )
 
 
@@ -176,14 +177,6 @@ def _require_features_of_the_past(fixtures: Sequence[dict[str, Any]], clock: Run
             f"features were built as of {latest.isoformat()} and know more than this run, which is as of "
             f"{clock.as_of.isoformat()}; run `touchline build` as of then"
         )
-
-
-def _challenger(settings: Settings, champion_version: str) -> models.RegisteredForecaster | None:
-    try:
-        challenger = models.load(settings, models.CHALLENGER)
-    except ModelUnavailable:
-        return None
-    return None if challenger.version == champion_version else challenger
 
 
 def _kicked_off(fixture: dict[str, Any], clock: RunClock) -> FixtureAlreadyKickedOff:

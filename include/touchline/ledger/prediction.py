@@ -42,14 +42,17 @@ where kickoff_at <= predicted_at
 returning match_id, home_team, away_team, kickoff_at
 """
 
-# The last word on a match is not repeated. An earlier one is: after a rollback the old model speaks again.
+# The last word on a match is not repeated. An earlier one is: after a rollback the old model speaks again. A champion
+# has one word on a match, whatever forecast it publishes; baselines have one a forecast, challengers one a version.
 INSERT = """
 insert into ledger.prediction ({columns})
 select {columns} from new_prediction as new
-where (new.model_version, new.kickoff_at, new.feature_hash) is distinct from (
-    select (said.model_version, said.kickoff_at, said.feature_hash) from ledger.prediction as said
-    where said.match_id = new.match_id and said.model_name = new.model_name and said.forecast = new.forecast
-        and said.role = new.role and said.predicted_at <= new.predicted_at
+where (new.model_version, new.forecast, new.kickoff_at, new.feature_hash) is distinct from (
+    select (said.model_version, said.forecast, said.kickoff_at, said.feature_hash) from ledger.prediction as said
+    where said.match_id = new.match_id and said.model_name = new.model_name and said.role = new.role
+        and (said.forecast = new.forecast or new.role <> 'baseline')
+        and (said.model_version = new.model_version or new.role <> 'challenger')
+        and said.predicted_at <= new.predicted_at
     order by said.predicted_at desc, said.prediction_id desc limit 1
 )
 order by prediction_id
@@ -120,7 +123,7 @@ def append(settings: Settings, predictions: Sequence[Row]) -> Appended:
     """Append rows to ledger.prediction, all of them or (on an error) none.
 
     Left out are rows of matches that have begun (at `predicted_at`, or live by the server's clock), and rows
-    that only repeat the last word of the same model name, forecast and role on the match.
+    that only repeat the last word on the match: that of the champion, of the challenger's version, of the baseline.
     """
     if not predictions:
         return Appended(0, 0, ())

@@ -1,4 +1,7 @@
-"""Settling: what came of each prediction, once the result is known; a corrected result is a new revision."""
+"""Settling: what came of each prediction, once the result is known.
+
+A corrected result is a new revision, and so is a closing price that comes after the result.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from touchline.ledger.built import require_built
 from touchline.overround import remove_overround
 from touchline.settings import Settings
 
-# Predictions whose match has a result that is not the one they were last settled with.
+# Predictions whose match has a result that is not the one they were last settled with, or a closing price by now.
 UNSETTLED = """
 select
     prediction.prediction_id, prediction.role, prediction.p_home, prediction.p_draw, prediction.p_away,
@@ -25,19 +28,23 @@ select
     result.home_goals, result.away_goals, result.outcome,
     closing.price_home::float8 as closing_home, closing.price_draw::float8 as closing_draw,
     closing.price_away::float8 as closing_away,
-    coalesce(last.revision, 0) + 1 as revision
+    coalesce(last.revision, 0) + 1 as revision,
+    (last.home_goals, last.away_goals) is distinct from (result.home_goals, result.away_goals) as is_other_result
 from ledger.prediction
 inner join core.match_result as result using (match_id)
 left join core.match_odds as closing
     on closing.match_id = prediction.match_id and closing.bookmaker = 'consensus' and closing.market = '1x2'
     and closing.stage = 'closing' and closing.known_at <= %(as_of)s
 left join lateral (
-    select revision, home_goals, away_goals from ledger.prediction_outcome as outcome
+    select revision, home_goals, away_goals, p_closing_home from ledger.prediction_outcome as outcome
     where outcome.prediction_id = prediction.prediction_id
     order by revision desc limit 1
 ) as last on true
 where result.known_at <= %(as_of)s and prediction.predicted_at <= %(as_of)s
-    and (last.home_goals, last.away_goals) is distinct from (result.home_goals, result.away_goals)
+    and (
+        (last.home_goals, last.away_goals) is distinct from (result.home_goals, result.away_goals)
+        or last.p_closing_home is null and closing.price_home is not null
+    )
 order by prediction.prediction_id
 """
 
@@ -61,7 +68,10 @@ WRITER_LOCK = 0x70D5BEE5
 
 @dataclass(frozen=True)
 class SettleReport:
-    """What was settled. `rps` and `log_loss` are means over the `n_champion` of them that the champion made."""
+    """What was settled, `n_corrected` of it for a corrected result and `n_closing` for a closing price that came later.
+
+    `rps` and `log_loss` are means over the `n_champion` of them that the champion made.
+    """
 
     as_of: str
     n_settled: int
@@ -70,12 +80,14 @@ class SettleReport:
     n_champion: int
     rps: float | None
     log_loss: float | None
+    n_closing: int = 0
 
     @property
     def summary(self) -> str:
         """One sentence for a log."""
+        late = f", {self.n_closing} with a closing price that came later" if self.n_closing else ""
         text = (
-            f"Settled {self.n_settled} predictions as of {self.as_of} ({self.n_corrected} of them corrected); "
+            f"Settled {self.n_settled} predictions as of {self.as_of} ({self.n_corrected} of them corrected{late}); "
             f"{self.n_still_open} wait for their result."
         )
         if self.rps is None:
@@ -86,7 +98,7 @@ class SettleReport:
 
 
 def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> SettleReport:
-    """Score every prediction whose result is known at `clock.as_of` and not settled yet.
+    """Score every prediction whose result is known at `clock.as_of` and not settled yet, or without a closing price.
 
     Closing line value is ln(closing / pre-match probability) of the forecast's most probable outcome, market
     consensus with the overround removed: positive when the market moved towards the forecast. None without
@@ -97,17 +109,24 @@ def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> Sett
         # Two settling at once would both find the same predictions open.
         connection.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
         found = rows(connection, UNSETTLED, {"as_of": clock.as_of})
-        outcomes = _score(found) if found else []
+        scored = list(zip(found, _score(found) if found else [], strict=True))
+        # Prices from which no probability follows tell nothing new.
+        scored = [
+            (row, outcome)
+            for row, outcome in scored
+            if row["is_other_result"] or outcome["p_closing_home"] is not None
+        ]
         with connection.cursor() as cursor:
             cursor.executemany(
-                INSERT, [{**row, "settled_at": clock.as_of, "run_id": run_id} for row in outcomes]
+                INSERT, [{**outcome, "settled_at": clock.as_of, "run_id": run_id} for _, outcome in scored]
             )
         n_waiting = scalar(connection, STILL_OPEN)
-    champion = [scored for row, scored in zip(found, outcomes, strict=True) if row["role"] == "champion"]
+    champion = [outcome for row, outcome in scored if row["role"] == "champion"]
     return SettleReport(
         as_of=clock.as_of.isoformat(),
-        n_settled=len(outcomes),
-        n_corrected=sum(row["revision"] > 1 for row in found),
+        n_settled=len(scored),
+        n_corrected=sum(row["revision"] > 1 and row["is_other_result"] for row, _ in scored),
+        n_closing=sum(not row["is_other_result"] for row, _ in scored),
         n_still_open=n_waiting,
         n_champion=len(champion),
         rps=float(np.mean([row["rps"] for row in champion])) if champion else None,

@@ -1,6 +1,7 @@
 """Which evidence still counts: an alarm stands until a training, and its evidence until that training's champion.
 
 A training started by an alarm has the alarm's own `as_of`, and knows all that the alarm knew: it counts as one after.
+One that finds nothing new to learn takes a version there is: it follows the alarm, but begins no new evidence.
 """
 
 from __future__ import annotations
@@ -95,4 +96,10 @@ def alarms_of(
     champions = tuple(
         Champion(each.as_of, spoken[each.version]) for each in trained if each.version in spoken
     )
-    return Alarms(found, champions, tuple(each.as_of for each in trained))
+    return Alarms(found, champions, tuple(_trained_at(each, as_of) for each in trained))
+
+
+def _trained_at(version: TrainedVersion, as_of: datetime) -> datetime:
+    """The last training known at `as_of` that made the version, or took it because there was nothing else to learn."""
+    confirmed = version.confirmed_as_of
+    return version.as_of if confirmed is None or confirmed > as_of else confirmed

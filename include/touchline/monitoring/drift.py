@@ -34,7 +34,13 @@ values (%(run_id)s, %(metric)s, %(subject)s, %(value)s, %(threshold)s, %(is_drif
     %(detail)s)
 on conflict (metric, subject, as_of) do nothing
 """
-RECORDED = """
+# What is recorded is the word on an instant, also where more has been settled as of it since.
+FOUND = """
+select metric, subject, value, threshold, n_matches, is_drift, detail from ops.drift_metric
+where as_of = %(as_of)s and n_matches is not null
+order by drift_metric_id
+"""
+FOUND_THIS_WEEK = """
 select metric, subject, value, threshold, n_matches, is_drift, detail from ops.drift_metric
 where metric = %(metric)s and as_of >= %(monday)s and as_of < %(as_of)s
     and as_of > coalesce(%(since)s, '-infinity'::timestamptz)
@@ -73,7 +79,8 @@ class DriftReport:
 def measure_drift(settings: Settings, clock: RunClock, run_id: str) -> DriftReport:
     """Run every detector as of `clock.as_of` and record what they found in ops.drift_metric.
 
-    The same `clock.as_of` is recorded once. Raises ServiceFailed when MLflow does not answer.
+    The same `clock.as_of` is recorded once: a second look finds what the first has recorded, and adds what could not be
+    judged then. Raises ServiceFailed when MLflow does not answer.
     """
     return judge_drift(settings, clock, run_id, trained_versions(settings))
 
@@ -92,6 +99,7 @@ def judge_drift(
             found += _of_features(connection, settings, as_of, alarms, known)
         with connection.cursor() as cursor:
             cursor.executemany(INSERT, [_row(each, as_of, run_id) for each in found])
+        found = [Finding(**row) for row in rows(connection, FOUND, {"as_of": as_of})]
     findings = tuple(alarms.mark(each) for each in [*found, *standing])
     judged = {each.metric for each in findings}
     not_judged = tuple(metric for metric in METRICS if metric not in judged)
@@ -138,7 +146,7 @@ def _found_this_week(connection: Connection, as_of: datetime, alarms: Alarms) ->
         "as_of": as_of,
         "since": alarms.evidence_since(feature_drift.METRIC),
     }
-    return [Finding(**row) for row in rows(connection, RECORDED, given)]
+    return [Finding(**row) for row in rows(connection, FOUND_THIS_WEEK, given)]
 
 
 def _row(finding: Finding, as_of: datetime, run_id: str) -> dict[str, Any]:

@@ -207,8 +207,8 @@ def tune(settings: Settings, run_id: str, as_of: datetime | None = None) -> Step
 
 
 def train(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
-    """Train, evaluate and register; the champion is new until predictions were made with it on this build."""
-    from touchline.registry.models import champion_version
+    """Train, evaluate and register; champion and challengers are new until they have predicted on this build."""
+    from touchline.registry.models import champion_version, confirm_newest
     from touchline.registry.training import train as train_models
     from touchline.registry.tuning import last_tuning
     from touchline.warehouse.changes import stands_as_of
@@ -227,7 +227,10 @@ def train(settings: Settings, run_id: str, as_of: datetime | None = None) -> Ste
     outcome = StepOutcome(
         "train", clock.as_of.isoformat(), "Trained on this build already.", is_repeat=is_repeat
     )
-    if not is_repeat:
+    if is_repeat:
+        # Whoever asked (an alarm, perhaps) has the answer that training anew would give.
+        confirm_newest(settings, clock.as_of)
+    else:
         with records.recorded(settings, "train", run_id, clock.as_of) as detail:
             inputs = {"build": build, "tuning": last_tuning(settings)}
             report = train_models(settings, clock.as_of, run_id)
@@ -344,9 +347,13 @@ def _build_inputs(connection: Any, as_of: datetime) -> dict[str, Any]:
 
 
 def _prediction_inputs(settings: Settings, connection: Any) -> dict[str, Any]:
-    from touchline.registry.models import champion_version
+    from touchline.registry.models import challenger_versions, champion_version
 
-    return {"build": records.last_inputs(connection, BUILT), "champion": champion_version(settings)}
+    return {
+        "build": records.last_inputs(connection, BUILT),
+        "champion": champion_version(settings),
+        "challengers": list(challenger_versions(settings)),
+    }
 
 
 def _has_seen_build(connection: Any, step: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,24 @@ def check_predictions(settings: Settings, frame: pd.DataFrame, as_of: datetime, 
     return _pass_gate(
         settings, PREDICTIONS, prediction_suites(), as_of, run_id, {"n": len(frame)}, frame, role="model"
     )
+
+
+def broken_challenger(settings: Settings, frame: pd.DataFrame) -> Mapping[str, str]:
+    """Check what a challenger says as `check_predictions` does: row key -> what it breaks, of rows not to be written.
+
+    Nothing is held: nobody is shown what a challenger says.
+    """
+    suites = [replace(suite, name=f"{suite.name}_challenger") for suite in prediction_suites()]
+    broken: dict[str, str] = {}
+    for finding in validate(settings, f"{PREDICTIONS}_challenger", suites, frame, "model"):
+        if finding.success or finding.severity != "block":
+            continue
+        # Of what cannot be pinned to rows every row is suspect.
+        pinned = (
+            [key for _, keys in finding.broken for key in keys] if finding.is_pinned else frame["row_key"]
+        )
+        broken |= dict.fromkeys(map(str, pinned), f"{finding.suite}.{finding.column or finding.expectation}")
+    return broken
 
 
 def data_docs(settings: Settings) -> Path:

@@ -36,9 +36,10 @@ def settle_version(client: Any, settings: Settings, version: str, training: Trai
     reasons = list(verdict.reasons)
     if _needs_baseline(client, settings, training, champion, verdict, state):
         baseline = register_baseline(client, settings, training)
-        models.promote(settings, baseline)
         reason = f"version {version} may not be champion"
+        # Noted first: once it is champion, nobody judges it again.
         _note(client, settings, baseline, "promoted", Verdict("promoted", (reason,)))
+        models.promote(settings, baseline)
         reasons.append(f"forecasts fall back to version {baseline}, the market's prices")
     _note(client, settings, version, state, Verdict(verdict.state, tuple(reasons), verdict.comparison))
 
@@ -98,7 +99,7 @@ def _note(client: Any, settings: Settings, version: str, state: str, verdict: Ve
 
 
 def _readable_champion(client: Any, settings: Settings) -> str | None:
-    """The champion's version, None when there is none that this code can read: it would forecast nothing."""
+    """The champion's version, None when there is none that this code can forecast with."""
     try:
         models.load(settings)
     except ModelUnavailable:

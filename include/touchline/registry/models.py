@@ -1,35 +1,42 @@
 """Registered models: load one, list them, move the champion forward and back.
 
 The champion is the alias `champion`. Who held it before is kept in order in the tag `champion_history` of the
-registered model, the present holder last.
+registered model, the present holder last; the last hundred of them.
 """
 
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from touchline.errors import ModelUnavailable
+import numpy as np
+import pandas as pd
+
+from touchline.errors import ModelUnavailable, ServiceFailed
+from touchline.features.catalogue import FEATURES
 from touchline.forecasting.forecaster import Forecaster
 from touchline.registry.tracking import open_registry
 from touchline.settings import Settings
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-# Who waits for a person's approval; meanwhile also the challenger, so that it forecasts in the shadow.
+# Who waits for a person's approval; meanwhile it forecasts in the shadow, also beside a newer challenger.
 CANDIDATE = "candidate"
 STATE = "state"
 HISTORY = "champion_history"
+# MLflow keeps a tag of 5000 characters; with a champion a night the whole history would be longer within two years.
+LONGEST_HISTORY = 100
 ROLLED_BACK = "rolled_back"
-# What unpickling raises when the file is damaged, or the classes are no longer what they were.
-UNREADABLE = (pickle.UnpicklingError, OSError, EOFError, AttributeError, ImportError, TypeError)
+AS_OF, CONFIRMED_AS_OF = "as_of", "confirmed_as_of"
 TRAIN_FIRST = "train one with `touchline train`"
+# Matches of which nothing is known: whoever knows today's features can forecast them.
+UNKNOWN_MATCHES = 3
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,15 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class TrainedVersion:
-    """What a version learnt from: everything known at `as_of`, kick-offs until `trained_until` (both UTC)."""
+    """What a version learnt from: everything known at `as_of`, kick-offs until `trained_until` (both UTC).
+
+    `confirmed_as_of` is the latest instant as of which a training found nothing else to learn, and took this version.
+    """
 
     version: str
     as_of: datetime
     trained_until: datetime
+    confirmed_as_of: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -79,10 +90,10 @@ class ChampionReport:
 
 
 def load(settings: Settings, alias: str = CHAMPION) -> RegisteredForecaster:
-    """The forecaster behind an alias; downloaded and unpickled once a version.
+    """The forecaster behind an alias; downloaded, unpickled and tried on today's features once a version.
 
-    Raises ModelUnavailable when no version has the alias or it cannot be read, ServiceFailed when MLflow does not
-    answer.
+    Raises ModelUnavailable when no version has the alias, or this code cannot read it or forecast with it;
+    ServiceFailed when MLflow does not answer or the download fails.
     """
     client = open_registry(settings)
     version = aliased_version(client, settings.model_name, alias)
@@ -92,7 +103,7 @@ def load(settings: Settings, alias: str = CHAMPION) -> RegisteredForecaster:
 
 
 def load_version(client: Any, settings: Settings, version: str) -> RegisteredForecaster:
-    """The forecaster of a version that exists. Raises ModelUnavailable when this code cannot read it."""
+    """The forecaster of a version that exists. Raises ModelUnavailable and ServiceFailed as `load` does."""
     found = client.get_model_version(settings.model_name, version)
     # The run id makes the folder unique over registries that count versions from one again.
     folder = settings.home / "models" / settings.model_name / f"{version}-{found.run_id}"
@@ -104,6 +115,15 @@ def load_version(client: Any, settings: Settings, version: str) -> RegisteredFor
 def champion_version(settings: Settings) -> str | None:
     """The champion's version, None when there is no champion."""
     return aliased_version(open_registry(settings), settings.model_name, CHAMPION)
+
+
+def challenger_versions(settings: Settings) -> tuple[str, ...]:
+    """Versions that forecast in the shadow of the champion: who awaits approval, and last the newest challenger."""
+    client = open_registry(settings)
+    champion, *others = (
+        aliased_version(client, settings.model_name, alias) for alias in (CHAMPION, CANDIDATE, CHALLENGER)
+    )
+    return tuple(dict.fromkeys(each for each in others if each is not None and each != champion))
 
 
 def versions(settings: Settings) -> list[ModelVersion]:
@@ -140,25 +160,49 @@ def trained_versions(settings: Settings) -> list[TrainedVersion]:
     return [
         TrainedVersion(
             str(each.version),
-            datetime.fromisoformat(each.tags["as_of"]),
+            datetime.fromisoformat(each.tags[AS_OF]),
             datetime.fromisoformat(each.tags["trained_until"]),
+            _confirmed_as_of(each),
         )
         for each in found
     ]
+
+
+def confirm(client: Any, settings: Settings, version: str, as_of: datetime) -> None:
+    """Note that a training as of `as_of` learnt nothing that the version does not know."""
+    found = client.get_model_version(settings.model_name, version)
+    latest = _confirmed_as_of(found) or datetime.fromisoformat(found.tags[AS_OF])
+    if as_of > latest:
+        client.set_model_version_tag(settings.model_name, version, CONFIRMED_AS_OF, as_of.isoformat())
+
+
+def confirm_newest(settings: Settings, as_of: datetime) -> None:
+    """As `confirm`, of the version that was trained last: what it was trained on has not changed since."""
+    trained = trained_versions(settings)
+    if trained:
+        newest = max(trained, key=lambda each: (each.confirmed_as_of or each.as_of, int(each.version)))
+        confirm(open_registry(settings), settings, newest.version, as_of)
+
+
+def _confirmed_as_of(version: Any) -> datetime | None:
+    tag = version.tags.get(CONFIRMED_AS_OF)
+    return None if tag is None else datetime.fromisoformat(tag)
 
 
 def promote(settings: Settings, version: str) -> ChampionReport:
     """Give `version` the alias champion and note it in the history; nothing happens when it has it already.
 
     It is no challenger or candidate any more, and counts as not rolled back. Raises ModelUnavailable when
-    there is no such version.
+    there is no such version, or this code cannot forecast with it; then the alias stays where it was.
     """
     client = open_registry(settings)
     require_version(client, settings.model_name, version)
+    load_version(client, settings, version)
     before = aliased_version(client, settings.model_name, CHAMPION)
     history = [each for each in _champions_until(client, settings.model_name, before) if each != version]
     # The history first: after a kill in between it still holds the champion, and what follows it is ignored.
-    client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps([*history, version]))
+    kept = [*history, version][-LONGEST_HISTORY:]
+    client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps(kept))
     client.set_registered_model_alias(settings.model_name, CHAMPION, version)
     for alias in (CHALLENGER, CANDIDATE):
         if aliased_version(client, settings.model_name, alias) == version:
@@ -173,8 +217,8 @@ def rollback(settings: Settings) -> ChampionReport:
     """Give the alias champion back to the version that held it before the present one.
 
     The version rolled back is tagged, so that training promotes neither it nor one made like it again, unless the
-    champion is made like it too. Raises ModelUnavailable when
-    there is no champion, or none before it.
+    champion is made like it too. Raises ModelUnavailable when there is no champion, or none before it, or this code
+    cannot forecast with that one; then the alias stays where it was.
     """
     client = open_registry(settings)
     current = aliased_version(client, settings.model_name, CHAMPION)
@@ -185,6 +229,7 @@ def rollback(settings: Settings) -> ChampionReport:
         raise ModelUnavailable(
             f"version {current} is the first champion of {settings.model_name}: there is none to go back to"
         )
+    load_version(client, settings, earlier[-1])
     client.set_model_version_tag(settings.model_name, current, ROLLED_BACK, "true")
     client.set_registered_model_alias(settings.model_name, CHAMPION, earlier[-1])
     client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps(earlier))
@@ -226,29 +271,59 @@ def require_version(client: Any, model_name: str, version: str) -> None:
 
 @lru_cache(maxsize=4)
 def _read_forecaster(model_uri: str, folder: Path) -> Forecaster:
-    import mlflow
+    """From the copy in `folder`, downloaded if it is not there.
 
+    That a model is unreadable is said of a complete copy alone: a store that does not answer says nothing about it.
+    """
+    if folder.exists():
+        # A copy kept from before may be damaged: what lies in the registry decides.
+        with suppress(Exception):
+            return _able_forecaster(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    _download(model_uri, folder)
     try:
-        if not folder.exists():
-            _download(model_uri, folder)
-        forecaster = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model().forecaster
-    except (mlflow.exceptions.MlflowException, *UNREADABLE) as error:
+        return _able_forecaster(folder)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise ModelUnavailable(
-            f"{model_uri} cannot be read by this code ({type(error).__name__}: {error}): {TRAIN_FIRST}"
+            f"{model_uri} cannot be read by this code, or does not forecast from today's features "
+            f"({type(error).__name__}: {error}): {TRAIN_FIRST}, or promote another (`touchline models`)"
         ) from error
-    assert isinstance(forecaster, Forecaster), f"{model_uri} holds a {type(forecaster).__name__}"
+
+
+def _able_forecaster(folder: Path) -> Forecaster:
+    """Unpickled, and tried: after a change of features a model still unpickles, and fails at every forecast."""
+    import mlflow
+
+    forecaster = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model().forecaster
+    assert isinstance(forecaster, Forecaster), f"a {type(forecaster).__name__}"
+    forecaster.predict(pd.DataFrame(np.nan, index=range(UNKNOWN_MATCHES), columns=list(FEATURES)))
     return forecaster
 
 
 def _download(model_uri: str, folder: Path) -> None:
-    """Into `folder` all at once, so that a kill leaves nothing half there."""
+    """Into `folder` all at once, so that a kill leaves nothing half there. Raises ServiceFailed."""
     import mlflow
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as draft:
-        mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=draft)
+        try:
+            mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=draft)
+        except (mlflow.exceptions.MlflowException, OSError) as error:
+            raise ServiceFailed(_not_downloaded(model_uri, f"{type(error).__name__}: {error}")) from error
+        # An empty folder is all that MLflow leaves of files it does not find.
+        if not Path(draft, "MLmodel").exists():
+            raise ServiceFailed(_not_downloaded(model_uri, "its files are not in the artifact store"))
         # Another process may have finished first; its copy is the same.
         if not folder.exists():
             Path(draft).rename(folder)
             Path(draft).mkdir()
+
+
+def _not_downloaded(model_uri: str, reason: str) -> str:
+    return (
+        f"{model_uri} could not be downloaded ({reason}): see that MLflow and its artifact store answer "
+        "(`touchline doctor`), then run this again; if the files are lost, `touchline models promote` another version"
+    )

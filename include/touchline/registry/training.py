@@ -116,6 +116,8 @@ def train_on(
     if not gate.is_settled(client, settings, version):
         training = training or stored_training(client, settings, version, lesson)
         gate.settle_version(client, settings, version, training)
+    if is_reused:
+        models.confirm(client, settings, version, as_of)
     return _report(client, settings, as_of, version, is_reused=is_reused)
 
 

@@ -55,7 +55,9 @@ class Outcome(BaseModel):
         examples=[0.012],
     )
     settled_at: datetime = Field(description="run clock of the settling")
-    revision: int = Field(description="above 1 when the result was corrected", examples=[1])
+    revision: int = Field(
+        description="above 1 when the result was corrected, or the closing price came after it", examples=[1]
+    )
 
 
 class PredictionSummary(BaseModel):

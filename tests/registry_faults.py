@@ -1,0 +1,36 @@
+"""What can go wrong with a registered model: the stored file is damaged, or the store does not answer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from touchline.registry import models
+from touchline.registry.tracking import open_registry
+from touchline.settings import Settings
+
+
+def forget_models(settings: Settings) -> None:
+    """As on a machine that has never read a model: it must be downloaded."""
+    shutil.rmtree(settings.home / "models" / settings.model_name, ignore_errors=True)
+    models._read_forecaster.cache_clear()
+
+
+def damage_stored_model(settings: Settings, version: str) -> None:
+    """What lies in the registry is no pickle any more."""
+    tags = open_registry(settings).get_model_version(settings.model_name, version).tags
+    (stored,) = (
+        path for path in settings.home.rglob("python_model.pkl") if tags["logged_model"] in str(path)
+    )
+    stored.write_bytes(b"\x80\x05not a pickle")
+    forget_models(settings)
+
+
+def raising(fault: BaseException) -> Callable[..., NoReturn]:
+    """A function that fails, whatever it is given."""
+
+    def fail(*_: Any, **__: Any) -> NoReturn:
+        raise fault
+
+    return fail
