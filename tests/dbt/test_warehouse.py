@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from builders import match_row
+from builders import match_row, write_season_file
 from touchline.database.engine import connect, rows
 from touchline.errors import WarehouseBuildFailed
 from touchline.features.catalogue import FEATURES
@@ -87,6 +87,22 @@ def test_features_of_a_match_stand_before_its_kickoff_and_ignore_its_own_result(
     assert first["home_elo"] is None
     assert first["home_goals_for_5"] is None
     assert first["h2h_n_matches"] == 0
+
+
+def test_a_promoted_team_changes_tier_until_its_next_long_break(settings: Settings, tmp_path: Path):
+    below = [match_row(Div="E1", Date="07/05/2022", HomeTeam="Fulham", AwayTeam="Luton")]
+    write_season_file(tmp_path, below, code="2122", competition="E1")
+    days = ("06/08/2022", "17/09/2022", "29/10/2022", "10/12/2022", "01/02/2023", "08/02/2023")
+    season = [match_row(Date=day, HomeTeam="Fulham") for day in days]
+    later = datetime(2023, 3, 1, tzinfo=UTC)
+    sourced = land(settings, tmp_path, season, later)
+    build(sourced, later)
+    found = fetch(
+        sourced,
+        "select home_tier_change from features.match_features where competition = 'E0' order by kickoff_at",
+    )
+    # Breaks of 42 days, and one of 53 in winter.
+    assert [row["home_tier_change"] for row in found] == [1, 1, 1, 1, 0, 0]
 
 
 def test_a_result_known_only_after_the_next_kickoff_is_not_in_its_features(

@@ -62,7 +62,8 @@ _CONTEXT = {
     "points_per_match": "points per match in the season",
     "points_behind_top": "points behind the top of the table for each match left, at most 5",
     "points_above_drop": "points above the third from the bottom for each match left, from -5 to 5",
-    "tier_change": "tier of last season less the tier of this match: 1 for the promoted, -1 for the relegated",
+    "tier_change": "tier before the last break of more than 45 days less the tier of this match: 1 for the promoted, "
+    "-1 for the relegated, until the next such break",
 }
 _MARKET_HISTORY = {
     "market_rating_slow": "rating from closing prices, slow, in log-odds",
