@@ -89,6 +89,34 @@ def test_features_of_a_match_stand_before_its_kickoff_and_ignore_its_own_result(
     assert first["h2h_n_matches"] == 0
 
 
+def test_rest_and_matches_before_a_fixture_are_those_announced_as_much_as_those_played(
+    settings: Settings, tmp_path: Path
+):
+    unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
+    played = match_row(Date="01/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea")
+    midweek = match_row(Date="05/10/2022", HomeTeam="Leeds", AwayTeam="Arsenal")
+    ahead = match_row(Date="08/10/2022", HomeTeam="Arsenal", AwayTeam="Fulham")
+    later = match_row(Date="15/10/2022", HomeTeam="Everton", AwayTeam="Arsenal")
+    # Five days ago, and nobody gave a result: it was not played.
+    lost = match_row(Date="28/09/2022", HomeTeam="Fulham", AwayTeam="Everton", **unplayed)
+    query = (
+        "select features.home_rest_days, features.home_n_matches_14d, features.away_rest_days, "
+        "features.away_n_matches_14d from features.match_features as features inner join core.match "
+        "using (match_id) where home_team = 'Arsenal' and away_team = 'Fulham'"
+    )
+    on_monday = datetime(2022, 10, 3, 20, tzinfo=UTC)
+    others_unplayed = [match | unplayed for match in (midweek, ahead, later)]
+    sourced = land(settings, tmp_path, [lost, played, *others_unplayed], on_monday)
+    build(sourced, on_monday)
+    before = fetch(sourced, query)
+    expected = {"home_rest_days": 3, "home_n_matches_14d": 2, "away_rest_days": 30, "away_n_matches_14d": 0}
+    assert before == [expected]
+    afterwards = datetime(2022, 10, 10, tzinfo=UTC)
+    land(settings, tmp_path, [lost, played, midweek, ahead, later | unplayed], afterwards)
+    build(sourced, afterwards)
+    assert fetch(sourced, query) == before
+
+
 def test_a_promoted_team_changes_tier_until_its_next_long_break(settings: Settings, tmp_path: Path):
     below = [match_row(Div="E1", Date="07/05/2022", HomeTeam="Fulham", AwayTeam="Luton")]
     write_season_file(tmp_path, below, code="2122", competition="E1")

@@ -131,5 +131,6 @@ def test_the_page_in_docs_and_the_columns_in_the_warehouse_define_features_as_th
     described = {column["name"]: column["description"] for column in model["columns"]}
     for name, entry in entries.items():
         assert f"| `{name}`: {entry.definition} |" in page
-        if name.endswith("tier_change"):
+        assert AVAILABILITY[entry.group] in page
+        if name.endswith(("rest_days", "n_matches_14d", "tier_change")):
             assert described[name].lower() == f"{entry.definition}.".lower()
