@@ -217,8 +217,50 @@ def test_rest_follows_fixtures_that_are_added_moved_and_called_off_before_a_late
     assert equals_a_full_build(world, days[11])
 
 
-def restated(settings: Settings, status: str, home_team: str, away_team: str, observed_at: datetime) -> None:
-    """The source gives the last announced match of a pairing another status."""
+def test_a_match_awarded_with_a_score_is_in_the_table_and_nowhere_else(world: Settings, tmp_path: Path):
+    def stand() -> tuple[list[tuple[Any, ...]], int]:
+        with connect(world, "transform") as connection:
+            table = rows(
+                connection,
+                "select distinct on (team_id) name, n_played, points, goals_for, goals_against "
+                "from features.league_table inner join core.team using (team_id) "
+                "where name in ('Arsenal', 'Burnley') order by team_id, valid_from desc",
+            )
+            n_form = scalar(connection, "select count(*) from features.team_match")
+        return sorted(tuple(row.values()) for row in table), n_form
+
+    (arsenal, burnley), n_form = stand()
+    match = match_row(Date="10/10/2022", HomeTeam="Burnley", AwayTeam="Arsenal", FTHG="", FTAG="", FTR="")
+    land(world, tmp_path, [*round_robin()[:8], match], START + timedelta(days=1))
+    restated(world, "awarded", "Burnley", "Arsenal", START + timedelta(days=2))
+    build(world, START + timedelta(days=2))
+    # Nobody has said with what score.
+    assert stand() == ([arsenal, burnley], n_form)
+    restated(world, "awarded", "Burnley", "Arsenal", LATER, goals=(3, 0))
+    assert not build(world, LATER)[0].is_full
+    assert stand() == (
+        [_after(arsenal, points=0, goals=(0, 3)), _after(burnley, points=3, goals=(3, 0))],
+        n_form,
+    )
+    assert equals_a_full_build(world, LATER)
+    # The decree is taken back.
+    restated(world, "cancelled", "Burnley", "Arsenal", LAST)
+    assert not build(world, LAST)[0].is_full
+    assert stand() == ([arsenal, burnley], n_form)
+    assert equals_a_full_build(world, LAST)
+
+
+def _after(stood: tuple[Any, ...], points: int, goals: tuple[int, int]) -> tuple[Any, ...]:
+    """The row of a team once a match more counts."""
+    name, n_played, had, scored, conceded = stood
+    return name, n_played + 1, had + points, scored + goals[0], conceded + goals[1]
+
+
+def restated(
+    settings: Settings, status: str, home_team: str, away_team: str, observed_at: datetime,
+    goals: tuple[int, int] | None = None,
+) -> None:  # fmt: skip
+    """The source gives the last announced match of a pairing another status, and a score if there is one."""
     with connect(settings, "ingest") as connection:
         payload_id = scalar(
             connection,
@@ -234,6 +276,14 @@ def restated(settings: Settings, status: str, home_team: str, away_team: str, ob
             "where home_team = %s and away_team = %s order by kickoff_on desc, payload_id desc limit 1",
             (status, payload_id, *[observed_at] * 3, home_team, away_team),
         )
+        if goals is not None:
+            connection.execute(
+                "insert into landing.score_observation (fixture_key, source, home_goals, away_goals, payload_id, "
+                "row_number, published_at, observed_at, known_at) select fixture_key, source, %s, %s, payload_id, "
+                "row_number, published_at, observed_at, known_at from landing.fixture_observation "
+                "where payload_id = %s",
+                (*goals, payload_id),
+            )
         connection.execute(
             "insert into landing.payload_parsed values (%s, 1, 1, 0, 0, 1, 0, 0, 'test')", (payload_id,)
         )
