@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from builders import match_row
+from builders import match_row, write_season_file
 from touchline.database.engine import connect, rows
 from touchline.errors import WarehouseBuildFailed
 from touchline.features.catalogue import FEATURES
@@ -87,6 +87,50 @@ def test_features_of_a_match_stand_before_its_kickoff_and_ignore_its_own_result(
     assert first["home_elo"] is None
     assert first["home_goals_for_5"] is None
     assert first["h2h_n_matches"] == 0
+
+
+def test_rest_and_matches_before_a_fixture_are_those_announced_as_much_as_those_played(
+    settings: Settings, tmp_path: Path
+):
+    unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
+    played = match_row(Date="01/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea")
+    midweek = match_row(Date="05/10/2022", HomeTeam="Leeds", AwayTeam="Arsenal")
+    ahead = match_row(Date="08/10/2022", HomeTeam="Arsenal", AwayTeam="Fulham")
+    later = match_row(Date="15/10/2022", HomeTeam="Everton", AwayTeam="Arsenal")
+    # Five days ago, and nobody gave a result: it was not played.
+    lost = match_row(Date="28/09/2022", HomeTeam="Fulham", AwayTeam="Everton", **unplayed)
+    query = (
+        "select features.home_rest_days, features.home_n_matches_14d, features.away_rest_days, "
+        "features.away_n_matches_14d from features.match_features as features inner join core.match "
+        "using (match_id) where home_team = 'Arsenal' and away_team = 'Fulham'"
+    )
+    on_monday = datetime(2022, 10, 3, 20, tzinfo=UTC)
+    others_unplayed = [match | unplayed for match in (midweek, ahead, later)]
+    sourced = land(settings, tmp_path, [lost, played, *others_unplayed], on_monday)
+    build(sourced, on_monday)
+    before = fetch(sourced, query)
+    expected = {"home_rest_days": 3, "home_n_matches_14d": 2, "away_rest_days": 30, "away_n_matches_14d": 0}
+    assert before == [expected]
+    afterwards = datetime(2022, 10, 10, tzinfo=UTC)
+    land(settings, tmp_path, [lost, played, midweek, ahead, later | unplayed], afterwards)
+    build(sourced, afterwards)
+    assert fetch(sourced, query) == before
+
+
+def test_a_promoted_team_changes_tier_until_its_next_long_break(settings: Settings, tmp_path: Path):
+    below = [match_row(Div="E1", Date="07/05/2022", HomeTeam="Fulham", AwayTeam="Luton")]
+    write_season_file(tmp_path, below, code="2122", competition="E1")
+    days = ("06/08/2022", "17/09/2022", "29/10/2022", "10/12/2022", "01/02/2023", "08/02/2023")
+    season = [match_row(Date=day, HomeTeam="Fulham") for day in days]
+    later = datetime(2023, 3, 1, tzinfo=UTC)
+    sourced = land(settings, tmp_path, season, later)
+    build(sourced, later)
+    found = fetch(
+        sourced,
+        "select home_tier_change from features.match_features where competition = 'E0' order by kickoff_at",
+    )
+    # Breaks of 42 days, and one of 53 in winter.
+    assert [row["home_tier_change"] for row in found] == [1, 1, 1, 1, 0, 0]
 
 
 def test_a_result_known_only_after_the_next_kickoff_is_not_in_its_features(

@@ -41,8 +41,11 @@ def installed(module_settings: Settings, tmp_path_factory: pytest.TempPathFactor
         )
         for home, away, date in AHEAD
     ]
-    first, *others = round_robin()
-    played = [{**first, "MaxH": "2.10", "MaxD": "3.60", "MaxA": "4.20"}, *others]
+    first, second, *others = round_robin()
+    # A maximum above Bet365's prices, and one that was taken before Bet365 went above it.
+    above = {"MaxH": "2.10", "MaxD": "3.60", "MaxA": "4.20"}
+    below = {"MaxH": "1.99", "MaxD": "3.55", "MaxA": "3.97"}
+    played = [first | above, second | below, *others]
     sourced = land(module_settings, tmp_path_factory.mktemp("source"), [*played, *fixtures], FRIDAY)
     build(sourced, FRIDAY)
     return sourced
@@ -156,9 +159,10 @@ def test_training_features_are_those_before_the_kickoff_and_labels_those_after(p
     assert not any("closing" in name or "best" in name for name in FEATURES)
 
 
-def test_the_best_price_is_the_market_maximum_or_the_highest_of_a_bookmaker(published: Settings):
+def test_the_best_price_is_the_highest_of_the_market_maximum_and_all_bookmakers(published: Settings):
     frame = training_frame(published, FRIDAY)
     assert frame["best_price_home"].tolist() == pytest.approx([2.10] + [2.00] * 14)
+    assert frame["best_price_draw"].tolist() == pytest.approx([3.60, 3.55] + [3.50] * 13)
     assert frame["best_price_away"].tolist() == pytest.approx([4.20] + [4.00] * 14)
     # No bookmaker has a closing price here; the average alone is none that anybody offered.
     assert frame["best_closing_price_home"].isna().all()

@@ -185,6 +185,110 @@ def test_a_match_moved_to_another_day_leaves_its_old_one(world: Settings, tmp_pa
     assert equals_a_full_build(world, LAST)
 
 
+def test_rest_follows_fixtures_that_are_added_moved_and_called_off_before_a_later_one(
+    world: Settings, tmp_path: Path
+):
+    unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
+    # Six sides play until 15 October; Arsenal's last match is on the 5th.
+    season = [*round_robin(), match_row(Date="29/10/2022", HomeTeam="Fulham", AwayTeam="Arsenal", **unplayed)]
+    between = match_row(Date="19/10/2022", HomeTeam="Burnley", AwayTeam="Arsenal", **unplayed)
+
+    def calendar(as_of: datetime) -> tuple[float, float]:
+        assert not build(world, as_of)[0].is_full
+        with connect(world, "transform") as connection:
+            (row,) = rows(
+                connection,
+                "select away_rest_days, away_n_matches_14d from features.match_features inner join core.match "
+                "using (match_id) where home_team = 'Fulham' and away_team = 'Arsenal'",
+            )
+        return row["away_rest_days"], row["away_n_matches_14d"]
+
+    days = [START + timedelta(days=number) for number in range(1, 13)]
+    land(world, tmp_path, season, days[0])
+    assert calendar(days[0]) == (24, 0)
+    land(world, tmp_path, [*season, between], days[1])
+    assert calendar(days[1]) == (10, 1)
+    # Moved under another key: the old one counts, too, until its day has passed.
+    land(world, tmp_path, [*season, between | {"Date": "21/10/2022"}], days[2])
+    assert calendar(days[2]) == (8, 2)
+    assert calendar(days[10]) == (8, 1)
+    restated(world, "postponed", "Burnley", "Arsenal", days[11])
+    assert calendar(days[11]) == (24, 0)
+    assert equals_a_full_build(world, days[11])
+
+
+def test_a_match_awarded_with_a_score_is_in_the_table_and_nowhere_else(world: Settings, tmp_path: Path):
+    def stand() -> tuple[list[tuple[Any, ...]], int]:
+        with connect(world, "transform") as connection:
+            table = rows(
+                connection,
+                "select distinct on (team_id) name, n_played, points, goals_for, goals_against "
+                "from features.league_table inner join core.team using (team_id) "
+                "where name in ('Arsenal', 'Burnley') order by team_id, valid_from desc",
+            )
+            n_form = scalar(connection, "select count(*) from features.team_match")
+        return sorted(tuple(row.values()) for row in table), n_form
+
+    (arsenal, burnley), n_form = stand()
+    match = match_row(Date="10/10/2022", HomeTeam="Burnley", AwayTeam="Arsenal", FTHG="", FTAG="", FTR="")
+    land(world, tmp_path, [*round_robin()[:8], match], START + timedelta(days=1))
+    restated(world, "awarded", "Burnley", "Arsenal", START + timedelta(days=2))
+    build(world, START + timedelta(days=2))
+    # Nobody has said with what score.
+    assert stand() == ([arsenal, burnley], n_form)
+    restated(world, "awarded", "Burnley", "Arsenal", LATER, goals=(3, 0))
+    assert not build(world, LATER)[0].is_full
+    assert stand() == (
+        [_after(arsenal, points=0, goals=(0, 3)), _after(burnley, points=3, goals=(3, 0))],
+        n_form,
+    )
+    assert equals_a_full_build(world, LATER)
+    # The decree is taken back.
+    restated(world, "cancelled", "Burnley", "Arsenal", LAST)
+    assert not build(world, LAST)[0].is_full
+    assert stand() == ([arsenal, burnley], n_form)
+    assert equals_a_full_build(world, LAST)
+
+
+def _after(stood: tuple[Any, ...], points: int, goals: tuple[int, int]) -> tuple[Any, ...]:
+    """The row of a team once a match more counts."""
+    name, n_played, had, scored, conceded = stood
+    return name, n_played + 1, had + points, scored + goals[0], conceded + goals[1]
+
+
+def restated(
+    settings: Settings, status: str, home_team: str, away_team: str, observed_at: datetime,
+    goals: tuple[int, int] | None = None,
+) -> None:  # fmt: skip
+    """The source gives the last announced match of a pairing another status, and a score if there is one."""
+    with connect(settings, "ingest") as connection:
+        payload_id = scalar(
+            connection,
+            "insert into landing.payload (source, endpoint, observed_at, is_backfill, content_hash, n_bytes, body, "
+            "run_id) values ('football_data_uk', 'status', %s, false, 'h', 1, 'b', 'test') returning payload_id",
+            (observed_at,),
+        )
+        connection.execute(
+            "insert into landing.fixture_observation (fixture_key, source, competition, season, home_team, away_team, "
+            "kickoff_on, kickoff_at, is_kickoff_time_known, status, payload_id, row_number, published_at, "
+            "observed_at, known_at) select fixture_key, source, competition, season, home_team, away_team, kickoff_on, "
+            "kickoff_at, is_kickoff_time_known, %s, %s, 1, %s, %s, %s from landing.fixture_observation "
+            "where home_team = %s and away_team = %s order by kickoff_on desc, payload_id desc limit 1",
+            (status, payload_id, *[observed_at] * 3, home_team, away_team),
+        )
+        if goals is not None:
+            connection.execute(
+                "insert into landing.score_observation (fixture_key, source, home_goals, away_goals, payload_id, "
+                "row_number, published_at, observed_at, known_at) select fixture_key, source, %s, %s, payload_id, "
+                "row_number, published_at, observed_at, known_at from landing.fixture_observation "
+                "where payload_id = %s",
+                (*goals, payload_id),
+            )
+        connection.execute(
+            "insert into landing.payload_parsed values (%s, 1, 1, 0, 0, 1, 0, 0, 'test')", (payload_id,)
+        )
+
+
 def test_layers_say_as_of_when_they_stand(built: Settings):
     assert {layer: row["as_of"] for layer, row in stands(built).items()} == dict.fromkeys(
         ("core", "ratings", "features"), START

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from touchline.features.catalogue import (
     AVAILABILITY,
@@ -19,6 +20,8 @@ from touchline.forecasting.design_sources import DESIGNS, sources
 from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, fit_forecaster
 from touchline.forecasting.report.feature_page import FeatureEntry, describe_features, feature_page
 from touchline.forecasting.report.importance import forecaster_importance
+from touchline.settings import PROJECT_ROOT
+from touchline.warehouse.changes import DBT_PROJECT
 from training_frames import QUICK, simulated_matches
 
 
@@ -118,3 +121,16 @@ def test_without_a_model_or_a_match_the_rest_is_told(matches: pd.DataFrame):
     nothing = describe_features(matches.iloc[:0], None)
     assert {entry.missing for entry in nothing} == {None}
     assert "no match was played yet" in feature_page(nothing, matches.iloc[:0])
+
+
+def test_the_page_in_docs_and_the_columns_in_the_warehouse_define_features_as_the_catalogue_does(
+    entries: dict[str, FeatureEntry],
+):
+    page = (PROJECT_ROOT / "docs" / "features.md").read_text()
+    (model,) = yaml.safe_load((DBT_PROJECT / "models/features/match_features.yml").read_text())["models"]
+    described = {column["name"]: column["description"] for column in model["columns"]}
+    for name, entry in entries.items():
+        assert f"| `{name}`: {entry.definition} |" in page
+        assert AVAILABILITY[entry.group] in page
+        if name.endswith(("rest_days", "n_matches_14d", "tier_change")):
+            assert described[name].lower() == f"{entry.definition}.".lower()

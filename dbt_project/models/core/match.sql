@@ -21,8 +21,6 @@ competitions as (
     select * from {{ ref('competition') }}
 ),
 
--- The source has no stable match id: a match played on another day than first announced has another key. The
--- announcement is superseded once its day has passed without a result and the pairing was seen again later.
 superseded as (
     select distinct announced.match_id
     from versions as announced
@@ -33,16 +31,7 @@ superseded as (
             and announced.season = seen_later.season
             and announced.home_team_id = seen_later.home_team_id
             and announced.away_team_id = seen_later.away_team_id
-            and announced.match_id <> seen_later.match_id
-            and announced.fixture_payload_id < seen_later.fixture_payload_id
-    where
-        seen_later.valid_to = {{ forever() }}
-        and not announced.is_played
-        and (
-            announced.kickoff_on < seen_later.kickoff_on and announced.kickoff_at < {{ as_of() }}
-            -- Nobody plays the same side twice in two days: another source's key has taken the match over.
-            or abs(announced.kickoff_on - seen_later.kickoff_on) <= 1
-        )
+    where seen_later.valid_to = {{ forever() }} and {{ is_taken_over("announced", "seen_later", as_of()) }}
 )
 
 select

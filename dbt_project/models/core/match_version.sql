@@ -7,6 +7,8 @@
         {'columns': ['match_id', 'valid_from'], 'unique': true},
         {'columns': ['competition', 'season', 'home_team_id', 'away_team_id']},
         {'columns': ['kickoff_at']},
+        {'columns': ['home_team_id', 'kickoff_at']},
+        {'columns': ['away_team_id', 'kickoff_at']},
         {'columns': ['valid_from']},
     ],
 ) }}

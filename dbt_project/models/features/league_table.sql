@@ -9,8 +9,36 @@
     ],
 ) }}
 
-with matches as (
-    select * from {{ ref('team_match') }}
+with versions as (
+    select * from {{ ref('match_version') }}
+),
+
+matches as (
+    select
+        competition,
+        season,
+        team_id,
+        valid_from,
+        valid_to,
+        points,
+        goals_for,
+        goals_against
+    from {{ ref('team_match') }}
+    {% for team, opponent in [('home', 'away'), ('away', 'home')] %}
+        union all
+        -- A score by decree says nothing about the sides, but it counts.
+        select
+            competition,
+            season,
+            {{ team }}_team_id,
+            valid_from,
+            valid_to,
+            {{ points(team, opponent) }},
+            {{ team }}_goals,
+            {{ opponent }}_goals
+        from versions
+        where status = 'awarded' and home_goals is not null and away_goals is not null
+    {% endfor %}
 ),
 
 -- A result counts from when it was known until it was corrected.
@@ -43,7 +71,7 @@ seasons as (
     select
         competition,
         season
-    from {{ ref('match_version') }}
+    from versions
     {% if is_incremental() %}where valid_from >= {{ known_from() }}{% endif %}
     union
     select
@@ -66,14 +94,14 @@ teams as (
             competition,
             season,
             valid_from
-        from {{ ref('match_version') }}
+        from versions
         union all
         select
             away_team_id,
             competition,
             season,
             valid_from
-        from {{ ref('match_version') }}
+        from versions
     ) as named
     inner join seasons on named.competition = seasons.competition and named.season = seasons.season
     group by named.competition, named.season, named.team_id

@@ -74,8 +74,8 @@ competitions as not materialized (
     select * from {{ ref('competition_form') }}
 ),
 
-recent as not materialized (
-    select * from {{ ref('team_match') }}
+versions as not materialized (
+    select * from {{ ref('match_version') }}
 ),
 
 tables as not materialized (
@@ -135,9 +135,9 @@ select
         {% for statistic in statistics %}
             {{ side }}_form.{{ statistic }}_5 as {{ side }}_{{ statistic }}_5,
         {% endfor %}
-        least(extract(epoch from fixtures.known_kickoff_at - {{ side }}_form.kickoff_at) / 86400, 30)::double precision
-            as {{ side }}_rest_days,
-        {{ side }}_recent.n_matches::double precision as {{ side }}_n_matches_14d,
+        coalesce(extract(epoch from fixtures.known_kickoff_at - {{ side }}_calendar.last_kickoff_at) / 86400, 30)
+        ::double precision as {{ side }}_rest_days,
+        {{ side }}_calendar.n_matches::double precision as {{ side }}_n_matches_14d,
         coalesce({{ side }}_table.n_played, 0)::double precision as {{ side }}_n_played,
         {{ side }}_table.position::double precision as {{ side }}_position,
         ({{ side }}_table.points::double precision / nullif({{ side }}_table.n_played, 0))
@@ -198,15 +198,41 @@ from fixtures
         order by form.valid_from desc
         limit 1
     ) as {{ side }}_form on true
+    -- Played or to be played, as known then. What should have been played days before and has no result was called off,
+    -- even where no source says so; and the same pairing under another key is this match itself.
     left join lateral (
-        select count(*) as n_matches from recent
+        select
+            max(before.kickoff_at) as last_kickoff_at,
+            count(*) filter (where before.kickoff_at >= fixtures.known_kickoff_at - interval '14 days') as n_matches
+        from versions as before
         where
-            recent.team_id = fixtures.known_{{ side }}_team_id
-            and recent.kickoff_at >= fixtures.known_kickoff_at - interval '14 days'
-            and recent.kickoff_at < fixtures.known_kickoff_at
-            and recent.valid_from <= fixtures.features_as_of
-            and recent.valid_to > fixtures.features_as_of
-    ) as {{ side }}_recent on true
+            (
+                before.home_team_id = fixtures.known_{{ side }}_team_id
+                or before.away_team_id = fixtures.known_{{ side }}_team_id
+            )
+            and before.kickoff_at >= fixtures.known_kickoff_at - interval '30 days'
+            and before.kickoff_at < fixtures.known_kickoff_at
+            and before.valid_from <= fixtures.features_as_of
+            and before.valid_to > fixtures.features_as_of
+            and (
+                before.is_played
+                or before.status not in ('postponed', 'abandoned', 'cancelled', 'awarded')
+                and before.kickoff_at > fixtures.features_as_of - interval '3 days'
+                and (before.home_team_id, before.away_team_id)
+                <> (fixtures.known_home_team_id, fixtures.known_away_team_id)
+                and not exists (
+                    select from versions as seen_later
+                    where
+                        seen_later.competition = before.competition
+                        and seen_later.season = before.season
+                        and seen_later.home_team_id = before.home_team_id
+                        and seen_later.away_team_id = before.away_team_id
+                        and seen_later.valid_from <= fixtures.features_as_of
+                        and seen_later.valid_to > fixtures.features_as_of
+                        and {{ is_taken_over("before", "seen_later", "fixtures.features_as_of") }}
+                )
+            )
+    ) as {{ side }}_calendar on true
     left join lateral (
         select * from tables
         where

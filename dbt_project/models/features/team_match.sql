@@ -34,11 +34,7 @@ with results as (
         {{ opponent }}_shots::int as shots_against,
         {{ team }}_shots_on_target::int as shots_on_target_for,
         {{ opponent }}_shots_on_target::int as shots_on_target_against,
-        case
-            when {{ team }}_goals > {{ opponent }}_goals then 3
-            when {{ team }}_goals = {{ opponent }}_goals then 1
-            else 0
-        end as points
+        {{ points(team, opponent) }} as points
     from results
     {{ "union all" if not loop.last }}
 {% endfor %}

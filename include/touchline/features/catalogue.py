@@ -55,14 +55,15 @@ _FORM_HERE = {
     "goal_surprise_at_venue": "mean goal difference ahead of expectation at this venue, half-life 15 matches,",
 }
 _CONTEXT = {
-    "rest_days": "days since the last match, at most 30",
-    "n_matches_14d": "matches in the 14 days before",
+    "rest_days": "days since the last match before this one, played or announced, at most 30",
+    "n_matches_14d": "matches in the 14 days before this one, played or announced",
     "n_played": "matches played in the season",
     "position": "position in the table before the match, 1 is the top",
     "points_per_match": "points per match in the season",
     "points_behind_top": "points behind the top of the table for each match left, at most 5",
     "points_above_drop": "points above the third from the bottom for each match left, from -5 to 5",
-    "tier_change": "tier of last season less the tier of this match: 1 for the promoted, -1 for the relegated",
+    "tier_change": "tier before the last break of more than 45 days less the tier of this match: 1 for the promoted, "
+    "-1 for the relegated, until the next such break",
 }
 _MARKET_HISTORY = {
     "market_rating_slow": "rating from closing prices, slow, in log-odds",
@@ -140,8 +141,8 @@ AVAILABILITY = {
     "side's first match in our records; without statistics, goals stand in for chances.",
     "match_form": "With the results and statistics of both sides' last matches, as a rule the morning after. Where a "
     "source gives no shots, means over the last five matches are unknown and the others stay as they were.",
-    "match_context": "With the fixture and the results before it: the calendar as soon as the fixture is listed, the "
-    "table, rest and meetings the morning after the last match.",
+    "match_context": "With the fixture and the results before it: the calendar and rest as soon as the fixture and "
+    "those before it are listed, the table and meetings the morning after the last match.",
     "match_market": "With pre-match prices, from days before kick-off; the last observed count. Unknown where nobody "
     "quotes; closing prices of the match itself are never among them.",
     "match_market_history": "With the closing prices of both sides' earlier matches, as a rule the morning after the "

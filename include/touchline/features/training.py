@@ -21,9 +21,8 @@ LABELS = """
 with best as (
     select
         match_id, stage,
-        coalesce(max(price_home) filter (where bookmaker = 'market_maximum'), max(price_home))::float8 as price_home,
-        coalesce(max(price_draw) filter (where bookmaker = 'market_maximum'), max(price_draw))::float8 as price_draw,
-        coalesce(max(price_away) filter (where bookmaker = 'market_maximum'), max(price_away))::float8 as price_away
+        max(price_home)::float8 as price_home, max(price_draw)::float8 as price_draw,
+        max(price_away)::float8 as price_away
     from core.match_odds
     where market = '1x2' and bookmaker not in ('consensus', 'market_average')
     group by match_id, stage
@@ -65,9 +64,9 @@ def training_frame(
 
     Columns: match_id (text), competition, season, tier, kickoff_at (UTC), home_team, away_team, the FEATURES (float,
     NaN when unknown), home_goals, away_goals, outcome (0 home, 1 draw, 2 away), closing_price_* (consensus),
-    closing_pinnacle_*, and the best price of any bookmaker before kick-off (best_price_*) and at the close
-    (best_closing_price_*), decimal, NaN when there is none. None of these prices is a feature: closing prices
-    are for scoring, best prices for betting in the backtest's report.
+    closing_pinnacle_*, and the best price before kick-off (best_price_*) and at the close (best_closing_price_*): the
+    highest of the market maximum and all bookmakers, decimal, NaN when there is none. None of these prices is a
+    feature: closing prices are for scoring, best prices for betting in the backtest's report.
     `since` and `competitions` restrict the rows.
     """
     conditions = ["is_played"]
