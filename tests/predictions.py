@@ -52,7 +52,7 @@ def elo_and_market(seed: int = 1) -> Forecaster:
     random = np.random.default_rng(seed)
     gap = random.normal(0, 150, 400)
     matches = pd.DataFrame({
-        "home_elo": 1500 + gap, "away_elo": 1500.0,
+        "home_elo": 1500 + gap, "away_elo": 1500.0, "competition_tier": 1.0,
         "outcome": np.where(random.normal(gap, 200) > 60, 0, random.integers(1, 3, 400)),
     })  # fmt: skip
     return Forecaster({"elo": SingleRating.fit(ModelInput(matches), "elo"), "market": Market()}, {}, "elo")
