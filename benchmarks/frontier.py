@@ -18,8 +18,8 @@ import pandas as pd
 from rich.progress import track
 
 from benchmarks.comparison import interval, markdown_table, replace_section
-from benchmarks.played_seasons import FIRST, Played, missing, played_seasons
-from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, ForecasterParameters
+from benchmarks.played_seasons import Played, missing, played_seasons, seasons_played
+from touchline.forecasting.forecaster import MARKET, NO_ODDS, WITH_ODDS, ForecasterParameters
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import log_loss, rps
 from touchline.forecasting.walk_forward import (
@@ -129,9 +129,8 @@ def _row(name: str, played: Played, forecast: str) -> list[str]:
 def _forecast(
     matches: pd.DataFrame, forecast: str, parameters: ForecasterParameters, *, with_markets: bool = False
 ) -> Played:
-    seasons = sorted(matches.loc[matches["kickoff_at"].dt.date >= FIRST, "season"].unique())
-    names = (forecast, "market") if with_markets else (forecast,)
-    predictions = walk_forward(matches, seasons, parameters, names=names)
+    names = (forecast, MARKET) if with_markets else (forecast,)
+    predictions = walk_forward(matches, seasons_played(matches), parameters, names=names)
     shown = (forecast, MARKET_PREMATCH, MARKET_CLOSING) if with_markets else (forecast,)
     said: dict[str, Floats] = {name: probabilities_of(predictions, name) for name in shown}
     return Played(predictions, said)

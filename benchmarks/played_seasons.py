@@ -64,9 +64,14 @@ class Played:
         return float((before - ours).sum() / (before - close).sum()), float(low), float(high)
 
 
-def missing() -> Path | None:
-    """The real data that is needed and is not there."""
-    return None if archive().exists() else archive()
+def missing(*others: Path) -> Path | None:
+    """The first of the season files and `others` that is not there; None when all are."""
+    return next((path for path in (archive(), *others) if not path.exists()), None)
+
+
+def seasons_played(matches: pd.DataFrame) -> list[str]:
+    """Seasons with matches since `FIRST`, in order."""
+    return sorted(matches.loc[matches["kickoff_at"].dt.date >= FIRST, "season"].unique())
 
 
 def played_seasons(

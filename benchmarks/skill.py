@@ -17,7 +17,7 @@ import pandas as pd
 from rich.console import Console
 
 from benchmarks.comparison import interval, markdown_table, replace_section
-from benchmarks.played_seasons import FIRST, Played, missing, played_seasons
+from benchmarks.played_seasons import Played, missing, played_seasons, seasons_played
 from benchmarks.spi import spi_forecasts, spi_path
 from touchline.forecasting.design import ModelInput
 from touchline.forecasting.forecaster import (
@@ -42,15 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markdown", type=Path, help="document whose figures are written anew")
     options = parser.parse_args([] if arguments is None else arguments)
-    absent = missing() or next((path for path in (spi_path(),) if not path.exists()), None)
-    if absent:
+    if absent := missing(spi_path()):
         print(f"skill: skipped, {absent} is not there; set TOUCHLINE_SHARED_DATA")
         return
     console = Console(stderr=True)
     with console.status("collect, build, rate") as status:
         matches = played_seasons(on_progress=lambda step, done, total: status.update(step))
         status.update("forecast")
-        seasons = sorted(matches.loc[matches["kickoff_at"].dt.date >= FIRST, "season"].unique())
+        seasons = seasons_played(matches)
         parameters = ForecasterParameters()
         predictions = walk_forward(matches, seasons, parameters)
         status.update("time one season")
