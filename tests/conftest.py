@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from databases import copy_of
+from october import build_october
 from served_world import World, build_world
 from touchline.database import bootstrap, embedded
 from touchline.operations import services
@@ -69,6 +70,13 @@ def module_settings(server: Settings) -> Iterator[Settings]:
     """A database shared by the tests of one module, which only read what its fixtures wrote."""
     with copy_of(server) as fresh:
         yield fresh
+
+
+@pytest.fixture(scope="session")
+def october(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A built warehouse; nobody changes it but in a copy."""
+    with copy_of(server) as empty:
+        yield build_october(empty, tmp_path_factory.mktemp("seasons"))
 
 
 @pytest.fixture(scope="session")
