@@ -26,10 +26,10 @@ SERVER = """
 import http.server, sys
 http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
 """
-# A leader whose child makes a process group of its own, as Airflow's tasks do.
+# A leader whose child makes a process group of its own and shows no environment, as Airflow's renamed processes do.
 FAMILY = """
 import os, subprocess, sys, time
-subprocess.Popen([sys.executable, "-c", "import os, time; os.setpgid(0, 0); time.sleep(600)"])
+subprocess.Popen([sys.executable, "-c", "import os, time; os.setpgid(0, 0); time.sleep(600)"], env={})
 time.sleep(600)
 """
 
