@@ -30,8 +30,8 @@ from touchline.operations import names, pipeline, processes, services
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
+from touchline.sandbox.clock import advance_clock
 from touchline.settings import Settings
-from touchline.sources.sandbox.clock import advance_clock
 from touchline.sources.source import KINDS
 from warehouse import round_robin
 

@@ -8,10 +8,10 @@ import typer
 from rich.table import Table
 
 from touchline.cli.output import console, emit, state
+from touchline.sandbox.clock import advance_clock, read_clock
+from touchline.sandbox.faults import DEFAULT_RATE, Fault, read_option, switch_fault
+from touchline.sandbox.server import SandboxServer
 from touchline.settings import Settings
-from touchline.sources.sandbox.clock import advance_clock, read_clock
-from touchline.sources.sandbox.faults import DEFAULT_RATE, Fault, read_option, switch_fault
-from touchline.sources.sandbox.server import SandboxServer
 
 
 def register(app: typer.Typer) -> None:

@@ -181,7 +181,7 @@ def _sandbox(settings: Settings) -> Program:
     return Program(
         name=SANDBOX,
         command=lambda port: [
-            sys.executable, "-m", "touchline.sources.sandbox", "--host", settings.bind_host, "--port", str(port),
+            sys.executable, "-m", "touchline.sandbox", "--host", settings.bind_host, "--port", str(port),
             "--seed", str(settings.sandbox_seed), "--home", str(settings.home),
         ],
         variables=lambda _: {"TOUCHLINE_HOME": str(settings.home), "PYTHONPATH": str(PROJECT_ROOT / "include")},
