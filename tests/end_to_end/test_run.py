@@ -23,7 +23,7 @@ from builders import match_row, write_season_file
 from installation import Installation
 from table_digests import row_counts, table_digests
 from touchline.database.engine import connect, open_url, rows, scalar
-from touchline.operations import names, pipeline, processes, services
+from touchline.operations import names, pipeline, processes, status
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
 from touchline.settings import Settings
@@ -182,8 +182,8 @@ def test_a_week_later_predictions_are_settled_and_new_ones_made(
 def test_down_leaves_nothing_running(installation: Installation, first: dict[str, Any]):
     sessions = installation.sessions()
     done = installation.touchline("--json", "down")
-    assert set(json.loads(done.stdout)["stopped"]) == {*services.SERVICES, "postgres"}
-    report = services.status(installation.settings)
+    assert set(json.loads(done.stdout)["stopped"]) == {*status.SERVICES, "postgres"}
+    report = status.status(installation.settings)
     assert {service.state for service in report.services} == {"stopped"}
     assert [process.cmdline() for process in installation.processes(sessions)] == []
 
