@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
         """
         from touchline.operations.backfill import backfill
         from touchline.operations.steps import collecting
+        from touchline.run_id import new_run_id
         from touchline.sources.source import KINDS
 
         unknown = set(kind or ()) - set(KINDS)
@@ -59,7 +60,8 @@ def register(app: typer.Typer) -> None:
             bars = {name: progress.add_task(name, total=None) for name in ("fetch", "parse")}
             show = lambda name, done, total: progress.update(bars[name], completed=done, total=total)  # noqa: E731
             if from_on is None:
-                report = run_step(ctx, collecting(wanted, only or (), on_progress=show)).report
+                step = collecting(wanted, only or (), on_progress=show)
+                report = run_step(ctx, step, new_run_id("collect")).report
             else:
                 clock = state(ctx).clock
                 window = (
