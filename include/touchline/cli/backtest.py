@@ -12,16 +12,14 @@ from rich.table import Table
 
 from touchline.cli.output import console, errors, read_day, state
 from touchline.forecasting.backtest import BacktestRequest, backtest_settings, run_backtest
-from touchline.forecasting.forecaster import LAST_PRICE, NO_ODDS, WITH_ODDS, ForecasterParameters
 from touchline.forecasting.report.document import HTML
-from touchline.forecasting.walk_forward import MARKET_CLOSING, MARKET_PREMATCH, REFITS
+from touchline.forecasting.specs import ForecasterParameters, by_season
+from touchline.forecasting.walk_forward import REFITS
 from touchline.overround import METHODS
 
 STEPS = (
     "fetch", "parse", "build core", "rate teams", "build features", "join features", "forecast",
 )  # fmt: skip
-
-BY_SEASON = (NO_ODDS, MARKET_PREMATCH, WITH_ODDS, MARKET_CLOSING, LAST_PRICE)
 
 
 def register(app: typer.Typer) -> None:
@@ -117,7 +115,7 @@ def _forecasts(found: dict[str, Any]) -> Table:
 
 def _seasons(found: dict[str, Any]) -> Table:
     # All of them would not fit a screen; they are in the JSON.
-    names = [name for name in BY_SEASON if name in found["forecasts"]]
+    names = [name for name in by_season() if name in found["forecasts"]]
     table = Table(title="Log loss by season")
     table.add_column("season")
     table.add_column("n", justify="right")

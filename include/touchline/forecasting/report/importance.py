@@ -14,10 +14,11 @@ import pandas as pd
 
 from touchline.forecasting.boosting import N_THREADS
 from touchline.forecasting.design import Design, ModelInput
-from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, Forecaster
+from touchline.forecasting.forecaster import Forecaster
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.forecasting.no_odds import NoOdds
+from touchline.forecasting.specs import NO_ODDS, WITH_ODDS
 from touchline.forecasting.with_odds import WithOdds
 
 # The mean of so many matches is known to two digits, and takes seconds instead of minutes.
