@@ -103,10 +103,10 @@ def test_an_added_nightly_forecast_is_calibrated_and_may_be_published(
 
 
 def test_every_name_in_the_table_is_known_to_the_table() -> None:
-    names = {name for spec in SPECS for name in (spec.name, spec.published_as)}
+    names = {name for spec in SPECS for name in (spec.name, spec.ladder_name)}
     assert len(set(ladder())) == len({spec.name for spec in SPECS}) == len(SPECS)
     assert {name for pair in pairs() for name in pair} <= set(ladder())
-    assert {spec.silent_is for spec in SPECS if spec.silent_is is not None} <= names
+    assert {spec.stand_in for spec in SPECS if spec.stand_in is not None} <= names
     assert all((spec.fit is None) != (spec.closing_prices is None) for spec in SPECS)
 
 

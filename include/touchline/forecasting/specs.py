@@ -59,13 +59,13 @@ class ForecastSpec:
     those that are only backtested.
     `may_be_primary`: whether a nightly forecast may be the one to publish; it must then cover every match. The first
     by `nightly` is taken where two are equally good.
-    `silent_is`: the forecast that stands in where this one cannot say.
+    `stand_in`: the forecast that speaks where this one cannot say.
     `knows_prices`: it may take the total of goals from the market; the others must not know it.
     `is_calibrated`: those with many free numbers are; a logistic of one rating is calibrated as it is fitted.
     `at_close`: it is made from closing prices, so what it says could not be had a day before.
     `is_reference`: it is what models are set against, and no model.
     `by_season`: `touchline backtest` prints it season by season.
-    `compared_with`: names, as published, from which its difference is measured with an interval.
+    `compared_with`: the forecasts, by their names in a backtest, from which its difference is measured.
     `colour`: in every picture; None leaves it to the picture.
     """
 
@@ -75,7 +75,7 @@ class ForecastSpec:
     backtest_name: str | None = None
     nightly: int | None = None
     may_be_primary: bool = False
-    silent_is: str | None = None
+    stand_in: str | None = None
     knows_prices: bool = False
     is_calibrated: bool = False
     at_close: bool = False
@@ -85,7 +85,7 @@ class ForecastSpec:
     colour: str | None = None
 
     @property
-    def published_as(self) -> str:
+    def ladder_name(self) -> str:
         """Its name in a frame of `walk_forward`."""
         return self.backtest_name or self.name
 
@@ -122,7 +122,7 @@ SPECS = (
     ),
     ForecastSpec(
         WITH_ODDS, lambda matches, given: WithOdds.fit(matches, given.with_odds, given.seed),
-        nightly=1, may_be_primary=True, silent_is=NO_ODDS, knows_prices=True, is_calibrated=True, by_season=True,
+        nightly=1, may_be_primary=True, stand_in=NO_ODDS, knows_prices=True, is_calibrated=True, by_season=True,
         compared_with=(MARKET_PREMATCH, MARKET_CLOSING, NO_ODDS), colour="#0072b2",
     ),
     ForecastSpec(
@@ -144,12 +144,12 @@ SPECS = (
 
 def own_colour(name: str) -> str | None:
     """The colour of a forecast, by its name in the ledger or in a backtest; None for one that has none."""
-    return next((spec.colour for spec in SPECS if name in (spec.name, spec.published_as)), None)
+    return next((spec.colour for spec in SPECS if name in (spec.name, spec.ladder_name)), None)
 
 
 def ladder() -> tuple[str, ...]:
     """Names of all forecasts of a backtest, from the worst to the best known."""
-    return tuple(spec.published_as for spec in SPECS)
+    return tuple(spec.ladder_name for spec in SPECS)
 
 
 def fitted() -> tuple[str, ...]:
@@ -174,7 +174,7 @@ def evaluated() -> tuple[str, ...]:
 
 def pairs() -> tuple[tuple[str, str], ...]:
     """Forecasts whose difference is measured, by their names in a backtest."""
-    return tuple((spec.published_as, other) for spec in SPECS for other in spec.compared_with)
+    return tuple((spec.ladder_name, other) for spec in SPECS for other in spec.compared_with)
 
 
 def know_prices() -> frozenset[str]:
@@ -189,7 +189,7 @@ def to_calibrate() -> frozenset[str]:
 
 def stand_ins() -> dict[str, str]:
     """By the name of a forecast that may be silent, the one that speaks for it."""
-    return {spec.name: spec.silent_is for spec in SPECS if spec.silent_is is not None}
+    return {spec.name: spec.stand_in for spec in SPECS if spec.stand_in is not None}
 
 
 def read_off() -> dict[str, str]:
@@ -204,17 +204,17 @@ def renamed() -> dict[str, str]:
 
 def at_close() -> tuple[str, ...]:
     """Those made from closing prices."""
-    return tuple(spec.published_as for spec in SPECS if spec.at_close)
+    return tuple(spec.ladder_name for spec in SPECS if spec.at_close)
 
 
 def references() -> frozenset[str]:
     """What models are set against, by every name it has."""
-    return frozenset(name for spec in SPECS if spec.is_reference for name in (spec.name, spec.published_as))
+    return frozenset(name for spec in SPECS if spec.is_reference for name in (spec.name, spec.ladder_name))
 
 
 def by_season() -> tuple[str, ...]:
     """What `touchline backtest` prints season by season."""
-    return tuple(spec.published_as for spec in SPECS if spec.by_season)
+    return tuple(spec.ladder_name for spec in SPECS if spec.by_season)
 
 
 def fitters(

@@ -204,8 +204,8 @@ def _published(
         # Where there was nothing to learn (no training match had a price) it is silent on every match.
         if stand_in in found:
             found.setdefault(name, found[stand_in])
-    for name, published_as in renamed().items():
-        found[published_as] = found.pop(name, np.full((len(tested), len(OUTCOMES)), np.nan))
+    for name, ladder_name in renamed().items():
+        found[ladder_name] = found.pop(name, np.full((len(tested), len(OUTCOMES)), np.nan))
     for name, prices in read_off().items():
         closing = tested[[f"{prices}_{outcome}" for outcome in OUTCOMES]].astype("float64")
         found[name] = remove_overround(closing, parameters.overround)
