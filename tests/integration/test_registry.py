@@ -21,8 +21,16 @@ from touchline.cli import app
 from touchline.clock import virtual_clock
 from touchline.errors import ModelUnavailable, ServiceFailed
 from touchline.features.catalogue import FEATURES
-from touchline.forecasting.forecaster import MARKET, NO_ODDS, WITH_ODDS, ForecasterParameters
-from touchline.forecasting.walk_forward import EVALUATED, MARKET_CLOSING, MARKET_PREMATCH, probability_columns
+from touchline.forecasting.specs import (
+    MARKET,
+    MARKET_CLOSING,
+    MARKET_PREMATCH,
+    NO_ODDS,
+    WITH_ODDS,
+    ForecasterParameters,
+    evaluated,
+)
+from touchline.forecasting.walk_forward import probability_columns
 from touchline.landing.collect import collect
 from touchline.registry import models
 from touchline.registry.parameters import with_values
@@ -71,7 +79,7 @@ def test_a_run_holds_everything_about_the_model(registry: Settings, matches: pd.
     client = open_registry(registry)
     run = client.get_run(report.mlflow_run_id)
     assert run.data.params["no_odds.trees.rounds"] == str(QUICK.no_odds.trees.rounds)
-    for name in {*EVALUATED, MARKET_PREMATCH, MARKET_CLOSING} - {MARKET}:
+    for name in {*evaluated(), MARKET_PREMATCH, MARKET_CLOSING} - {MARKET}:
         assert {f"{name}.rps", f"{name}.log_loss", f"{name}.ece"} <= set(run.data.metrics)
     assert "with_odds minus market_prematch.log_loss.high" in run.data.metrics
     tags = run.data.tags
