@@ -26,12 +26,12 @@ from touchline.clock import live_clock
 from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import PipelineFailed
-from touchline.operations import names, pipeline, processes, services
+from touchline.operations import names, pipeline, processes, status
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
+from touchline.sandbox.clock import advance_clock
 from touchline.settings import Settings
-from touchline.sources.sandbox.clock import advance_clock
 from touchline.sources.source import KINDS
 from warehouse import round_robin
 
@@ -224,8 +224,8 @@ def test_a_week_later_predictions_are_settled_and_new_ones_made(
 def test_down_leaves_nothing_running(installation: Installation, first: dict[str, Any]):
     installation.remember_sessions()
     done = installation.touchline("--json", "down")
-    assert set(json.loads(done.stdout)["stopped"]) == {*services.SERVICES, "postgres"}
-    report = services.status(installation.settings)
+    assert set(json.loads(done.stdout)["stopped"]) == {*status.SERVICES, "postgres"}
+    report = status.status(installation.settings)
     assert {service.state for service in report.services} == {"stopped"}
     assert [process.cmdline() for process in installation.processes()] == []
 
@@ -246,7 +246,7 @@ def wait_until(condition: Callable[[], bool], run: subprocess.Popen[str]) -> Non
 
 def is_running(settings: Settings, step: str) -> bool:
     # Before there is a scheduler nothing is there, perhaps not even the database.
-    if processes.find(settings.home, services.SCHEDULER) is None or not has_database(settings):
+    if processes.find(settings.home, status.SCHEDULER) is None or not has_database(settings):
         return False
     with connect(settings, "ingest") as connection:
         if scalar(connection, "select to_regclass('ops.pipeline_run')") is None:

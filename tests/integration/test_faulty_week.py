@@ -18,8 +18,8 @@ from touchline.database.engine import connect, rows
 from touchline.errors import SourceUnavailable
 from touchline.landing.collect import collect
 from touchline.operations.backfill import backfill
+from touchline.sandbox.faults import ALL, NONE, Fault
 from touchline.settings import Settings
-from touchline.sources.sandbox.faults import ALL, NONE, Fault
 from touchline.sources.source import KINDS
 from touchline.warehouse.build import build_layer
 
