@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from touchline.anomalies.listing import Anomaly, list_anomalies, show_anomaly
 from touchline.cli.output import console, emit, errors, state
 from touchline.clock import parse_as_of
 from touchline.database.bootstrap import prepare
 from touchline.operations.services import ensure_source
-from touchline.quality.anomalies.listing import Anomaly, list_anomalies, show_anomaly
 from touchline.run_id import new_run_id
 
 SinceOption = Annotated[str | None, typer.Option(help="2023-03-10 or with a time")]
@@ -28,8 +28,8 @@ def register(app: typer.Typer) -> None:
     @group.command(name="find")
     def find_command(ctx: typer.Context, since: SinceOption = None) -> None:
         """Search what became known since the last search, or since a day; history takes a second for four weeks."""
-        # scikit-learn takes a second to import, which no other command should wait for.
-        from touchline.quality.anomalies.search import find_anomalies
+        # polars takes a moment to import, which no other command should wait for.
+        from touchline.anomalies.search import find_anomalies
 
         settings = state(ctx).settings
         prepare(settings)
