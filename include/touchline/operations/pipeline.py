@@ -158,7 +158,7 @@ def check_features(settings: Settings, run_id: str, as_of: datetime | None = Non
 
 def detect_anomalies(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
     """What is unlike before in what became known since the last search; it warns, and stops nothing."""
-    from touchline.quality.anomalies.search import find_anomalies
+    from touchline.anomalies.search import find_anomalies
 
     return _build_step(
         settings, "detect_anomalies", run_id, as_of, lambda moment: find_anomalies(settings, moment, run_id)
