@@ -18,6 +18,7 @@ from openlineage.client.serde import Serde
 
 from databases import copy_of
 from lineage_receiver import receiving
+from touchline.anomalies.search import find_anomalies
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import WarehouseBuildFailed
 from touchline.lineage import dbt_events, model_events
@@ -29,7 +30,6 @@ from touchline.operations import records
 from touchline.operations import steps as pipeline
 from touchline.operations.airflow_settings import airflow_variables
 from touchline.operations.names import BUILD
-from touchline.quality.anomalies.search import find_anomalies
 from touchline.quality.gates import check_landing
 from touchline.ratings.versions import VERSIONS
 from touchline.settings import Settings

@@ -98,7 +98,7 @@ def searching(since: datetime | None = None) -> Step:
     """Search for anomalies in what became known since the last search, or since an instant (UTC)."""
 
     def work(run: Run) -> Any:
-        from touchline.quality.anomalies.search import find_anomalies
+        from touchline.anomalies.search import find_anomalies
 
         return find_anomalies(run.settings, run.as_of, run.run_id, since)
 
