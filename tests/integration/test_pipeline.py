@@ -49,8 +49,8 @@ def collect(settings: Settings, run_id: str, kind: Kind, as_of: datetime | None 
     return run(settings, f"announce_{kind}", run_id, as_of)
 
 
-def build(settings: Settings, run_id: str = "build") -> list[StepOutcome]:
-    return [run(settings, step, run_id) for step in names.BUILD]
+def build(settings: Settings, run_id: str = "build") -> dict[str, StepOutcome]:
+    return {step: run(settings, step, run_id) for step in names.BUILD}
 
 
 def catch_up(settings: Settings) -> None:
@@ -83,9 +83,9 @@ def test_from_an_empty_database_each_step_tells_the_next(installation: Settings)
         assert outcome.new_assets == (names.LANDING[kind],)
         assert outcome.as_of == NOW.isoformat()
     built = build(installation, "first")
-    assert not any(outcome.is_repeat for outcome in built)
-    assert set(built[-1].new_assets) == {names.FEATURES, names.RESULTS}
-    assert all(outcome.new_assets == () for outcome in built[:-1])
+    assert not any(outcome.is_repeat for outcome in built.values())
+    news = {step: set(outcome.new_assets) for step, outcome in built.items() if outcome.new_assets}
+    assert news == {names.BUILT: {names.FEATURES, names.RESULTS}}
     predicted = run(installation, "predict", "first")
     assert "champion" in predicted.summary
     assert n_predictions(installation) == 0
@@ -101,8 +101,8 @@ def test_with_nothing_new_nothing_is_announced_or_done_again(caught_up: Settings
     assert collect(caught_up, "again", "scores").new_assets == ()
     before = recorded(caught_up, "build_core")
     again = build(caught_up, "again")
-    assert all(outcome.is_repeat for outcome in again)
-    assert again[-1].new_assets == ()
+    assert all(outcome.is_repeat for outcome in again.values())
+    assert again[names.BUILT].new_assets == ()
     assert recorded(caught_up, "build_core") == before
 
 
@@ -138,8 +138,8 @@ def test_a_consumer_that_failed_is_told_again_by_the_next_collection(caught_up: 
         run(deaf, "predict", "deaf")
     assert collect(caught_up, "next", "odds").new_assets == (names.LANDING_ODDS,)
     again = build(caught_up, "next")
-    assert all(outcome.is_repeat for outcome in again)
-    assert again[-1].new_assets == (names.FEATURES,)
+    assert all(outcome.is_repeat for outcome in again.values())
+    assert again[names.BUILT].new_assets == (names.FEATURES,)
 
 
 def test_a_build_that_died_half_way_is_done_again_from_there(caught_up: Settings):
@@ -149,7 +149,7 @@ def test_a_build_that_died_half_way_is_done_again_from_there(caught_up: Settings
             (NOW,),
         )
     assert collect(caught_up, "next", "scores").new_assets == (names.LANDING_SCORES,)
-    again = {outcome.step: outcome.is_repeat for outcome in build(caught_up, "next")}
+    again = {step: outcome.is_repeat for step, outcome in build(caught_up, "next").items()}
     assert again == {step: step != "build_features" for step in names.BUILD}
 
 
@@ -168,7 +168,7 @@ def test_a_new_payload_sets_off_a_build(caught_up: Settings, folder: Path):
     ]
     write_season_file(folder, [*corrected, *FIXTURES])
     assert collect(caught_up, "corrected", "scores").new_assets == (names.LANDING_SCORES,)
-    assert not any(outcome.is_repeat for outcome in build(caught_up, "corrected"))
+    assert not any(outcome.is_repeat for outcome in build(caught_up, "corrected").values())
     with connect(caught_up, "model") as connection:
         assert scalar(connection, "select max(home_goals) from core.match_result") == 5
 
