@@ -64,6 +64,7 @@ def test_states_before_an_instant_are_bit_for_bit_the_same(results: list[Result]
     assert before[2 * PLACE :] != after[2 * PLACE :]
 
 
+@pytest.mark.slow
 def test_forecasts_before_an_instant_are_bit_for_bit_the_same(
     forecasts: pd.DataFrame, shuffled: list[Result]
 ):
@@ -80,6 +81,7 @@ def test_forecasts_before_an_instant_are_bit_for_bit_the_same(
             assert not forecasts.loc[~is_early, columns].equals(again.loc[~is_early, columns])
 
 
+@pytest.mark.slow
 def test_results_shuffled_before_an_instant_do_change_the_forecasts_after_it(
     results: list[Result], forecasts: pd.DataFrame
 ):
