@@ -15,14 +15,14 @@ from typer.testing import CliRunner
 from builders import season_csv
 from databases import copy_of
 from season_folder import write_season_folder
+from touchline.anomalies.listing import list_anomalies, show_anomaly
+from touchline.anomalies.search import AnomalyReport, find_anomalies
 from touchline.cli import app
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import AnomalyUnknown
 from touchline.landing.collect import collect
 from touchline.operations import pipeline
-from touchline.quality.anomalies.listing import list_anomalies, show_anomaly
-from touchline.quality.anomalies.search import AnomalyReport, find_anomalies
 from touchline.settings import Settings
 from warehouse import build
 

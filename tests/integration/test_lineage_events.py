@@ -18,6 +18,7 @@ from openlineage.client.serde import Serde
 
 from databases import copy_of
 from lineage_receiver import receiving
+from touchline.anomalies.search import find_anomalies
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import WarehouseBuildFailed
 from touchline.lineage import dbt_events, model_events
@@ -27,7 +28,6 @@ from touchline.lineage.edges import record_step
 from touchline.lineage.transport import events_file, transport_configuration
 from touchline.operations import pipeline, records
 from touchline.operations.airflow_settings import airflow_variables
-from touchline.quality.anomalies.search import find_anomalies
 from touchline.quality.gates import check_landing
 from touchline.ratings.versions import VERSIONS
 from touchline.settings import Settings

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from touchline.clock import RunClock, live_clock
 from touchline.database.engine import connect
@@ -20,8 +20,10 @@ from touchline.operations import names, records
 from touchline.operations.code import code_digest
 from touchline.operations.edge import run_clock
 from touchline.settings import Settings
-from touchline.sources.source import Kind
 from touchline.warehouse.changes import PlannedLayer, stands_as_of
+
+if TYPE_CHECKING:
+    from touchline.sources.source import Kind
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +158,7 @@ def check_features(settings: Settings, run_id: str, as_of: datetime | None = Non
 
 def detect_anomalies(settings: Settings, run_id: str, as_of: datetime | None = None) -> StepOutcome:
     """What is unlike before in what became known since the last search; it warns, and stops nothing."""
-    from touchline.quality.anomalies.search import find_anomalies
+    from touchline.anomalies.search import find_anomalies
 
     return _build_step(
         settings, "detect_anomalies", run_id, as_of, lambda moment: find_anomalies(settings, moment, run_id)
