@@ -22,7 +22,7 @@ from touchline.anomalies.search import find_anomalies
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import WarehouseBuildFailed
 from touchline.lineage import dbt_events, model_events
-from touchline.lineage.columns import MADE_BY_STEPS
+from touchline.lineage.columns import read_warehouse
 from touchline.lineage.datasets import STEPS, dataset_uri
 from touchline.lineage.edges import record_step
 from touchline.lineage.transport import events_file, transport_configuration
@@ -280,11 +280,12 @@ def test_a_step_says_every_table_it_writes_its_run_into(built: Settings, tmp_pat
         assert names <= set(STEPS[step].writes)
 
 
-def test_every_step_of_a_build_says_what_it_touches_and_ratings_read_results_as_known():
+def test_every_step_of_a_build_says_what_it_touches_and_ratings_read_results_as_known(built: Settings):
     assert set(BUILD) <= STEPS.keys()
     read = set(re.findall(r"(?:from|join) (core\.\w+)", VERSIONS))
     assert set(STEPS["update_ratings"].reads) == read
-    stated = {name for names in MADE_BY_STEPS["features.team_rating"].values() for name in names}
+    with connect(built, "transform") as connection:
+        stated = {name for names in read_warehouse(built, connection).ratings.values() for name in names}
     assert {name.rpartition(".")[0] for name in stated} == read
 
 
