@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.providers.openlineage import conf as openlineage
@@ -18,8 +18,10 @@ from touchline.lineage import datasets
 from touchline.operations import names, pipeline
 from touchline.operations.pipeline import StepOutcome
 from touchline.settings import Settings
-from touchline.sources.source import Kind
 from touchline_assets import ASSETS, WHEN_NEW
+
+if TYPE_CHECKING:
+    from touchline.sources.source import Kind
 
 Step = Callable[..., StepOutcome]
 # A second try would find the same rows; nothing downstream may run until somebody has looked.

@@ -35,6 +35,8 @@ from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build, land, round_robin
 
+pytestmark = pytest.mark.slow
+
 # Tuesday evening: midweek prices have been collected.
 NOVEMBER = datetime(2022, 11, 1, 18, tzinfo=UTC)
 BEFORE = virtual_clock(NOVEMBER)

@@ -31,8 +31,7 @@ from touchline.features.catalogue import FEATURES
 from touchline.features.store import publish_features
 from touchline.ledger.predict import PredictReport, predict_matches
 from touchline.ledger.settle import settle_predictions
-from touchline.operations import pipeline, processes, records
-from touchline.operations.services import ensure_mlflow
+from touchline.operations import pipeline, records
 from touchline.quality import gates
 from touchline.quality.holds import release
 from touchline.registry import models
@@ -71,14 +70,15 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def history(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+def history(
+    mlflow_server: Settings, module_settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> History:
     rows_of_files = [*round_robin(), PRICED, UNPRICED, TOO_FAR]
     settings = land(module_settings, tmp_path_factory.mktemp("files"), rows_of_files, NOVEMBER)
     settings = settings.model_copy(update={"evaluation_seasons": 1})
     build(settings, NOVEMBER)
     build_layer(settings, "analytics", NOVEMBER, "build")
     publish_features(settings, NOVEMBER, "build")
-    ensure_mlflow(settings)
     history = History(settings)
     history.predict("without a champion")
     matches = simulated_matches(n_seasons=2, n_a_season=310)
@@ -102,8 +102,7 @@ def history(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory)
     train_on(settings, matches.assign(month=matches["outcome"] * 1.0), QUICK, NOVEMBER, "train planted")
     history.predict("without a model")
     models.promote(settings, "1")
-    yield history
-    processes.stop(settings.home, "mlflow")
+    return history
 
 
 def ledger(settings: Settings) -> list[dict[str, Any]]:

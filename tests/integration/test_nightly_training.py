@@ -61,7 +61,11 @@ def _misled(matches: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def judged(
-    mlflow_server: Settings, module_settings: Settings, matches: pd.DataFrame, planted: pd.DataFrame
+    mlflow_server: Settings,
+    module_settings: Settings,
+    learning: Any,
+    matches: pd.DataFrame,
+    planted: pd.DataFrame,
 ) -> Settings:
     """A registry with a champion (1), a worse version in the shadow (2), and one that has seen the outcome (3)."""
     settings = module_settings.model_copy(update={"evaluation_seasons": 1})
@@ -175,7 +179,7 @@ def test_a_champion_that_this_code_cannot_read_stands_in_nobodys_way(
 
 
 def test_a_champion_that_knows_other_features_stands_in_nobodys_way_and_does_not_come_back(
-    registry: Settings, matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+    registry: Settings, matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, learning_anew: None
 ) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(
@@ -193,7 +197,7 @@ def test_a_champion_that_knows_other_features_stands_in_nobodys_way_and_does_not
 
 
 def test_the_same_data_code_and_seed_give_the_same_probabilities_bit_for_bit(
-    registry: Settings, matches: pd.DataFrame
+    registry: Settings, matches: pd.DataFrame, learning_anew: None
 ) -> None:
     found = []
     for _ in range(2):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,9 @@ from served_world import FIXTURES, NOW
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import ServiceFailed, TouchlineError
-from touchline.operations import names, pipeline, processes
+from touchline.operations import names, pipeline
 from touchline.operations.edge import run_clock
 from touchline.operations.pipeline import StepOutcome
-from touchline.operations.services import ensure_mlflow
 from touchline.registry.training import train_on
 from touchline.settings import Settings
 from touchline.sources.source import KINDS, Kind
@@ -40,12 +40,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installation(module_settings: Settings, folder: Path) -> Iterator[Settings]:
+def installation(mlflow_server: Settings, learning: Any, module_settings: Settings, folder: Path) -> Settings:
     """A database of its own, an MLflow server, and a folder of season files read as of an instant."""
-    settings = module_settings.model_copy(update={"source": str(folder), "as_of": NOW})
-    ensure_mlflow(settings)
-    yield settings
-    processes.stop(settings.home, "mlflow")
+    return module_settings.model_copy(update={"source": str(folder), "as_of": NOW})
 
 
 def collect(settings: Settings, run_id: str, kind: Kind, as_of: datetime | None = None) -> StepOutcome:

@@ -24,6 +24,8 @@ from touchline.quality.holds import active_holds, held_competitions, release
 from touchline.settings import Settings
 from warehouse import land, round_robin
 
+pytestmark = pytest.mark.slow
+
 NOVEMBER = datetime(2022, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 N_MATCHES = 40

@@ -20,10 +20,10 @@ import pytest
 
 from served_world import NOW, World
 from touchline.clock import live_clock
+from touchline.sandbox.clock import BEGINNING
+from touchline.sandbox.server import SandboxServer
 from touchline.serving.present import SimulatedPresent, present_of
 from touchline.settings import PROJECT_ROOT, Settings
-from touchline.sources.sandbox.clock import BEGINNING
-from touchline.sources.sandbox.server import SandboxServer
 
 pytestmark = pytest.mark.slow
 

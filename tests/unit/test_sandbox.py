@@ -16,12 +16,12 @@ import pytest
 
 from scripted_provider import client_of
 from touchline.errors import SourceUnavailable
+from touchline.sandbox.clock import BEGINNING, WorldClock, advance_clock, read_clock
+from touchline.sandbox.server import SandboxServer
+from touchline.sandbox.world import SandboxWorld
 from touchline.sources.configuration import read_configuration
 from touchline.sources.football_data_uk.parse import parse
 from touchline.sources.football_data_uk.site import SiteDialect, SiteSource
-from touchline.sources.sandbox.clock import BEGINNING, WorldClock, advance_clock, read_clock
-from touchline.sources.sandbox.server import SandboxServer
-from touchline.sources.sandbox.world import SandboxWorld
 from touchline.sources.source import NoReply, Reply, Request
 
 SEASON_FILE = "mmz4281/2526/X1.csv"

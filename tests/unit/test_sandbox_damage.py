@@ -12,9 +12,9 @@ import pytest
 
 from sandbox_faulty import FILE, FaultyServer, items, served
 from sandbox_world import World, event_of
-from touchline.sources.sandbox.addresses import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES
-from touchline.sources.sandbox.answer import Asked
-from touchline.sources.sandbox.faults import Fault, switch_fault
+from touchline.sandbox.answer import Asked
+from touchline.sandbox.faults import Fault, switch_fault
+from touchline.sources.simulated import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES
 
 JSON_SOURCES = [FOOTBALL_DATA_ORG, THE_ODDS_API, API_FOOTBALL]
 Ask = Callable[..., httpx.Response]

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from sandbox_faulty import FILE, SECRET, TARGETS, FaultyServer, items, served
 from touchline import cli
 from touchline.errors import SourceUnavailable
-from touchline.sources.sandbox.addresses import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES
-from touchline.sources.sandbox.clock import BEGINNING
-from touchline.sources.sandbox.faults import Fault, FaultBoard, read_faults, read_option, switch_fault
-from touchline.sources.sandbox.server import SandboxServer
+from touchline.sandbox.clock import BEGINNING
+from touchline.sandbox.faults import Fault, FaultBoard, read_faults, read_option, switch_fault
+from touchline.sandbox.server import SandboxServer
+from touchline.sources.simulated import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES
 
 Ask = Callable[..., httpx.Response]
 Spoilt = Callable[[Fault, str], tuple[httpx.Response, httpx.Response]]

@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 
 from sandbox_world import ALL_MARKETS, FRIDAY, HOUR, MINUTE, SPORT, World, event_of
+from touchline.sandbox import names
+from touchline.sandbox.market import MARGINS
 from touchline.sources.configuration import read_configuration
-from touchline.sources.sandbox import names
-from touchline.sources.sandbox.addresses import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES
-from touchline.sources.sandbox.market import MARGINS
+from touchline.sources.simulated import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES
 
 
 @pytest.fixture(scope="module")

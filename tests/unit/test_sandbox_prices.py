@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sandbox_world import ALL_MARKETS, FRIDAY, HOUR, MINUTE, SPORT, World, event_of
-from touchline.sources.sandbox import names
-from touchline.sources.sandbox.addresses import THE_ODDS_API
-from touchline.sources.sandbox.ticks import BEFORE, MINUTES
+from touchline.sandbox import names
+from touchline.sandbox.ticks import BEFORE, MINUTES
+from touchline.sources.simulated import THE_ODDS_API
 
 
 @pytest.fixture(scope="module")

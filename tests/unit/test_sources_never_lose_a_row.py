@@ -1,7 +1,7 @@
 """Whatever a body holds: no source crashes, every row is parsed or rejected with its reason, frames keep their types.
 
 Bodies are those of the simulated world (and the captured replies where they are at hand), damaged from a seed.
-`make fuzz` runs 20,000 cases; `make test` runs 500.
+`make test-all` runs 20,000 cases; `make test` runs 500.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from damage import damaged
 from scripted_provider import client_of
 from touchline.errors import PayloadRejected
+from touchline.sandbox.server import SandboxServer
 from touchline.settings import PROJECT_ROOT
 from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import FACTORIES, SANDBOX_KEY
-from touchline.sources.sandbox.addresses import provider_address
-from touchline.sources.sandbox.server import SandboxServer
+from touchline.sources.simulated import provider_address
 from touchline.sources.source import KINDS, Observations, Request, Source
 
 N_CASES = int(os.environ.get("FUZZ_CASES", "500"))

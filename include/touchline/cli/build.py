@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.status import Status
 
-from touchline.cli.output import emit, errors, state
-from touchline.database.bootstrap import prepare
-from touchline.features.store import publish_features
-from touchline.operations.services import ensure_source
-from touchline.ratings.update import update_ratings
-from touchline.run_id import new_run_id
-from touchline.warehouse.build import LAYERS, Layer, build_layer
+from touchline.cli.output import emit, errors, ready, state
+
+if TYPE_CHECKING:
+    from touchline.warehouse.build import Layer
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +21,8 @@ def register(app: typer.Typer) -> None:
     def build(
         ctx: typer.Context,
         layer: Annotated[
-            str | None, typer.Option(help=f"only this layer ({', '.join(LAYERS)}); everything if not given")
+            str | None,
+            typer.Option(help="only this layer (core, features, analytics); everything if not given"),
         ] = None,
         full: Annotated[bool, typer.Option(help="build everything anew, not only what changed")] = False,
     ) -> None:
@@ -32,12 +30,15 @@ def register(app: typer.Typer) -> None:
 
         Only what changed since the last build is worked in; the outcome is that of a full build.
         """
+        from touchline.features.store import publish_features
+        from touchline.ratings.update import update_ratings
+        from touchline.run_id import new_run_id
+        from touchline.warehouse.build import LAYERS, build_layer
+
         wanted: list[Layer] = [name for name in LAYERS if layer in (None, name)]
         if not wanted:
             raise typer.BadParameter(f"{layer!r}: choose from {', '.join(LAYERS)}")
-        settings = state(ctx).settings
-        prepare(settings)
-        ensure_source(settings)
+        settings = ready(ctx, "source")
         as_of, run_id = state(ctx).clock.as_of, new_run_id("build")
         reports: dict[str, object] = {}
         with Status("building", console=errors) as status:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, state
-from touchline.database.bootstrap import prepare
-from touchline.database.engine import connect, rows
-from touchline.operations.services import ensure_mlflow, ensure_source
-from touchline.run_id import new_run_id
-from touchline.settings import Settings
+from touchline.cli.output import emit, ready, state
+
+if TYPE_CHECKING:
+    from touchline.settings import Settings
 
 # A measure of an earlier look stands until the next: features are looked at once a week.
 LATEST = """
@@ -31,12 +29,11 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def drift(ctx: typer.Context) -> None:
         """Look for drift of the champion and its features (settle first); docs/drift.md says what to do about it."""
+        from touchline.database.engine import connect, rows
         from touchline.monitoring.drift import measure_drift
+        from touchline.run_id import new_run_id
 
-        settings = state(ctx).settings
-        prepare(settings)
-        ensure_source(settings)
-        ensure_mlflow(settings)
+        settings = ready(ctx, "source", "mlflow")
         clock = state(ctx).clock
         report = measure_drift(settings, clock, new_run_id("drift"))
         with connect(settings, "model") as connection:

@@ -1,19 +1,17 @@
-"""`touchline predict` and `touchline settle`. What is heavy to import is imported when a command runs."""
+"""`touchline predict` and `touchline settle`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, state
-from touchline.clock import RunClock
-from touchline.database.bootstrap import prepare
-from touchline.database.engine import connect, rows
-from touchline.operations.services import ensure_mlflow, ensure_source
-from touchline.run_id import new_run_id
-from touchline.settings import Settings
+from touchline.cli.output import emit, ready, state
+
+if TYPE_CHECKING:
+    from touchline.clock import RunClock
+    from touchline.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -26,11 +24,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Predict every fixture in the horizon into the ledger, with the champion."""
         from touchline.ledger.predict import predict_matches
+        from touchline.run_id import new_run_id
 
-        settings = state(ctx).settings
-        prepare(settings)
-        ensure_source(settings)
-        ensure_mlflow(settings)
+        settings = ready(ctx, "source", "mlflow")
         clock, run_id = state(ctx).clock, new_run_id("predict")
         report = predict_matches(settings, clock, run_id, match)
         if report.model_version is None:
@@ -43,10 +39,9 @@ def register(app: typer.Typer) -> None:
     def settle(ctx: typer.Context) -> None:
         """Score predictions whose result is known (collect and build first)."""
         from touchline.ledger.settle import settle_predictions
+        from touchline.run_id import new_run_id
 
-        settings = state(ctx).settings
-        prepare(settings)
-        ensure_source(settings)
+        settings = ready(ctx, "source")
         clock, run_id = state(ctx).clock, new_run_id("settle")
         report = settle_predictions(settings, clock, run_id)
         _refresh_views(settings, clock, run_id)
@@ -63,6 +58,8 @@ def _refresh_views(settings: Settings, clock: RunClock, run_id: str) -> None:
 
 def upcoming_table(settings: Settings, limit: int = 20) -> Table:
     """The next predictions of the champion, soonest first."""
+    from touchline.database.engine import connect, rows
+
     with connect(settings, "api") as connection:
         found = rows(
             connection,
@@ -86,6 +83,8 @@ def upcoming_table(settings: Settings, limit: int = 20) -> Table:
 
 def track_record_table(settings: Settings) -> Table:
     """Scores of settled predictions by forecast."""
+    from touchline.database.engine import connect, rows
+
     with connect(settings, "api") as connection:
         found = rows(
             connection,

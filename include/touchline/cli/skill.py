@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.table import Table
 
-from touchline.registry.models import CHAMPION, versions
-from touchline.settings import Settings
+if TYPE_CHECKING:
+    from touchline.settings import Settings
 
 SCORES = {"rps": "RPS", "log_loss": "log loss", "brier": "Brier", "accuracy": "accuracy", "ece": "ECE"}
 MARKET = "market_prematch"
@@ -13,6 +15,8 @@ MARKET = "market_prematch"
 
 def skill_table(settings: Settings) -> Table:
     """Scores of every forecast of the champion's walk-forward evaluation, best first; empty without a champion."""
+    from touchline.registry.models import CHAMPION, versions
+
     champion = next((each for each in versions(settings) if CHAMPION in each.aliases), None)
     metrics = {} if champion is None else champion.metrics
     title = "Skill against the market" + (" (SIMULATED football)" if settings.is_simulated else "")

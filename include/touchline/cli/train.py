@@ -5,12 +5,7 @@ from __future__ import annotations
 import typer
 
 from touchline.cli.models import model_table
-from touchline.cli.output import emit, errors, state
-from touchline.database.bootstrap import prepare
-from touchline.operations.services import ensure_mlflow, ensure_source
-from touchline.registry.models import versions
-from touchline.registry.training import train
-from touchline.run_id import new_run_id
+from touchline.cli.output import emit, errors, ready, state
 
 
 def register(app: typer.Typer) -> None:
@@ -19,10 +14,11 @@ def register(app: typer.Typer) -> None:
     @app.command(name="train")
     def train_command(ctx: typer.Context) -> None:
         """Train on everything known now and register the model; the same data, code and parameters are reused."""
-        settings = state(ctx).settings
-        prepare(settings)
-        ensure_source(settings)
-        ensure_mlflow(settings)
+        from touchline.registry.models import versions
+        from touchline.registry.training import train
+        from touchline.run_id import new_run_id
+
+        settings = ready(ctx, "source", "mlflow")
         with errors.status("Training: walking forward, fitting, registering ..."):
             report = train(settings, state(ctx).clock.as_of, new_run_id("train"))
         emit(ctx, report, model_table(settings, versions(settings)))

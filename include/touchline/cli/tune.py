@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, errors, state
-from touchline.database.bootstrap import prepare
-from touchline.operations.services import ensure_mlflow, ensure_source
-from touchline.registry.tuning import TuneReport, tune
-from touchline.run_id import new_run_id
+from touchline.cli.output import emit, errors, ready, state
+
+if TYPE_CHECKING:
+    from touchline.registry.tuning import TuneReport
 
 
 def register(app: typer.Typer) -> None:
@@ -29,11 +28,11 @@ def register(app: typer.Typer) -> None:
         trials: Annotated[int | None, typer.Option(help="at most this many trials", min=1)] = None,
     ) -> None:
         """Search for better parameters on past seasons; the next training lets them challenge the champion."""
-        settings = state(ctx).settings
+        from touchline.registry.tuning import tune
+        from touchline.run_id import new_run_id
+
+        settings = ready(ctx, "source", "mlflow")
         seconds = settings.tuning_budget_seconds if budget is None else budget
-        prepare(settings)
-        ensure_source(settings)
-        ensure_mlflow(settings)
         with errors.status(f"Tuning: trials for {seconds:.0f} s ..."):
             report = tune(settings, state(ctx).clock.as_of, new_run_id("tune"), seconds, trials)
         emit(ctx, report, values_table(report))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from touchline.clock import RunClock, live_clock, virtual_clock
+from touchline.sandbox import read_clock
 from touchline.settings import Settings
-from touchline.sources.sandbox import read_clock
 
 
 def run_clock(settings: Settings, as_of: datetime | None = None) -> RunClock:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from touchline.clock import RunClock, live_clock
 from touchline.database.engine import connect
@@ -20,8 +20,10 @@ from touchline.operations import names, records
 from touchline.operations.code import code_digest
 from touchline.operations.edge import run_clock
 from touchline.settings import Settings
-from touchline.sources.source import Kind
 from touchline.warehouse.changes import PlannedLayer, stands_as_of
+
+if TYPE_CHECKING:
+    from touchline.sources.source import Kind
 
 log = logging.getLogger(__name__)
 

@@ -214,8 +214,9 @@ def _session_members(home: Path, running: Running) -> Iterator[int]:
 
 
 def _belongs_to(folder: Path, home: Path) -> bool:
+    """By where it works, as we started it there: a process that was renamed has overwritten its environment."""
     try:
-        return f"TOUCHLINE_HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0")
+        return (folder / "cwd").readlink() == home.resolve()
     except OSError:
         return False
 

@@ -41,16 +41,16 @@ class Window:
         """A condition on the match's kick-off and the payloads of its facts."""
         if self.since is None:
             return "true"
-        screened = (
-            f"select from ops.screened_input as screened where screened.gate = '{self.gate}' "
-            f"and screened.as_of <= {self.now} and screened.kind"
+        seen = (
+            f"select from ops.seen_input as seen where seen.consumer = 'check_{self.gate}' "
+            f"and seen.as_of <= {self.now} and seen.kind"
         )
         parts = [f"{kickoff_at} > '{self.since.isoformat()}'"]
         for name in payload_ids:
             parts += [
-                f"not exists ({screened} = 'payload' and screened.input_id = {name})",
+                f"not exists ({seen} = 'payload' and seen.input_id = {name})",
                 f"{name} in (select replayed.payload_id from landing.payload_replayed as replayed "  # noqa: S608
-                f"where not exists ({screened} = 'replay' and screened.input_id = replayed.payload_replayed_id))",
+                f"where not exists ({seen} = 'replay' and seen.input_id = replayed.payload_replayed_id))",
             ]
         return "(" + " or ".join(parts) + ")"
 

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from touchline.clock import live_clock
 from touchline.errors import SourceUnavailable
+from touchline.sandbox import read_clock
 from touchline.settings import Settings
-from touchline.sources.sandbox import read_clock
 
 # Gives the run clock's present (UTC), or None while it cannot be known.
 Present = Callable[[], Awaitable[datetime | None]]

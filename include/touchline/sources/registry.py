@@ -20,6 +20,7 @@ from touchline.sources.configuration import SourceConfiguration, read_configurat
 from touchline.sources.football_data_uk.folder import FolderSource
 from touchline.sources.governor import DatabaseGovernor
 from touchline.sources.http import Dialect, ProviderClient
+from touchline.sources.simulated import provider_address
 from touchline.sources.source import Kind, Source
 
 # Source -> module, class, dialect. The class takes its SourceConfiguration and the client through which it speaks.
@@ -54,7 +55,7 @@ def plan_sources(settings: Settings) -> list[SourcePlan]:
         if settings.is_simulated:
             if name not in configuration.sandbox.competitions:
                 continue
-            source = configuration.in_sandbox(name, sandbox_address(f"http://127.0.0.1:{port}", name))
+            source = configuration.in_sandbox(name, provider_address(f"http://127.0.0.1:{port}", name))
             key: SecretStr | None = SANDBOX_KEY
         else:
             source, key = configured, settings.source_key(name)
@@ -108,13 +109,6 @@ def open_sources(settings: Settings, as_of: datetime, only: Sequence[str] = ()) 
                 f"no source to ask ({told}); set TOUCHLINE_<SOURCE>_KEY, or see config/sources.yaml"
             )
         yield [_open(settings, plan, as_of, stack) for plan in used]
-
-
-def sandbox_address(address: str, source: str) -> str:
-    """Where the simulated world at `address` speaks the format of a source."""
-    from touchline.sources.sandbox.addresses import provider_address
-
-    return provider_address(address, source)
 
 
 def _open(settings: Settings, plan: SourcePlan, as_of: datetime, stack: ExitStack) -> Source:

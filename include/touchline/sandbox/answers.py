@@ -11,23 +11,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
+from touchline.sandbox.almanac import Almanac
+from touchline.sandbox.answer import Answer, Asked, Corrections, Present, encode
+from touchline.sandbox.chance import identifier
+from touchline.sandbox.damage_csv import cut_point, damage_csv
+from touchline.sandbox.damage_json import damage_json, skew
+from touchline.sandbox.faults import Draw, Fault, FaultBoard
+from touchline.sandbox.formats import Format
+from touchline.sandbox.formats.api_football import ApiFootball
+from touchline.sandbox.formats.football_data_org import FootballDataOrg
+from touchline.sandbox.formats.football_data_uk import FootballDataUkFiles
+from touchline.sandbox.formats.the_odds_api import TheOddsApi
+from touchline.sandbox.market import MARGINS
+from touchline.sandbox.meters import Meters
+from touchline.sandbox.refusals import refusal
+from touchline.sandbox.world import SandboxWorld
 from touchline.sources.configuration import SourcesConfiguration
-from touchline.sources.sandbox.addresses import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES
-from touchline.sources.sandbox.almanac import Almanac
-from touchline.sources.sandbox.answer import Answer, Asked, Corrections, Present, encode
-from touchline.sources.sandbox.chance import identifier
-from touchline.sources.sandbox.damage_csv import cut_point, damage_csv
-from touchline.sources.sandbox.damage_json import damage_json, skew
-from touchline.sources.sandbox.faults import Draw, Fault, FaultBoard
-from touchline.sources.sandbox.formats import Format
-from touchline.sources.sandbox.formats.api_football import ApiFootball
-from touchline.sources.sandbox.formats.football_data_org import FootballDataOrg
-from touchline.sources.sandbox.formats.football_data_uk import FootballDataUkFiles
-from touchline.sources.sandbox.formats.the_odds_api import TheOddsApi
-from touchline.sources.sandbox.market import MARGINS
-from touchline.sources.sandbox.meters import Meters
-from touchline.sources.sandbox.refusals import refusal
-from touchline.sources.sandbox.world import SandboxWorld
+from touchline.sources.simulated import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES
 
 MOST_KEPT = 128
 NOT_MODIFIED = 304

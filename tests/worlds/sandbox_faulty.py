@@ -10,10 +10,15 @@ from typing import Any
 
 import httpx
 
-from touchline.sources.sandbox import provider_address
-from touchline.sources.sandbox.addresses import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES
-from touchline.sources.sandbox.faults import Fault, read_faults, switch_fault
-from touchline.sources.sandbox.server import SandboxServer
+from touchline.sandbox.faults import Fault, read_faults, switch_fault
+from touchline.sandbox.server import SandboxServer
+from touchline.sources.simulated import (
+    API_FOOTBALL,
+    FOOTBALL_DATA_ORG,
+    THE_ODDS_API,
+    UK_FILES,
+    provider_address,
+)
 
 SECRET = "key-that-nobody-may-see"
 FILE = "mmz4281/2526/X1.csv"

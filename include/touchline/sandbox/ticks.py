@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from touchline.sources.sandbox.market import MARGINS, OTHER_MARKETS
+from touchline.sandbox.market import MARGINS, OTHER_MARKETS
 
 Floats = npt.NDArray[np.float64]
 

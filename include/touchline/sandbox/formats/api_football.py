@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from touchline.sources.sandbox import names
-from touchline.sources.sandbox.addresses import API_FOOTBALL
-from touchline.sources.sandbox.almanac import SECOND_HALF_SHOWS_AFTER, Almanac, Match, Season
-from touchline.sources.sandbox.answer import Answer, Asked, Present, json_answer
-from touchline.sources.sandbox.ticks import LAST_BEFORE, LISTED_DAYS, Quote, tick_at, ticked_at
+from touchline.sandbox import names
+from touchline.sandbox.almanac import SECOND_HALF_SHOWS_AFTER, Almanac, Match, Season
+from touchline.sandbox.answer import Answer, Asked, Present, json_answer
+from touchline.sandbox.ticks import LAST_BEFORE, LISTED_DAYS, Quote, tick_at, ticked_at
+from touchline.sources.simulated import API_FOOTBALL
 
 FINISHED_AFTER: Final = timedelta(hours=2)
 SECOND_HALF_AFTER: Final = timedelta(minutes=62)

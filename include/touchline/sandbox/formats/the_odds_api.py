@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from touchline.sandbox import names
+from touchline.sandbox.almanac import SECOND_HALF_SHOWS_AFTER, Almanac, Match, Season
+from touchline.sandbox.answer import Answer, Asked, Present, json_answer
+from touchline.sandbox.chance import identifier, unit
+from touchline.sandbox.formats.the_odds_api_prices import REGIONS, bookmakers_of
+from touchline.sandbox.ticks import IN_PLAY_HOURS, LISTED_DAYS, tick_at
 from touchline.sources.football_data_uk.addresses import season_start_year
-from touchline.sources.sandbox import names
-from touchline.sources.sandbox.addresses import THE_ODDS_API
-from touchline.sources.sandbox.almanac import SECOND_HALF_SHOWS_AFTER, Almanac, Match, Season
-from touchline.sources.sandbox.answer import Answer, Asked, Present, json_answer
-from touchline.sources.sandbox.chance import identifier, unit
-from touchline.sources.sandbox.formats.the_odds_api_prices import REGIONS, bookmakers_of
-from touchline.sources.sandbox.ticks import IN_PLAY_HOURS, LISTED_DAYS, tick_at
+from touchline.sources.simulated import THE_ODDS_API
 
 COMPLETED_AFTER: Final = timedelta(hours=2, minutes=15)
 MOST_SCORE_DAYS: Final = 3

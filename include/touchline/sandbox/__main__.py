@@ -1,12 +1,12 @@
-"""`python -m touchline.sources.sandbox`: serve the simulated world until told to stop."""
+"""`python -m touchline.sandbox`: serve the simulated world until told to stop."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from touchline.sources.sandbox.faults import read_option
-from touchline.sources.sandbox.server import SandboxServer
+from touchline.sandbox.faults import read_option
+from touchline.sandbox.server import SandboxServer
 
 
 def main() -> None:

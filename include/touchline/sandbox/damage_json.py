@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from touchline.sources.sandbox.addresses import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API
-from touchline.sources.sandbox.answer import encode
-from touchline.sources.sandbox.chance import generator, pick, unit
-from touchline.sources.sandbox.faults import Draw, Fault
+from touchline.sandbox.answer import encode
+from touchline.sandbox.chance import generator, pick, unit
+from touchline.sandbox.faults import Draw, Fault
+from touchline.sources.simulated import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API
 
 SKEW: Final = timedelta(minutes=90)
 # Fields that may change their name, and to what; those that may be missing are the same ones.

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from touchline.sources.sandbox.almanac import Match
-from touchline.sources.sandbox.chance import unit
+from touchline.sandbox.almanac import Match
+from touchline.sandbox.chance import unit
 
 JSON = "application/json; charset=utf-8"
 CORRECTED_AFTER = timedelta(days=1)

@@ -11,8 +11,8 @@ from functools import cache
 import polars as pl
 
 from touchline.identity.competitions import Competition, competitions
-from touchline.sources.sandbox.ticks import TickTable
-from touchline.sources.sandbox.world import FIRST_SEASON, SandboxWorld
+from touchline.sandbox.ticks import TickTable
+from touchline.sandbox.world import FIRST_SEASON, SandboxWorld
 
 SECOND_HALF_SHOWS_AFTER = timedelta(minutes=47)
 

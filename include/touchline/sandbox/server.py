@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from touchline.sandbox.answer import Answer, Asked, Present, json_answer
+from touchline.sandbox.answers import Answers, Reply
+from touchline.sandbox.clock import WorldClock
+from touchline.sandbox.faults import DEFAULT_RATE, FaultBoard
+from touchline.sandbox.world import SandboxWorld
 from touchline.sources.configuration import SourcesConfiguration, read_configuration
-from touchline.sources.sandbox.addresses import FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES, split_path
-from touchline.sources.sandbox.answer import Answer, Asked, Present, json_answer
-from touchline.sources.sandbox.answers import Answers, Reply
-from touchline.sources.sandbox.clock import WorldClock
-from touchline.sources.sandbox.faults import DEFAULT_RATE, FaultBoard
-from touchline.sources.sandbox.world import SandboxWorld
+from touchline.sources.simulated import FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES, split_path
 
 KEY_PARAMETER: Final = "apiKey"
 KEY_HEADERS: Final = {FOOTBALL_DATA_ORG: "X-Auth-Token"}

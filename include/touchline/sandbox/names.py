@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from touchline.sources.sandbox.chance import pick, unit
-from touchline.sources.sandbox.world import COUNTRIES
+from touchline.sandbox.chance import pick, unit
+from touchline.sandbox.world import COUNTRIES
 
 SHORT: Final = {"United": "Utd", "Athletic": "Ath", "Wanderers": "Wand", "Rovers": "Rov"}
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from touchline.sources.sandbox import names
-from touchline.sources.sandbox.addresses import THE_ODDS_API
-from touchline.sources.sandbox.almanac import Match, Season
-from touchline.sources.sandbox.answer import Present
-from touchline.sources.sandbox.ticks import LAST_BEFORE, LISTED_DAYS, Quote, ticked_at
+from touchline.sandbox import names
+from touchline.sandbox.almanac import Match, Season
+from touchline.sandbox.answer import Present
+from touchline.sandbox.ticks import LAST_BEFORE, LISTED_DAYS, Quote, ticked_at
+from touchline.sources.simulated import THE_ODDS_API
 
 REGIONS: Final = {"B365": "uk", "BW": "eu", "PS": "eu", "WH": "uk", "VC": "uk"}
 TITLES: Final = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from touchline.sources.sandbox.answer import Answer, Asked, Present
+from touchline.sandbox.answer import Answer, Asked, Present
 
 
 class Format(Protocol):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from touchline.sandbox.server import SandboxServer
 from touchline.settings import SANDBOX, Settings
-from touchline.sources.sandbox.server import SandboxServer
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from typing import Final
 
 import polars as pl
 
+from touchline.sandbox.almanac import Almanac
+from touchline.sandbox.answer import Answer, Asked, Present, wrong_price
 from touchline.sources.football_data_uk.addresses import FIXTURES, read_endpoint, season_start_year, uk_day
-from touchline.sources.sandbox.addresses import UK_FILES
-from touchline.sources.sandbox.almanac import Almanac
-from touchline.sources.sandbox.answer import Answer, Asked, Present, wrong_price
+from touchline.sources.simulated import UK_FILES
 
 FIXTURE_DAYS = 10
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

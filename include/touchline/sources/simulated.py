@@ -1,4 +1,4 @@
-"""One server, four providers: which path belongs to whom."""
+"""Where the one server of the simulated world speaks as which of the four providers."""
 
 from __future__ import annotations
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from touchline.sources.sandbox.chance import generator, pick
-from touchline.sources.sandbox.faults import Draw, Fault
-from touchline.sources.sandbox.market import MARGINS, OTHER_MARKETS
+from touchline.sandbox.chance import generator, pick
+from touchline.sandbox.faults import Draw, Fault
+from touchline.sandbox.market import MARGINS, OTHER_MARKETS
 
 BYTE_ORDER_MARK: Final = "\ufeff"
 END: Final = "\r\n"

@@ -10,10 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from touchline.sources.football_data_uk.addresses import season_start_year
-from touchline.sources.sandbox import names
-from touchline.sources.sandbox.addresses import FOOTBALL_DATA_ORG
-from touchline.sources.sandbox.almanac import (
+from touchline.sandbox import names
+from touchline.sandbox.almanac import (
     SECOND_HALF_SHOWS_AFTER,
     Almanac,
     Match,
@@ -21,8 +19,10 @@ from touchline.sources.sandbox.almanac import (
     announced_at,
     simulated_competitions,
 )
-from touchline.sources.sandbox.answer import Answer, Asked, Present, json_answer
-from touchline.sources.sandbox.world import REFEREES
+from touchline.sandbox.answer import Answer, Asked, Present, json_answer
+from touchline.sandbox.world import REFEREES
+from touchline.sources.football_data_uk.addresses import season_start_year
+from touchline.sources.simulated import FOOTBALL_DATA_ORG
 
 FINISHED_AFTER: Final = timedelta(hours=2)
 PATH: Final = re.compile(r"competitions/(?P<code>[A-Z0-9]+)/matches")

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from touchline.sandbox.market import price_columns
+from touchline.sandbox.schedule import double_round_robin, match_days
 from touchline.sources.football_data_uk import calendar
-from touchline.sources.sandbox.market import price_columns
-from touchline.sources.sandbox.schedule import double_round_robin, match_days
 
 Floats = npt.NDArray[np.float64]
 

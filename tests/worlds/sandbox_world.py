@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
+from touchline.sandbox import names
+from touchline.sandbox.answer import Answer, Asked, Present
+from touchline.sandbox.answers import Answers
+from touchline.sandbox.faults import FaultBoard
+from touchline.sandbox.world import SandboxWorld
 from touchline.sources.configuration import read_configuration
-from touchline.sources.sandbox import names
-from touchline.sources.sandbox.addresses import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API
-from touchline.sources.sandbox.answer import Answer, Asked, Present
-from touchline.sources.sandbox.answers import Answers
-from touchline.sources.sandbox.faults import FaultBoard
-from touchline.sources.sandbox.world import SandboxWorld
+from touchline.sources.simulated import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API
 
 SEED = 7
 FRIDAY = datetime(2026, 3, 13, 16, tzinfo=UTC)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from touchline.sources.sandbox.addresses import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API
-from touchline.sources.sandbox.answer import Answer, Asked, json_answer
-from touchline.sources.sandbox.chance import pick
-from touchline.sources.sandbox.faults import Draw, Fault
-from touchline.sources.sandbox.formats import api_football, the_odds_api
+from touchline.sandbox.answer import Answer, Asked, json_answer
+from touchline.sandbox.chance import pick
+from touchline.sandbox.faults import Draw, Fault
+from touchline.sandbox.formats import api_football, the_odds_api
+from touchline.sources.simulated import API_FOOTBALL, FOOTBALL_DATA_ORG, THE_ODDS_API
 
 HTML: Final = "text/html; charset=utf-8"
 # Short, so that a reader that waits as it is told does not hold up a simulated week.

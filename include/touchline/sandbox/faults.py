@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from touchline.sources.sandbox.chance import unit
-from touchline.sources.sandbox.clock import call
+from touchline.sandbox.chance import unit
+from touchline.sandbox.clock import call
 
 DEFAULT_RATE: Final = 0.3
 SLOW_SECONDS: Final = 0.2
