@@ -27,7 +27,13 @@ def built(october: Settings) -> Settings:
 def test_no_table_of_ours_lacks_owner_description_grain_or_promise(built: Settings):
     entries = catalogue(built, NOW)
     assert len(entries) >= 50
-    assert {entry.name: entry.lacks for entry in entries if entry.lacks} == {}
+    lacking = [
+        (entry.name, what)
+        for entry in entries
+        for what in ("owner", "description", "grain", "freshness")
+        if not getattr(entry, what)
+    ]
+    assert lacking == []
 
 
 def test_the_file_names_only_tables_that_exist(built: Settings):

@@ -17,7 +17,7 @@ from touchline.cli import app
 from touchline.errors import ModelUnavailable, SettingsInvalid
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting import design
-from touchline.forecasting.forecaster import MARKET, WITH_ODDS, ForecasterParameters
+from touchline.forecasting.specs import MARKET, WITH_ODDS, ForecasterParameters
 from touchline.overround import remove_overround
 from touchline.registry import models
 from touchline.registry.model_card import read_card

@@ -17,9 +17,10 @@ from touchline.features.catalogue import (
 )
 from touchline.forecasting.design import ModelInput
 from touchline.forecasting.design_sources import DESIGNS, sources
-from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, fit_forecaster
+from touchline.forecasting.forecaster import fit_forecaster
 from touchline.forecasting.report.feature_page import FeatureEntry, describe_features, feature_page
 from touchline.forecasting.report.importance import forecaster_importance
+from touchline.forecasting.specs import NO_ODDS, WITH_ODDS
 from touchline.settings import PROJECT_ROOT
 from touchline.warehouse.changes import DBT_PROJECT
 from training_frames import QUICK, simulated_matches

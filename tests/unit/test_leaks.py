@@ -13,7 +13,8 @@ import pytest
 from matchday_permutations import features_that_know_the_result
 from touchline.features.catalogue import FEATURES, SIDES
 from touchline.forecasting.logistic import softmax
-from touchline.forecasting.walk_forward import FORECASTS, probability_columns, walk_forward
+from touchline.forecasting.specs import ladder
+from touchline.forecasting.walk_forward import probability_columns, walk_forward
 from touchline.ratings.engine import STATE_COLUMNS, Result, State, rate
 from training_frames import QUICK, simulated_matches
 
@@ -67,7 +68,7 @@ def test_forecasts_before_an_instant_are_bit_for_bit_the_same(
     forecasts: pd.DataFrame, shuffled: list[Result]
 ):
     again = _forecasts(shuffled)
-    for name in FORECASTS:
+    for name in ladder():
         columns = probability_columns(name)
         is_early = forecasts["match_id"] < _match_id(PLACE)
         assert 0 < is_early.sum() < len(forecasts)

@@ -26,8 +26,8 @@ def register(app: typer.Typer) -> None:
     @group.command(name="find")
     def find_command(ctx: typer.Context, since: SinceOption = None) -> None:
         """Search what became known since the last search, or since a day; history takes a second for four weeks."""
-        from touchline.clock import parse_as_of
         from touchline.anomalies.search import find_anomalies
+        from touchline.clock import parse_as_of
         from touchline.run_id import new_run_id
 
         settings = ready(ctx, "source")
@@ -45,8 +45,8 @@ def register(app: typer.Typer) -> None:
         limit: Annotated[int, typer.Option(min=1, help="at most this many")] = 50,
     ) -> None:
         """List findings, the newest and most unusual first."""
-        from touchline.clock import parse_as_of
         from touchline.anomalies.listing import list_anomalies
+        from touchline.clock import parse_as_of
 
         start = None if since is None else parse_as_of(since)
         found = list_anomalies(ready(ctx), state(ctx).clock.as_of, start, detector, competition, limit)

@@ -105,7 +105,10 @@ USUAL_RED_CARDS, USUAL_YELLOW_CARDS, USUAL_POINTS = 0.1, 1.8, 1.37
 
 @njit(cache=True)
 def elo_change(home: float, away: float, difference: float, elo: Elo) -> float:
-    """Points the home side gains and the away side loses."""
+    """Points the home side gains and the away side loses after a match.
+
+    `difference` is home minus away, in goals or shots. The expected score counts a win 1 and a draw a half.
+    """
     score = 1.0 if difference > 0 else 0.0 if difference < 0 else 0.5
     weight = elo.k0 * (1.0 + abs(difference)) ** elo.exponent
     expected = 1.0 / (1.0 + 10.0 ** ((away - home - elo.home_advantage) / 400.0))
@@ -114,7 +117,11 @@ def elo_change(home: float, away: float, difference: float, elo: Elo) -> float:
 
 @njit(cache=True)
 def pi_step(home: float, away: float, goal_difference: float, pi: Pi) -> float:
-    """How far the home side's rating at home rises and the away side's away falls."""
+    """How far the home side's rating at home rises, and the away side's rating away falls, after a match.
+
+    `home` is the rating of the home side at home, `away` that of the away side away, `goal_difference` home minus
+    away. Each side's rating for the other venue moves by `pi.carry` times as much.
+    """
     expected = math.copysign(10.0 ** (abs(home) / 3.0) - 1.0, home) - math.copysign(
         10.0 ** (abs(away) / 3.0) - 1.0, away
     )

@@ -11,13 +11,10 @@ import pandas as pd
 
 from touchline.forecasting.baselines import BaseRates
 from touchline.forecasting.design import ModelInput
-from touchline.forecasting.forecaster import BASE_RATES, MARKET, Candidate, Forecaster
+from touchline.forecasting.forecaster import Forecaster
 from touchline.forecasting.logistic import Floats
-from touchline.forecasting.walk_forward import (
-    MARKET_PREMATCH,
-    probabilities_of,
-    probability_columns,
-)
+from touchline.forecasting.specs import BASE_RATES, MARKET, MARKET_PREMATCH, Candidate
+from touchline.forecasting.walk_forward import probabilities_of, probability_columns
 from touchline.registry.logged_run import Training, log_training, registered_version, tell_lineage
 from touchline.settings import Settings
 

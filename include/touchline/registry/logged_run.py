@@ -15,7 +15,8 @@ import pandas as pd
 
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting.fingerprints import dataset_digest
-from touchline.forecasting.forecaster import ELO, NO_ODDS, WITH_ODDS, Forecaster, ForecasterParameters
+from touchline.forecasting.forecaster import Forecaster
+from touchline.forecasting.specs import ForecasterParameters, primary_candidates
 from touchline.lineage import model_events
 from touchline.registry.fingerprints import code_version
 from touchline.registry.leakage import Leak
@@ -71,7 +72,7 @@ def log_training(client: Any, settings: Settings, training: Training) -> str:
         mlflow.log_dict({"leaks": [asdict(leak) for leak in training.leaks]}, LEAKAGE)
         mlflow.log_dict({"features": list(FEATURES)}, "features.json")
         world = "simulated football" if settings.is_simulated else "real football"
-        known = [name for name in (WITH_ODDS, NO_ODDS, ELO) if name in training.evaluation["forecasts"]]
+        known = [name for name in primary_candidates() if name in training.evaluation["forecasts"]]
         mlflow.log_figure(
             reliability_diagram(training.predictions, known, f"Reliability on held-out seasons, {world}"),
             "plots/reliability.png",

@@ -16,8 +16,8 @@ from typing import Any, Final
 import pandas as pd
 
 from touchline.errors import ModelUnavailable
-from touchline.forecasting.forecaster import BASE_RATES
-from touchline.forecasting.walk_forward import MARKET_CLOSING, MARKET_PREMATCH, probabilities_of
+from touchline.forecasting.specs import BASE_RATES, MARKET_CLOSING, MARKET_PREMATCH
+from touchline.forecasting.walk_forward import probabilities_of
 from touchline.registry import models
 from touchline.registry.logged_run import EVALUATION, LEAKAGE, RECIPE
 from touchline.registry.promotion import Comparison, Verdict, compare, walk_forward_of

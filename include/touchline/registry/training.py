@@ -13,8 +13,9 @@ from typing import Any
 import pandas as pd
 
 from touchline.forecasting.evaluation import evaluate
-from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
-from touchline.forecasting.walk_forward import EVALUATED, MARKET_PREMATCH, walk_forward
+from touchline.forecasting.forecaster import fit_forecaster
+from touchline.forecasting.specs import MARKET_PREMATCH, ForecasterParameters, evaluated
+from touchline.forecasting.walk_forward import walk_forward
 from touchline.registry import gate, models
 from touchline.registry.fallback import BASELINE
 from touchline.registry.fingerprints import recipe, training_key
@@ -123,7 +124,7 @@ def train_on(
 
 def _learn(lesson: Lesson, seasons: list[str]) -> Training:
     matches, parameters = lesson.matches, lesson.parameters
-    predictions = walk_forward(matches, seasons, parameters, names=EVALUATED)
+    predictions = walk_forward(matches, seasons, parameters, names=evaluated())
     return Training(
         **vars(lesson), forecaster=fit_forecaster(matches, parameters), predictions=predictions,
         evaluation=evaluate(predictions, parameters.seed), leaks=leaking_features(matches, parameters.seed),

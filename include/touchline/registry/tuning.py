@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from touchline.errors import SettingsInvalid
-from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, ForecasterParameters
 from touchline.forecasting.metrics import log_loss
-from touchline.forecasting.walk_forward import EVALUATED, probabilities_of, walk_forward
+from touchline.forecasting.specs import NO_ODDS, WITH_ODDS, ForecasterParameters, evaluated
+from touchline.forecasting.walk_forward import probabilities_of, walk_forward
 from touchline.registry.logged_run import require_registered_model
 from touchline.registry.parameters import flat, with_values
 from touchline.registry.search_space import searched_values, suggest
@@ -131,7 +131,7 @@ def _mean_log_loss(
     parameters = suggest(trial, base)
     total, n = 0.0, 0
     for step, season in enumerate(seasons):
-        predictions = walk_forward(matches, [season], parameters, names=EVALUATED)
+        predictions = walk_forward(matches, [season], parameters, names=evaluated())
         outcomes = predictions["outcome"].to_numpy()
         # Each half of the parameters decides one of the two forecasts.
         losses = [
