@@ -52,6 +52,15 @@ def matches() -> pd.DataFrame:
     return simulated_matches(n_seasons=4, n_a_season=310)
 
 
+@pytest.fixture(scope="module")
+def trained(
+    mlflow_server: Settings, learning: Any, module_settings: Settings, matches: pd.DataFrame
+) -> tuple[Settings, TrainReport]:
+    """A registry with one version, for tests that only read it."""
+    settings = module_settings.model_copy(update={"evaluation_seasons": 1})
+    return settings, _train(settings, matches)
+
+
 def _train(
     settings: Settings,
     matches: pd.DataFrame,
@@ -61,8 +70,10 @@ def _train(
     return train_on(settings, matches, parameters, AS_OF, run_id)
 
 
-def test_the_first_version_is_champion_and_forecasts(registry: Settings, matches: pd.DataFrame) -> None:
-    report = _train(registry, matches)
+def test_the_first_version_is_champion_and_forecasts(
+    trained: tuple[Settings, TrainReport], matches: pd.DataFrame
+) -> None:
+    registry, report = trained
     assert (report.version, report.alias, report.is_reused) == ("1", "champion", False)
     assert report.primary == WITH_ODDS
     assert "there was no champion" in report.summary
@@ -74,8 +85,10 @@ def test_the_first_version_is_champion_and_forecasts(registry: Settings, matches
     assert np.abs(found[WITH_ODDS].probabilities.sum(axis=1) - 1).max() < 1e-9
 
 
-def test_a_run_holds_everything_about_the_model(registry: Settings, matches: pd.DataFrame) -> None:
-    report = _train(registry, matches)
+def test_a_run_holds_everything_about_the_model(
+    trained: tuple[Settings, TrainReport], matches: pd.DataFrame
+) -> None:
+    registry, report = trained
     client = open_registry(registry)
     run = client.get_run(report.mlflow_run_id)
     assert run.data.params["no_odds.trees.rounds"] == str(QUICK.no_odds.trees.rounds)
@@ -94,8 +107,10 @@ def test_a_run_holds_everything_about_the_model(registry: Settings, matches: pd.
     }  # fmt: skip
 
 
-def test_the_registered_model_answers_through_mlflow_alone(registry: Settings, matches: pd.DataFrame) -> None:
-    report = _train(registry, matches)
+def test_the_registered_model_answers_through_mlflow_alone(
+    trained: tuple[Settings, TrainReport], matches: pd.DataFrame
+) -> None:
+    registry, report = trained
     open_registry(registry)
     import mlflow
 
@@ -110,9 +125,9 @@ def test_the_registered_model_answers_through_mlflow_alone(registry: Settings, m
 
 
 def test_the_same_data_code_and_parameters_are_trained_once(
-    registry: Settings, matches: pd.DataFrame
+    trained: tuple[Settings, TrainReport], matches: pd.DataFrame
 ) -> None:
-    first = _train(registry, matches)
+    registry, first = trained
     again = _train(registry, matches, run_id="train-2")
     assert again.is_reused
     assert {**asdict(again), "is_reused": False} == asdict(first)
@@ -223,9 +238,9 @@ def test_a_kill_before_the_verdict_is_made_good_by_the_next_run(
 
 
 def test_what_a_version_forecast_before_it_was_fitted_is_kept_with_it(
-    registry: Settings, matches: pd.DataFrame, tmp_path: Path
+    trained: tuple[Settings, TrainReport], tmp_path: Path
 ) -> None:
-    report = _train(registry, matches)
+    registry, report = trained
     stored = walk_forward_of(open_registry(registry), report.mlflow_run_id, tmp_path)
     assert set(stored["season"]) == {"2018/19"}
     assert np.isfinite(stored[probability_columns(WITH_ODDS)].to_numpy()).all()
@@ -246,8 +261,8 @@ def test_too_few_matches_are_refused(registry: Settings, matches: pd.DataFrame) 
         _train(registry, matches.head(200))
 
 
-def test_a_model_is_downloaded_once_and_read_once(registry: Settings, matches: pd.DataFrame) -> None:
-    _train(registry, matches)
+def test_a_model_is_downloaded_once_and_read_once(trained: tuple[Settings, TrainReport]) -> None:
+    registry, _ = trained
     first = models.load(registry).forecaster
     assert models.load(registry).forecaster is first
     folders = list((registry.home / "models" / registry.model_name).iterdir())
@@ -257,8 +272,8 @@ def test_a_model_is_downloaded_once_and_read_once(registry: Settings, matches: p
     assert list((registry.home / "models" / registry.model_name).iterdir()) == folders
 
 
-def test_a_damaged_copy_of_a_model_is_fetched_again(registry: Settings, matches: pd.DataFrame) -> None:
-    _train(registry, matches)
+def test_a_damaged_copy_of_a_model_is_fetched_again(trained: tuple[Settings, TrainReport]) -> None:
+    registry, _ = trained
     models.load(registry)
     models._read_forecaster.cache_clear()
     (pickled,) = (registry.home / "models" / registry.model_name).rglob("python_model.pkl")
