@@ -36,7 +36,7 @@ from touchline.monitoring.finding import Finding
 from touchline.monitoring.market_loss import market_loss
 from touchline.monitoring.sequential import evidence_needed
 from touchline.monitoring.settled import Settled
-from touchline.settings import Settings
+from touchline.settings import Drift, Settings
 
 N_LOOKS = 500
 N_YEARS = 200
@@ -100,7 +100,7 @@ PLANTED = (
 def at_the_limit(champion: Champion, seed: int) -> Year:
     """A year whose true gap to the market is just what is tolerated, and the settings that tolerate it."""
     settled, truth = simulated_year(champion, seed, matches_a_day=FEW_A_DAY)
-    return settled, Settings(drift_market_gap=expected_gap(settled, truth))
+    return settled, Settings(drift=Drift(market_gap=expected_gap(settled, truth)))
 
 
 def as_set(champion: Champion, seed: int, matches_a_day: int = MATCHES_A_DAY) -> Year:

@@ -219,7 +219,11 @@ class Settings(BaseSettings):
         """The variables that give another process exactly these settings."""
         variables = {}
         for name, value in self.model_dump(mode="json", exclude_none=True).items():
-            parts = {f"{name}_{part}": each for part, each in value.items()} if isinstance(value, dict) else {name: value}
+            parts = (
+                {f"{name}_{part}": each for part, each in value.items()}
+                if isinstance(value, dict)
+                else {name: value}
+            )
             variables |= {f"TOUCHLINE_{part.upper()}": str(each) for part, each in parts.items()}
         return variables
 

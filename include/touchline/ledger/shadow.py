@@ -36,7 +36,12 @@ class Shadow:
 
 
 def shadow_predictions(
-    registry: Registry, settings: Settings, fixtures: Sequence[Row], read: FeatureRead, clock: RunClock, run_id: str
+    registry: Registry,
+    settings: Settings,
+    fixtures: Sequence[Row],
+    read: FeatureRead,
+    clock: RunClock,
+    run_id: str,
 ) -> Shadow:
     """What each challenger says of the fixtures, as far as it passes the gate's expectations."""
     said = Shadow()
@@ -67,6 +72,8 @@ def _said_by(
     if broken:
         reasons = ", ".join(sorted(set(broken.values())))
         n_left_out = len(forecast) - len(passed)
-        problems = (f"version {challenger.version}: {n_left_out} of {len(forecast)} predictions left out: {reasons}",)
+        problems = (
+            f"version {challenger.version}: {n_left_out} of {len(forecast)} predictions left out: {reasons}",
+        )
         log.warning("challenger %s", problems[0])
     return Shadow(passed, len(made) - len(forecast), problems)

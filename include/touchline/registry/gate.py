@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from touchline.errors import ModelUnavailable
 from touchline.registry import models
@@ -109,7 +109,7 @@ def _readable_champion(registry: Registry) -> str | None:
 
 
 def _contestant(registry: Registry, version: str) -> Contestant:
-    found = registry.client.get_model_version(model_name, version)
+    found = registry.client.get_model_version(registry.model_name, version)
     with tempfile.TemporaryDirectory() as folder:
         predictions = walk_forward_of(registry.client, found.run_id, Path(folder))
     until = datetime.fromisoformat(found.tags["trained_until"])

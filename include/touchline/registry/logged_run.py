@@ -116,7 +116,9 @@ def stored_training(registry: Registry, version: str, lesson: Lesson) -> Trainin
 
 def registered_version(registry: Registry, key: str) -> str | None:
     """The version registered with a training key, None when there is none."""
-    found = registry.client.search_model_versions(f"name = '{model_name}' and tags.training_key = '{key}'")
+    found = registry.client.search_model_versions(
+        f"name = '{registry.model_name}' and tags.training_key = '{key}'"
+    )
     return max((str(each.version) for each in found), key=int, default=None)
 
 

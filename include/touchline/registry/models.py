@@ -117,9 +117,7 @@ def champion_version(registry: Registry) -> str | None:
 
 def challenger_versions(registry: Registry) -> tuple[str, ...]:
     """Versions that forecast in the shadow of the champion: who awaits approval, and last the newest challenger."""
-    champion, *others = (
-        aliased_version(registry, alias) for alias in (CHAMPION, CANDIDATE, CHALLENGER)
-    )
+    champion, *others = (aliased_version(registry, alias) for alias in (CHAMPION, CANDIDATE, CHALLENGER))
     return tuple(dict.fromkeys(each for each in others if each is not None and each != champion))
 
 
@@ -168,7 +166,9 @@ def confirm(registry: Registry, version: str, as_of: datetime) -> None:
     found = registry.client.get_model_version(registry.model_name, version)
     latest = _confirmed_as_of(found) or datetime.fromisoformat(found.tags[AS_OF])
     if as_of > latest:
-        registry.client.set_model_version_tag(registry.model_name, version, CONFIRMED_AS_OF, as_of.isoformat())
+        registry.client.set_model_version_tag(
+            registry.model_name, version, CONFIRMED_AS_OF, as_of.isoformat()
+        )
 
 
 def confirm_newest(registry: Registry, as_of: datetime) -> None:
@@ -234,7 +234,7 @@ def aliased_version(registry: Registry, alias: str) -> str | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        return str(registry.client.get_model_version_by_alias(model_name, alias).version)
+        return str(registry.client.get_model_version_by_alias(registry.model_name, alias).version)
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
@@ -245,7 +245,7 @@ def _champions_until(registry: Registry, current: str | None) -> list[str]:
     """Champions in the order in which they held the alias, up to `current`, which is the last."""
     if current is None:
         return []
-    tags = registry.client.get_registered_model(model_name).tags
+    tags = registry.client.get_registered_model(registry.model_name).tags
     history = [str(version) for version in json.loads(tags.get(HISTORY, "[]"))]
     return [*history[: history.index(current)], current] if current in history else [current]
 
@@ -255,10 +255,10 @@ def require_version(registry: Registry, version: str) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        registry.client.get_model_version(model_name, version)
+        registry.client.get_model_version(registry.model_name, version)
     except MlflowException as error:
         raise ModelUnavailable(
-            f"{model_name} has no version {version}: `touchline models` lists those there are"
+            f"{registry.model_name} has no version {version}: `touchline models` lists those there are"
         ) from error
 
 

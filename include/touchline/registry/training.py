@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
@@ -148,9 +147,7 @@ def _champion_parameters(registry: Registry, seed: int) -> ForecasterParameters 
     )
 
 
-def _report(
-    registry: Registry, as_of: datetime, version: str, *, is_reused: bool
-) -> TrainReport:
+def _report(registry: Registry, as_of: datetime, version: str, *, is_reused: bool) -> TrainReport:
     found = registry.client.get_model_version(registry.model_name, version)
     metrics = registry.client.get_run(found.run_id).data.metrics
     primary = found.tags["primary"]
