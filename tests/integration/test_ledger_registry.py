@@ -31,7 +31,9 @@ from touchline.features.catalogue import FEATURES
 from touchline.features.store import publish_features
 from touchline.ledger.predict import PredictReport, predict_matches
 from touchline.ledger.settle import settle_predictions
-from touchline.operations import pipeline, records
+from touchline.operations import due, names, records
+from touchline.operations.pipeline import run_step
+from touchline.operations.steps import STEPS
 from touchline.quality import gates
 from touchline.quality.holds import release
 from touchline.registry import models
@@ -199,12 +201,12 @@ def test_a_build_that_was_trained_on_already_answers_an_alarm(history: History):
     settings, later = history.settings, NOVEMBER + timedelta(hours=1)
     with connect(settings, "ingest") as connection:
         inputs = {
-            "build": records.last_inputs(connection, pipeline.BUILT),
+            "build": records.last_inputs(connection, names.BUILT),
             "tuning": last_tuning(open_registry(settings)),
         }
     with records.recorded(settings, "train", "train", NOVEMBER) as detail:
         detail["inputs"] = inputs
-    assert pipeline.train(settings, "train for an alarm", later).is_repeat
+    assert run_step(settings, STEPS["train"], "train for an alarm", later).is_repeat
     trained = models.trained_versions(open_registry(settings))
     assert {each.as_of for each in trained} == {NOVEMBER}
     assert [each.version for each in trained if each.confirmed_as_of == later] == ["4"]
@@ -212,9 +214,9 @@ def test_a_build_that_was_trained_on_already_answers_an_alarm(history: History):
 
 def test_a_new_challenger_is_something_new_to_predict_with(history: History):
     with connect(history.settings, "ingest") as connection:
-        alone = pipeline._prediction_inputs(history.settings, connection)
+        alone = due.prediction_inputs(open_registry(history.settings), connection)
         with challenged(history.settings, challenger="2"):
-            in_company = pipeline._prediction_inputs(history.settings, connection)
+            in_company = due.prediction_inputs(open_registry(history.settings), connection)
     assert (alone["challengers"], in_company) == ([], alone | {"challengers": ["2"]})
 
 

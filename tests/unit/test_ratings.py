@@ -12,8 +12,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from touchline.ratings import compiled, elo, pi
-from touchline.ratings.compiled import KNOWN_AFTER_OFF_SEASON, OFF_SEASON_SHRINKAGE
-from touchline.ratings.engine import STATE_COLUMNS, Result, State, rate
+from touchline.ratings.compiled import KNOWN_AFTER_OFF_SEASON, OFF_SEASON_SHRINKAGE, STATE_COLUMNS
+from touchline.ratings.engine import Result, State, rate
 from touchline.ratings.strength import STRENGTHS
 
 A_DAY = 86_400_000_000
@@ -105,7 +105,7 @@ def test_a_price_that_moves_towards_a_team_is_remembered_on_its_side():
     home, away = map(named, rate([result("a", "b", (1, 0), **prices(0.2, 0.6))], {}))
     assert home["move_last"] > 0
     assert home["move_last"] == pytest.approx(-away["move_last"])
-    assert home["move_at_home"] > 0 == home["move_away"]
+    assert home["move_at_home"] > 0 == home["move_at_away"]
 
 
 def test_a_price_that_moves_further_than_prices_do_is_no_movement():

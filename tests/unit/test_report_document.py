@@ -29,6 +29,8 @@ from touchline.forecasting.walk_forward import probabilities_of, probability_col
 from touchline.ratings.strength import STRENGTHS
 from training_frames import QUICK, simulated_matches
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = (
     "In short",
     "Scores",

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from touchline.cli.output import console, emit, errors, ready, state
+from touchline.cli.step import emit_report, run_step
 
 if TYPE_CHECKING:
     from touchline.anomalies.listing import Anomaly
@@ -26,13 +27,11 @@ def register(app: typer.Typer) -> None:
     @group.command(name="find")
     def find_command(ctx: typer.Context, since: SinceOption = None) -> None:
         """Search what became known since the last search, or since a day; history takes a second for four weeks."""
-        from touchline.anomalies.search import find_anomalies
         from touchline.clock import parse_as_of
-        from touchline.run_id import new_run_id
+        from touchline.operations.steps import searching
 
-        settings = ready(ctx, "source")
         start = None if since is None else parse_as_of(since)
-        emit(ctx, find_anomalies(settings, state(ctx).clock.as_of, new_run_id("anomalies"), start))
+        emit_report(ctx, run_step(ctx, searching(start), is_forced=True))
 
     @group.command(name="list")
     def list_command(

@@ -73,7 +73,7 @@ def _edges_of_step(settings: Settings, step: str, run_id: str, detail: Mapping[s
             if source:
                 yield Edge(("source", source), run)
                 yield from (Edge(("source", source), dataset(settings, table)) for table in touched.writes)
-    if step == "predict" and detail.get("model_version"):
+    if step.partition("/")[0] == "predict" and detail.get("model_version"):
         predicted: Node = ("prediction_run", run_id)
         yield Edge(("model_version", f"{settings.model_name}/{detail['model_version']}"), predicted)
         yield Edge(dataset(settings, "features.match_features"), predicted)

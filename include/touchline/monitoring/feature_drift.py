@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from touchline.features.catalogue import CONTEXT_FEATURES, FEATURES
+from touchline.features.catalogue import FEATURES, SEASONAL
 from touchline.forecasting.logistic import Floats
 from touchline.monitoring.finding import Finding
 from touchline.robust import stability_index
@@ -19,10 +19,8 @@ from touchline.settings import Settings
 METRIC = "feature_drift"
 # One look a week, at the matches until Monday, however often this is asked: the level is that of a look.
 LOOKS_A_YEAR = 52
-# The calendar's own features and those that follow it (rest in a winter break, a table after three matches): they
-# differ from the year's average every month, and from last year's same month with every international break. How old
-# a price is follows the schedule of the matches, and of our looking.
-SEASONAL = (*(name for name in CONTEXT_FEATURES if not name.startswith("h2h_")), "market_price_hours")
+# What follows the calendar (rest in a winter break, a table after three matches) differs from the year's average every
+# month, and from last year's same month with every international break.
 COMPARED = tuple(name for name in FEATURES if name not in SEASONAL)
 BLOCK = timedelta(days=28)
 
