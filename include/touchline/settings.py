@@ -217,7 +217,7 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The variables that give another process exactly these settings."""
-        variables = {}
+        variables: dict[str, str] = {}
         for name, value in self.model_dump(mode="json", exclude_none=True).items():
             parts = (
                 {f"{name}_{part}": each for part, each in value.items()}

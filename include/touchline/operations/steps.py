@@ -253,7 +253,9 @@ def _new(assets: Iterable[str]) -> News:
 
 
 _TABLE = (
-    *(collecting((kind,)) for kind in ("fixtures", "odds", "scores")),
+    collecting(("fixtures",)),
+    collecting(("odds",)),
+    collecting(("scores",)),
     *(_announcing(kind, asset) for kind, asset in names.LANDING.items()),
     checking("landing"),
     _building("core", "Teams, matches, results and prices.", follows="check_landing"),
