@@ -1,4 +1,4 @@
-"""`touchline anomalies`: what is unlike before; search by hand, list, show."""
+"""`touchline anomalies`: search for anomalies by hand, list them, show one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`touchline models`: what is registered, and how good it was on held-out matches."""
+"""`touchline models`: the registered versions, and how good they were on held-out matches."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
     def promote_command(
         ctx: typer.Context, version: Annotated[str, typer.Argument(help="the version to make champion")]
     ) -> None:
-        """Make a version the champion by hand, whatever the gate said; so is a version approved that waits for it."""
+        """Make a version the champion by hand, whatever the gate decided; this also approves a version that waits."""
         from touchline.registry.models import promote
         from touchline.registry.tracking import open_registry
 
@@ -86,7 +86,7 @@ def model_table(settings: Settings, found: list[ModelVersion]) -> Table:
 
 
 def _standing(version: ModelVersion) -> str:
-    """Its aliases, and where it waits for approval, was refused or rolled back, that."""
+    """Its aliases, and whether it waits for approval, was refused or was rolled back."""
     from touchline.registry.gate import AWAITING_APPROVAL
     from touchline.registry.models import CANDIDATE, ROLLED_BACK, STATE
 

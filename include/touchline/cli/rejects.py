@@ -1,4 +1,4 @@
-"""`touchline rejects`: what could not be used and why; use it again once the cause is gone."""
+"""`touchline rejects`: what could not be used and why; replay it once the cause is gone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
     def replay_command(ctx: typer.Context, source: SourceOption = None, rule: RuleOption = None) -> None:
         """Read rejected rows again from the stored payloads, without asking the source.
 
-        For after a team was linked, a competition added or a parser mended.
+        Run it after linking a team, adding a competition or correcting a parser.
         """
         from touchline.landing.replay import replay_rejected
         from touchline.run_id import new_run_id
