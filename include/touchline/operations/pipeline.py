@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -129,12 +129,10 @@ def run_step(
     if not (step.always or is_forced or is_full) and _is_settled(run, step, inputs()):
         step.confirm(run)
         return _told(dataclasses.replace(outcome, news=step.news(run, None)))
-    is_recorded = step.is_recorded
-    with (
-        records.recorded(settings, step.name, run_id, clock.as_of)
-        if is_recorded
-        else nullcontext({}) as detail
-    ):
+    record: AbstractContextManager[dict[str, Any]] = (
+        records.recorded(settings, step.name, run_id, clock.as_of) if step.is_recorded else nullcontext({})
+    )
+    with record as detail:
         # Before the work: what comes while it goes on is for the next run.
         found = inputs()
         report = step.work(run)

@@ -252,8 +252,9 @@ def _new(assets: Iterable[str]) -> News:
     return dict.fromkeys(assets, NO_REASON)
 
 
+_KINDS: tuple[Kind, ...] = ("fixtures", "odds", "scores")
 _TABLE = (
-    *(collecting((kind,)) for kind in ("fixtures", "odds", "scores")),
+    *(collecting((kind,)) for kind in _KINDS),
     *(_announcing(kind, asset) for kind, asset in names.LANDING.items()),
     checking("landing"),
     _building("core", "Teams, matches, results and prices.", follows="check_landing"),
