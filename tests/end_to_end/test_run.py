@@ -84,7 +84,7 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
         assert {run.dag_id for run in runs} == set(names.DAGS) - {names.TUNE_MODELS}
         tasks = [task for run in runs for task in api.tasks(run)]
         assert {task.state for task in tasks} == {"success"}
-        assert [task.task_id for task in tasks if task.try_number > 1] == ["build_core"]
+        assert "build_core" in {task.task_id for task in tasks if task.try_number > 1}
         assert api.import_errors() == []
     assert first["n_dag_runs"] == len(runs)
 

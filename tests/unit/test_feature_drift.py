@@ -12,7 +12,7 @@ from benchmarks.simulated_features import SIMULATED, simulated_features
 from touchline.monitoring.feature_drift import COMPARED, compare, feature_drift, window_end
 from touchline.settings import Settings
 
-SHARE = Settings().drift_false_alarms / 4
+SHARE = Settings().drift.false_alarms / 4
 # Before and now.
 Look = tuple[pd.DataFrame, pd.DataFrame]
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from touchline.forecasting import specs
-from touchline.forecasting.backtest import BacktestRequest, backtest
 from touchline.forecasting.baselines import SingleRating
 from touchline.forecasting.design import ModelInput
+from touchline.forecasting.evaluation import evaluate
 from touchline.forecasting.forecaster import fit_forecaster
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import log_loss
-from touchline.forecasting.report.frame import is_at_the_close
+from touchline.forecasting.report.frame import compare, is_at_the_close
 from touchline.forecasting.report.plots import colour_of
+from touchline.forecasting.report.skill import gap_to_closing
 from touchline.forecasting.specs import (
+    BASE_RATES,
     ELO,
+    MARKET,
     NO_ODDS,
     SPECS,
     WITH_ODDS,
@@ -66,27 +68,35 @@ def with_added(monkeypatch: pytest.MonkeyPatch, spec: ForecastSpec = ADDED) -> N
     monkeypatch.setattr(specs, "SPECS", (*SPECS[:place], spec, *SPECS[place:]))
 
 
-def test_an_added_forecast_is_fitted_compared_and_reported(
-    matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_an_added_forecast_is_fitted_compared_and_on_the_ladder_of_the_report(
+    matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = walk_forward(matches, ["2017/18"], QUICK)
+    others = (BASE_RATES, ELO, MARKET)
+    before = walk_forward(matches, ["2017/18"], QUICK, names=others)
     with_added(monkeypatch)
-    request = BacktestRequest((), matches["kickoff_at"].min().date(), matches["kickoff_at"].max().date())
-    asked = matches["season"] == "2017/18"
-    predictions = walk_forward(matches, ["2017/18"], QUICK)
-    said = probabilities_of(predictions, ADDED.name)
-    assert said.sum(axis=1) == pytest.approx(np.ones(asked.sum()))
+    assert ADDED.name in fitted()
+    predictions = walk_forward(matches, ["2017/18"], QUICK, names=(*others, ADDED.name))
     pd.testing.assert_frame_equal(predictions[before.columns], before, check_exact=True)
-    found = backtest(matches, replace(request, from_on=matches.loc[asked, "kickoff_at"].min().date()), QUICK,
-                     report=tmp_path)  # fmt: skip
-    assert list(found["forecasts"]).index(ADDED.name) == list(found["forecasts"]).index(ELO) + 1
-    difference = found["paired"][f"{ADDED.name} - {ELO}"]["log_loss"]["difference"]
+    found = evaluate(predictions, QUICK.seed)
+    assert list(found["forecasts"])[:3] == [BASE_RATES, ELO, ADDED.name]
     outcomes = predictions["outcome"].to_numpy(dtype=np.int64)
-    losses = [log_loss(p, outcomes).mean() for p in (said, probabilities_of(predictions, ELO))]
+    losses = [log_loss(probabilities_of(predictions, name), outcomes).mean() for name in (ADDED.name, ELO)]
+    difference = found["paired"][f"{ADDED.name} - {ELO}"]["log_loss"]["difference"]
     assert difference == pytest.approx(losses[0] - losses[1])
-    rows = [line for line in (tmp_path / "report.md").read_text().splitlines() if line.startswith("| ")]
-    assert any(row.startswith(f"| {ADDED.name} |") for row in rows)
-    assert colour_of(ADDED.name, ladder()) == "#123456"
+    compared = compare(predictions, QUICK.seed)
+    assert ADDED.name in compared.rivals
+    assert ADDED.name in {each.forecast for each in gap_to_closing(compared)}
+    assert colour_of(ADDED.name, compared.names) == "#123456"
+
+
+def test_an_added_forecast_at_the_close_does_not_close_the_gap_to_it(
+    matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_added(monkeypatch, replace(ADDED, at_close=True))
+    predictions = walk_forward(matches, ["2017/18"], QUICK, names=(ELO, MARKET, ADDED.name))
+    gaps = {each.forecast for each in gap_to_closing(compare(predictions, QUICK.seed))}
+    assert ELO in gaps
+    assert ADDED.name not in gaps
 
 
 def test_an_added_nightly_forecast_is_calibrated_and_may_be_published(

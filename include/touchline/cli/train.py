@@ -17,8 +17,9 @@ def register(app: typer.Typer) -> None:
         """Train on what is built and register the model; a build that was trained on is not trained on again."""
         from touchline.operations.steps import STEPS
         from touchline.registry.models import versions
+        from touchline.registry.tracking import open_registry
 
         with errors.status("Training: walking forward, fitting, registering ..."):
             outcome = run_step(ctx, STEPS["train"])
         settings = state(ctx).settings
-        emit_report(ctx, outcome, model_table(settings, versions(settings)))
+        emit_report(ctx, outcome, model_table(settings, versions(open_registry(settings))))

@@ -48,15 +48,15 @@ def feature_drift(
 
     Both frames have one row a match: home_team, kickoff_at (UTC) and the features (float, NaN when unknown).
     `reference` is what the champion learnt from, `current` what predictions were made from. It is drift when the
-    stability index is above `settings.drift_psi` and the difference is significant.
+    stability index is above `settings.drift.psi` and the difference is significant.
     """
-    if min(len(reference), len(current)) < settings.drift_fewest_matches:
+    if min(len(reference), len(current)) < settings.drift.fewest_matches:
         return []
     level = false_alarms_a_year / LOOKS_A_YEAR
     return [
         Finding(
-            METRIC, each.feature, each.psi, settings.drift_psi, len(current),
-            each.psi > settings.drift_psi and each.p_adjusted < level,
+            METRIC, each.feature, each.psi, settings.drift.psi, len(current),
+            each.psi > settings.drift.psi and each.p_adjusted < level,
             {
                 "ks_distance": each.distance, "p_adjusted": each.p_adjusted, "level": level,
                 "n_reference": len(reference),

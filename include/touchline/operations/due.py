@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect
 from touchline.operations import names
 from touchline.operations.code import code_digest
-from touchline.operations.records import Inputs, landing_watermark, last_inputs, replay_watermark
+from touchline.operations.records import Inputs, last_inputs, n_landed
 from touchline.settings import Settings
+
+if TYPE_CHECKING:
+    from touchline.registry.tracking import Registry
 
 # With the wall clock every collection has a new as_of; features of fixtures are made anew this often at least.
 LIVE_REBUILD_AFTER = timedelta(hours=6)
@@ -19,8 +22,7 @@ LIVE_REBUILD_AFTER = timedelta(hours=6)
 def build_inputs(connection: Connection, as_of: datetime) -> dict[str, Any]:
     """What a build depends on: what has landed by `as_of` (UTC), that instant, and the code."""
     return {
-        "landing": landing_watermark(connection, as_of),
-        "replays": replay_watermark(connection, as_of),
+        "landed": n_landed(connection, as_of),
         "as_of": as_of.isoformat(),
         "code": code_digest(),
     }
@@ -31,14 +33,14 @@ def last_build(connection: Connection) -> dict[str, Inputs | None]:
     return {"build": last_inputs(connection, names.BUILT)}
 
 
-def prediction_inputs(settings: Settings, connection: Connection) -> dict[str, Any]:
-    """What predictions depend on. Raises ServiceFailed when MLflow does not answer."""
+def prediction_inputs(registry: Registry, connection: Connection) -> dict[str, Any]:
+    """What predictions depend on: the last build, the champion, and who forecasts in its shadow."""
     from touchline.registry.models import challenger_versions, champion_version
 
     return {
         **last_build(connection),
-        "champion": champion_version(settings),
-        "challengers": list(challenger_versions(settings)),
+        "champion": champion_version(registry),
+        "challengers": list(challenger_versions(registry)),
     }
 
 
@@ -59,4 +61,4 @@ def warehouse_is_behind(settings: Settings, clock: RunClock) -> bool:
         return True
     moved = abs(clock.as_of - datetime.fromisoformat(built["as_of"]))
     is_old = moved >= LIVE_REBUILD_AFTER if clock.mode == "live" else bool(moved)
-    return is_old or any(wanted[name] != built[name] for name in ("landing", "replays", "code"))
+    return is_old or any(wanted[name] != built[name] for name in ("landed", "code"))

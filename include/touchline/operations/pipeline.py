@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 from touchline.clock import RunClock, live_clock
 from touchline.database.engine import Connection, connect
@@ -20,6 +21,9 @@ from touchline.operations import records
 from touchline.operations.edge import run_clock
 from touchline.operations.records import Inputs
 from touchline.settings import Settings
+
+if TYPE_CHECKING:
+    from touchline.registry.tracking import Registry
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +49,13 @@ class Run:
     def as_of(self) -> datetime:
         """The instant (UTC) that the run knows everything up to."""
         return self.clock.as_of
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The model registry, opened once a run. Raises ServiceFailed when MLflow does not answer."""
+        from touchline.registry.tracking import open_registry
+
+        return open_registry(self.settings)
 
 
 @dataclass(frozen=True)
@@ -129,10 +140,9 @@ def run_step(
     if not (step.always or is_forced or is_full) and _is_settled(run, step, inputs()):
         step.confirm(run)
         return _told(dataclasses.replace(outcome, news=step.news(run, None)))
-    record: AbstractContextManager[dict[str, Any]] = (
-        records.recorded(settings, step.name, run_id, clock.as_of) if step.is_recorded else nullcontext({})
-    )
-    with record as detail:
+    unrecorded: AbstractContextManager[dict[str, Any]] = nullcontext({})
+    recorded = records.recorded(settings, step.name, run_id, clock.as_of) if step.is_recorded else unrecorded
+    with recorded as detail:
         # Before the work: what comes while it goes on is for the next run.
         found = inputs()
         report = step.work(run)

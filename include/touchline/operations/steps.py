@@ -61,7 +61,7 @@ def predicting(match_id: str | None = None) -> Step:
 
     step = Step(
         "predict", "Predictions of every fixture in the horizon into the ledger.", work, ("source", "mlflow"),
-        is_present=True, inputs=lambda run, connection: due.prediction_inputs(run.settings, connection), always=True,
+        is_present=True, inputs=lambda run, connection: due.prediction_inputs(run.registry, connection), always=True,
         publishes=(names.PREDICTIONS,),
         news=lambda _, report: _new(() if report.model_version is None else (names.PREDICTIONS,)),
     )  # fmt: skip
@@ -86,7 +86,7 @@ def tuning(budget_seconds: float | None = None, n_trials: int | None = None) -> 
         from touchline.registry.tuning import last_tuning
 
         trained = _recorded(run, "train") or {}
-        return _new(() if trained.get("tuning") == last_tuning(run.settings) else (names.TUNED,))
+        return _new(() if trained.get("tuning") == last_tuning(run.registry) else (names.TUNED,))
 
     return Step(
         "tune", "Search for better parameters within the budget.", work, ("source", "mlflow"), idle=idle,
@@ -159,7 +159,7 @@ def _unseen_build(run: Run, _: Any) -> News:
 def _training_inputs(run: Run, connection: Connection) -> Inputs:
     from touchline.registry.tuning import last_tuning
 
-    return {**due.last_build(connection), "tuning": last_tuning(run.settings)}
+    return {**due.last_build(connection), "tuning": last_tuning(run.registry)}
 
 
 def _train(run: Run) -> Any:
@@ -171,20 +171,20 @@ def _train(run: Run) -> Any:
 def _has_champion(run: Run) -> bool:
     from touchline.registry.models import champion_version
 
-    return champion_version(run.settings) is not None
+    return champion_version(run.registry) is not None
 
 
 def _confirm_newest(run: Run) -> None:
     """Whoever asked for a training (an alarm, perhaps) has the answer that training anew would give."""
     from touchline.registry.models import confirm_newest
 
-    confirm_newest(run.settings, run.as_of)
+    confirm_newest(run.registry, run.as_of)
 
 
 def _unused_models(run: Run, _: Any) -> News:
     """Champion and challengers are new until they have predicted on this build."""
     with connect(run.settings, "ingest") as connection:
-        is_used = last_inputs(connection, "predict") == due.prediction_inputs(run.settings, connection)
+        is_used = last_inputs(connection, "predict") == due.prediction_inputs(run.registry, connection)
     return _new(() if is_used else (names.CHAMPION,))
 
 
@@ -252,9 +252,10 @@ def _new(assets: Iterable[str]) -> News:
     return dict.fromkeys(assets, NO_REASON)
 
 
-_KINDS: tuple[Kind, ...] = ("fixtures", "odds", "scores")
 _TABLE = (
-    *(collecting((kind,)) for kind in _KINDS),
+    collecting(("fixtures",)),
+    collecting(("odds",)),
+    collecting(("scores",)),
     *(_announcing(kind, asset) for kind, asset in names.LANDING.items()),
     checking("landing"),
     _building("core", "Teams, matches, results and prices.", follows="check_landing"),
