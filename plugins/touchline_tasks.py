@@ -13,7 +13,7 @@ from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_curr
 from airflow.sdk.exceptions import AirflowFailException
 
 from touchline.errors import QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
-from touchline.lineage import datasets
+from touchline.openlineage import datasets
 from touchline.operations import names, pipeline
 from touchline.operations.pipeline import Step
 from touchline.operations.steps import STEPS, collecting

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from psycopg import sql
 
 from touchline.database.engine import open_url, scalar
-from touchline.lineage.transport import events_file
+from touchline.openlineage.transport import events_file
 from touchline.settings import Settings
 
 _numbers_in_use: set[int] = set()

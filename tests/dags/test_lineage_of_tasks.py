@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from touchline.lineage.transport import events_file, write_client_file
+from touchline.openlineage.transport import events_file, write_client_file
 from touchline.operations.airflow_settings import QUIET
 from touchline.settings import PROJECT_ROOT, Settings
 

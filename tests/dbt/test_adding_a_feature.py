@@ -43,7 +43,7 @@ from touchline.features.store import definitions, publish_features
 from touchline.features.training import training_frame
 from touchline.forecasting.design_sources import sources
 from touchline.forecasting.report.feature_page import describe_features, feature_page
-from touchline.lineage.columns import origins, read_warehouse
+from touchline.openlineage.columns import origins, read_warehouse
 from touchline.monitoring.feature_drift import COMPARED
 from touchline.settings import Settings
 from warehouse import build, land, round_robin

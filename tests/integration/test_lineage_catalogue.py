@@ -13,8 +13,8 @@ from october import NOW
 from predictions import insert_prediction
 from touchline.cli import app
 from touchline.database.engine import connect
-from touchline.lineage.catalogue import catalogue, described_by_dbt, described_by_file
 from touchline.settings import Settings
+from touchline.warehouse.catalogue import catalogue, described_by_dbt, described_by_file
 
 pytestmark = pytest.mark.slow
 

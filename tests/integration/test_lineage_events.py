@@ -21,11 +21,11 @@ from lineage_receiver import receiving
 from touchline.anomalies.search import find_anomalies
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import WarehouseBuildFailed
-from touchline.lineage import dbt_events, model_events
-from touchline.lineage.columns import read_warehouse
-from touchline.lineage.datasets import STEPS, dataset_uri
-from touchline.lineage.edges import record_step
-from touchline.lineage.transport import events_file, transport_configuration
+from touchline.openlineage import dbt_events, model_events
+from touchline.openlineage.columns import read_warehouse
+from touchline.openlineage.datasets import STEPS, dataset_uri
+from touchline.openlineage.edges import record_step
+from touchline.openlineage.transport import events_file, transport_configuration
 from touchline.operations import records
 from touchline.operations import steps as pipeline
 from touchline.operations.airflow_settings import airflow_variables

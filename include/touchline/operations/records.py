@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.errors import DatabaseUnavailable
-from touchline.lineage.edges import record_step
+from touchline.openlineage.edges import record_step
 from touchline.settings import Settings
 
 Inputs = Mapping[str, Any]

@@ -17,7 +17,7 @@ from touchline.features.catalogue import FEATURES
 from touchline.forecasting.fingerprints import dataset_digest
 from touchline.forecasting.forecaster import Forecaster
 from touchline.forecasting.specs import ForecasterParameters, primary_candidates
-from touchline.lineage import model_events
+from touchline.openlineage import model_events
 from touchline.registry.fingerprints import code_version
 from touchline.registry.leakage import Leak
 from touchline.registry.models import load_version

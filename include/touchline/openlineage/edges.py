@@ -9,7 +9,7 @@ from typing import Any, Literal
 from psycopg.types.json import Jsonb
 
 from touchline.database.engine import connect
-from touchline.lineage.datasets import dataset_name, touched_by
+from touchline.openlineage.datasets import dataset_name, touched_by
 from touchline.settings import Role, Settings
 
 Kind = Literal["source", "dataset", "task_run", "training_set", "model_version", "prediction_run"]
