@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from filelock import FileLock
 
-from touchline.database.locks import FileLock
 from touchline.errors import DatabaseUnavailable
 from touchline.settings import Settings
 
