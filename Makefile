@@ -23,7 +23,7 @@ ifdef AS_OF
 export TOUCHLINE_AS_OF := $(AS_OF)
 endif
 
-.PHONY: help setup run up down status test test-fast fuzz lint format bench peers docs lock clean
+.PHONY: help setup run up down status test test-fast test-all lint format bench peers docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,14 +57,14 @@ down: $(STAMP)  ## stop everything
 status: $(STAMP)  ## what is running, and where
 	@$(BIN)/touchline status
 
-test: $(STAMP)  ## every test, with coverage
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term
+test: $(STAMP)  ## every claim, in a quarter of an hour
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not nightly"
 
-test-fast: $(STAMP)  ## without Airflow, MLflow, built warehouses and full loads, for the edit loop
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
+test-fast: $(STAMP)  ## without Airflow, MLflow and built warehouses, for the edit loop
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not nightly"
 
-fuzz: $(STAMP)  ## 20,000 damaged bodies against every source, for a nightly job
-	FUZZ_CASES=20000 $(BIN)/python -m pytest tests/unit/test_sources_never_lose_a_row.py
+test-all: $(STAMP)  ## every test in full, 20,000 damaged bodies among them, with coverage; for the night
+	FUZZ_CASES=20000 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --processor-time --cov --cov-report=term
 
 lint: $(STAMP)  ## ruff, mypy, sqlfluff, import rules, YAML
 	$(BIN)/ruff check .

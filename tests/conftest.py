@@ -1,4 +1,4 @@
-"""Real services for tests: one PostgreSQL a session, one freshly migrated database a test."""
+"""Real services for tests, one PostgreSQL and one MLflow a session; databases are copies, freshly migrated or built."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from databases import copy_of
+from october import build_october
+from served_world import World, build_world
 from touchline.database import bootstrap, embedded
-from touchline.operations import processes
-from touchline.operations.services import ensure_mlflow
+from touchline.operations import services
+from touchline.registry import training
+from touchline.registry.logged_run import Lesson, Training
 from touchline.settings import PROJECT_ROOT, Settings
 from untraced import look_away
 
@@ -23,7 +27,11 @@ for name in [
 ]:
     del os.environ[name]
 
+Learning = Callable[[Lesson, list[str]], Training]
+
 TEMPLATE = "touchline_template"
+# A power cut may take the databases of tests with it; the server's own settings are durable.
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,9 +50,11 @@ def server() -> Iterator[Settings]:
     home = Path(tempfile.mkdtemp(prefix="touchline-test-"))
     home.chmod(0o755)
     settings = Settings(home=home, postgres_port=0, database_name=TEMPLATE)
-    bootstrap.prepare(settings)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(embedded, "SERVER_SETTINGS", embedded.SERVER_SETTINGS | NOT_DURABLE)
+        bootstrap.prepare(settings)
     yield settings
-    embedded.stop(settings)
+    services.stop_all(settings)
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -62,16 +72,61 @@ def module_settings(server: Settings) -> Iterator[Settings]:
         yield fresh
 
 
+@pytest.fixture(scope="session")
+def october(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A built warehouse; nobody changes it but in a copy."""
+    with copy_of(server) as empty:
+        yield build_october(empty, tmp_path_factory.mktemp("seasons"))
+
+
+@pytest.fixture(scope="session")
+def served_world(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A built warehouse with predictions; nobody changes it but in a copy."""
+    with copy_of(server) as empty:
+        yield build_world(empty, tmp_path_factory.mktemp("seasons"))
+
+
 @pytest.fixture(scope="module")
-def mlflow_server(server: Settings) -> Iterator[Settings]:
+def module_world(served_world: World) -> Iterator[World]:
+    """The same for one module, which may change it."""
+    with copy_of(served_world.settings) as settings:
+        yield replace(served_world, settings=settings)
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(server: Settings) -> Settings:
     """The same installation with an MLflow server that runs."""
-    ensure_mlflow(server)
-    yield server
-    processes.stop(server.home, "mlflow")
+    services.ensure_mlflow(server)
+    return server
+
+
+@pytest.fixture(scope="session")
+def learning() -> Iterator[Learning]:
+    """What is learnt from the same matches with the same parameters is learnt once, and registered as often as asked.
+
+    Yields the work itself, for those who want it done again.
+    """
+    work, learnt = training._learn, {}
+
+    def learn_once(lesson: Lesson, seasons: list[str]) -> Training:
+        key = (lesson.key, *seasons)
+        if key not in learnt:
+            learnt[key] = work(lesson, seasons)
+        return replace(learnt[key], **vars(lesson))
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(training, "_learn", learn_once)
+        yield work
 
 
 @pytest.fixture
-def registry(mlflow_server: Settings, settings: Settings) -> Settings:
+def learning_anew(learning: Learning, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was learnt before is learnt again."""
+    monkeypatch.setattr(training, "_learn", learning)
+
+
+@pytest.fixture
+def registry(mlflow_server: Settings, settings: Settings, learning: Learning) -> Settings:
     """Settings whose model name nobody else uses; one held-out season is enough."""
     return settings.model_copy(update={"evaluation_seasons": 1})
 

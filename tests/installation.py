@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import psutil
 
@@ -21,6 +21,8 @@ class Installation:
     """Settings of an installation, and its command line."""
 
     settings: Settings
+    sessions: set[int] = field(default_factory=set)
+    """Of every service that `remember_sessions` found: each runs in one of its own."""
 
     def touchline(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -33,27 +35,30 @@ class Installation:
         """Start a command."""
         return subprocess.Popen(
             self._command(*arguments),
-            env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def with_settings(self, **changes: object) -> Installation:
         """The same installation with another warehouse, or another source."""
-        return Installation(self.settings.model_copy(update=changes))
+        return replace(self, settings=self.settings.model_copy(update=changes))
 
-    def sessions(self) -> set[int]:
-        """Sessions of the services that were started: each runs in one of its own."""
+    def remember_sessions(self) -> None:
+        """Note the services that run now: what they leave behind is found when their records are gone."""
         records = (self.settings.home / "run").glob("*.json")
-        return {int(pid) for path in records if (pid := json.loads(path.read_text()).get("pid"))}
+        self.sessions.update(int(pid) for path in records if (pid := json.loads(path.read_text()).get("pid")))
 
-    def processes(self, sessions: set[int]) -> Iterator[psutil.Process]:
-        """Everything in these sessions or with this installation's home in its environment.
+    def processes(self) -> Iterator[psutil.Process]:
+        """Everything in a remembered session, working in this installation's home, or with it in its environment.
 
         Airflow renames its processes, which overwrites the environment that the kernel shows.
         """
+        home = str(self.settings.home)
         for process in psutil.process_iter():
             try:
-                is_ours = process.environ().get("TOUCHLINE_HOME") == str(self.settings.home)
-                if is_ours or os.getsid(process.pid) in sessions:
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                is_ours = os.getsid(process.pid) in self.sessions or process.cwd().startswith(home)
+                if is_ours or process.environ().get("TOUCHLINE_HOME") == home:
                     yield process
             except (psutil.Error, ProcessLookupError):
                 continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from touchline.operations.airflow_settings import QUIET
 from touchline.settings import PROJECT_ROOT
 
 _home = Path(tempfile.mkdtemp(prefix="touchline-airflow-"))
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ.update(
     QUIET
     | {

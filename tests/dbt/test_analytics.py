@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from served_world import NOW, build_world
+from served_world import NOW, World
 from touchline import cli
 from touchline.database.engine import connect, rows
 from touchline.settings import Settings
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return build_world(module_settings, tmp_path_factory.mktemp("seasons")).settings
+def built(module_world: World) -> Settings:
+    return module_world.settings
 
 
 def fetch(settings: Settings, query: str, parameters: Any = None) -> list[dict[str, Any]]:

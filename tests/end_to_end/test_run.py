@@ -1,4 +1,4 @@
-"""`touchline run` on the simulated world, from nothing; then again; then killed in the middle; then a week later.
+"""`touchline run` on the simulated world, from nothing with a task killed; then again; then a week later.
 
 The tests follow one another in one installation: a run costs minutes.
 """
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,18 @@ import psutil
 import pytest
 
 from builders import match_row, write_season_file
-from installation import Installation
+from installation import RUN_SECONDS, Installation
 from table_digests import row_counts, table_digests
+from touchline.clock import live_clock
+from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
-from touchline.operations import names, pipeline, processes, services
+from touchline.errors import PipelineFailed
+from touchline.operations import names, processes, status
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
+from touchline.operations.follow import Follower
+from touchline.operations.pipeline import StepOutcome, run_step
+from touchline.operations.steps import STEPS
 from touchline.sandbox.clock import advance_clock
 from touchline.settings import Settings
 from touchline.sources.source import KINDS
@@ -34,10 +40,6 @@ from warehouse import round_robin
 pytestmark = pytest.mark.slow
 
 STEP_SECONDS = 300
-BUILD = (
-    pipeline.check_landing, pipeline.build_core, pipeline.update_ratings, pipeline.build_features,
-    pipeline.check_features, pipeline.detect_anomalies, pipeline.build_analytics, pipeline.publish_features,
-)  # fmt: skip
 
 
 def airflow(settings: Settings) -> AirflowApi:
@@ -46,10 +48,14 @@ def airflow(settings: Settings) -> AirflowApi:
 
 @pytest.fixture(scope="module")
 def first(installation: Installation) -> dict[str, Any]:
-    """The report of the first run."""
-    done = installation.touchline("--json", "run")
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+    """The report of the first run, in which the task that builds the core is killed at work."""
+    run = installation.begin("--json", "run")
+    wait_until(lambda: is_running(installation.settings, "build_core"), run)
+    os.kill(task_process(installation.settings, "build_core"), signal.SIGKILL)
+    told, errors = run.communicate(timeout=RUN_SECONDS)
+    assert run.returncode == 0, errors
+    installation.remember_sessions()
+    return dict(json.loads(told))
 
 
 def test_a_run_from_nothing_ends_with_predictions(installation: Installation, first: dict[str, Any]):
@@ -72,9 +78,13 @@ def test_its_four_addresses_answer(first: dict[str, Any]):
 
 def test_airflow_shows_every_task_as_success(installation: Installation, first: dict[str, Any]):
     with airflow(installation.settings) as api:
-        runs = [run for run in api.runs_since(run_start(installation)) if not run.is_active]
+        runs = [
+            run for run in api.runs_since(run_start(installation)) if run.state not in ("queued", "running")
+        ]
         assert {run.dag_id for run in runs} == set(names.DAGS) - {names.TUNE_MODELS}
-        assert {task.state for run in runs for task in api.tasks(run)} == {"success"}
+        tasks = [task for run in runs for task in api.tasks(run)]
+        assert {task.state for task in tasks} == {"success"}
+        assert "build_core" in {task.task_id for task in tasks if task.try_number > 1}
         assert api.import_errors() == []
     assert first["n_dag_runs"] == len(runs)
 
@@ -82,12 +92,26 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
 def test_everything_listens_on_the_loopback_address_only(installation: Installation, first: dict[str, Any]):
     listening = [
         connection.laddr.ip
-        for process in installation.processes(installation.sessions())
+        for process in installation.processes()
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     ]
     assert len(listening) >= len(first["addresses"])
     assert set(listening) == {"127.0.0.1"}
+
+
+def test_a_build_whose_task_was_killed_is_what_an_undisturbed_one_is(
+    installation: Installation, first: dict[str, Any]
+):
+    undisturbed = installation.with_settings(database_name="touchline_sandbox_undisturbed").settings
+    bootstrap.prepare(undisturbed)
+    as_of = datetime.fromisoformat(first["as_of"])
+    for step in (*(f"collect_{kind}" for kind in KINDS), *names.BUILD[:4]):
+        run_step(undisturbed, STEPS[step], "undisturbed", as_of)
+    built, expected = (
+        table_digests(each, ["core", "features"]) for each in (installation.settings, undisturbed)
+    )
+    assert built == expected
 
 
 def test_a_second_run_adds_no_row_anywhere_and_shows_tables(
@@ -109,6 +133,19 @@ def test_up_finds_everything_running_and_says_where(installation: Installation, 
     assert {service["state"] for service in status["services"]} == {"running"}
 
 
+def test_a_failing_task_is_told_with_its_log(installation: Installation, first: dict[str, Any]):
+    settings, since = installation.settings, live_clock().as_of
+    with airflow(settings) as api:
+        # The warehouse knows more than a run of a day before may know.
+        before = datetime.fromisoformat(first["as_of"]) - timedelta(days=1)
+        api.trigger(names.PREDICT_MATCHES, {"as_of": before.isoformat()})
+        with pytest.raises(PipelineFailed) as failed:
+            Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+    for words in ("task predict of predict_matches failed at try", "FeaturesUnavailable", "know more than"):
+        assert words in str(failed.value)
+
+
+@pytest.mark.nightly
 def test_a_failing_task_ends_the_run_with_its_log(
     installation: Installation, first: dict[str, Any], tmp_path: Path
 ):
@@ -131,6 +168,7 @@ def test_a_failing_task_ends_the_run_with_its_log(
         ]
 
 
+@pytest.mark.nightly
 def test_kills_in_the_middle_change_nothing_in_the_end(installation: Installation, first: dict[str, Any]):
     killed = installation.with_settings(database_name="touchline_sandbox_killed")
     run = killed.begin("run")
@@ -138,14 +176,16 @@ def test_kills_in_the_middle_change_nothing_in_the_end(installation: Installatio
     os.kill(task_process(killed.settings, "build_core"), signal.SIGKILL)
     wait_until(lambda: is_running(killed.settings, "build_features"), run)
     os.kill(process_of(killed.settings, "airflow-scheduler"), signal.SIGKILL)
-    told, _ = run.communicate(timeout=STEP_SECONDS)
+    installation.remember_sessions()
+    _, told = run.communicate(timeout=STEP_SECONDS)
     assert run.returncode == 1
     assert "airflow-scheduler died" in told
 
     run = killed.begin("run")
     wait_until(lambda: is_running(killed.settings, "train"), run)
     os.kill(postmaster(killed.settings), signal.SIGKILL)
-    told, _ = run.communicate(timeout=STEP_SECONDS)
+    installation.remember_sessions()
+    _, told = run.communicate(timeout=STEP_SECONDS)
     assert run.returncode == 1
     assert "postgres died" in told
 
@@ -161,31 +201,35 @@ def test_a_week_later_predictions_are_settled_and_new_ones_made(
     before = row_counts(settings)
     advance_clock(f"http://127.0.0.1:{settings.running_port('sandbox', 0)}", 7)
     clock = run_clock(settings)
+
+    def run(step: str, given: Settings = settings) -> StepOutcome:
+        return run_step(given, STEPS[step], "week", clock.as_of)
+
     for kind in KINDS:
-        pipeline.collect(settings, "week", clock.as_of, kind=kind)
-        assert pipeline.announce_landing(settings, "week", clock.as_of, kind=kind).new_assets
-    built = [step(settings, "week", clock.as_of) for step in BUILD]
-    assert set(built[-1].new_assets) == {names.FEATURES, names.RESULTS}
-    assert names.SETTLED in pipeline.settle(settings, "week", clock.as_of).new_assets
+        run(f"collect_{kind}")
+        assert run(f"announce_{kind}").new_assets
+    built = {step: run(step) for step in names.BUILD}
+    assert set(built[names.BUILT].new_assets) == {names.FEATURES, names.RESULTS}
+    assert names.SETTLED in run("settle").new_assets
     # Time for one trial, which is what is used already.
     brief = settings.model_copy(update={"tuning_budget_seconds": 0.001})
-    assert pipeline.tune(brief, "week", clock.as_of).new_assets == ()
-    assert pipeline.tune(brief, "week", clock.as_of).is_repeat
-    assert pipeline.train(settings, "week", clock.as_of).new_assets == (names.CHAMPION,)
-    assert pipeline.predict(settings, "week", clock.as_of).new_assets == (names.PREDICTIONS,)
-    assert pipeline.train(settings, "week", clock.as_of).is_repeat
+    assert run("tune", brief).new_assets == ()
+    assert run("tune", brief).is_repeat
+    assert run("train").new_assets == (names.CHAMPION,)
+    assert run("predict").new_assets == (names.PREDICTIONS,)
+    assert run("train").is_repeat
     after = row_counts(settings)
     assert after["ledger.prediction_outcome"] == before["ledger.prediction"]
     assert after["ledger.prediction"] > before["ledger.prediction"]
 
 
 def test_down_leaves_nothing_running(installation: Installation, first: dict[str, Any]):
-    sessions = installation.sessions()
+    installation.remember_sessions()
     done = installation.touchline("--json", "down")
-    assert set(json.loads(done.stdout)["stopped"]) == {*services.SERVICES, "postgres"}
-    report = services.status(installation.settings)
+    assert set(json.loads(done.stdout)["stopped"]) == {*status.SERVICES, "postgres"}
+    report = status.status(installation.settings)
     assert {service.state for service in report.services} == {"stopped"}
-    assert [process.cmdline() for process in installation.processes(sessions)] == []
+    assert [process.cmdline() for process in installation.processes()] == []
 
 
 def run_start(installation: Installation) -> Any:
@@ -197,13 +241,14 @@ def run_start(installation: Installation) -> Any:
 def wait_until(condition: Callable[[], bool], run: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + STEP_SECONDS
     while not condition():
-        assert run.poll() is None, run.communicate()[0]
+        assert run.poll() is None, run.communicate()
         assert time.monotonic() < deadline, "it never came to this"
         time.sleep(0.05)
 
 
 def is_running(settings: Settings, step: str) -> bool:
-    if not has_database(settings):
+    # Before there is a scheduler nothing is there, perhaps not even the database.
+    if processes.find(settings.home, status.SCHEDULER) is None or not has_database(settings):
         return False
     with connect(settings, "ingest") as connection:
         if scalar(connection, "select to_regclass('ops.pipeline_run')") is None:

@@ -17,7 +17,7 @@ import pytest
 from pyarrow import parquet
 from typer.testing import CliRunner
 
-from served_world import NOW, build_world
+from served_world import NOW, World
 from touchline import cli
 from touchline.database.engine import connect, rows
 from touchline.errors import ExportImpossible
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return build_world(module_settings, tmp_path_factory.mktemp("seasons")).settings
+def built(module_world: World) -> Settings:
+    return module_world.settings
 
 
 def view_rows(settings: Settings, view: str) -> list[dict[str, Any]]:

@@ -25,7 +25,6 @@ from touchline.warehouse.build import build_layer
 
 pytestmark = pytest.mark.slow
 
-EVERY = timedelta(hours=6)
 FAULTY = timedelta(days=7)
 # Spent quotas come back at midnight, corrections a day after the wrong word.
 QUIET = timedelta(days=2)
@@ -36,8 +35,8 @@ FACTS = ("core.match", "core.match_result", "core.season", "core.team", "core.co
 
 
 @contextmanager
-def week(settings: Settings, home: Path, *, is_faulty: bool) -> Iterator[Settings]:
-    """Nine days of collections every six hours, then a backfill of the week; the first seven days may be faulty."""
+def week(settings: Settings, home: Path, every: timedelta, *, is_faulty: bool) -> Iterator[Settings]:
+    """Nine days of collections, then a backfill of the week; the first seven days may be faulty."""
     home.mkdir()
     with (
         copy_of(settings) as own,
@@ -54,7 +53,7 @@ def week(settings: Settings, home: Path, *, is_faulty: bool) -> Iterator[Setting
                 collect(collecting, virtual_clock(now), f"collect {now.isoformat()}")
             except SourceUnavailable as error:
                 logging.getLogger(__name__).warning("%s", error)
-            server.clock.move_to(now + EVERY)
+            server.clock.move_to(now + every)
         clock = virtual_clock(server.clock.now)
         report = backfill(collecting, clock, KINDS, (start.date(), (start + FAULTY).date()))
         assert report.problems == ()
@@ -66,14 +65,16 @@ def week(settings: Settings, home: Path, *, is_faulty: bool) -> Iterator[Setting
         yield collecting
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(
+    scope="module", params=[12, pytest.param(6, marks=pytest.mark.nightly)], ids="every {} hours".format
+)
 def weeks(
-    module_settings: Settings, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, module_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Settings, Settings]]:
-    home = tmp_path_factory.mktemp("worlds")
+    home, every = tmp_path_factory.mktemp("worlds"), timedelta(hours=request.param)
     with (
-        week(module_settings, home / "quiet", is_faulty=False) as quiet,
-        week(module_settings, home / "faulty", is_faulty=True) as faulty,
+        week(module_settings, home / "quiet", every, is_faulty=False) as quiet,
+        week(module_settings, home / "faulty", every, is_faulty=True) as faulty,
     ):
         yield quiet, faulty
 

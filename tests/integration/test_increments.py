@@ -60,7 +60,7 @@ class Month:
     kept: dict[datetime, pd.DataFrame] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="module", params=["simulated", "real"])
+@pytest.fixture(scope="module", params=["simulated", pytest.param("real", marks=pytest.mark.nightly)])
 def month(
     request: pytest.FixtureRequest, server: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Month]:

@@ -1,4 +1,4 @@
-"""Killed at fifty instants of a backfill and resumed, the collector leaves the tables of an undisturbed one."""
+"""Killed at many instants of a backfill and resumed, the collector leaves the tables of an undisturbed one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from touchline.sources.source import KINDS
 
 pytestmark = pytest.mark.slow
 
-N_KILLS = 50
 # Long enough to get some work done, short enough that the kills are spread over all of it.
 LONGEST_LIFE_SECONDS = 1.2
 
@@ -46,15 +45,16 @@ def undisturbed(settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, 
         yield settings, collecting_from(killed, server), server.clock.now
 
 
-def test_fifty_kills_lose_nothing_and_double_nothing(
-    undisturbed: tuple[Settings, Settings, datetime],
+@pytest.mark.parametrize("n_kills", [6, pytest.param(50, marks=pytest.mark.nightly)])
+def test_kills_lose_nothing_and_double_nothing(
+    undisturbed: tuple[Settings, Settings, datetime], n_kills: int
 ):
     whole, killed, as_of = undisturbed
     chance = random.Random(1)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["touchline.operations.backfill"])
     n_killed = 0
-    for _ in range(N_KILLS):
+    for _ in range(n_kills):
         process = context.Process(target=run_backfill, args=(killed, as_of))
         process.start()
         process.join(chance.uniform(0.1, LONGEST_LIFE_SECONDS))
@@ -63,6 +63,6 @@ def test_fifty_kills_lose_nothing_and_double_nothing(
             os.kill(process.pid, signal.SIGKILL)
             n_killed += 1
         process.join()
-    assert n_killed > 0.8 * N_KILLS
+    assert n_killed > 0.8 * n_kills
     run_backfill(killed, as_of)
     assert table_digests(killed, ["landing"]) == table_digests(whole, ["landing"])

@@ -8,7 +8,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from builders import match_row
 from databases import copy_of
+from october import AHEAD, NOW
 from predictions import insert_prediction
 from touchline.cli import app
 from touchline.clock import virtual_clock
@@ -28,10 +29,6 @@ from warehouse import build, land, round_robin
 
 pytestmark = pytest.mark.slow
 
-NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
-FIXTURE = {"Date": "02/11/2022", "Time": "15:00", "HomeTeam": "Leeds", "AwayTeam": "Arsenal"}
-UNPLAYED = match_row(**FIXTURE, FTHG="", FTAG="", FTR="")
-
 
 @dataclass(frozen=True)
 class Predicted:
@@ -40,12 +37,10 @@ class Predicted:
 
 
 @pytest.fixture(scope="module")
-def predicted(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predicted]:
+def predicted(october: Settings) -> Iterator[Predicted]:
     """Shared by tests that only read; whoever changes it takes `own`."""
-    with copy_of(server) as empty:
-        sourced = land(empty, tmp_path_factory.mktemp("seasons"), [*round_robin(), UNPLAYED], NOW)
-        build(sourced, NOW)
-        yield Predicted(sourced, predict(sourced))
+    with copy_of(october) as copy:
+        yield Predicted(copy, predict(copy))
 
 
 @pytest.fixture
@@ -136,7 +131,7 @@ def test_a_correction_learned_later_does_not_change_where_a_prediction_came_from
     sourced = land(
         own.settings,
         tmp_path / "seasons",
-        [*corrected, match_row(**FIXTURE, FTHG="3", FTAG="1")],
+        [*corrected, match_row(**AHEAD, FTHG="3", FTAG="1")],
         later,
     )
     build(sourced, later)

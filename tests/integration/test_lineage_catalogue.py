@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
 
 from databases import copy_of
+from october import NOW
 from predictions import insert_prediction
 from touchline.cli import app
 from touchline.database.engine import connect
-from touchline.lineage.catalogue import catalogue, described_by_dbt, described_by_file
 from touchline.settings import Settings
-from warehouse import build, land, round_robin
+from touchline.warehouse.catalogue import catalogue, described_by_dbt, described_by_file
 
 pytestmark = pytest.mark.slow
 
-NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
-# Tables of migrations, and the one the ratings step makes.
 
-
-@pytest.fixture(scope="module")
-def built(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with copy_of(server) as empty:
-        settings = land(empty, tmp_path_factory.mktemp("seasons"), round_robin(), NOW)
-        build(settings, NOW)
-        yield settings
+@pytest.fixture
+def built(october: Settings) -> Settings:
+    return october
 
 
 def test_no_table_of_ours_lacks_owner_description_grain_or_promise(built: Settings):
     entries = catalogue(built, NOW)
     assert len(entries) >= 50
-    assert {entry.name: entry.lacks for entry in entries if entry.lacks} == {}
+    lacking = [
+        (entry.name, what)
+        for entry in entries
+        for what in ("owner", "description", "grain", "freshness")
+        if not getattr(entry, what)
+    ]
+    assert lacking == []
 
 
 def test_the_file_names_only_tables_that_exist(built: Settings):

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from databases import copy_of
 from touchline.cli import app
 from touchline.database.engine import connect
 from touchline.errors import ColumnUnknown, SqlNotUnderstood, WarehouseNotBuilt
-from touchline.lineage.columns import Warehouse, origins, read_warehouse
+from touchline.openlineage.columns import Warehouse, origins, read_warehouse
 from touchline.settings import Settings
-from touchline.warehouse.build import build_layer
-from warehouse import build, land, round_robin
 
 pytestmark = pytest.mark.slow
 
-NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
 ENDS = ("landing.", "ledger.", "ops.", "core.competition.")
 
 
 @pytest.fixture(scope="module")
-def built(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with copy_of(server) as empty:
-        settings = land(empty, tmp_path_factory.mktemp("seasons"), round_robin(), NOW)
-        build(settings, NOW)
-        build_layer(settings, "analytics", NOW, "build")
-        yield settings
+def built(october: Settings) -> Settings:
+    return october
 
 
 @pytest.fixture(scope="module")

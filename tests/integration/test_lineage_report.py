@@ -6,14 +6,14 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from builders import match_row
 from databases import copy_of
+from october import NOW
 from predictions import insert_prediction
 from touchline.cli import app
 from touchline.database.engine import connect, rows
@@ -21,14 +21,9 @@ from touchline.lineage.picture import PAYLOADS_DRAWN, draw
 from touchline.lineage.report import page
 from touchline.lineage.trace import LineageReport, trace
 from touchline.settings import Settings
-from warehouse import build, land, round_robin
 
 pytestmark = pytest.mark.slow
 
-NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
-AHEAD = match_row(
-    Date="02/11/2022", Time="15:00", HomeTeam="Leeds", AwayTeam="Arsenal", FTHG="", FTAG="", FTR=""
-)
 OUTCOME = {
     "revision": 1, "home_goals": 2, "away_goals": 1, "outcome": "home", "rps": 0.1, "log_loss": 0.69, "brier": 0.4,
     "is_correct": True, "settled_at": NOW + timedelta(days=1), "run_id": "settle",
@@ -36,11 +31,9 @@ OUTCOME = {
 
 
 @pytest.fixture(scope="module")
-def settings(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    with copy_of(server) as empty:
-        sourced = land(empty, tmp_path_factory.mktemp("seasons"), [*round_robin(), AHEAD], NOW)
-        build(sourced, NOW)
-        yield sourced
+def settings(october: Settings) -> Iterator[Settings]:
+    with copy_of(october) as copy:
+        yield copy
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ from touchline.settings import Role, Settings
 
 LANDING = ("payload", "payload_seen", "payload_parsed", "rejected_row", "fixture_observation", "score_observation",
            "odds_observation", "odds_month", "quarantined_fact")  # fmt: skip
-OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
-NEWEST = "0012"
+OLDER = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
+NEWEST = "0013"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     *(f"landing.{name}" for name in LANDING),
@@ -221,7 +221,7 @@ def test_each_role_writes_its_part_only(written: Settings):
         {f"landing.{name}" for name in LANDING} | records | {"ops.world"} | FILLED_ELSEWHERE
     )
     assert writable(written, "model") == {"ledger.prediction", "ledger.prediction_outcome"} | records
-    builds = {"ops.match_change", "ops.built_input", "ops.layer_build", "ops.screened_input",
+    builds = {"ops.match_change", "ops.layer_build", "ops.seen_input",
               "landing.quarantined_fact"}  # fmt: skip
     assert writable(written, "transform") == records | builds | {"ops.anomaly", "ops.anomaly_search"}
     assert writable(written, "api") == set()
@@ -343,7 +343,7 @@ def test_ratings_of_another_shape_make_room_and_are_made_anew_with_all_that_read
                 "values (%s, %s, 1, 'test', true, 'test')",
                 (layer, SEEN),
             )
-    bootstrap.downgrade(migrated, OLDER[-1])
+    bootstrap.downgrade(migrated, "0011")
     with connect(migrated, "transform") as connection:
         assert scalar(connection, "select to_regclass('features.team_rating')") is None
         assert rows(connection, "delete from ops.layer_build returning layer") == [{"layer": "core"}]

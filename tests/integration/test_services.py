@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from touchline.errors import ServiceFailed
-from touchline.operations import processes, services
+from touchline.operations import processes, services, status
 from touchline.operations.processes import Program, Running
 from touchline.settings import Settings
 
@@ -26,10 +26,10 @@ SERVER = """
 import http.server, sys
 http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
 """
-# A leader whose child makes a process group of its own, as Airflow's tasks do.
+# A leader whose child makes a process group of its own and shows no environment, as Airflow's renamed processes do.
 FAMILY = """
 import os, subprocess, sys, time
-subprocess.Popen([sys.executable, "-c", "import os, time; os.setpgid(0, 0); time.sleep(600)"])
+subprocess.Popen([sys.executable, "-c", "import os, time; os.setpgid(0, 0); time.sleep(600)"], env={})
 time.sleep(600)
 """
 
@@ -182,7 +182,7 @@ def test_the_sandbox_is_started_once_and_found_by_its_port(tmp_path: Path):
         services.ensure_source(settings)
         port = settings.running_port("sandbox", 0)
         assert httpx.get(f"http://127.0.0.1:{port}/clock").status_code == 200
-        states = {service.service: service for service in services.status(settings).services}
+        states = {service.service: service for service in status.status(settings).services}
         assert states["sandbox"].state == "running"
         assert states["sandbox"].address == f"http://127.0.0.1:{port}"
         assert states["mlflow"].state == "stopped"
@@ -190,8 +190,8 @@ def test_the_sandbox_is_started_once_and_found_by_its_port(tmp_path: Path):
         assert running is not None
         os.kill(running.pid, signal.SIGKILL)
         wait_until_dead(running.pid)
-        assert "sandbox" in services.dead_services(settings)
-        assert {service.state for service in services.status(settings).services} == {"died", "stopped"}
+        assert "sandbox" in status.dead_services(settings)
+        assert {service.state for service in status.status(settings).services} == {"died", "stopped"}
     finally:
         services.stop_all(settings)
 

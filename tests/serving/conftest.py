@@ -10,16 +10,15 @@ import pytest
 from starlette.testclient import TestClient
 
 from databases import copy_of
-from served_world import NOW, World, build_world
+from served_world import NOW, World
 from touchline.serving.app import create_app
 from touchline.settings import Settings
 
 
-@pytest.fixture(scope="session")
-def world(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@pytest.fixture
+def world(served_world: World) -> World:
     """Shared: whoever changes it takes `own_world`."""
-    with copy_of(server) as empty:
-        yield build_world(empty, tmp_path_factory.mktemp("seasons"))
+    return served_world
 
 
 @pytest.fixture

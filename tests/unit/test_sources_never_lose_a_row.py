@@ -1,7 +1,7 @@
 """Whatever a body holds: no source crashes, every row is parsed or rejected with its reason, frames keep their types.
 
 Bodies are those of the simulated world (and the captured replies where they are at hand), damaged from a seed.
-`make fuzz` runs 20,000 cases; `make test` runs 500.
+`make test-all` runs 20,000 cases; `make test` runs 500.
 """
 
 from __future__ import annotations

@@ -9,22 +9,76 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 from touchline import __version__
 from touchline.cli.output import State, errors
 from touchline.errors import TouchlineError
-from touchline.settings import Settings
 
-TOPICS = (
-    "run", "collect", "sources", "rejects", "teams", "compact", "build", "train", "tune", "predict", "markets",
-    "drift", "backtest",
-    "models", "rollback", "quality", "anomalies", "lineage", "catalogue", "features", "doctor", "serve", "sandbox",
-    "database", "export", "docs",
+# In the order of `touchline --help`: the command, the module that has it, and what the list of commands says of it.
+COMMANDS = (
+    ("run", "run", "From nothing to predictions on screen, through Airflow; leaves everything running."),
+    ("up", "run", "Start everything and leave it running; Airflow then runs the DAGs on their schedules."),
+    ("down", "run", "Stop everything; nothing is lost."),
+    ("status", "run", "What is running, and where."),
+    ("collect", "collect", "Fetch and land fixtures, odds and scores."),
+    ("sources", "sources", "List the sources: health, freshness, remaining quota, rows rejected today."),
+    ("rejects", "rejects", "Rows and prices that could not be used: count, show, use again."),
+    ("teams", "teams", "Team names of the sources, and those in doubt."),
+    ("compact", "compact", "Thin out the price ticks of closed months."),
+    ("build", "build", "Build the warehouse: gates, dbt layers, ratings, features."),
+    ("step", "step", "Run one step of the pipeline as its task does, or list the steps."),
+    ("train", "train", "Train on everything known now and register the model."),
+    ("tune", "tune", "Search for better parameters on past seasons."),
+    ("predict", "predict", "Predict every fixture in the horizon into the ledger."),
+    ("settle", "predict", "Score predictions whose result is known."),
+    ("markets", "markets", "Show every market of the champion's last word on a match, with fair prices."),
+    ("drift", "drift", "Look for drift of the champion and its features."),
+    ("backtest", "backtest", "How good the forecasts would have been, on a folder of season files."),
+    ("models", "models", "Registered models: list, read the card, promote."),
+    ("rollback", "rollback", "Go back to what was before."),
+    ("quality", "quality", "Quality: gates (Great Expectations), rules, competitions on hold."),
+    ("anomalies", "anomalies", "Anomalies in prices, results, volumes and features: find, list, show."),
+    ("lineage", "lineage", "From a prediction to payload bytes, from a payload forward, from a column to its sources."),
+    ("catalogue", "catalogue", "All tables and views: owner, grain, promised freshness, age."),
+    ("features", "features", "All features: definition, share of matches without it, importance."),
+    ("doctor", "doctor", "Check what is installed, running, reachable, migrated and fresh."),
+    ("serve", "serve", "Serve the read API, its documentation (/docs) and the board (/)."),
+    ("sandbox", "sandbox", "The simulated football world: serve it, move its clock, let it fail."),
+    ("database", "database", "Start, stop, migrate and open the database."),
+    ("export", "export", "Write analytics views to Parquet or CSV files."),
+    ("docs", "docs", "Describe every table and column on one page."),
 )  # fmt: skip
+
+
+class Listed(TyperCommand):
+    """A command as the list shows it; its module is imported when it runs or tells its own help."""
+
+    def __init__(self, name: str, module: str, short_help: str) -> None:
+        super().__init__(name, help=short_help)
+        self._module = module
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command itself."""
+        topic = typer.Typer(rich_markup_mode="rich")
+        importlib.import_module(f"touchline.cli.{self._module}").register(topic)
+        assert self.name is not None, "every command of the table has a name"
+        return get_group(topic).commands[self.name].make_context(info_name, args, parent, **extra)
+
+
+class Commands(TyperGroup):
+    """The table above, after the commands of this module."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for row in COMMANDS:
+            self.add_command(Listed(*row))
+
 
 app = typer.Typer(
     name="touchline",
+    cls=Commands,
     help="Football forecasts that can prove they did not know the future.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -52,7 +106,7 @@ def root(
     # Through the environment, so that the processes a command starts see the same settings.
     given = {"SOURCE": source, "AS_OF": as_of, "HOME": None if home is None else str(home)}
     os.environ.update({f"TOUCHLINE_{name}": value for name, value in given.items() if value is not None})
-    ctx.obj = State(Settings(), as_json)
+    ctx.obj = State(as_json)
 
 
 @app.command()
@@ -69,12 +123,3 @@ def main() -> Any:
         errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         errors.print(str(error), markup=False, highlight=False)
         sys.exit(1)
-    except ValidationError as error:
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            errors.print(f"[bold red]SettingsInvalid[/]: TOUCHLINE_{name}: {problem['msg']}", highlight=False)
-        sys.exit(2)
-
-
-for topic in TOPICS:
-    importlib.import_module(f"touchline.cli.{topic}").register(app)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, state
-from touchline.clock import parse_as_of
-from touchline.database.bootstrap import prepare
-from touchline.operations.services import ensure_source
-from touchline.quality.anomalies.listing import Anomaly, list_anomalies, show_anomaly
-from touchline.run_id import new_run_id
+from touchline.cli.output import console, emit, errors, ready, state
+from touchline.cli.step import emit_report, run_step
+
+if TYPE_CHECKING:
+    from touchline.anomalies.listing import Anomaly
 
 SinceOption = Annotated[str | None, typer.Option(help="2023-03-10 or with a time")]
 
@@ -28,14 +27,11 @@ def register(app: typer.Typer) -> None:
     @group.command(name="find")
     def find_command(ctx: typer.Context, since: SinceOption = None) -> None:
         """Search what became known since the last search, or since a day; history takes a second for four weeks."""
-        # scikit-learn takes a second to import, which no other command should wait for.
-        from touchline.quality.anomalies.search import find_anomalies
+        from touchline.clock import parse_as_of
+        from touchline.operations.steps import searching
 
-        settings = state(ctx).settings
-        prepare(settings)
-        ensure_source(settings)
         start = None if since is None else parse_as_of(since)
-        emit(ctx, find_anomalies(settings, state(ctx).clock.as_of, new_run_id("anomalies"), start))
+        emit_report(ctx, run_step(ctx, searching(start), is_forced=True))
 
     @group.command(name="list")
     def list_command(
@@ -48,11 +44,11 @@ def register(app: typer.Typer) -> None:
         limit: Annotated[int, typer.Option(min=1, help="at most this many")] = 50,
     ) -> None:
         """List findings, the newest and most unusual first."""
-        prepare(state(ctx).settings)
+        from touchline.anomalies.listing import list_anomalies
+        from touchline.clock import parse_as_of
+
         start = None if since is None else parse_as_of(since)
-        found = list_anomalies(
-            state(ctx).settings, state(ctx).clock.as_of, start, detector, competition, limit
-        )
+        found = list_anomalies(ready(ctx), state(ctx).clock.as_of, start, detector, competition, limit)
         if state(ctx).as_json:
             emit(ctx, [asdict(each) for each in found])
         elif found:
@@ -65,8 +61,9 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context, anomaly_id: Annotated[int, typer.Argument(help="number in the list")]
     ) -> None:
         """Show one finding: what, where, how unusual, compared with what, and what to do."""
-        prepare(state(ctx).settings)
-        found = show_anomaly(state(ctx).settings, state(ctx).clock.as_of, anomaly_id)
+        from touchline.anomalies.listing import show_anomaly
+
+        found = show_anomaly(ready(ctx), state(ctx).clock.as_of, anomaly_id)
         table = Table(title=f"Anomaly {anomaly_id}", show_header=False)
         table.add_column("field")
         table.add_column("value", overflow="fold")

@@ -11,17 +11,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from touchline.cli.output import console, errors, read_day, state
-from touchline.forecasting.backtest import BacktestRequest, backtest_settings, run_backtest
-from touchline.forecasting.forecaster import LAST_PRICE, NO_ODDS, WITH_ODDS, ForecasterParameters
-from touchline.forecasting.report.document import HTML
-from touchline.forecasting.walk_forward import MARKET_CLOSING, MARKET_PREMATCH, REFITS
-from touchline.overround import METHODS
-
-STEPS = (
-    "fetch", "parse", "build core", "rate teams", "build features", "join features", "forecast",
-)  # fmt: skip
-
-BY_SEASON = (NO_ODDS, MARKET_PREMATCH, WITH_ODDS, MARKET_CLOSING, LAST_PRICE)
 
 
 def register(app: typer.Typer) -> None:
@@ -43,15 +32,21 @@ def register(app: typer.Typer) -> None:
         report: Annotated[
             Path | None, typer.Option(help="write report.html, report.md and pictures into this folder")
         ] = None,
-        refit: Annotated[
-            str, typer.Option(help=f"when models are fitted again: {', '.join(REFITS)}")
-        ] = "season",
-        overround: Annotated[str, typer.Option(help=f"overround removal: {', '.join(METHODS)}")] = "power",
+        refit: Annotated[str, typer.Option(help="when models are fitted again: season or weekly")] = "season",
+        overround: Annotated[
+            str, typer.Option(help="overround removal: power, shin or proportional")
+        ] = "power",
     ) -> None:
         """Run the production steps on a folder, then forecast each season by models fitted before it.
 
         Prints every forecast on the same matches, and differences with their 95 % interval.
         """
+        from touchline.forecasting.backtest import BacktestRequest, backtest_settings, run_backtest
+        from touchline.forecasting.report.document import HTML
+        from touchline.forecasting.specs import ForecasterParameters
+        from touchline.forecasting.walk_forward import REFITS
+        from touchline.overround import METHODS
+
         method = next((name for name in METHODS if name == overround), None)
         if method is None:
             raise typer.BadParameter(
@@ -116,8 +111,10 @@ def _forecasts(found: dict[str, Any]) -> Table:
 
 
 def _seasons(found: dict[str, Any]) -> Table:
+    from touchline.forecasting.specs import by_season
+
     # All of them would not fit a screen; they are in the JSON.
-    names = [name for name in BY_SEASON if name in found["forecasts"]]
+    names = [name for name in by_season() if name in found["forecasts"]]
     table = Table(title="Log loss by season")
     table.add_column("season")
     table.add_column("n", justify="right")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, state
-from touchline.database.bootstrap import prepare
-from touchline.lineage.catalogue import SCHEMAS, CatalogueEntry, catalogue
+from touchline.cli.output import emit, ready, state
+
+if TYPE_CHECKING:
+    from touchline.warehouse.catalogue import CatalogueEntry
 
 COLOURS = {"fresh": "[green]fresh[/]", "late": "[bold red]late[/]", "empty": "[yellow]empty[/]"}
 
@@ -21,14 +22,14 @@ def register(app: typer.Typer) -> None:
     @app.command(name="catalogue")
     def catalogue_command(
         ctx: typer.Context,
-        schema: Annotated[str | None, typer.Option(help=f"only this schema: {', '.join(SCHEMAS)}")] = None,
+        schema: Annotated[str | None, typer.Option(help="only this schema, for example core")] = None,
     ) -> None:
         """Show all tables and views: owner, grain, promised freshness, and the age as of now."""
+        from touchline.warehouse.catalogue import SCHEMAS, catalogue
+
         if schema is not None and schema not in SCHEMAS:
             raise typer.BadParameter(f"{schema!r}: choose from {', '.join(SCHEMAS)}")
-        settings = state(ctx).settings
-        prepare(settings)
-        found = catalogue(settings, state(ctx).clock.as_of, schema)
+        found = catalogue(ready(ctx), state(ctx).clock.as_of, schema)
         if state(ctx).as_json:
             emit(ctx, [asdict(entry) for entry in found])
         else:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from touchline.cli.output import emit, errors, read_day, state
-from touchline.database.bootstrap import prepare
-from touchline.landing.collect import CollectReport, collect
-from touchline.operations.backfill import backfill
-from touchline.operations.services import ensure_source
-from touchline.run_id import new_run_id
-from touchline.sources.source import KINDS, Kind
+from touchline.cli.output import PARTLY_FAILED, emit, errors, read_day, ready, state
+from touchline.cli.step import run_step
 
-PARTLY_FAILED = 3
+if TYPE_CHECKING:
+    from touchline.landing.collect import CollectReport
+    from touchline.sources.source import Kind
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +24,7 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context,
         kind: Annotated[
             list[str] | None,
-            typer.Option(help=f"what to collect ({', '.join(KINDS)}); everything if not given"),
+            typer.Option(help="what to collect (fixtures, odds, scores); everything if not given"),
         ] = None,
         only: Annotated[
             list[str] | None, typer.Option(help="ask only this source of those in use; can be repeated")
@@ -41,31 +38,32 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Fetch and land fixtures, odds and scores; every row is parsed or rejected with its reason.
 
-        Exit code 0: all files read (single rows may be rejected, see the counts). 3: some file could not be
-        had or read at all; everything else was kept. 1: nothing could be collected.
-
         With --from (and --to) the matches of these days are collected instead of what is offered now. A backfill that
         was stopped goes on where it stopped when it is started again with the same options.
         """
+        from touchline.operations.backfill import backfill
+        from touchline.operations.steps import collecting
+        from touchline.run_id import new_run_id
+        from touchline.sources.source import KINDS
+
         unknown = set(kind or ()) - set(KINDS)
         if unknown:
             raise typer.BadParameter(f"{', '.join(sorted(unknown))}: choose from {', '.join(KINDS)}")
         wanted: list[Kind] = [name for name in KINDS if not kind or name in kind]
-        settings = state(ctx).settings
         if to_on is not None and from_on is None:
             raise typer.BadParameter("give --from too", param_hint="--to")
-        prepare(settings)
-        ensure_source(settings)
+        settings = ready(ctx, "source")
         with Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             console=errors, transient=True, disable=state(ctx).as_json,
         ) as progress:  # fmt: skip
             bars = {name: progress.add_task(name, total=None) for name in ("fetch", "parse")}
             show = lambda name, done, total: progress.update(bars[name], completed=done, total=total)  # noqa: E731
-            clock = state(ctx).clock
             if from_on is None:
-                report = collect(settings, clock, new_run_id("collect"), wanted, show, only or ())
+                step = collecting(wanted, only or (), on_progress=show)
+                report = run_step(ctx, step, new_run_id("collect")).report
             else:
+                clock = state(ctx).clock
                 window = (
                     read_day(from_on, "--from"),
                     read_day(to_on, "--to") if to_on else clock.as_of.date(),

@@ -8,10 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, state
-from touchline.database.bootstrap import prepare
-from touchline.landing.compaction import compact
-from touchline.run_id import new_run_id
+from touchline.cli.output import emit, ready, state
 
 
 def register(app: typer.Typer) -> None:
@@ -28,12 +25,14 @@ def register(app: typer.Typer) -> None:
         ] = False,
     ) -> None:
         """Drop price ticks of closed months but opening, closing and hourly ones and those predictions used."""
+        from touchline.landing.compaction import compact
+        from touchline.run_id import new_run_id
+
         try:
             month = datetime.strptime(before, "%Y-%m").replace(tzinfo=UTC)
         except ValueError as error:
             raise typer.BadParameter(f"{before!r} is not a month: write 2026-01") from error
-        settings = state(ctx).settings
-        prepare(settings)
+        settings = ready(ctx)
         report = compact(settings, month, state(ctx).clock.as_of, new_run_id("compact"), is_dry_run=dry_run)
         table = Table(title="Compaction of price ticks" + (" (dry run)" if dry_run else ""))
         for name in ("partition", "rows before", "rows after"):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from touchline.cli.output import emit, state
-from touchline.database import bootstrap, embedded
-from touchline.settings import ROLES, Role
+from touchline.cli.output import emit, ready, state
+
+if TYPE_CHECKING:
+    from touchline.settings import Role
 
 
 def register(app: typer.Typer) -> None:
@@ -19,9 +20,10 @@ def register(app: typer.Typer) -> None:
     @group.command()
     def start(ctx: typer.Context) -> None:
         """Start the embedded PostgreSQL (if no other is configured) and migrate it to the newest revision."""
-        settings = state(ctx).settings
-        bootstrap.prepare(settings)
-        current, _ = bootstrap.revisions(settings)
+        from touchline.database.bootstrap import revisions
+
+        settings = ready(ctx)
+        current, _ = revisions(settings)
         emit(ctx, {"address": settings.admin_url.rpartition("@")[2], "revision": current})
         if not state(ctx).as_json:
             typer.echo(
@@ -31,14 +33,18 @@ def register(app: typer.Typer) -> None:
     @group.command()
     def stop(ctx: typer.Context) -> None:
         """Stop the embedded PostgreSQL."""
+        from touchline.database import embedded
+
         embedded.stop(state(ctx).settings)
 
     @group.command()
     def url(
         ctx: typer.Context,
-        role: Annotated[str, typer.Option(help=f"one of {', '.join(ROLES)}")] = "api",
+        role: Annotated[str, typer.Option(help="owner, ingest, transform, model, api or analyst")] = "api",
     ) -> None:
         """Print a connection URL, for psql and other clients; the read-only role if not told otherwise."""
+        from touchline.settings import ROLES
+
         if role not in ROLES:
             raise typer.BadParameter(f"{role!r}: choose from {', '.join(ROLES)}")
-        typer.echo(state(ctx).settings.url(cast(Role, role)))
+        typer.echo(state(ctx).settings.url(cast("Role", role)))

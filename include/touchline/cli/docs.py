@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from touchline.cli.output import emit, state
-from touchline.database.bootstrap import prepare
-from touchline.warehouse.documentation import build_documentation
+from touchline.cli.output import emit, ready, state
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +19,7 @@ def register(app: typer.Typer) -> None:
         to: Annotated[Path | None, typer.Option(help="folder of the site; <home>/docs if not given")] = None,
     ) -> None:
         """Describe every table and column on one page (index.html) that opens without server or internet."""
-        settings = state(ctx).settings
-        prepare(settings)
+        from touchline.warehouse.documentation import build_documentation
+
+        settings = ready(ctx)
         emit(ctx, build_documentation(settings, state(ctx).clock.as_of, to or settings.home / "docs"))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.table import Table
 
 from touchline.cli.output import emit, state
 from touchline.clock import live_clock
 from touchline.errors import TouchlineError
-from touchline.operations.doctor import DoctorReport, examine
+
+if TYPE_CHECKING:
+    from touchline.operations.doctor import DoctorReport
 
 MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "failed": "[bold red]failed[/]"}
 
@@ -19,6 +23,8 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def doctor(ctx: typer.Context) -> None:
         """Check what is installed, running, reachable, migrated and fresh. Exit code 1 when something failed."""
+        from touchline.operations.doctor import examine
+
         try:
             as_of = state(ctx).clock.as_of
         except (TouchlineError, OSError):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
 
 from touchline.cli.output import emit, state
-from touchline.database.bootstrap import prepare
-from touchline.database.engine import connect, rows
-from touchline.operations.services import ensure_mlflow, ensure_source
-from touchline.run_id import new_run_id
-from touchline.settings import Settings
+from touchline.cli.step import run_step
+
+if TYPE_CHECKING:
+    from touchline.settings import Settings
 
 # A measure of an earlier look stands until the next: features are looked at once a week.
 LATEST = """
@@ -31,16 +30,13 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def drift(ctx: typer.Context) -> None:
         """Look for drift of the champion and its features (settle first); docs/drift.md says what to do about it."""
-        from touchline.monitoring.drift import measure_drift
+        from touchline.database.engine import connect, rows
+        from touchline.operations.steps import STEPS
 
-        settings = state(ctx).settings
-        prepare(settings)
-        ensure_source(settings)
-        ensure_mlflow(settings)
-        clock = state(ctx).clock
-        report = measure_drift(settings, clock, new_run_id("drift"))
+        outcome = run_step(ctx, STEPS["measure_drift"])
+        settings, report = state(ctx).settings, outcome.report
         with connect(settings, "model") as connection:
-            latest = rows(connection, LATEST, {"as_of": clock.as_of})
+            latest = rows(connection, LATEST, {"as_of": outcome.as_of})
         if state(ctx).as_json:
             emit(ctx, {**dataclasses.asdict(report), "latest": latest})
         else:

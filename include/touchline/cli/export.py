@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.status import Status
 from rich.text import Text
 
-from touchline.cli.output import emit, errors, state
-from touchline.database.bootstrap import prepare
-from touchline.warehouse.export import FORMATS, Exported, export_view, list_views
+from touchline.cli.output import emit, errors, ready
+
+if TYPE_CHECKING:
+    from touchline.warehouse.export import Exported
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,8 @@ def register(app: typer.Typer) -> None:
         form: Annotated[str, typer.Option("--format", help="in a folder: parquet or csv")] = "parquet",
     ) -> None:
         """Write analytics views to files, as the analysts' role; a file appears when it is complete."""
+        from touchline.warehouse.export import FORMATS, export_view, list_views
+
         if (view is None) is not everything:
             raise typer.BadParameter("name one view, or ask for --all")
         if f".{form}" not in FORMATS:
@@ -34,8 +37,7 @@ def register(app: typer.Typer) -> None:
         is_folder = to.is_dir() or not to.suffix
         if everything and not is_folder:
             raise typer.BadParameter("--all writes one file a view: name a folder", param_hint="--to")
-        settings = state(ctx).settings
-        prepare(settings)
+        settings = ready(ctx)
         done: list[Exported] = []
         with Status("exporting", console=errors) as status:
             for name in list_views(settings) if view is None else [view]:

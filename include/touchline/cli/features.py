@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, state
-from touchline.database.bootstrap import prepare
-from touchline.errors import ModelUnavailable
-from touchline.features.training import training_frame
-from touchline.forecasting.design_sources import DESIGNS
-from touchline.forecasting.report.feature_page import (
-    FeatureEntry,
-    describe_features,
-    feature_page,
-    importance_text,
-    missing_text,
-)
-from touchline.forecasting.report.importance import forecaster_importance
-from touchline.operations.services import ensure_mlflow
-from touchline.registry.models import load
-from touchline.settings import Settings
+from touchline.cli.output import console, emit, errors, ready, state
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from touchline.forecasting.report.feature_page import FeatureEntry
+    from touchline.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -39,8 +29,10 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Show all features: group, definition, share of matches without it, and importance to the champion."""
-        settings = state(ctx).settings
-        prepare(settings)
+        from touchline.features.training import training_frame
+        from touchline.forecasting.report.feature_page import describe_features, feature_page
+
+        settings = ready(ctx, "mlflow")
         matches = training_frame(settings, state(ctx).clock.as_of, since=settings.training_since)
         entries = describe_features(matches, _importance(settings, matches))
         if markdown is not None:
@@ -54,9 +46,13 @@ def register(app: typer.Typer) -> None:
 
 
 def _importance(settings: Settings, matches: pd.DataFrame) -> pd.DataFrame | None:
-    ensure_mlflow(settings)
+    from touchline.errors import ModelUnavailable
+    from touchline.forecasting.report.importance import forecaster_importance
+    from touchline.registry.models import load
+    from touchline.registry.tracking import open_registry
+
     try:
-        champion = load(settings)
+        champion = load(open_registry(settings))
     except ModelUnavailable as error:
         errors.print(f"Without importance: {error}", highlight=False)
         return None
@@ -64,6 +60,9 @@ def _importance(settings: Settings, matches: pd.DataFrame) -> pd.DataFrame | Non
 
 
 def _table(entries: tuple[FeatureEntry, ...]) -> Table:
+    from touchline.forecasting.design_sources import DESIGNS
+    from touchline.forecasting.report.feature_page import importance_text, missing_text
+
     table = Table(title="Features; importance in thousandths of log-odds")
     for name in ("feature", "missing", *DESIGNS, "definition"):
         is_text = name in ("feature", "definition")

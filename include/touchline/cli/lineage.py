@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from touchline.cli.lineage_trees import extracted_table, prediction_tree, touched_tree
-from touchline.cli.output import console, emit, state
-from touchline.database.bootstrap import prepare
-from touchline.database.engine import connect
-from touchline.lineage.columns import ColumnOrigin, origins, read_warehouse
-from touchline.lineage.payload_bytes import extract, row_texts
-from touchline.lineage.report import write_report
-from touchline.lineage.touched import touched
-from touchline.lineage.trace import trace
-from touchline.settings import Settings
+from touchline.cli.output import console, emit, ready, state
+
+if TYPE_CHECKING:
+    from touchline.openlineage.columns import ColumnOrigin
+    from touchline.settings import Settings
 
 COLUMNS = "columns"
 PAYLOAD = "payload:"
@@ -49,8 +45,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Walk from a prediction back to payload bytes, from a payload forward, or from a column to its sources."""
-        settings = state(ctx).settings
-        prepare(settings)
+        settings = ready(ctx)
         if subject == COLUMNS:
             _columns(ctx, settings, column)
         elif subject.startswith(PAYLOAD):
@@ -63,6 +58,10 @@ def _prediction(
     ctx: typer.Context, settings: Settings, prediction_id: str, show_bytes: bool, folder: Path | None,
     page: Path | None,
 ) -> None:  # fmt: skip
+    from touchline.lineage.payload_bytes import extract, row_texts
+    from touchline.lineage.report import write_report
+    from touchline.lineage.trace import trace
+
     found = trace(settings, prediction_id)
     texts = (
         row_texts(settings, [(row["payload_id"], row["row_numbers"]) for row in found.payloads])
@@ -83,6 +82,9 @@ def _prediction(
 
 
 def _payload(ctx: typer.Context, settings: Settings, number: str, folder: Path | None) -> None:
+    from touchline.lineage.payload_bytes import extract
+    from touchline.lineage.touched import touched
+
     if not number.isdecimal():
         raise typer.BadParameter(f"{number!r} is not the number of a payload: write {EXAMPLE}")
     found = touched(settings, int(number))
@@ -94,6 +96,9 @@ def _payload(ctx: typer.Context, settings: Settings, number: str, folder: Path |
 
 
 def _columns(ctx: typer.Context, settings: Settings, wanted: str | None) -> None:
+    from touchline.database.engine import connect
+    from touchline.openlineage.columns import origins, read_warehouse
+
     if wanted is None:
         raise typer.BadParameter("columns of what? Write analytics.upcoming_predictions, or a column of it")
     with connect(settings, "transform") as connection:

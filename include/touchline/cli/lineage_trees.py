@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.columns import Columns
 from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from touchline.lineage.payload_bytes import ExtractedPayload, RowText
-from touchline.lineage.touched import TouchedReport
-from touchline.lineage.trace import LineageReport
+if TYPE_CHECKING:
+    from touchline.lineage.payload_bytes import ExtractedPayload, RowText
+    from touchline.lineage.touched import TouchedReport
+    from touchline.lineage.trace import LineageReport
 
 MINUTE = "%Y-%m-%d %H:%M"
 SIMULATED = " [bold yellow]SIMULATED[/]"

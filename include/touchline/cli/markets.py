@@ -8,14 +8,12 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, state
-from touchline.database.bootstrap import prepare
-from touchline.database.engine import connect, rows
+from touchline.cli.output import emit, ready, state
 from touchline.errors import PredictionUnknown
-from touchline.settings import Settings
 
 if TYPE_CHECKING:
     from touchline.serving.market_schemas import Bet, Chance, PredictionMarkets
+    from touchline.settings import Settings
 
 # Lines that bookmakers show first; `--json` has all.
 TOTALS_SHOWN = (0.5, 1.5, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.5)
@@ -40,9 +38,7 @@ def register(app: typer.Typer) -> None:
         ],
     ) -> None:
         """Show every market of the champion's last word on a match: probabilities and fair prices."""
-        settings = state(ctx).settings
-        prepare(settings)
-        found = read_markets(settings, subject)
+        found = read_markets(ready(ctx), subject)
         if state(ctx).as_json:
             emit(ctx, found.model_dump(mode="json"))
         else:
@@ -54,6 +50,7 @@ def read_markets(settings: Settings, subject: UUID) -> PredictionMarkets:
 
     Raises PredictionUnknown when the ledger has none.
     """
+    from touchline.database.engine import connect, rows
     from touchline.serving.market_replies import markets
 
     with connect(settings, "api") as connection:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, state
+from touchline.cli.output import console, emit, errors, ready, state
 from touchline.cli.skill import skill_table
-from touchline.database.bootstrap import prepare
-from touchline.operations.services import ensure_mlflow
-from touchline.registry.gate import AWAITING_APPROVAL, VERDICT
-from touchline.registry.model_card import read_card
-from touchline.registry.models import CANDIDATE, ROLLED_BACK, STATE, ModelVersion, promote, versions
-from touchline.settings import Settings
+
+if TYPE_CHECKING:
+    from touchline.registry.models import ModelVersion
+    from touchline.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -28,8 +26,11 @@ def register(app: typer.Typer) -> None:
         """List versions, aliases and scores on held-out matches."""
         if ctx.invoked_subcommand is not None:
             return
-        settings = _ready(ctx)
-        found = versions(settings)
+        from touchline.registry.models import versions
+        from touchline.registry.tracking import open_registry
+
+        settings = ready(ctx, "mlflow")
+        found = versions(open_registry(settings))
         if state(ctx).as_json:
             emit(ctx, [dataclasses.asdict(each) for each in found])
             return
@@ -44,14 +45,20 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context, version: Annotated[str, typer.Argument(help="the version to make champion")]
     ) -> None:
         """Make a version the champion by hand, whatever the gate said; so is a version approved that waits for it."""
-        emit(ctx, promote(_ready(ctx), version))
+        from touchline.registry.models import promote
+        from touchline.registry.tracking import open_registry
+
+        emit(ctx, promote(open_registry(ready(ctx, "mlflow")), version))
 
     @group.command(name="card")
     def card_command(
         ctx: typer.Context, version: Annotated[str, typer.Argument(help="the version to read about")]
     ) -> None:
         """Show the model card of a version, as Markdown."""
-        card = read_card(_ready(ctx), version)
+        from touchline.registry.model_card import read_card
+        from touchline.registry.tracking import open_registry
+
+        card = read_card(open_registry(ready(ctx, "mlflow")), version)
         if state(ctx).as_json:
             emit(ctx, {"version": version, "card": card})
         else:
@@ -60,6 +67,8 @@ def register(app: typer.Typer) -> None:
 
 def model_table(settings: Settings, found: list[ModelVersion]) -> Table:
     """One row a version, newest first; scores of its primary forecast on its held-out seasons."""
+    from touchline.registry.gate import VERDICT
+
     world = " (SIMULATED football)" if settings.is_simulated else ""
     table = Table(title=f"Registered versions of {settings.model_name}{world}")
     for name in ("version", "alias", "forecast", "as of", "matches", "held out", "log loss", "market", "RPS"):
@@ -78,6 +87,9 @@ def model_table(settings: Settings, found: list[ModelVersion]) -> Table:
 
 def _standing(version: ModelVersion) -> str:
     """Its aliases, and where it waits for approval, was refused or rolled back, that."""
+    from touchline.registry.gate import AWAITING_APPROVAL
+    from touchline.registry.models import CANDIDATE, ROLLED_BACK, STATE
+
     gate_said = version.tags.get(STATE, "")
     told = [*version.aliases]
     if ROLLED_BACK in version.tags:
@@ -90,10 +102,3 @@ def _standing(version: ModelVersion) -> str:
 def _number(version: ModelVersion, metric: str) -> str:
     value = version.metrics.get(metric)
     return "" if value is None else f"{value:.5f}"
-
-
-def _ready(ctx: typer.Context) -> Settings:
-    settings = state(ctx).settings
-    prepare(settings)
-    ensure_mlflow(settings)
-    return settings

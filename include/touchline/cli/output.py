@@ -1,35 +1,63 @@
-"""What every command shares: its settings and clock, and one way to print."""
+"""What every command shares: its settings and clock, what it needs to be running, and one way to print.
+
+Modules of commands import at their top only what describes their commands; what a command works with is imported
+when it runs, so that no command waits for what another one needs.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console, RenderableType
 
-from touchline.clock import RunClock
-from touchline.operations.edge import run_clock
-from touchline.settings import Settings
+if TYPE_CHECKING:
+    from touchline.clock import RunClock
+    from touchline.operations.pipeline import Need
+    from touchline.settings import Settings
 
 console = Console(width=None if sys.stdout.isatty() else 140)
 errors = Console(stderr=True)
 
+# Exit code of a command that kept what it could; docs/getting-started.md has them all.
+PARTLY_FAILED = 3
+
 
 @dataclass
 class State:
-    """Options given before the command's name."""
+    """Options given before the command's name, and what is known to run."""
 
-    settings: Settings
     as_json: bool
+    ready: set[str] = field(default_factory=set)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; a value that cannot be used ends the command with exit code 2."""
+        from pydantic import ValidationError
+
+        from touchline.settings import Settings
+
+        try:
+            return Settings()
+        except ValidationError as error:
+            for problem in error.errors():
+                name = "_".join(str(part) for part in problem["loc"]).upper()
+                errors.print(
+                    f"[bold red]SettingsInvalid[/]: TOUCHLINE_{name}: {problem['msg']}", highlight=False
+                )
+            raise typer.Exit(2) from error
 
     @property
     def clock(self) -> RunClock:
         """The run clock: `as_of` if given, the simulated world's clock, or the present."""
+        from touchline.operations.edge import run_clock
+
         return run_clock(self.settings)
 
 
@@ -38,6 +66,20 @@ def state(ctx: typer.Context) -> State:
     found = ctx.find_object(State)
     assert found is not None, "commands run below the root callback, which sets the state"
     return found
+
+
+def ready(ctx: typer.Context, *needs: Need) -> Settings:
+    """The settings, once the database is there and migrated, and what else the command needs is running."""
+    from touchline.database.bootstrap import prepare
+    from touchline.operations import services
+
+    settings, done = state(ctx).settings, state(ctx).ready
+    ensure = {"database": prepare, "source": services.ensure_source, "mlflow": services.ensure_mlflow}
+    for name in ("database", *needs):
+        if name not in done:
+            ensure[name](settings)
+            done.add(name)
+    return settings
 
 
 def read_day(text: str, option: str) -> date:

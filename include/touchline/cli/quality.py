@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, state
-from touchline.database.bootstrap import prepare
-from touchline.database.engine import connect
-from touchline.operations.services import ensure_source
-from touchline.quality import history, holds
-from touchline.quality.rules import catalogue, markdown_table
-from touchline.run_id import new_run_id
+from touchline.cli.output import console, emit, errors, ready, state
+from touchline.cli.step import run_step
 
-GATES = ("landing", "core", "features")
+if TYPE_CHECKING:
+    from touchline.quality.holds import Hold
+
+Gate = Literal["landing", "core", "features"]
+GATES: tuple[Gate, ...] = get_args(Gate)
 LimitOption = Annotated[int, typer.Option(min=1, help="at most this many")]
 
 
@@ -43,20 +42,11 @@ def _check(
     ] = False,
 ) -> None:
     """Run a gate; exit code 1, with the failing expectations and sample rows, when it stops the run."""
-    # Great Expectations takes seconds to import, which no other command should wait for.
-    from touchline.quality import gates
+    from touchline.operations.steps import checking
 
     if gate not in GATES:
         raise typer.BadParameter(f"{gate!r}: choose from {', '.join(GATES)}")
-    settings = state(ctx).settings
-    prepare(settings)
-    ensure_source(settings)
-    as_of, run_id = state(ctx).clock.as_of, new_run_id("quality")
-    if gate == "landing":
-        report = gates.check_landing(settings, as_of, run_id)
-    else:
-        check = gates.check_core if gate == "core" else gates.check_features
-        report = check(settings, as_of, run_id, everything=everything)
+    report = run_step(ctx, checking(cast(Gate, gate), everything=everything), is_forced=True).report
     table = _table(f"Gate {gate}", "suite", "expectation", "column", "severity", "result")
     for finding in report.findings:
         result = "ok" if finding.success else finding.observed
@@ -72,12 +62,12 @@ def _rules(
     markdown: Annotated[bool, typer.Option(help="the table of docs/quality.md, without counts")] = False,
 ) -> None:
     """Every rule: what it says, how bad a breach is, how often it struck in the last run and ever."""
+    from touchline.quality import history, rules
+
     if markdown:
-        typer.echo(markdown_table(), nl=False)
+        typer.echo(rules.markdown_table(), nl=False)
         return
-    settings = state(ctx).settings
-    prepare(settings)
-    found = history.count_rules(settings, run)
+    found = history.count_rules(ready(ctx), run)
     table = _table("Rules", "rule", "of a", "severity", "in run", "ever", "what it says")
     for each in found:
         table.add_row(
@@ -92,9 +82,9 @@ def _history(
     limit: LimitOption = 20,
 ) -> None:
     """The last runs of the gates, and what failed."""
-    settings = state(ctx).settings
-    prepare(settings)
-    found = history.gate_history(settings, gate, limit)
+    from touchline.quality.history import gate_history
+
+    found = gate_history(ready(ctx), gate, limit)
     table = _table(
         "Gates, newest first", "as of (UTC)", "gate", "run", "blocked", "left out", "warned", "failed"
     )
@@ -113,11 +103,11 @@ def _quarantined(
     limit: LimitOption = 20,
 ) -> None:
     """Facts that the landing gate leaves out of everything built, and why."""
-    if rule is not None and rule not in catalogue():
+    from touchline.quality import history, rules
+
+    if rule is not None and rule not in rules.catalogue():
         raise typer.BadParameter(f"{rule!r} is no rule; see `touchline quality rules`", param_hint="--rule")
-    settings = state(ctx).settings
-    prepare(settings)
-    found = history.quarantined_facts(settings, rule, competition, limit)
+    found = history.quarantined_facts(ready(ctx), rule, competition, limit)
     table = _table("Left out, newest first", "when (UTC)", "competition", "kind", "rule", "payload", "why")
     for each in found:
         table.add_row(
@@ -129,9 +119,10 @@ def _quarantined(
 
 def _holds(ctx: typer.Context) -> None:
     """Competitions for which nothing new is predicted, since when and why."""
-    settings = state(ctx).settings
-    prepare(settings)
-    with connect(settings, "transform") as connection:
+    from touchline.database.engine import connect
+    from touchline.quality import holds
+
+    with connect(ready(ctx), "transform") as connection:
         found = holds.active_holds(connection, state(ctx).clock.as_of)
     _emit(ctx, found, _holds_table("On hold", found), "No competition is held.")
 
@@ -142,16 +133,18 @@ def _release(
     reason: Annotated[str, typer.Option(help="why its rows are right as they are")],
 ) -> None:
     """Release a competition and accept the rows that held it; other rows hold it again. Then predict."""
-    settings = state(ctx).settings
-    prepare(settings)
+    from touchline.quality import holds
+    from touchline.run_id import new_run_id
+
     if not reason.strip():
         raise typer.BadParameter("say why", param_hint="--reason")
+    settings = ready(ctx)
     as_of = state(ctx).clock.as_of
     found = holds.release(settings, competition, reason, as_of, new_run_id("release"))
     _emit(ctx, found, _holds_table("Released", found), "")
 
 
-def _holds_table(title: str, found: Sequence[holds.Hold]) -> Table:
+def _holds_table(title: str, found: Sequence[Hold]) -> Table:
     table = _table(title, "competition", "since (UTC)", "gate", "rows", "why")
     for each in found:
         table.add_row(

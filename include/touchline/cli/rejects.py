@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, state
-from touchline.clock import parse_as_of
-from touchline.database.bootstrap import prepare
-from touchline.landing.rejects import RejectCount, RejectedRow, RejectFilter, count_rejects, list_rejects
-from touchline.landing.replay import replay_rejected
-from touchline.operations.services import ensure_source
-from touchline.quality.rules import catalogue
-from touchline.run_id import new_run_id
+from touchline.cli.output import console, emit, errors, ready, state
+
+if TYPE_CHECKING:
+    from touchline.landing.rejects import RejectCount, RejectedRow, RejectFilter
 
 SourceOption = Annotated[str | None, typer.Option("--from-source", help="only this source")]
 RuleOption = Annotated[str | None, typer.Option(help="only this rule, for example team_doubtful")]
@@ -36,6 +32,8 @@ def register(app: typer.Typer) -> None:
         since: SinceOption = None,
     ) -> None:  # fmt: skip
         """Count refusals by source, rule and field."""
+        from touchline.landing.rejects import count_rejects
+
         found = count_rejects(state(ctx).settings, _filter(ctx, source, rule, scope, since))
         _emit(ctx, found, _counts(found))
 
@@ -45,6 +43,8 @@ def register(app: typer.Typer) -> None:
         since: SinceOption = None, limit: Annotated[int, typer.Option(min=1, help="at most this many")] = 20,
     ) -> None:  # fmt: skip
         """Show single refusals, the newest first: where, which value, why."""
+        from touchline.landing.rejects import list_rejects
+
         found = list_rejects(state(ctx).settings, _filter(ctx, source, rule, scope, since), limit)
         _emit(ctx, found, _rows(found))
 
@@ -54,15 +54,20 @@ def register(app: typer.Typer) -> None:
 
         For after a team was linked, a competition added or a parser mended.
         """
-        settings = state(ctx).settings
-        prepare(settings)
-        ensure_source(settings)
+        from touchline.landing.replay import replay_rejected
+        from touchline.run_id import new_run_id
+
+        settings = ready(ctx, "source")
         emit(ctx, replay_rejected(settings, state(ctx).clock, new_run_id("replay"), source, rule))
 
 
 def _filter(
     ctx: typer.Context, source: str | None, rule: str | None, scope: str | None, since: str | None
 ) -> RejectFilter:
+    from touchline.clock import parse_as_of
+    from touchline.landing.rejects import RejectFilter
+    from touchline.quality.rules import catalogue
+
     if rule is not None and rule not in catalogue():
         raise typer.BadParameter(f"{rule!r} is no rule; see `touchline quality rules`", param_hint="--rule")
     if rule is not None and catalogue()[rule].check is not None:
@@ -70,7 +75,7 @@ def _filter(
             f"{rule} is a rule of the landing gate; see `touchline quality quarantined --rule {rule}`",
             param_hint="--rule",
         )
-    prepare(state(ctx).settings)
+    ready(ctx)
     return RejectFilter(
         state(ctx).clock.as_of, source, rule, scope, None if since is None else parse_as_of(since)
     )

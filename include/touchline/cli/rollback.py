@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from touchline.cli.output import emit, state
-from touchline.database.bootstrap import prepare
-from touchline.operations.services import ensure_mlflow
-from touchline.registry.models import rollback
+from touchline.cli.output import emit, ready
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +19,7 @@ def register(app: typer.Typer) -> None:
     @group.command(name="model")
     def model(ctx: typer.Context) -> None:
         """Give the alias champion back to the version that held it before."""
-        settings = state(ctx).settings
-        prepare(settings)
-        ensure_mlflow(settings)
-        emit(ctx, rollback(settings))
+        from touchline.registry.models import rollback
+        from touchline.registry.tracking import open_registry
+
+        emit(ctx, rollback(open_registry(ready(ctx, "mlflow"))))

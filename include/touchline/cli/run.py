@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.status import Status
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, state
+from touchline.cli.output import PARTLY_FAILED, console, emit, errors, state
 from touchline.cli.predict import upcoming_table
-from touchline.cli.run_display import RunDisplay
 from touchline.cli.skill import skill_table
-from touchline.operations import run as operations
-from touchline.operations import services
 
-PARTLY_FAILED = 3
+if TYPE_CHECKING:
+    from touchline.operations.status import StatusReport
+
 INTERRUPTED = 130
 
 
@@ -29,15 +28,14 @@ def register(app: typer.Typer) -> None:
             float, typer.Option(help="give up following after this long", min=1)
         ] = 120,
     ) -> None:
-        """From nothing to predictions on screen, through Airflow; leaves everything running.
+        """From nothing to predictions on screen, through Airflow; leaves everything running."""
+        from touchline.cli.run_display import RunDisplay
+        from touchline.operations.run import run_pipeline
 
-        Exit code 0: done. 1: a task failed (its log is shown) or a service died. 3: done, but some files of
-        the source could not be read at all.
-        """
         settings = state(ctx).settings
         try:
             with RunDisplay(errors, quiet=state(ctx).as_json) as display:
-                report = operations.run_pipeline(settings, timeout_minutes * 60, display.tell, display.watch)
+                report = run_pipeline(settings, timeout_minutes * 60, display.tell, display.watch)
         except KeyboardInterrupt as interrupt:
             errors.print(
                 "Interrupted. The services go on with the work; `make run` follows it again, `make down` stops them."
@@ -54,6 +52,8 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def up(ctx: typer.Context) -> None:
         """Start everything and leave it running; Airflow then runs the DAGs on their schedules."""
+        from touchline.operations import run as operations
+
         settings = state(ctx).settings
         with Status("starting", console=errors) as status:
             operations.start(settings, lambda name: status.update(f"starting {name}"))
@@ -63,16 +63,20 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def down(ctx: typer.Context) -> None:
         """Stop everything; nothing is lost, `touchline up` goes on where it was."""
+        from touchline.operations import services
+
         stopped = services.stop_all(state(ctx).settings)
         if state(ctx).as_json:
             emit(ctx, {"stopped": stopped})
         else:
             console.print(f"Stopped: {', '.join(stopped)}" if stopped else "Nothing was running.")
 
-    @app.command()
-    def status(ctx: typer.Context) -> None:
+    @app.command(name="status")
+    def status_command(ctx: typer.Context) -> None:
         """What is running, and where. Exit code 1 when a service was started and has died."""
-        report = services.status(state(ctx).settings)
+        from touchline.operations.status import status
+
+        report = status(state(ctx).settings)
         emit(ctx, report, _status_table(report))
         if any(service.state == "died" for service in report.services):
             raise typer.Exit(1)
@@ -87,7 +91,7 @@ def _address_table(addresses: dict[str, str]) -> Table:
     return table
 
 
-def _status_table(report: services.StatusReport) -> Table:
+def _status_table(report: StatusReport) -> Table:
     table = Table(title="Touchline services")
     for name in ("service", "state", "pid", "address", "log"):
         table.add_column(name, no_wrap=name in ("address", "log"))

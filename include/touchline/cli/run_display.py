@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from touchline.operations import names
-from touchline.operations.airflow_api import DagRun, TaskRun
+
+if TYPE_CHECKING:
+    from touchline.operations.airflow_api import DagRun, TaskRun
 
 MARKS = {
     "success": "[green]done[/]",

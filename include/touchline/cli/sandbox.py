@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from touchline.cli.output import console, emit, state
-from touchline.sandbox.clock import advance_clock, read_clock
-from touchline.sandbox.faults import DEFAULT_RATE, Fault, read_option, switch_fault
-from touchline.sandbox.server import SandboxServer
-from touchline.settings import Settings
+from touchline.sandbox.faults import DEFAULT_RATE, Fault
+
+if TYPE_CHECKING:
+    from touchline.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +31,9 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Serve the simulated world in the foreground until interrupted."""
+        from touchline.sandbox.faults import read_option
+        from touchline.sandbox.server import SandboxServer
+
         settings = state(ctx).settings
         chosen = settings.sandbox_port if port is None else port
         with SandboxServer(settings.bind_host, chosen, settings.sandbox_seed, settings.home) as server:
@@ -47,6 +50,8 @@ def register(app: typer.Typer) -> None:
     @group.command()
     def clock(ctx: typer.Context) -> None:
         """Print the present of the running world (UTC)."""
+        from touchline.sandbox.clock import read_clock
+
         _tell(ctx, read_clock(_address(state(ctx).settings)).isoformat())
 
     @group.command()
@@ -55,6 +60,8 @@ def register(app: typer.Typer) -> None:
         days: Annotated[float, typer.Option(help="days to move the clock forward", min=0)] = 1.0,
     ) -> None:
         """Move the running world's clock forward: results come in, prices move, new fixtures appear."""
+        from touchline.sandbox.clock import advance_clock
+
         _tell(ctx, advance_clock(_address(state(ctx).settings), days).isoformat())
 
     @group.command()
@@ -69,6 +76,8 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Let the running world fail, or (none) stop failing; the other faults stay as they are."""
+        from touchline.sandbox.faults import switch_fault
+
         if name not in (*Fault, "all", "none"):
             raise typer.BadParameter(f"there are {', '.join(Fault)}; all, and none", param_hint="NAME")
         _tell_faults(ctx, switch_fault(_address(state(ctx).settings), name, rate, slow_seconds))

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from touchline.cli.output import state
-from touchline.settings import inherited_environment
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +19,8 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context, port: Annotated[int | None, typer.Option(help="TCP port to listen on")] = None
     ) -> None:
         """Serve the read API, its documentation (/docs) and the board (/) until interrupted."""
+        from touchline.settings import inherited_environment
+
         settings = state(ctx).settings
         chosen = settings.api_port if port is None else port
         command = [sys.executable, "-m", "touchline.serving", "--port", str(chosen)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.table import Table
 
-from touchline.registry.models import CHAMPION, versions
-from touchline.settings import Settings
+if TYPE_CHECKING:
+    from touchline.settings import Settings
 
 SCORES = {"rps": "RPS", "log_loss": "log loss", "brier": "Brier", "accuracy": "accuracy", "ece": "ECE"}
 MARKET = "market_prematch"
@@ -13,7 +15,10 @@ MARKET = "market_prematch"
 
 def skill_table(settings: Settings) -> Table:
     """Scores of every forecast of the champion's walk-forward evaluation, best first; empty without a champion."""
-    champion = next((each for each in versions(settings) if CHAMPION in each.aliases), None)
+    from touchline.registry.models import CHAMPION, versions
+    from touchline.registry.tracking import open_registry
+
+    champion = next((each for each in versions(open_registry(settings)) if CHAMPION in each.aliases), None)
     metrics = {} if champion is None else champion.metrics
     title = "Skill against the market" + (" (SIMULATED football)" if settings.is_simulated else "")
     table = Table(title=title)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, state
-from touchline.database.bootstrap import prepare
-from touchline.operations.sources import SourceHealth, SourcesReport, examine_sources
+from touchline.cli.output import emit, ready, state
+
+if TYPE_CHECKING:
+    from touchline.operations.sources import SourceHealth, SourcesReport
 
 COLOURS = {"healthy": "green", "not asked for": "dim", "switched off": "dim", "no key": "dim"}
 
@@ -18,8 +21,9 @@ def register(app: typer.Typer) -> None:
     @app.command(name="sources")
     def sources_command(ctx: typer.Context) -> None:
         """List the sources with health, last success, freshness, remaining quota and rows rejected today."""
-        settings = state(ctx).settings
-        prepare(settings)
+        from touchline.operations.sources import examine_sources
+
+        settings = ready(ctx)
         report = examine_sources(settings, state(ctx).clock.as_of)
         emit(ctx, report, _table(report, is_simulated=settings.is_simulated))
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from touchline.cli.output import console, emit, state
-from touchline.database.bootstrap import prepare
-from touchline.database.engine import connect
-from touchline.identity import teams
-from touchline.identity.teams import Link, Review
-from touchline.landing.replay import ReplayReport, replay_rejected
-from touchline.landing.resolve import TEAM_RULE
-from touchline.run_id import new_run_id
+from touchline.cli.output import console, emit, ready, state
+
+if TYPE_CHECKING:
+    from touchline.identity.teams import Link, Review
+    from touchline.landing.replay import ReplayReport
 
 Source = Annotated[str, typer.Option(help="the source that uses the name, for example the_odds_api")]
 Country = Annotated[str, typer.Option(help="the country of its competition, for example England")]
@@ -44,9 +41,10 @@ def register(app: typer.Typer) -> None:
     @group.command(name="review")
     def review(ctx: typer.Context) -> None:
         """List the names that no rule could settle, with the best guesses; `teams link` settles one."""
-        settings = state(ctx).settings
-        prepare(settings)
-        with connect(settings, "ingest") as connection:
+        from touchline.database.engine import connect
+        from touchline.identity import teams
+
+        with connect(ready(ctx), "ingest") as connection:
             found = teams.open_reviews(connection)
         if found or state(ctx).as_json:
             emit(ctx, [asdict(item) for item in found], _review_table(found))
@@ -59,9 +57,10 @@ def register(app: typer.Typer) -> None:
         source: Annotated[str | None, typer.Option(help="only the names of this source")] = None,
     ) -> None:
         """List the names that are settled, with how and how surely."""
-        settings = state(ctx).settings
-        prepare(settings)
-        with connect(settings, "ingest") as connection:
+        from touchline.database.engine import connect
+        from touchline.identity import teams
+
+        with connect(ready(ctx), "ingest") as connection:
             found = [item for item in teams.links(connection, source) if item.team is not None]
         emit(ctx, [asdict(item) for item in found], _link_table(found))
 
@@ -74,8 +73,13 @@ def register(app: typer.Typer) -> None:
         country: Country,
     ) -> None:
         """Say which team a source means by a name, then use the rows that waited for it, without fetching again."""
-        settings, clock, run_id = state(ctx).settings, state(ctx).clock, new_run_id("teams")
-        prepare(settings)
+        from touchline.database.engine import connect
+        from touchline.identity import teams
+        from touchline.landing.replay import replay_rejected
+        from touchline.landing.resolve import TEAM_RULE
+        from touchline.run_id import new_run_id
+
+        settings, clock, run_id = ready(ctx), state(ctx).clock, new_run_id("teams")
         with connect(settings, "ingest") as connection:
             made = teams.link(connection, source, country, alias, team, clock.as_of, run_id)
         emit(ctx, LinkReport(made, replay_rejected(settings, clock, run_id, source, TEAM_RULE)))
@@ -88,9 +92,11 @@ def register(app: typer.Typer) -> None:
         country: Country,
     ) -> None:
         """Undo a link: rows with the name wait from now on until `teams link` settles it; facts landed so far stay."""
-        settings = state(ctx).settings
-        prepare(settings)
-        with connect(settings, "ingest") as connection:
+        from touchline.database.engine import connect
+        from touchline.identity import teams
+        from touchline.run_id import new_run_id
+
+        with connect(ready(ctx), "ingest") as connection:
             made = teams.unlink(
                 connection, source, country, alias, state(ctx).clock.as_of, new_run_id("teams")
             )

@@ -21,7 +21,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 from filelock import FileLock
 
 from touchline.errors import DatabaseUnavailable
@@ -178,13 +177,8 @@ def _answering_port(server: EmbeddedServer) -> int | None:
         return None
     if _postmaster_pid(server) is None:
         return None
-    try:
-        psycopg.connect(
-            f"postgresql://postgres:{server.password}@127.0.0.1:{port}/postgres", connect_timeout=5
-        ).close()
-    except psycopg.OperationalError:
-        return None
-    return port
+    asked = _program(server, "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "5", check=False)
+    return port if asked.returncode == 0 else None
 
 
 def _postmaster_pid(server: EmbeddedServer) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from touchline.errors import PipelineFailed, ServiceFailed
-from touchline.operations import processes, services
+from touchline.operations import processes, status
 from touchline.operations.airflow_api import AirflowApi, DagRun, TaskRun
 from touchline.settings import Settings
 
@@ -71,9 +71,9 @@ class Follower:
 
     def _look_for_the_dead(self) -> None:
         self._next_life_sign = time.monotonic() + LIFE_SIGN_SECONDS
-        dead = services.dead_services(self._settings)
+        dead = status.dead_services(self._settings)
         if dead:
-            log = services.log_of(self._settings, dead[0])
+            log = status.log_of(self._settings, dead[0])
             raise ServiceFailed(
                 f"{', '.join(dead)} died while the pipeline was running; the end of {log}:\n{processes.tail(log)}\n"
                 "run the command again: it finishes the work"

@@ -201,8 +201,10 @@ def _session_members(home: Path, running: Running) -> Iterator[psutil.Process]:
     if leader_start is not None and leader_start != running.started:
         return
     for process in psutil.process_iter():
+        if not _is_in_session(process, running.pid):
+            continue
         started = _start_of(process.pid)
-        if started is None or started < running.started or not _is_in_session(process, running.pid):
+        if started is None or started < running.started:
             continue
         if leader_start is None and not _belongs_to(process, home):
             continue
@@ -216,8 +218,9 @@ def _is_in_session(process: psutil.Process, session: int) -> bool:
 
 
 def _belongs_to(process: psutil.Process, home: Path) -> bool:
+    """By where it works, as we started it there: a process that was renamed has overwritten its environment."""
     with suppress(psutil.Error):
-        return bool(process.environ().get("TOUCHLINE_HOME") == str(home))
+        return Path(process.cwd()) == home.resolve()
     return False
 
 
@@ -226,7 +229,7 @@ def _start_of(pid: int) -> int | None:
 
     psutil adds the boot time, which moves when the clock is set; without it the number stays what it was.
     """
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.Error):
         process = psutil.Process(pid)
         if process.status() != psutil.STATUS_ZOMBIE:
             return round((process.create_time() - psutil.boot_time()) * TICKS_PER_SECOND)

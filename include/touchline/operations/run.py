@@ -10,7 +10,7 @@ from datetime import datetime
 from touchline.clock import live_clock
 from touchline.database.engine import connect, rows
 from touchline.errors import PipelineFailed
-from touchline.operations import names, services
+from touchline.operations import names, services, status
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower, Watch
@@ -51,9 +51,9 @@ def start(settings: Settings, tell: Told) -> AirflowApi:
     """
     launched_at = live_clock().as_of
     launched = services.start_all(settings, tell)
-    api = AirflowApi(f"http://127.0.0.1:{settings.running_port(services.AIRFLOW_API, settings.airflow_port)}")
+    api = AirflowApi(f"http://127.0.0.1:{settings.running_port(status.AIRFLOW_API, settings.airflow_port)}")
     api.set_pools(names.POOLS)
-    if services.DAG_PROCESSOR in launched:
+    if status.DAG_PROCESSOR in launched:
         tell("the DAG files")
         _await_dags(api, launched_at)
     api.unpause(names.DAGS)
@@ -100,12 +100,12 @@ def addresses(settings: Settings) -> dict[str, str]:
     def at(service: str, preferred: int) -> str:
         return f"http://127.0.0.1:{settings.running_port(service, preferred)}"
 
-    api = at(services.API, settings.api_port)
+    api = at(status.API, settings.api_port)
     return {
         "board": f"{api}/",
         "API": f"{api}/docs",
-        "Airflow": f"{at(services.AIRFLOW_API, settings.airflow_port)}/",
-        "MLflow": settings.mlflow_tracking_uri or f"{at(services.MLFLOW, settings.mlflow_port)}/",
+        "Airflow": f"{at(status.AIRFLOW_API, settings.airflow_port)}/",
+        "MLflow": settings.mlflow_tracking_uri or f"{at(status.MLFLOW, settings.mlflow_port)}/",
     }
 
 

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.errors import QualityGateFailed
+from touchline.landing.seen import note_seen
 from touchline.quality.findings import Finding, GateReport
 from touchline.quality.holds import Breach, active_holds, keep_holds, not_accepted
 from touchline.quality.landing_suites import landing_suites
@@ -38,20 +39,9 @@ with standing as (
     select payload_id from core.match_result
 )
 
-select 'payload' as kind, payload_id as input_id from standing
-union all
-select 'replay', payload_replayed_id
-from landing.payload_replayed inner join standing using (payload_id)
-where observed_at <= %s
-"""
-# A gate that goes back in time has looked at it as of then.
-SCREENED = """
-insert into ops.screened_input (gate, kind, input_id, as_of, run_id)
-select %(gate)s, kind, input_id, %(as_of)s, %(run_id)s
-from unnest(%(kinds)s::text[], %(ids)s::bigint[]) as given (kind, input_id)
-on conflict (gate, kind, input_id) do update
-set as_of = least(screened_input.as_of, excluded.as_of), run_id = excluded.run_id, screened_at = excluded.screened_at
-where screened_input.as_of > excluded.as_of
+select input.kind, input.input_id
+from landing.input inner join standing using (payload_id)
+where input.kind = 'payload' or input.used_from <= %s
 """
 PREDICTIONS = "predictions"
 # Kick-offs move, and results are corrected: rows near the last pass are looked at again.
@@ -182,7 +172,7 @@ def _pass_gate(
         )  # fmt: skip
         # What has landed is screened once, whatever is held: competitions that are held stay under watch by name.
         if inputs and not stopping and (gate == "landing" or not breaches):
-            _note_screened(connection, gate, inputs, as_of, run_id)
+            note_seen(connection, f"check_{gate}", inputs, as_of)
     report = GateReport(
         gate=gate,
         n_expectations=len(findings),
@@ -214,13 +204,6 @@ def _breaches(gate: str, failed: Sequence[Finding]) -> list[Breach]:
         for competition, keys in finding.broken
         if competition
     ]
-
-
-def _note_screened(
-    connection: Connection, gate: str, inputs: Sequence[tuple[str, int]], as_of: datetime, run_id: str
-) -> None:
-    kinds, ids = [kind for kind, _ in inputs], [number for _, number in inputs]
-    connection.execute(SCREENED, {"gate": gate, "as_of": as_of, "run_id": run_id, "kinds": kinds, "ids": ids})
 
 
 def _store(

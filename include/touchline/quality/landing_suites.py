@@ -45,9 +45,9 @@ def _payloads(as_of: datetime, held: Collection[str]) -> Suite:
         "/ n_rows else 0 end as rejected_share, coalesce(bool_or(scope = 'payload'), false) as is_unreadable "
         "from landing.rejected_row where rejected_row.payload_id = parsed.payload_id "
         "and rejected_row.run_id = parsed.run_id) as counted on true "
-        f"where observed_at <= {now} and ({is_held} or not exists (select from ops.screened_input as screened "
-        "where gate = 'landing' and kind = 'payload' and input_id = payload.payload_id "
-        f"and screened.as_of <= {now})) and not exists (select from landing.payload as newer "
+        f"where observed_at <= {now} and ({is_held} or not exists (select from ops.seen_input as seen "
+        "where consumer = 'check_landing' and kind = 'payload' and input_id = payload.payload_id "
+        f"and seen.as_of <= {now})) and not exists (select from landing.payload as newer "
         "inner join landing.payload_parsed using (payload_id) where newer.source = payload.source "
         "and newer.endpoint = payload.endpoint and newer.payload_id > payload.payload_id "
         f"and newer.observed_at <= {now})",

@@ -56,7 +56,7 @@ from finding where severity = 'quarantine'
 class Screening:
     """What a screening looked at and found.
 
-    `inputs` are the payloads and replays as (kind, id) of ops.screened_input, `attempt` says which try of this run it
+    `inputs` are the payloads and replays as (kind, id) of landing.input, `attempt` says which try of this run it
     was, `n_left_out` the number of facts left out.
     """
 

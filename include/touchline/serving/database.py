@@ -22,6 +22,8 @@ LOST = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # A connection that was ended while the pool made it ready.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InvalidCatalogNameError,

@@ -80,7 +80,7 @@ def plan(
         if built is None:
             _forget(connection, layer)
             if layer == "core":
-                note_everything(connection, as_of, until)
+                note_everything(connection, as_of)
         since = built["change_id"] if built else 0
         (change,) = rows(
             connection,

@@ -6,21 +6,18 @@ from datetime import datetime
 from typing import Any, Final
 
 from touchline.database.engine import Connection, rows, scalar
+from touchline.landing.seen import note_seen
 
 # Beyond this share of all matches, or of all that is known, working it in piece by piece takes longer than building
 # everything.
 LARGEST_SHARE: Final = 0.2
 
 _PENDING: Final = """
-select 'payload' as kind, payload_id as input_id, payload_id, payload.observed_at,
-    payload.observed_at as used_from, null::timestamptz as known_since
-from landing.payload_parsed inner join landing.payload using (payload_id)
-where not exists (select from ops.built_input as built where built.kind = 'payload' and built.input_id = payload_id)
-union all
-select 'replay', payload_replayed_id, payload_id, payload.observed_at, replayed.observed_at, replayed.observed_at
-from landing.payload_replayed as replayed inner join landing.payload using (payload_id)
+select kind, input_id, payload_id, observed_at, used_from, known_since
+from landing.input
 where not exists (
-    select from ops.built_input as built where built.kind = 'replay' and built.input_id = payload_replayed_id
+    select from ops.seen_input as seen
+    where seen.consumer = 'build_core' and seen.kind = input.kind and seen.input_id = input.input_id
 )
 order by payload_id
 """
@@ -69,12 +66,13 @@ select exists (
     select from landing.quarantined_fact as fact
     where fact.kind = 'fixture'
         and exists (
-            select from ops.built_input as built
-            where built.kind = 'payload' and built.input_id = fact.payload_id
+            select from ops.seen_input as seen
+            where seen.consumer = 'build_core' and seen.kind = 'payload' and seen.input_id = fact.payload_id
         )
         and not exists (
-            select from ops.built_input as built
-            where built.kind = 'quarantine' and built.input_id = fact.quarantined_fact_id
+            select from ops.seen_input as seen
+            where seen.consumer = 'build_core' and seen.kind = 'quarantine'
+                and seen.input_id = fact.quarantined_fact_id
         )
 )
 """
@@ -116,14 +114,14 @@ _SET_ASIDE: Final = """
 with aside as (
     select * from landing.quarantined_fact as fact
     where not exists (
-        select from ops.built_input as built
-        where built.kind = 'quarantine' and built.input_id = fact.quarantined_fact_id
+        select from ops.seen_input as seen
+        where seen.consumer = 'build_core' and seen.kind = 'quarantine' and seen.input_id = fact.quarantined_fact_id
     )
 ),
 
 noted as (
-    insert into ops.built_input (kind, input_id, change_id)
-    select 'quarantine', quarantined_fact_id, %(change_id)s from aside
+    insert into ops.seen_input (consumer, kind, input_id, as_of)
+    select 'build_core', 'quarantine', quarantined_fact_id, %(as_of)s from aside
 )
 
 insert into ops.match_change (change_id, match_id, known_from)
@@ -156,29 +154,24 @@ def note_changes(connection: Connection, as_of: datetime, change_id: int, built:
         if scalar(connection, _REWRITTEN, parameters):
             return False
         connection.execute(_TOUCHED, parameters)
-        _note_inputs(connection, pending, as_of, change_id)
-    connection.execute(_SET_ASIDE, {"change_id": change_id})
+        _note_seen(connection, pending, as_of)
+    connection.execute(_SET_ASIDE, {"change_id": change_id, "as_of": as_of})
     return not scalar(connection, _IS_MUCH, {"since": built["change_id"], "share": LARGEST_SHARE})
 
 
-def note_everything(connection: Connection, as_of: datetime, change_id: int) -> None:
+def note_everything(connection: Connection, as_of: datetime) -> None:
     """Take notice of all that has landed, for a build in full; no match is noted."""
-    connection.execute("truncate ops.match_change, ops.built_input")
-    _note_inputs(connection, rows(connection, _PENDING), as_of, change_id)
+    connection.execute("truncate ops.match_change")
+    connection.execute("delete from ops.seen_input where consumer = 'build_core'")
+    _note_seen(connection, rows(connection, _PENDING), as_of)
     connection.execute(
-        "insert into ops.built_input (kind, input_id, change_id) "
-        "select 'quarantine', quarantined_fact_id, %s from landing.quarantined_fact",
-        (change_id,),
+        "insert into ops.seen_input (consumer, kind, input_id, as_of) "
+        "select 'build_core', 'quarantine', quarantined_fact_id, %s from landing.quarantined_fact",
+        (as_of,),
     )
 
 
-def _note_inputs(
-    connection: Connection, pending: list[dict[str, Any]], as_of: datetime, change_id: int
-) -> None:
+def _note_seen(connection: Connection, pending: list[dict[str, Any]], as_of: datetime) -> None:
     """What was observed after `as_of` stays pending: some of it may not be known yet."""
     done = [(each["kind"], each["input_id"]) for each in pending if each["used_from"] <= as_of]
-    connection.execute(
-        "insert into ops.built_input (kind, input_id, change_id) "
-        "select kind, input_id, %s from unnest(%s::text[], %s::bigint[]) as given (kind, input_id)",
-        (change_id, [kind for kind, _ in done], [input_id for _, input_id in done]),
-    )
+    note_seen(connection, "build_core", done, as_of)

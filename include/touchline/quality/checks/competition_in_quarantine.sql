@@ -13,20 +13,16 @@ with held as (
 ),
 
 screened as (
-    select input_id as payload_id, '-infinity'::timestamptz as known_since, screened_at
-    from ops.screened_input where gate = 'landing' and kind = 'payload'
-    union all
-    select payload_id, observed_at, screened_at
-    from ops.screened_input
-    inner join landing.payload_replayed on payload_replayed_id = input_id
-    where gate = 'landing' and kind = 'replay'
+    select input.payload_id, coalesce(input.known_since, '-infinity') as known_since, seen.seen_at
+    from ops.seen_input as seen inner join landing.input as input using (kind, input_id)
+    where seen.consumer = 'check_landing'
 ),
 
 watched as (
     select payload_id, known_since, null as competition from fresh_payload
     union all
     select screened.payload_id, screened.known_since, held.competition
-    from held inner join screened on screened.screened_at >= held.held_at
+    from held inner join screened on screened.seen_at >= held.held_at
 ),
 
 said as (

@@ -1,22 +1,12 @@
 -- What the gate has not looked at yet, and what it is compared with. Facts in quarantine are no measure for others.
 -- one row per payload, and per replay of a payload, of which only what was known from then on is new
 create temporary table fresh_input on commit drop as
-select 'payload' as kind, payload_id as input_id, payload_id, observed_at, '-infinity'::timestamptz as known_since
-from landing.payload
-inner join landing.payload_parsed using (payload_id)
-where observed_at <= %(as_of)s and not exists (
-    select from ops.screened_input as screened
-    where screened.gate = 'landing' and screened.kind = 'payload' and screened.input_id = payload_id
-        and screened.as_of <= %(as_of)s
-)
-union all
-select 'replay', payload_replayed_id, payload_id, payload.observed_at, replayed.observed_at
-from landing.payload_replayed as replayed
-inner join landing.payload using (payload_id)
-where replayed.observed_at <= %(as_of)s and not exists (
-    select from ops.screened_input as screened
-    where screened.gate = 'landing' and screened.kind = 'replay' and screened.input_id = payload_replayed_id
-        and screened.as_of <= %(as_of)s
+select kind, input_id, payload_id, observed_at, coalesce(known_since, '-infinity') as known_since
+from landing.input
+where used_from <= %(as_of)s and not exists (
+    select from ops.seen_input as seen
+    where seen.consumer = 'check_landing' and seen.kind = input.kind and seen.input_id = input.input_id
+        and seen.as_of <= %(as_of)s
 );
 
 create temporary table fresh_payload on commit drop as
