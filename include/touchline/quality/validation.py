@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 from sqlalchemy.exc import ProgrammingError
 
 from touchline.database.engine import sqlalchemy_url
-from touchline.database.locks import FileLock
 from touchline.quality.findings import Finding
 from touchline.quality.suite import Suite
 from touchline.settings import Role, Settings
