@@ -23,7 +23,7 @@ LimitOption = Annotated[int, typer.Option(min=1, help="at most this many")]
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(
-        help="Quality: gates (Great Expectations), rules, competitions on hold.", no_args_is_help=True
+        help="Run quality gates, show rules and held competitions, release one.", no_args_is_help=True
     )
     app.add_typer(group, name="quality")
     group.command(name="check")(_check)
@@ -52,7 +52,7 @@ def _check(
         result = "ok" if finding.success else finding.observed
         table.add_row(finding.suite, finding.expectation, finding.column or "", finding.severity, result)
     emit(ctx, report, table)
-    if not state(ctx).as_json:
+    if report.data_docs and not state(ctx).as_json:
         typer.echo(f"Data Docs: {report.data_docs}")
 
 

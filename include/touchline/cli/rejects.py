@@ -22,7 +22,7 @@ SinceOption = Annotated[str | None, typer.Option(help="only observed since, 2023
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(
-        help="Rows and prices that could not be used: count, show, use again.", no_args_is_help=True
+        help="Count, show and replay rows and prices that could not be used.", no_args_is_help=True
     )
     app.add_typer(group, name="rejects")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(
-        help="The simulated football world: serve it, move its clock, let it fail.", no_args_is_help=True
+        help="Serve the simulated football world, move its clock, make it fail.", no_args_is_help=True
     )
     app.add_typer(group, name="sandbox")
 
