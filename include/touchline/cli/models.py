@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(help="List registered models, read their cards, promote one.", invoke_without_command=True)
+    group = typer.Typer(
+        help="List registered models, read their cards, promote one.", invoke_without_command=True
+    )
     app.add_typer(group, name="models")
 
     @group.callback()
