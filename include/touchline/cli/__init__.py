@@ -25,7 +25,7 @@ COMMANDS = (
     ("collect", "collect", "Fetch and land fixtures, odds and scores."),
     ("sources", "sources", "List the sources: health, freshness, remaining quota, rows rejected today."),
     ("rejects", "rejects", "Count, show and replay rows and prices that could not be used."),
-    ("teams", "teams", "List and link the team names of the sources, and review those in doubt."),
+    ("teams", "teams", "List and link team names of the sources, review those in doubt."),
     ("compact", "compact", "Thin out the price ticks of closed months."),
     ("build", "build", "Build the warehouse: gates, dbt layers, ratings, features."),
     ("step", "step", "Run one step of the pipeline as its task does, or list the steps."),

@@ -36,7 +36,7 @@ class LinkReport:
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(
-        help="List and link the team names of the sources, and review those in doubt.", no_args_is_help=True
+        help="List and link team names of the sources, review those in doubt.", no_args_is_help=True
     )
     app.add_typer(group, name="teams")
 
