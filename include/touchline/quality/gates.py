@@ -128,9 +128,10 @@ def broken_challenger(settings: Settings, frame: pd.DataFrame) -> Mapping[str, s
     return broken
 
 
-def data_docs(settings: Settings) -> Path:
-    """The index page of the Data Docs."""
-    return project_folder(settings) / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
+def data_docs(settings: Settings) -> str | None:
+    """The index page of the Data Docs, which are written unless the setting `data_docs` says otherwise."""
+    page = project_folder(settings) / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
+    return str(page) if settings.data_docs else None
 
 
 def _window(settings: Settings, gate: str, as_of: datetime, *, everything: bool) -> Window:
@@ -180,13 +181,13 @@ def _pass_gate(
         n_quarantined=observed.get("n_quarantined", 0),
         held_because=held,
         findings=tuple(findings),
-        data_docs=str(data_docs(settings)),
+        data_docs=data_docs(settings),
     )
     if stopping:
         listed = "\n".join(f"  - {finding}" for finding in stopping)
         raise QualityGateFailed(
             f"gate {gate} failed as of {as_of.isoformat()}; nothing downstream was changed:\n{listed}\n"
-            f"see {report.data_docs}; look at the rows above in their payload (landing.payload), then correct the "
+            f"see {report.data_docs or 'ops.quality_result'}; look at the rows above in their payload (landing.payload), then correct the "
             "source or the expectation (include/touchline/quality) and run again"
         )
     return report

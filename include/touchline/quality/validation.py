@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from sqlalchemy.exc import ProgrammingError
 
 from touchline.database.engine import sqlalchemy_url
@@ -17,6 +20,22 @@ from touchline.quality.findings import Finding
 from touchline.quality.suite import Suite
 from touchline.settings import Role, Settings
 
+
+class _Compiled(BytecodeCache):
+    """Templates that this process has compiled."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_TEMPLATES = _Compiled()
 URL_VARIABLE = "TOUCHLINE_QUALITY_URL"
 SAMPLES = 5
 # Great Expectations names so many rows that break an expectation and drops the others, however complete the result.
@@ -55,7 +74,7 @@ def _validate(
             gx.Checkpoint(
                 name=gate,
                 validation_definitions=definitions,
-                actions=[gx.checkpoint.UpdateDataDocsAction(name="data_docs")],
+                actions=_actions(settings),
                 result_format={
                     # Complete, because every competition that a bad row names is held.
                     "result_format": "COMPLETE",
@@ -80,6 +99,18 @@ def _validate(
         for validation in result.run_results.values()
         for outcome in validation.results
     ]
+
+
+def _actions(settings: Settings) -> list[Any]:
+    from great_expectations.checkpoint import UpdateDataDocsAction
+    from great_expectations.render.view import view
+
+    if not settings.data_docs:
+        return []
+    # Every page makes a Jinja environment of its own and compiles all templates again, which takes longer than the
+    # checks; jinja2.Environment takes no cache from outside but through its arguments.
+    view.Environment = partial(Environment, bytecode_cache=_TEMPLATES)  # type: ignore[misc, assignment]
+    return [UpdateDataDocsAction(name="data_docs")]
 
 
 def _unchecked(gate: str, error: ProgrammingError) -> Finding:
