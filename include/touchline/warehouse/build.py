@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from touchline.errors import WarehouseBuildFailed
-from touchline.lineage import dbt_events
+from touchline.openlineage import dbt_events
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import Plan, building, definition_of, note_built, plan, stands_as_of
