@@ -52,7 +52,7 @@ def _check(
         result = "ok" if finding.success else finding.observed
         table.add_row(finding.suite, finding.expectation, finding.column or "", finding.severity, result)
     emit(ctx, report, table)
-    if not state(ctx).as_json:
+    if report.data_docs and not state(ctx).as_json:
         typer.echo(f"Data Docs: {report.data_docs}")
 
 

@@ -45,7 +45,7 @@ class Finding:
 @dataclass(frozen=True)
 class GateReport:
     """What a gate found; `held_because` says which competitions it holds now and why, `data_docs` is the page with the
-    details."""
+    details; None where none is written."""
 
     gate: str
     n_expectations: int
@@ -53,7 +53,7 @@ class GateReport:
     n_quarantined: int
     held_because: Mapping[str, str]
     findings: tuple[Finding, ...]
-    data_docs: str
+    data_docs: str | None
 
     @property
     def held(self) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,8 +186,8 @@ def _pass_gate(
         listed = "\n".join(f"  - {finding}" for finding in stopping)
         raise QualityGateFailed(
             f"gate {gate} failed as of {as_of.isoformat()}; nothing downstream was changed:\n{listed}\n"
-            f"see {report.data_docs or 'ops.quality_result'}; look at the rows above in their payload (landing.payload), then correct the "
-            "source or the expectation (include/touchline/quality) and run again"
+            f"see {report.data_docs or 'ops.quality_result'}; look at the rows above in their payload "
+            "(landing.payload), then correct the source or the expectation (include/touchline/quality) and run again"
         )
     return report
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -37,13 +37,22 @@ def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] 
     `manifest.json` is written, once a parse: other processes read descriptions from it. Raises WarehouseBuildFailed
     when dbt could not even begin (a broken project, no connection).
     """
-    connection = _connection(settings)
-    with _environment({**connection, **(environment or {})}):
-        known = tuple((name, value) for name, value in connection.items() if name != PASSWORD)
-        manifest = _parsed(_state(settings), known, _project_files())
-        _keep(manifest, target_folder(settings))
+    manifest = parsed_project(settings)
+    _keep(manifest, target_folder(settings))
+    with _environment({**_connection(settings), **(environment or {})}):
         result = _invoke(_state(settings), (*arguments, "--no-write-json"), manifest)
     return DbtRun(list(result.results), result.generated_at.replace(tzinfo=UTC), manifest)
+
+
+def parsed_project(settings: Settings) -> Any:
+    """dbt's manifest of the project for a database: that of the last call while neither is another.
+
+    Raises WarehouseBuildFailed when the project cannot be parsed.
+    """
+    connection = _connection(settings)
+    known = tuple((name, value) for name, value in connection.items() if name != PASSWORD)
+    with _environment(connection):
+        return _parsed(_state(settings), known, _project_files())
 
 
 def dbt_result(settings: Settings, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
@@ -78,7 +87,9 @@ def _parsed(state: Path, connection: tuple[tuple[str, str], ...], files: tuple[A
 
 
 def _project_files() -> tuple[Any, ...]:
-    paths = sorted(path for path in DBT_PROJECT.rglob("*.*") if path.suffix in (".sql", ".yml", ".csv", ".md"))
+    paths = sorted(
+        path for path in DBT_PROJECT.rglob("*.*") if path.suffix in (".sql", ".yml", ".csv", ".md")
+    )
     return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
 
 
@@ -122,11 +133,15 @@ def _keep_behaviour_flags_few() -> None:
     from dbt.adapters.base import impl
     from dbt_common.behavior_flags import BehaviorFlagRendered
 
-    names = [flag["name"] for flag in impl.DEFAULT_BASE_BEHAVIOR_FLAGS]
-    repeated = [place for place, name in enumerate(names) if name in names[:place]]
-    for place in reversed(repeated):
-        del impl.DEFAULT_BASE_BEHAVIOR_FLAGS[place]
+    impl.DEFAULT_BASE_BEHAVIOR_FLAGS[:] = _default_flags()
     BehaviorFlagRendered._default_source = staticmethod(lambda: impl.__name__)  # type: ignore[method-assign]
+
+
+@cache
+def _default_flags() -> tuple[Any, ...]:
+    from dbt.adapters.base import impl
+
+    return tuple(impl.DEFAULT_BASE_BEHAVIOR_FLAGS)
 
 
 def _connection(settings: Settings) -> Mapping[str, str]:
