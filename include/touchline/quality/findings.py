@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Finding:
     """One expectation's outcome; `samples` are up to five offending values with their row's identity.
 
-    `broken` are the row keys that broke it, by competition ('' where the row has none); a failure without any row (a
-    table that is missing or empty) cannot be pinned to competitions.
+    `broken` are the row keys that broke it, by competition ('' where the row has none). A failure without any row (a
+    missing or empty table) cannot be assigned to competitions.
     """
 
     suite: str

@@ -50,7 +50,7 @@ MARGIN = timedelta(days=3)
 def check_landing(settings: Settings, as_of: datetime, run_id: str) -> GateReport:
     """Check what has landed since this gate last passed; facts that cannot be right go to landing.quarantined_fact.
 
-    Raises QualityGateFailed for what cannot be pinned to competitions.
+    Raises QualityGateFailed for a failure that cannot be assigned to competitions.
     """
     with connect(settings, "transform") as connection:
         held = {
@@ -110,9 +110,9 @@ def check_predictions(settings: Settings, frame: pd.DataFrame, as_of: datetime, 
 
 
 def broken_challenger(settings: Settings, frame: pd.DataFrame) -> Mapping[str, str]:
-    """Check what a challenger says as `check_predictions` does: row key -> what it breaks, of rows not to be written.
+    """Check a challenger's predictions as `check_predictions` does; row key -> what it breaks, for rows not to write.
 
-    Nothing is held: nobody is shown what a challenger says.
+    Nothing is held, because a challenger's predictions are not shown.
     """
     suites = [replace(suite, name=f"{suite.name}_challenger") for suite in prediction_suites()]
     broken: dict[str, str] = {}

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 from sqlalchemy.exc import ProgrammingError
 
 from touchline.database.engine import sqlalchemy_url
-from touchline.database.locks import FileLock
 from touchline.quality.findings import Finding
 from touchline.quality.suite import Suite
 from touchline.settings import Role, Settings
@@ -38,14 +38,14 @@ class _Compiled(BytecodeCache):
 _TEMPLATES = _Compiled()
 URL_VARIABLE = "TOUCHLINE_QUALITY_URL"
 SAMPLES = 5
-# Great Expectations names so many rows that break an expectation and drops the others, however complete the result.
+# Great Expectations names at most this many rows that break an expectation, however complete the result.
 MOST_ROWS = 10_000
 
 
 def validate(
     settings: Settings, gate: str, suites: Sequence[Suite], frame: pd.DataFrame | None, role: Role
 ) -> list[Finding]:
-    """The outcome of every expectation; `frame` is what suites without a query look at."""
+    """The outcome of every expectation; `frame` holds the rows for suites without a query."""
     folder = project_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     # Great Expectations keeps its project in files; two gates at once would write over each other.
@@ -87,7 +87,7 @@ def _validate(
             batch_parameters={"dataframe": frame} if frame is not None else None,
         )
     except ProgrammingError as error:
-        # A table that is missing or of another shape: nothing can be said, which is no pass.
+        # A missing table, or one of another shape, cannot be judged, so it does not pass.
         return [_unchecked(gate, error)]
     finally:
         if "warehouse" in sources:

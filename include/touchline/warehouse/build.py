@@ -59,8 +59,8 @@ def build_layer(
 ) -> BuildReport:
     """Build and test a layer as of an instant (UTC): what has changed since its last build, or all (`is_full`).
 
-    Features stand as of when core does, whatever `as_of` says. Raises WarehouseBuildFailed with every failing model
-    or test, its message and where its SQL is.
+    Features take over the `as_of` of core, whatever `as_of` is given. Raises WarehouseBuildFailed with every failing
+    model or test, its message and the place of its SQL.
     """
     with building(settings):
         started = time.monotonic()
@@ -76,7 +76,7 @@ def build_layer(
 
 
 def _renew_views(settings: Settings, as_of: datetime, priorities: Mapping[str, list[str]]) -> None:
-    """The views of analysts, which tables that were made anew took along; where they had been built before."""
+    """Make the analysts' views again, which dbt drops with the tables they read; only if they had been built before."""
     if stands_as_of(settings, "analytics") is not None:
         environment = {"TOUCHLINE_DBT_AS_OF": as_of.isoformat(), **_priorities(priorities)}
         run = run_dbt(settings, "run", "--select", *SELECTIONS["analytics"], environment=environment)
@@ -91,7 +91,7 @@ def _build(
     started: float,
 ) -> BuildReport:  # fmt: skip
     as_of = planned.as_of
-    # Views hold no rows: as long as they read the same way, the tests of what they read have tested them.
+    # Views hold no rows: while their SQL is the same, the tests of the tables they read have tested them.
     is_tested = layer != "analytics" or planned.is_full
     run = run_dbt(
         settings,
@@ -131,7 +131,7 @@ def _build(
 
 
 def _moment(priorities: Mapping[str, list[str]], planned: Plan) -> Mapping[str, str]:
-    """What the macros read at run time. Variables of dbt would do, but each new value has the project parsed again."""
+    """The values that macros read at run time. As dbt variables, each new value would have the project parsed again."""
     values = {"AS_OF": planned.as_of.isoformat()}
     if not planned.is_full:
         assert planned.built_as_of is not None, "an increment goes on from a build"

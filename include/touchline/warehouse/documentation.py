@@ -20,7 +20,7 @@ TITLES = ("<title>dbt Docs</title>", "<title>Touchline's warehouse</title>")
 
 @dataclass(frozen=True)
 class DocumentationReport:
-    """Where the site is; `n_tables` counts the tables and views of which the database told the columns."""
+    """Where the site is; `n_tables` counts the tables and views whose columns were read from the database."""
 
     page: str
     n_tables: int
