@@ -92,7 +92,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _python(project: Path, *arguments: str) -> str:
-    paths = os.pathsep.join(str(path) for path in (project / "include", PROJECT_ROOT / "tests"))
+    tests = PROJECT_ROOT / "tests"
+    paths = os.pathsep.join(str(path) for path in (project / "include", tests, tests / "worlds"))
     done = subprocess.run(
         [sys.executable, *arguments], cwd=project, env={**os.environ, "PYTHONPATH": paths},
         capture_output=True, text=True, check=False,

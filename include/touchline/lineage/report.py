@@ -44,7 +44,7 @@ def page(report: LineageReport, learned: Mapping[str, Any] | None) -> str:
         f'<section class="picture">{draw(report, learned)}</section>',
         f"<p>{escape(report.summary)} Nothing learned later is on this page but the outcome.</p>",
         _facts(report, learned), _results("Results of the home side", report.home_matches),
-        _results("Results of the away side", report.away_matches), _results("Meetings of the two", report.meetings),
+        _results("Results of the away side", report.away_matches),
         _quotes(report.quotes), _payloads(report.payloads), _features(report.features),
         "</body></html>",
     ]  # fmt: skip
