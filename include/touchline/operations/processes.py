@@ -232,5 +232,6 @@ def _start_of(pid: int) -> int | None:
     with suppress(psutil.Error):
         process = psutil.Process(pid)
         if process.status() != psutil.STATUS_ZOMBIE:
-            return round((process.create_time() - psutil.boot_time()) * TICKS_PER_SECOND)
+            seconds: float = process.create_time() - psutil.boot_time()
+            return round(seconds * TICKS_PER_SECOND)
     return None
