@@ -61,9 +61,8 @@ PARTS: Mapping[str, Sequence[Part]] = {
         Part("corners and cards in form", rf"{SIDE}_form_(corners|yellow_cards|red_cards)_\w+"),
         Part("goals of the competition's last 300 matches", "competition_(home|away)_goals"),
         Part("matches of a team on record", f"{SIDE}_n_(rated|career)"),
-        Part("meetings of the two sides", r"h2h_\w+"),
-        Part("table, stake and promotion", rf"{SIDE}_(position|points_(per|behind|above)_\w+|tier_change)"),
-        Part("rest, congestion, calendar", f"{SIDE}_(rest_days|n_matches_14d)|season_progress|month|weekday"),
+        Part("season so far and promotion", f"{SIDE}_(n_played|tier_change)|season_progress"),
+        Part("rest and congestion", f"{SIDE}_(rest_days|n_matches_14d)"),
     ),
     WITH_ODDS: (
         Part("expected movement, and trees on outcomes", values={**NO_MOVEMENT, **NO_RESIDUAL_TREES}),

@@ -38,7 +38,7 @@ SMALL_SINCE = "2021"
 USUAL_NIGHT = range(60, 161)
 IN_ORDER = (
     "match_version", "match", "match_result", "match_odds", "season", "team", "team_alias", "result_version",
-    "result_price", "team_match", "market_view", "team_form", "competition_form", "head_to_head", "league_table",
+    "result_price", "team_match", "market_view", "team_form", "competition_form", "league_table",
     "match_features",
 )  # fmt: skip
 RATED_BEFORE = "team_match"

@@ -62,20 +62,12 @@ def test_features_of_a_fixture_are_those_of_the_teams_last_matches(built: Settin
     )
 
 
-def test_features_of_a_fixture_say_where_its_teams_stand_and_how_its_competition_scores(built: Settings):
+def test_features_of_a_fixture_say_how_its_competition_scores(built: Settings):
     (row,) = fetch(built, "select * from features.match_features where not is_played")
     season = round_robin()
     for side, statistic in (("home", "FTHG"), ("away", "FTAG")):
         mean = sum(int(match[statistic]) for match in season) / len(season)
         assert row[f"competition_{side}_goals"] == pytest.approx(mean)
-    points = dict.fromkeys((match["HomeTeam"] for match in season), 0) | {"Burnley": 0}
-    for match in season:
-        home, away = int(match["FTHG"]), int(match["FTAG"])
-        points[match["HomeTeam"]] += 3 * (home > away) + (home == away)
-        points[match["AwayTeam"]] += 3 * (away > home) + (home == away)
-    ranked, n_left = sorted(points.values()), 5
-    assert row["home_points_behind_top"] == pytest.approx((ranked[-1] - points["Arsenal"]) / n_left)
-    assert row["away_points_above_drop"] == pytest.approx((points["Leeds"] - ranked[2]) / n_left)
 
 
 def test_features_of_a_match_stand_before_its_kickoff_and_ignore_its_own_result(built: Settings):
@@ -87,7 +79,7 @@ def test_features_of_a_match_stand_before_its_kickoff_and_ignore_its_own_result(
     assert first["features_as_of"] == first["kickoff_at"] - timedelta(minutes=1)
     assert first["home_elo"] is None
     assert first["home_goals_for_5"] is None
-    assert first["h2h_n_matches"] == 0
+    assert first["home_n_played"] == 0
 
 
 def test_rest_and_matches_before_a_fixture_are_those_announced_as_much_as_those_played(
@@ -196,9 +188,9 @@ def test_a_pairing_played_four_times_a_season_is_four_matches(settings: Settings
     meetings = [match_row(Date=day, HomeTeam="Arsenal", AwayTeam="Chelsea") for day in days]
     sourced = land(settings, tmp_path, meetings, datetime(2022, 12, 1, tzinfo=UTC))
     build(sourced, datetime(2022, 12, 1, tzinfo=UTC))
-    found = fetch(sourced, "select h2h_n_matches, status from features.match_features inner join core.match "
+    found = fetch(sourced, "select home_n_played, status from features.match_features inner join core.match "
                   "using (match_id) order by match.kickoff_at")  # fmt: skip
-    assert [(row["h2h_n_matches"], row["status"]) for row in found] == [(n, "played") for n in range(4)]
+    assert [(row["home_n_played"], row["status"]) for row in found] == [(n, "played") for n in range(4)]
 
 
 def test_a_match_played_on_another_day_supersedes_its_announcement(settings: Settings, tmp_path: Path):
@@ -249,8 +241,7 @@ def test_consensus_prices_are_the_sources_average_and_never_the_closing_ones(bui
 def test_the_same_build_twice_gives_the_same_tables(built: Settings):
     tables = (
         "core.match", "core.match_version", "core.match_result", "core.match_odds", "features.team_form",
-        "features.league_table", "features.head_to_head", "features.match_features", "features.team_rating",
-        "analytics.team_strength",
+        "features.league_table", "features.match_features", "features.team_rating", "analytics.team_strength",
     )  # fmt: skip
     before = [sorted(map(str, fetch(built, f"select * from {table}"))) for table in tables]
     build(built, NOVEMBER)
@@ -265,7 +256,7 @@ def test_a_broken_layer_says_which_model_and_why(built: Settings):
     assert "team_rating" in str(caught.value)
     with connect(built, "transform") as connection:
         connection.execute("alter table features.hidden rename to team_rating")
-    assert build_layer(built, "features", NOVEMBER, "test").n_models == 7
+    assert build_layer(built, "features", NOVEMBER, "test").n_models == 6
 
 
 def test_every_feature_of_the_catalogue_is_a_column(built: Settings):

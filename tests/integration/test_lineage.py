@@ -69,8 +69,8 @@ def lines_of_payload(settings: Settings, payload_id: int) -> list[dict[str, str]
 
 def test_every_result_leads_to_the_row_it_was_read_from(predicted: Predicted):
     report = trace(predicted.settings, predicted.prediction_id)
-    matches = [*report.home_matches, *report.away_matches, *report.meetings]
-    assert [len(part) for part in (report.home_matches, report.away_matches, report.meetings)] == [5, 5, 1]
+    matches = [*report.home_matches, *report.away_matches]
+    assert [len(part) for part in (report.home_matches, report.away_matches)] == [5, 5]
     for match in matches:
         line = lines_of_payload(predicted.settings, match["payload_id"])[match["row_number"] - 1]
         assert (line["HomeTeam"], line["AwayTeam"]) == (match["home_team"], match["away_team"])
@@ -83,7 +83,6 @@ def test_results_are_of_the_side_and_latest_first(predicted: Predicted):
         assert all(team in (match["home_team"], match["away_team"]) for match in matches)
         kickoffs = [match["kickoff_at"] for match in matches]
         assert kickoffs == sorted(kickoffs, reverse=True)
-    assert {report.meetings[0]["home_team"], report.meetings[0]["away_team"]} == {"Leeds", "Arsenal"}
 
 
 def test_prices_are_the_pre_match_quotes_known_then(predicted: Predicted):
@@ -100,7 +99,7 @@ def test_prices_are_the_pre_match_quotes_known_then(predicted: Predicted):
 def test_payloads_are_listed_once_with_the_rows_used(predicted: Predicted):
     report = trace(predicted.settings, predicted.prediction_id)
     assert report.fixture is not None
-    used = [*report.home_matches, *report.away_matches, *report.meetings, *report.quotes, report.fixture]
+    used = [*report.home_matches, *report.away_matches, *report.quotes, report.fixture]
     for payload in report.payloads:
         rows_used = {row["row_number"] for row in used if row["payload_id"] == payload["payload_id"]}
         assert payload["row_numbers"] == sorted(rows_used) != []

@@ -187,7 +187,9 @@ def test_a_champion_that_knows_other_features_stands_in_nobodys_way_and_does_not
 ) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(
-            design, "_PLAIN_FEATURES", tuple(name for name in design._PLAIN_FEATURES if name != "month")
+            design,
+            "_PLAIN_FEATURES",
+            tuple(name for name in design._PLAIN_FEATURES if name != "season_progress"),
         )
         _train(registry, matches)
     forget_models(registry)

@@ -80,8 +80,8 @@ def test_a_difference_that_is_significant_but_small_is_no_drift():
 
 
 def test_what_follows_the_calendar_is_not_compared():
-    assert not {"month", "season_progress", "home_rest_days", "away_position"} & set(COMPARED)
-    assert {"home_elo", "away_shots_for_5", "h2h_points_mean", "market_price_home"} <= set(COMPARED)
+    assert not {"season_progress", "home_rest_days", "away_n_played", "market_price_hours"} & set(COMPARED)
+    assert {"home_elo", "away_shots_for_5", "away_move_last", "market_price_home"} <= set(COMPARED)
 
 
 def test_all_looks_of_a_week_end_at_the_same_monday():

@@ -77,7 +77,7 @@ def test_the_forecast_without_odds_is_made_of_nothing_that_a_market_says():
         ),
         ("maximum_gap", {f"market_{kind}_{side}" for kind in ("price", "maximum") for side in ("home", "away")}),
         ("draw_move_last", {"home_draw_move_last", "away_draw_move_last"}),
-        ("month", {"month"}),
+        ("season_progress", {"season_progress"}),
     ],
 )  # fmt: skip
 def test_columns_are_traced_to_what_their_formula_reads(column: str, features: set[str]):

@@ -41,7 +41,7 @@ def test_an_outcome_in_other_words_is_found(matches: pd.DataFrame):
         told + rng.normal(0, 2, len(told)),
         told.where(rng.random(len(told)) < 0.33),
     ):
-        assert suspected(matches.assign(h2h_points_mean=disguise)) == ["h2h_points_mean"]
+        assert suspected(matches.assign(home_n_matches_14d=disguise)) == ["home_n_matches_14d"]
 
 
 def test_what_only_the_final_whistle_tells_is_found(matches: pd.DataFrame):

@@ -92,7 +92,7 @@ def test_honest_features_go_with_their_own_result_no_more_than_by_chance(seed: i
     assert features_that_know_the_result(_kicking_off_together(seed), seed=1) == []
 
 
-@pytest.mark.parametrize("feature", ["home_elo", "away_market_error", "h2h_points_mean"])
+@pytest.mark.parametrize("feature", ["home_elo", "away_market_error", "competition_home_goals"])
 def test_a_feature_that_knows_its_own_result_a_little_is_the_only_one_found(feature: str):
     """So blurred that its correlation with the outcome is a sixth."""
     honest = _kicking_off_together(seed=1)

@@ -202,16 +202,9 @@ ranked as (
             partition by competition, season, valid_from
             order by points desc, goals_for - goals_against desc, goals_for desc
         ))::int as position,
-        (count(*) over at_instant)::int as n_teams,
-        max(points) over at_instant as top_points,
-        nth_value(points, 3) over (
-            partition by competition, season, valid_from
-            order by points asc, goals_for - goals_against asc, goals_for asc
-            rows between unbounded preceding and unbounded following
-        ) as drop_points,
+        (count(*) over (partition by competition, season, valid_from))::int as n_teams,
         max(n_played) over (partition by competition, season order by valid_from) as most_played_so_far
     from totals
-    window at_instant as (partition by competition, season, valid_from)
 )
 
 -- Before the first result there is no table; once there was one, it stands, though all results be withdrawn.
@@ -225,8 +218,6 @@ select
     goals_for,
     goals_against,
     position,
-    n_teams,
-    top_points,
-    drop_points
+    n_teams
 from ranked
 where has_begun or most_played_so_far > 0

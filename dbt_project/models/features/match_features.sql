@@ -34,8 +34,7 @@ fixtures as materialized (
         coalesce(known.season, matches.season) as known_season,
         coalesce(known.home_team_id, matches.home_team_id) as known_home_team_id,
         coalesce(known.away_team_id, matches.away_team_id) as known_away_team_id,
-        coalesce(known.kickoff_at, matches.kickoff_at) as known_kickoff_at,
-        coalesce(known.kickoff_on, matches.kickoff_on) as known_kickoff_on
+        coalesce(known.kickoff_at, matches.kickoff_at) as known_kickoff_at
     from matches
     left join {{ ref('match_version') }} as known
         on
@@ -66,10 +65,6 @@ tables as not materialized (
     select * from {{ ref('league_table') }}
 ),
 
-meetings as (
-    select * from {{ ref('head_to_head') }}
-),
-
 market as (
     select * from {{ ref('market_view') }}
 )
@@ -83,7 +78,10 @@ select
     fixtures.kickoff_at,
     fixtures.features_as_of,
     fixtures.is_played,
-    {{ taken_as_they_are() }}
+    -- What the columns' descriptions say is a column of a relation below.
+    {% for column in model.columns.values() if column.meta.taken_from %}
+        {{ column.meta.taken_from }}::{{ column.data_type }} as {{ column.name }},
+    {% endfor %}
     {% for side in ['home', 'away'] %}
         case
             when fixtures.known_kickoff_at - {{ side }}_rating.kickoff_at > interval '45 days'
@@ -94,26 +92,12 @@ select
         ::double precision as {{ side }}_rest_days,
         {{ side }}_calendar.n_matches::double precision as {{ side }}_n_matches_14d,
         coalesce({{ side }}_table.n_played, 0)::double precision as {{ side }}_n_played,
-        {{ side }}_table.position::double precision as {{ side }}_position,
-        ({{ side }}_table.points::double precision / nullif({{ side }}_table.n_played, 0))
-            as {{ side }}_points_per_match,
-        least(
-            ({{ side }}_table.top_points - {{ side }}_table.points)
-            / greatest(2.0 * ({{ side }}_table.n_teams - 1) - {{ side }}_table.n_played, 1), 5
-        )::double precision as {{ side }}_points_behind_top,
-        least(greatest(
-            ({{ side }}_table.points - {{ side }}_table.drop_points)
-            / greatest(2.0 * ({{ side }}_table.n_teams - 1) - {{ side }}_table.n_played, 1), -5
-        ), 5)::double precision as {{ side }}_points_above_drop,
     {% endfor %}
-    coalesce(last_meeting.n_matches, 0)::double precision as h2h_n_matches,
     -- A league of n teams plays 2 (n - 1) rounds; the schedule itself is not looked at, it may hold later fixtures.
     least(
         (coalesce(home_table.n_played, 0) + coalesce(away_table.n_played, 0))
         / (4.0 * greatest(home_table.n_teams - 1, 1)), 1
     )::double precision as season_progress,
-    extract(month from fixtures.known_kickoff_on)::double precision as month,
-    extract(isodow from fixtures.known_kickoff_on)::double precision as weekday,
     fixtures.tier::double precision as competition_tier,
     greatest(extract(epoch from fixtures.known_kickoff_at - market.quoted_at) / 3600, 0)::double precision
         as market_price_hours
@@ -180,15 +164,6 @@ from fixtures
         limit 1
     ) as {{ side }}_table on true
 {% endfor %}
-left join lateral (
-    select * from meetings
-    where
-        meetings.team_id = fixtures.known_home_team_id
-        and meetings.opponent_id = fixtures.known_away_team_id
-        and meetings.valid_from <= fixtures.features_as_of
-    order by meetings.valid_from desc
-    limit 1
-) as last_meeting on true
 left join lateral (
     select * from competitions
     where

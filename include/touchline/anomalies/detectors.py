@@ -28,16 +28,14 @@ REFERENCE_MATCHES = 60
 # Columns of features.match_features that are no features, or follow the calendar and so differ from the year's average;
 # the number of bookmakers is judged by week.
 NOT_JUDGED = frozenset(
-    {"match_id", "competition", "country", "tier", "season", "kickoff_at", "features_as_of", "is_played", "month",
-     "season_progress", "h2h_n_matches", "market_n_bookmakers"}
+    {"match_id", "competition", "country", "tier", "season", "kickoff_at", "features_as_of", "is_played",
+     "season_progress", "market_n_bookmakers"}
 )  # fmt: skip
 FOLLOWS_CALENDAR = (
     "market_price_hours",
     "_rest_days",
     "_n_matches_14d",
     "_n_played",
-    "_position",
-    "_points_per_match",
 )
 
 

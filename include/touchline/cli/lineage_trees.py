@@ -44,7 +44,6 @@ def prediction_tree(report: LineageReport, texts: Sequence[RowText] = ()) -> Tre
     _add_features(tree, report)
     _add_matches(tree, "results of the home side", report.home_matches)
     _add_matches(tree, "results of the away side", report.away_matches)
-    _add_matches(tree, "meetings of the two", report.meetings)
     _add_quotes(tree, report.quotes)
     if report.fixture is not None:
         tree.add(

@@ -37,7 +37,7 @@ AVAILABILITY = {
     "match_form": "With the results and statistics of both sides' last matches, as a rule the morning after. Where a "
     "source gives no shots, means over the last five matches are unknown and the others stay as they were.",
     "match_context": "With the fixture and the results before it: the calendar and rest as soon as the fixture and "
-    "those before it are listed, the table and meetings the morning after the last match.",
+    "those before it are listed, the season so far the morning after the last match.",
     "match_market": "With pre-match prices, from days before kick-off; the last observed count. Unknown where nobody "
     "quotes; closing prices of the match itself are never among them.",
     "match_market_history": "With the closing prices of both sides' earlier matches, as a rule the morning after the "
@@ -134,10 +134,6 @@ def _context(side: str) -> Iterator[Feature]:
         ("rest_days", "days since the last match before this one, played or announced, at most 30", "days"),
         ("n_matches_14d", "matches in the 14 days before this one, played or announced", "matches"),
         ("n_played", "matches played in the season", "matches"),
-        ("position", "position in the table before the match, 1 is the top", "place"),
-        ("points_per_match", "points per match in the season", "points"),
-        ("points_behind_top", "points behind the top of the table for each match left, at most 5", "points"),
-        ("points_above_drop", "points above the third from the bottom for each match left, from -5 to 5", "points"),
         ("tier_change", "tier before the last break of more than 45 days less the tier of this match: 1 for the "
          "promoted, -1 for the relegated, until the next such break", "tiers"),
     ):  # fmt: skip
@@ -146,17 +142,7 @@ def _context(side: str) -> Iterator[Feature]:
 
 def _of_match() -> Iterator[Feature]:
     for name, text, unit, taken_from in (
-        ("h2h_n_matches", "meetings of the two sides looked at, at most the last 6", "matches", ""),
-        ("h2h_points_mean", "mean points of the home side in those meetings, at any venue", "points",
-         "last_meeting.points_6"),
-        ("h2h_goal_difference_mean", "mean goal difference of the home side in those meetings", "goals",
-         "last_meeting.goal_difference_6"),
-    ):  # fmt: skip
-        yield Feature(name, "match_context", text, unit, taken_from=taken_from)
-    for name, text, unit, taken_from in (
         ("season_progress", "share of the matches of a season that the two sides have played, 0 to 1", "share", ""),
-        ("month", "month of the kick-off, 1 to 12", "month", ""),
-        ("weekday", "day of the week of the kick-off, 1 (Monday) to 7", "day", ""),
         ("competition_tier", "level of the competition in its country, 1 is the highest", "tier", ""),
         ("competition_home_goals", "mean goals of home sides over the last 300 matches of the competition", "goals",
          "around.goals_for_300"),

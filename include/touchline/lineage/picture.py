@@ -81,11 +81,10 @@ def draw(report: LineageReport, learned: Mapping[str, Any] | None) -> Picture:
 def _groups(report: LineageReport) -> dict[str, tuple[str, Sequence[dict[str, Any]], tuple[str, ...]]]:
     """Observations by what they say: title, rows, and the boxes of the warehouse they end in."""
     made = report.prediction
-    rated = ("ratings", "form", "table")
+    rated = ("ratings", "form", "season")
     return {
         "home": (f"results {made['home_team']}", report.home_matches, rated),
         "away": (f"results {made['away_team']}", report.away_matches, rated),
-        "meetings": ("meetings of the two", report.meetings, ("head to head",)),
         "quotes": ("pre-match quotes", report.quotes, ("market",)),
         "fixture": ("fixture as listed", [] if report.fixture is None else [report.fixture], ("match",)),
     }
@@ -110,8 +109,8 @@ def _add_observations(drawing: Drawing, report: LineageReport) -> None:
             drawing.ties.append((key, end, len(rows)))
             reached[end] = reached.get(end, 0) + len(rows)
     lines = {
-        "ratings": "Elo, pi-ratings", "form": "points, goals, shots", "table": "league position",
-        "head to head": "last meetings", "market": "overround removed", "match": "kick-off, sides",
+        "ratings": "Elo, pi-ratings", "form": "points, goals, shots", "season": "matches played",
+        "market": "overround removed", "match": "kick-off, sides",
     }  # fmt: skip
     for end, n_rows in reached.items():
         drawing.boxes.append(Box(end, 2, end, lines[end]))

@@ -53,18 +53,12 @@ order by match.kickoff_at desc, match.match_id
 limit %(limit)s
 """  # noqa: S608
 
-# Behind the ratings, the form and the table of each side.
+# Behind the ratings, the form and the season of each side.
 HOME_MATCHES: Final = _BEFORE.format(
     condition="target.home_team_id in (match.home_team_id, match.away_team_id)"
 )
 AWAY_MATCHES: Final = _BEFORE.format(
     condition="target.away_team_id in (match.home_team_id, match.away_team_id)"
-)
-
-# Behind the head-to-head features: the meetings of the two sides, at either venue.
-MEETINGS: Final = _BEFORE.format(
-    condition="(match.home_team_id, match.away_team_id) in "
-    "((target.home_team_id, target.away_team_id), (target.away_team_id, target.home_team_id))"
 )
 
 QUOTES: Final = f"""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.errors import PayloadUnknown
 from touchline.lineage import touched_queries as queries
-from touchline.lineage.trace import MATCHES_PER_TEAM, MEETINGS, whose_word_counts
+from touchline.lineage.trace import MATCHES_PER_TEAM, whose_word_counts
 from touchline.settings import Settings
 
 MOST_SHOWN: Final = 500
@@ -22,8 +22,8 @@ class TouchedReport:
     `matches` are those it said something new of, with what; `rejected` values it could not be used for, `settled_at`
     when they were later. `set_aside` are facts that landed and that nothing rests on, with `rules` and `reasons` (in
     the same order) and since when. `predictions` are those whose features could rest on it, as known at their
-    `features_as_of`, with `through`: fixture, quotes, or the result of a match of either side (one of its last 20,
-    or of the last six meetings). `n_through_ratings` counts the other later predictions in the same countries,
+    `features_as_of`, with `through`: fixture, quotes, or the result of a match of either side (one of its last 20).
+    `n_through_ratings` counts the other later predictions in the same countries,
     reached through the opponents' ratings alone. `models` are the versions trained on its matches. Lists hold at
     most 500; the counts all.
     """
@@ -68,7 +68,6 @@ def touched(settings: Settings, payload_id: int) -> TouchedReport:
             "payload_id": payload_id,
             "observed_at": found[0]["observed_at"],
             "look_back": MATCHES_PER_TEAM,
-            "meetings": MEETINGS,
             **whose_word_counts(settings),
         }
         return _touched(connection, found[0], given)

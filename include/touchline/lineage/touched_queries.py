@@ -104,12 +104,10 @@ results as materialized (
 # How many matches of the side, known as played when the features were made, came between a match and the one predicted.
 _PLAYED_BETWEEN: Final = """(
             select count(*) from features.team_match
-            where {of_side}
-                and kickoff_at > {match}.kickoff_at and kickoff_at < said.kickoff_at
+            where team_id = sides.team_id
+                and kickoff_at > sides.kickoff_at and kickoff_at < said.kickoff_at
                 and valid_from <= said.features_as_of and valid_to > said.features_as_of
         )"""
-_OF_TEAM: Final = "team_id = sides.team_id"
-_OF_BOTH: Final = "team_id = results.home_team_id and opponent_id = results.away_team_id"
 
 PREDICTIONS: Final = f"""
 with {_RESULTS},
@@ -147,7 +145,7 @@ through_results as (
     inner join ledger.prediction as said on said.match_id = later.match_id
     where sides.kickoff_at < said.kickoff_at
         and said.features_as_of >= sides.known_at and said.features_as_of < sides.known_until
-        and {_PLAYED_BETWEEN.format(match="sides", of_side=_OF_TEAM)} < %(look_back)s
+        and {_PLAYED_BETWEEN} < %(look_back)s
 ),
 
 through_quotes as (
@@ -177,45 +175,10 @@ through_fixture as (
     )
 ),
 
--- The head-to-head features look further back than the form, at fewer matches.
-met as materialized (
-    select *, count(*) filter (where is_played) over (
-        partition by first_team_id, second_team_id order by kickoff_at, match_id
-        rows between unbounded preceding and 1 preceding
-    ) as n_before
-    from (
-        select distinct
-            match.match_id, match.kickoff_at, match.is_played,
-            least(match.home_team_id, match.away_team_id) as first_team_id,
-            greatest(match.home_team_id, match.away_team_id) as second_team_id
-        from played
-        inner join core.match as match using (match_id)
-    ) as meetings
-),
-
-through_meetings as (
-    select
-        said.prediction_id,
-        format(
-            'result %%s %%s-%%s %%s', results.home_team, results.home_goals, results.away_goals, results.away_team
-        ) as way
-    from results
-    inner join met as own on own.match_id = results.fixture_key
-    inner join met as later
-        on later.first_team_id = own.first_team_id and later.second_team_id = own.second_team_id
-        and later.n_before between own.n_before and own.n_before + 2 * %(meetings)s
-    inner join ledger.prediction as said on said.match_id = later.match_id
-    where results.kickoff_at < said.kickoff_at
-        and said.features_as_of >= results.known_at and said.features_as_of < results.known_until
-        and {_PLAYED_BETWEEN.format(match="results", of_side=_OF_BOTH)} < %(meetings)s
-),
-
 ways as (
     select prediction_id, array_agg(distinct way order by way) as through
     from (
         select * from through_results
-        union all
-        select * from through_meetings
         union all
         select * from through_quotes
         union all

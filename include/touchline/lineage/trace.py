@@ -16,9 +16,8 @@ from touchline.lineage import queries
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 
-# As many as the longest form feature and the head-to-head features look back on.
+# As many as the longest form feature looks back on.
 MATCHES_PER_TEAM = 20
-MEETINGS = 6
 CANDIDATES_SHOWN = 5
 
 
@@ -35,7 +34,6 @@ class LineageReport:
     features: dict[str, float | None]
     home_matches: list[dict[str, Any]]
     away_matches: list[dict[str, Any]]
-    meetings: list[dict[str, Any]]
     quotes: list[dict[str, Any]]
     fixture: dict[str, Any] | None
     payloads: list[dict[str, Any]]
@@ -102,7 +100,6 @@ def _trace(
     known = {**{name: prediction[name] for name in names}, **priorities}
     home = rows(connection, queries.HOME_MATCHES, {**known, "limit": MATCHES_PER_TEAM})
     away = rows(connection, queries.AWAY_MATCHES, {**known, "limit": MATCHES_PER_TEAM})
-    meetings = rows(connection, queries.MEETINGS, {**known, "limit": MEETINGS})
     quotes = rows(connection, queries.QUOTES, known)
     fixture = rows(connection, queries.FIXTURE, known)
     outcome = rows(connection, queries.OUTCOME, (prediction["prediction_id"],))
@@ -114,10 +111,9 @@ def _trace(
         features=features,
         home_matches=home,
         away_matches=away,
-        meetings=meetings,
         quotes=quotes,
         fixture=fixture[0] if fixture else None,
-        payloads=_payloads(connection, [*home, *away, *meetings, *quotes, *fixture]),
+        payloads=_payloads(connection, [*home, *away, *quotes, *fixture]),
         outcome=outcome[0] if outcome else None,
     )
 
