@@ -7,7 +7,7 @@ A provider's module says what a row means in a function `(Fields, Row) -> None`;
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -18,6 +18,7 @@ from touchline.sources.source import (
     FIXTURE_SCHEMA,
     QUOTE_SCHEMA,
     SCORE_SCHEMA,
+    Announced,
     Observations,
     Rejection,
 )
@@ -73,7 +74,7 @@ def read_rows(items: Sequence[object], read: Callable[[Fields, Row], None]) -> O
             rejections.append(
                 Rejection(
                     number, "row", problem.rule, problem.place, shown(problem.value), problem.reason,
-                    shown(item, _LONGEST_ROW_TEXT),
+                    shown(item, _LONGEST_ROW_TEXT), _announced(row),
                 )
             )  # fmt: skip
             continue
@@ -88,6 +89,14 @@ def read_rows(items: Sequence[object], read: Callable[[Fields, Row], None]) -> O
         quotes=_frame([(row, quote) for row in parsed for quote in row.quotes], QUOTE_SCHEMA),
         rejections=rejections,
     )
+
+
+def _announced(row: Row) -> Announced | None:
+    """The fixture of a row that was read as far as that."""
+    if row.fixture is None:
+        return None
+    told: dict[str, Any] = {each.name: row.fixture[each.name] for each in fields(Announced)}
+    return Announced(**told)
 
 
 def _read_one(item: object, row: Row, read: Callable[[Fields, Row], None], seen: set[str]) -> None:

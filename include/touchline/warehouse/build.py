@@ -154,7 +154,8 @@ def dbt_result(settings: Settings, *arguments: str, environment: Mapping[str, st
 
     state = settings.home / "dbt" / settings.warehouse_database
     state.mkdir(parents=True, exist_ok=True)
-    with _environment({**_connection(settings), **(environment or {})}):
+    horizon = {"TOUCHLINE_DBT_HORIZON_DAYS": str(settings.horizon_days)}
+    with _environment({**_connection(settings), **horizon, **(environment or {})}):
         outcome = dbtRunner().invoke(
             [
                 "--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check",
