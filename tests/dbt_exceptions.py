@@ -10,7 +10,9 @@ FINAL_FORM = "our own code writes it in its final form: a staging view would ren
 ONE_LEDGER = "prediction_history passes the ledger's predictions on; outcomes have no other reader"
 STATE_OF_LANDING = "it is about landing itself: what arrived, not what was said"
 FEATURES_MEET_HERE = "one row holds all a forecast may know, each kind joined as of the match's own instant"
-EVERY_STAGE = "any stage from landing to ledger can be why a match is not predicted, and one row names the first"
+EVERY_STAGE = (
+    "any stage from landing to ledger can be why a match is not predicted, and one row names the first"
+)
 SUMS = "each child is one way to sum settled forecasts up, kept here so that board, API and analysts share it"
 READ_WHERE_WRITTEN = "the record itself is what is served or checked; a copy could differ from it"
 VIEWS_ON_PURPOSE = (

@@ -186,7 +186,12 @@ def write_rejections(
             fixture = (
                 (None, None, None, None)
                 if about is None
-                else (about.competition, about.kickoff_at, _storable(about.home_team), _storable(about.away_team))
+                else (
+                    about.competition,
+                    about.kickoff_at,
+                    _storable(about.home_team),
+                    _storable(about.away_team),
+                )
             )
             copy.write_row(
                 (

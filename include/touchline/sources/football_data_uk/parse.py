@@ -102,7 +102,13 @@ class _Reading:
                 text = ",".join(row).rstrip(",")
                 self.rejections.append(
                     Rejection(
-                        index + 1, "row", problem.rule, problem.field, value, problem.reason, text,
+                        index + 1,
+                        "row",
+                        problem.rule,
+                        problem.field,
+                        value,
+                        problem.reason,
+                        text,
                         self._announced(row),
                     )
                 )
