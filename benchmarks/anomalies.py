@@ -26,9 +26,8 @@ from benchmarks.real_seasons import (
     with_features,
     world_between,
 )
-from touchline.quality.anomalies.detectors import STRETCH, anomalies_between
-from touchline.quality.anomalies.distributions import GRID
-from touchline.settings import Settings
+from touchline.anomalies.detectors import STRETCH, anomalies_between
+from touchline.anomalies.distributions import GRID
 
 TUNED_ON = (2014, 2015, 2016, 2017, 2018)
 HELD_OUT = (2019, 2020, 2021, 2022)
@@ -36,7 +35,7 @@ SEEDS = (1, 2)
 HISTORY_SEASONS = 3
 
 
-def measure(seasons: Seasons, year: int, seed: int, forest_seed: int) -> tuple[Count, pl.DataFrame]:
+def measure(seasons: Seasons, year: int, seed: int) -> tuple[Count, pl.DataFrame]:
     """Plant in the season that began in `year`, walk through it as the nightly runs would, and count.
 
     `seasons` hold it and the three before, as they came. Returns the counts and the false findings.
@@ -48,7 +47,7 @@ def measure(seasons: Seasons, year: int, seed: int, forest_seed: int) -> tuple[C
     while since < until:
         as_of = since + STRETCH
         world = world_between(matches, changed.quotes, since, as_of)
-        found.append(anomalies_between(world, since, as_of, forest_seed))
+        found.append(anomalies_between(world, since, as_of))
         since = as_of
     return count(
         pl.concat(found).unique(["detector", "subject", "observed"], maintain_order=True),
@@ -60,13 +59,12 @@ def measured(
     folder: Path, years: Sequence[int], seeds: Sequence[int]
 ) -> tuple[Count, dict[int, Count], pl.DataFrame]:
     """All seasons and seeds together, each season alone, and all false findings."""
-    forest_seed = Settings().random_seed
     total, by_year, false = Count(), {}, []
     for year in years:
         seasons = read_seasons(folder, year - HISTORY_SEASONS, year)
         by_year[year] = Count()
         for seed in seeds:
-            counted, wrong = measure(seasons, year, 1000 * year + seed, forest_seed)
+            counted, wrong = measure(seasons, year, 1000 * year + seed)
             by_year[year].add(counted)
             false.append(wrong)
         total.add(by_year[year])

@@ -117,7 +117,7 @@ def _names(row: dict[str, Any], planted: Planted) -> bool:
     if planted.level == "feature":
         return row["subject_kind"] == "feature"
     if planted.level == "week":
-        return row["subject_kind"] == "competition_week" or row["detector"] == "pairing_repeated"
+        return row["subject_kind"] == "competition_week"
     if row["subject_kind"] not in ("competition_week", "competition_series"):
         return False
     week = date.fromisoformat(parts[1] if row["subject_kind"] == "competition_week" else parts[2])

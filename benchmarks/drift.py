@@ -36,7 +36,7 @@ from touchline.monitoring.finding import Finding
 from touchline.monitoring.market_loss import market_loss
 from touchline.monitoring.sequential import evidence_needed
 from touchline.monitoring.settled import Settled
-from touchline.settings import Settings
+from touchline.settings import Drift, Settings
 
 N_LOOKS = 500
 N_YEARS = 200
@@ -100,7 +100,7 @@ PLANTED = (
 def at_the_limit(champion: Champion, seed: int) -> Year:
     """A year whose true gap to the market is just what is tolerated, and the settings that tolerate it."""
     settled, truth = simulated_year(champion, seed, matches_a_day=FEW_A_DAY)
-    return settled, Settings(drift_market_gap=expected_gap(settled, truth))
+    return settled, Settings(drift=Drift(market_gap=expected_gap(settled, truth)))
 
 
 def as_set(champion: Champion, seed: int, matches_a_day: int = MATCHES_A_DAY) -> Year:
@@ -110,7 +110,7 @@ def as_set(champion: Champion, seed: int, matches_a_day: int = MATCHES_A_DAY) ->
 
 def false_alarms() -> Table:
     """How many of the years in which nothing is wrong had an alarm, at ten times the default rate and at it."""
-    share = Settings().drift_false_alarms / len(METRICS)
+    share = Settings().drift.false_alarms / len(METRICS)
     table = Table(title=f"Years with a false alarm, {N_LOOKS} looks a year")
     table.add_column("detector")
     for name in ("years", f"at a rate of {10 * share:.4f} a year", f"at {share:.4f} (default)"):
@@ -139,7 +139,7 @@ def _n_looks_with_drift(n: int, level: float) -> int:
 
 def delays() -> Table:
     """Matches until the alarm where something is wrong from the first match on: median and ninth decile."""
-    share = Settings().drift_false_alarms / len(METRICS)
+    share = Settings().drift.false_alarms / len(METRICS)
     table = Table(title="Matches until the alarm")
     for name in ("what is wrong", "detector", "years", "seen within", "median", "90 %"):
         table.add_column(name, justify="left" if name in ("what is wrong", "detector") else "right")

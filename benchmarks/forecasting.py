@@ -17,11 +17,12 @@ from rich.table import Table
 from scipy.optimize import brentq, fsolve
 
 from touchline.features.catalogue import FEATURES
-from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
+from touchline.forecasting.forecaster import fit_forecaster
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.forecasting.scoreline import grid_for, match_result, scoreline_grid
 from touchline.forecasting.scoreline_markets import HANDICAP_LINES, markets_of
+from touchline.forecasting.specs import ForecasterParameters
 from touchline.overround import remove_overround
 
 N_MATCHES, N_BY_ROW = 20_000, 200

@@ -19,15 +19,17 @@ from rich.progress import track
 
 from benchmarks.comparison import interval, markdown_table, replace_section
 from benchmarks.played_seasons import Played, missing, played_seasons, seasons_played
-from touchline.forecasting.forecaster import MARKET, NO_ODDS, WITH_ODDS, ForecasterParameters
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import log_loss, rps
-from touchline.forecasting.walk_forward import (
+from touchline.forecasting.specs import (
+    MARKET,
     MARKET_CLOSING,
     MARKET_PREMATCH,
-    probabilities_of,
-    walk_forward,
+    NO_ODDS,
+    WITH_ODDS,
+    ForecasterParameters,
 )
+from touchline.forecasting.walk_forward import probabilities_of, walk_forward
 from touchline.registry.parameters import with_values
 
 WITHOUT = "without"

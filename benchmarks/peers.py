@@ -23,24 +23,21 @@ from benchmarks.played_seasons import played_seasons
 from benchmarks.real_seasons import archive
 from benchmarks.spi import spi_forecasts, spi_path
 from touchline.forecasting.design import ModelInput
-from touchline.forecasting.forecaster import (
-    LAST_PRICE,
-    MARKET,
-    NO_ODDS,
-    WITH_ODDS,
-    ForecasterParameters,
-    fitters,
-)
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
-from touchline.forecasting.walk_forward import (
-    FITTED,
+from touchline.forecasting.specs import (
+    LAST_PRICE,
+    MARKET,
     MARKET_CLOSING,
     MARKET_CLOSING_PINNACLE,
     MARKET_PREMATCH,
-    probabilities_of,
-    walk_forward,
+    NO_ODDS,
+    WITH_ODDS,
+    ForecasterParameters,
+    fitted,
+    fitters,
 )
+from touchline.forecasting.walk_forward import probabilities_of, walk_forward
 
 COMPETITIONS = "E0,E1,D1,I1,SP1,F1"
 SEASONS = "2019/20,2020/21,2021/22,2022/23"
@@ -111,7 +108,7 @@ def _compare(
 ) -> Comparison:
     seasons = sorted(rows["season"].unique())
     title = f"{what}: {rows['competition'].nunique()} competitions, {seasons[0]} to {seasons[-1]}"
-    theirs = [name for name in said if name not in (*FITTED, *MARKETS)]
+    theirs = [name for name in said if name not in (*fitted(), *MARKETS)]
     pairs = [
         *((NO_ODDS, name) for name in (*theirs, MARKET_PREMATCH)),
         *((WITH_ODDS, name) for name in (SPI, MARKET_PREMATCH)),
@@ -152,12 +149,13 @@ def _our_costs(matches: pd.DataFrame, season: str) -> dict[str, Cost]:
     tested = matches[matches["season"] == season]
     known = matches[matches["kickoff_at"] < tested["kickoff_at"].min()]
     costs = {}
-    for name, fit in fitters(ForecasterParameters(), [name for name in FITTED if name != MARKET]).items():
+    models = [name for name in fitted() if name != MARKET]
+    for name, fit in fitters(ForecasterParameters(), models).items():
         began = time.process_time()
         candidate = fit(ModelInput(known))
-        fitted = time.process_time()
+        done = time.process_time()
         candidate.probabilities(ModelInput(tested))
-        costs[name] = Cost(fitted - began, 1000 * (time.process_time() - fitted) / len(tested))
+        costs[name] = Cost(done - began, 1000 * (time.process_time() - done) / len(tested))
     return costs
 
 

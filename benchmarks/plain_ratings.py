@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from math import copysign, exp, log10
 
 from touchline.ratings import compiled, elo, pi
-from touchline.ratings.engine import FORM_STATISTICS, STATE_COLUMNS, Result, day_of
-from touchline.ratings.strength import SIGNALS, STRENGTHS
+from touchline.ratings.compiled import FORM_STATISTICS, SIGNALS, STATE_COLUMNS
+from touchline.ratings.engine import Result, day_of
+from touchline.ratings.strength import STRENGTHS
 
 Plain = dict[str, float]
 # The speed that moves level and home advantage of its signal.
@@ -19,7 +20,7 @@ LEVELS_MOVED_BY = {"medium": "mixed", "goals": "goals", "chances": "chances"}
 FORM_HALF_LIVES = {"short": 3, "long": 10}
 MOVE_HALF_LIVES = {"last": 1.5, "short": 5, "long": 20, "career": 60}
 SURPRISE_HALF_LIVES = {"last": 1, "short": 4}
-VENUES = (("home", "at_home"), ("away", "away"))
+VENUES = (("home", "at_home"), ("away", "at_away"))
 
 
 def rate_plainly(results: Iterable[Result]) -> Iterator[tuple[Plain, Plain]]:

@@ -6,7 +6,6 @@ anomalies of weeks or levels share a competition and week.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +16,7 @@ import polars as pl
 from benchmarks.planted_plot import Planted, Plot
 from benchmarks.planted_prices import plant_quotes, plant_whole_matches
 from benchmarks.real_seasons import Seasons
-from touchline.quality.anomalies.weeks import week_of
+from touchline.anomalies.weeks import week_of
 
 # One planted anomaly in so many results; of weeks, levels and features a number a season.
 ONE_IN_RESULTS = 100
@@ -38,12 +37,12 @@ def plant(seasons: Seasons, since: datetime, until: datetime, seed: int) -> tupl
 
 
 def _results(plot: Plot) -> None:
+    """Goals and counts of one side that somebody mistyped."""
     counted = ("shots", "shots_on_target", "corners", "fouls", "yellow_cards")
     full = plot.free(
         plot.area.drop_nulls([f"{side}_{name}" for side in ("home", "away") for name in counted])
     )
-    kinds = ("goals_typing_error", "count_typing_error", "shots_columns_exchanged", "half_time_above_full_time",
-             "columns_shifted")  # fmt: skip
+    kinds = ("goals_typing_error", "count_typing_error")
     each = max(1, round(full.height / ONE_IN_RESULTS / len(kinds)))
     rows = iter(plot.shuffled(full))
     for kind in kinds:
@@ -68,83 +67,46 @@ def _wrong_result(
 ) -> dict[str, int] | None:
     if kind == "goals_typing_error":
         return {f"{side}_goals": row[f"{side}_goals"] + 10}
-    if kind == "half_time_above_full_time":
-        half = row[f"{side}_goals_half_time"]
-        return (
-            None
-            if half is None
-            else {f"{side}_goals_half_time": row[f"{side}_goals"] + int(chance.integers(1, 4))}
-        )
-    if kind == "shots_columns_exchanged":
-        shots, on_target = row[f"{side}_shots"], row[f"{side}_shots_on_target"]
-        return {f"{side}_shots": on_target, f"{side}_shots_on_target": shots} if shots > on_target else None
-    if kind == "columns_shifted":
-        counts = ("shots", "shots_on_target", "fouls", "corners", "yellow_cards", "red_cards")
-        order = [f"{one}_{name}" for name in counts for one in ("home", "away")]
-        if any(row[name] is None for name in order):
-            return None
-        # One cell of the pair is lost in the middle of the row: what follows stands two columns too far left.
-        return dict(zip(order, [row[name] for name in order[2:]] + [0, 0], strict=True))
     name = f"{side}_{chance.choice(['shots', 'corners', 'fouls', 'yellow_cards'])}"
     # The last digit is typed twice.
     return {name: row[name] * 10 + row[name] % 10} if row[name] >= 5 else None
 
 
 def _weeks(plot: Plot) -> None:
+    """Weeks of a competition with fouls and corners exchanged, or without half of the bookmakers."""
     counted = plot.area.group_by("competition", "week", maintain_order=True).agg(
-        pl.len(), n_shots=pl.col("home_corners").count()
+        pl.len(), n_counted=pl.col("home_corners").count()
     )
     full = counted.filter(pl.col("len") >= 0.8 * pl.col("len").max().over("competition")).sort(
         "competition", "week"
     )
-    changes: dict[str, Callable[[Plot, pl.Expr, pl.DataFrame], None]] = {
-        "goals_doubled": lambda plot, where, _: plot.change_matches(
-            where, **{name: pl.col(name) * 2 for name in _goals()}
-        ),
-        "columns_exchanged": lambda plot, where, _: plot.change_matches(
-            where, home_fouls=pl.col("home_corners"), away_fouls=pl.col("away_corners"),
-            home_corners=pl.col("home_fouls"), away_corners=pl.col("away_fouls"),
-        ),
-        "results_missing": _lose_results,
-        "matches_missing": _lose_matches,
-        "bookmakers_missing": _lose_bookmakers,
-        "round_duplicated": _duplicate,
-    }  # fmt: skip
+    changes = {"columns_exchanged": _exchange_columns, "bookmakers_missing": _lose_bookmakers}
     rows = iter(plot.shuffled(full))
     for kind, change in changes.items():
         n = 0
         for row in rows:
             week = (row["competition"], row["week"])
-            if week in plot.used_weeks or (kind == "columns_exchanged" and row["n_shots"] < row["len"]):
+            if week in plot.used_weeks or (kind == "columns_exchanged" and row["n_counted"] < row["len"]):
                 continue
             hit = plot.area.filter((pl.col("competition") == week[0]) & (pl.col("week") == week[1]))
             ids = hit["match_id"].to_list()
-            change(plot, pl.col("match_id").is_in(ids), hit)
-            touched = {*ids, *(f"again-{each}" for each in ids)} if kind == "round_duplicated" else set(ids)
-            plot.used |= touched
+            change(plot, pl.col("match_id").is_in(ids))
+            plot.used |= set(ids)
             plot.used_weeks.add(week)
-            plot.planted.append(Planted(kind, "week", frozenset(touched), weeks=frozenset({week})))
+            plot.planted.append(Planted(kind, "week", frozenset(ids), weeks=frozenset({week})))
             n += 1
             if n == WEEKS_A_KIND:
                 break
 
 
-def _goals() -> list[str]:
-    return [f"{side}_{name}" for side in ("home", "away") for name in ("goals", "goals_half_time")]
-
-
-def _lose_results(plot: Plot, where: pl.Expr, _: pl.DataFrame) -> None:
-    counts = [name for name, kind in plot.seasons.matches.schema.items() if kind == pl.Int16]
+def _exchange_columns(plot: Plot, where: pl.Expr) -> None:
     plot.change_matches(
-        where, **dict.fromkeys([*counts, "result_known_at"], pl.lit(None)), status=pl.lit("scheduled")
-    )
+        where, home_fouls=pl.col("home_corners"), away_fouls=pl.col("away_corners"),
+        home_corners=pl.col("home_fouls"), away_corners=pl.col("away_fouls"),
+    )  # fmt: skip
 
 
-def _lose_matches(plot: Plot, where: pl.Expr, _: pl.DataFrame) -> None:
-    plot.seasons = Seasons(plot.seasons.matches.filter(~where), plot.seasons.quotes.filter(~where))
-
-
-def _lose_bookmakers(plot: Plot, where: pl.Expr, hit: pl.DataFrame) -> None:
+def _lose_bookmakers(plot: Plot, where: pl.Expr) -> None:
     """Half of the bookmakers, rounded up, are not in the file of the week."""
     there = plot.seasons.quotes.filter(where)["bookmaker"].unique().sort().to_list()
     own = [name for name in there if not name.startswith("market_")]
@@ -154,44 +116,22 @@ def _lose_bookmakers(plot: Plot, where: pl.Expr, hit: pl.DataFrame) -> None:
     )
 
 
-def _duplicate(plot: Plot, where: pl.Expr, _: pl.DataFrame) -> None:
-    """The matches of the week stand in the file a second time, a day or two later."""
-    later = timedelta(days=int(plot.chance.integers(1, 3)))
-    again = [
-        frame.filter(where).with_columns(
-            pl.col("kickoff_at") + later, match_id=pl.format("again-{}", "match_id")
-        )
-        for frame in (plot.seasons.matches, plot.seasons.quotes)
-    ]
-    plot.seasons = Seasons(
-        pl.concat([plot.seasons.matches, again[0]]).sort("kickoff_at", "match_id"),
-        pl.concat([plot.seasons.quotes, again[1]]),
-    )
+def _shorten_prices(plot: Plot, where: pl.Expr) -> None:
+    names = ("home", "draw", "away", "over", "under")
+    plot.change_quotes(where, **{f"price_{name}": pl.col(f"price_{name}") / 1.03 for name in names})
 
 
 def _levels(plot: Plot) -> None:
     """From a week between November and January on, until the season's end, a competition is at another level."""
     chosen = list(plot.chance.permutation(sorted(set(plot.area["competition"]))))
-    for kind in ("overround_higher", "goals_higher", "bookmakers_gone"):
+    for kind, change in (("overround_higher", _shorten_prices), ("bookmakers_gone", _lose_bookmakers)):
         for _ in range(LEVELS_A_KIND):
             if not chosen:
                 return
             competition = str(chosen.pop())
             start = plot.since + timedelta(days=int(plot.chance.integers(110, 200)))
             hit = plot.area.filter((pl.col("competition") == competition) & (pl.col("kickoff_at") >= start))
-            where = pl.col("match_id").is_in(hit["match_id"].to_list())
-            if kind == "overround_higher":
-                names = ("home", "draw", "away", "over", "under")
-                plot.change_quotes(
-                    where, **{f"price_{name}": pl.col(f"price_{name}") / 1.03 for name in names}
-                )
-            elif kind == "goals_higher":
-                extra = pl.Series(plot.chance.binomial(1, 0.6, plot.seasons.matches.height))
-                plot.change_matches(
-                    where, home_goals=pl.col("home_goals") + extra, away_goals=pl.col("away_goals") + extra
-                )
-            else:
-                _lose_bookmakers(plot, where, hit)
+            change(plot, pl.col("match_id").is_in(hit["match_id"].to_list()))
             weeks = frozenset((competition, week) for week in hit["week"].unique())
             plot.used |= set(hit["match_id"])
             plot.used_weeks |= {(competition, week) for week in plot.area["week"].unique()}

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.real_seasons import Seasons
-from touchline.quality.anomalies.weeks import week_of
+from touchline.anomalies.weeks import week_of
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from benchmarks.real_seasons import archive, unpacked
 from touchline.forecasting.backtest import BacktestRequest, StepProgress, backtest_settings, played_matches
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import Difference, log_loss, paired_difference, resample_matchdays
-from touchline.forecasting.walk_forward import MARKET_CLOSING, MARKET_PREMATCH
+from touchline.forecasting.specs import MARKET_CLOSING, MARKET_PREMATCH
 from touchline.settings import Settings
 
 FIRST, LAST = date(2019, 8, 1), date(2023, 6, 30)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from touchline.quality.anomalies.detectors import World
+from touchline.anomalies.detectors import HISTORY, YEAR, World
 from touchline.settings import PROJECT_ROOT
 from touchline.sources.football_data_uk.parse import parse
 
@@ -146,8 +146,6 @@ def _with_form(matches: pl.DataFrame) -> pl.DataFrame:
 
 def world_between(matches: pl.DataFrame, quotes: pl.DataFrame, since: datetime, as_of: datetime) -> World:
     """What was known as of an instant, with the history that the detectors ask for."""
-    from touchline.quality.anomalies.detectors import HISTORY, YEAR
-
     counted = [
         name for name in matches.columns if name.startswith(("home_", "away_")) and name[5:] in RESULT_COLUMNS
     ]
@@ -158,7 +156,6 @@ def world_between(matches: pl.DataFrame, quotes: pl.DataFrame, since: datetime, 
         & (pl.col("kickoff_at") <= as_of)
     ).with_columns(
         *(pl.when(~is_unknown).then(pl.col(name)).alias(name) for name in counted),
-        status=pl.when(is_unknown).then(pl.lit("scheduled")).otherwise(pl.col("status")),
         result_known_at=pl.when(~is_unknown).then(pl.col("result_known_at")),
     )
     priced = quotes.filter((pl.col("known_at") <= as_of) & (pl.col("kickoff_at") > since - YEAR))
@@ -166,5 +163,5 @@ def world_between(matches: pl.DataFrame, quotes: pl.DataFrame, since: datetime, 
 
 
 RESULT_COLUMNS = frozenset(
-    {"goals", "goals_half_time", "shots", "shots_on_target", "corners", "fouls", "yellow_cards", "red_cards"}
+    {"goals", "shots", "shots_on_target", "corners", "fouls", "yellow_cards", "red_cards"}
 )

@@ -20,21 +20,13 @@ from benchmarks.comparison import interval, markdown_table, replace_section
 from benchmarks.played_seasons import Played, missing, played_seasons, seasons_played
 from benchmarks.spi import spi_forecasts, spi_path
 from touchline.forecasting.design import ModelInput
-from touchline.forecasting.forecaster import (
-    LAST_PRICE,
-    N_SIDE_BY_SIDE,
-    PRODUCTION,
-    ForecasterParameters,
-    begin_fits,
-    ended,
-    fitters,
-    prepared,
-)
+from touchline.forecasting.forecaster import N_SIDE_BY_SIDE, begin_fits, ended, prepared
 from touchline.forecasting.metrics import (
     rps,
     score,
 )
-from touchline.forecasting.walk_forward import FORECASTS, probabilities_of, probability_columns, walk_forward
+from touchline.forecasting.specs import LAST_PRICE, ForecasterParameters, fitters, ladder, nightly
+from touchline.forecasting.walk_forward import probabilities_of, probability_columns, walk_forward
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _played(predictions: pd.DataFrame) -> Played:
     said = {
         name: probabilities_of(predictions, name)
-        for name in FORECASTS
+        for name in ladder()
         if probability_columns(name)[0] in predictions
     }
     return Played(predictions, said).covered()
@@ -75,7 +67,7 @@ def _seconds(matches: pd.DataFrame, season: str, parameters: ForecasterParameter
     known = matches[matches["kickoff_at"] < tested["kickoff_at"].min()]
     started = time.perf_counter()
     with ThreadPoolExecutor(N_SIDE_BY_SIDE) as pool:
-        candidates = ended(begin_fits(prepared(known), fitters(parameters, (*PRODUCTION, LAST_PRICE)), pool))
+        candidates = ended(begin_fits(prepared(known), fitters(parameters, (*nightly(), LAST_PRICE)), pool))
     fitted = time.perf_counter()
     season_input = ModelInput(tested)
     for candidate in candidates.values():

@@ -1,4 +1,4 @@
-"""Price ticks at volume: loading them, against a plain COPY of the same rows, and looking up a match as of an instant.
+"""Price ticks at volume: loading them, against a plain COPY of the same rows.
 
 Simulated and deterministic: matches spread over 24 months, 20 bookmakers quoting three markets each, 33 prices a
 series in the ten days before kick-off, more often towards its end. Every tick moves its price, so all are stored.
@@ -17,8 +17,8 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +29,11 @@ from rich.table import Table
 
 from touchline.database import bootstrap, embedded
 from touchline.database.engine import Connection, connect, scalar
-from touchline.landing.ticks import COLUMNS, quotes_as_of, write_quotes
+from touchline.landing.ticks import COLUMNS, write_quotes
 from touchline.settings import Settings
 
 N_TICKS = int(os.environ.get("TICKS", "20_000_000"))
 BATCH = 500_000
-N_LOOKUPS = 1_000
 BOOKMAKERS = [f"{name}_{number}" for name in ("north", "south", "east", "west") for number in range(5)]
 MARKETS = {"1x2": 0.0, "over_under": 2.5, "asian_handicap": -0.5}
 SHAPE = (len(BOOKMAKERS), len(MARKETS), 33)
@@ -46,16 +45,15 @@ GROUP = 50
 
 @dataclass
 class Loading:
-    """What was loaded: matches with their kick-offs, and seconds by way of loading."""
+    """Rows stored, and seconds by way of loading."""
 
     seconds: float = 0.0
     plain_seconds: float = 0.0
     stored: int = 0
-    kickoffs: dict[str, datetime] = field(default_factory=dict)
 
 
 def main() -> None:
-    """Load into a server of its own, look matches up, print rates, ratio, memory and times."""
+    """Load into a server of its own, print rates, ratio and memory."""
     home = Path(tempfile.mkdtemp())
     home.chmod(0o755)
     settings = Settings(home=home, postgres_port=0, database_name="touchline_benchmark")
@@ -70,7 +68,6 @@ def main() -> None:
             )
             n_rows = scalar(connection, "select count(*) from landing.odds_observation")
             assert n_rows == loading.stored == N_TICKS, "every tick moves its price, so every tick is stored"
-            times = _look_up(connection, loading.kickoffs)
     finally:
         embedded.stop(settings)
         shutil.rmtree(home)
@@ -86,10 +83,6 @@ def main() -> None:
     console = Console()
     console.print(table)
     console.print(f"Peak resident memory of the loading process: {peak:.2f} GiB, ticks being made included.")
-    console.print(
-        f"Quotes of one match as of an instant ({len(times):,} random matches): "
-        f"p50 {np.percentile(times, 50):.2f} ms, p95 {np.percentile(times, 95):.2f} ms, max {max(times):.2f} ms."
-    )
 
 
 def _load(settings: Settings) -> Loading:
@@ -99,7 +92,7 @@ def _load(settings: Settings) -> Loading:
         for connection in (owner, ingest):
             connection.execute("set synchronous_commit = off")
             connection.commit()
-        for batch in batches(N_TICKS, BATCH, loading.kickoffs):
+        for batch in batches(N_TICKS, BATCH):
             started = time.perf_counter()
             loading.stored += write_quotes(ingest, batch)
             ingest.commit()
@@ -119,29 +112,15 @@ def _plain_copy(connection: Connection, batch: pl.DataFrame) -> None:
         copy.write(lines.getbuffer())
 
 
-def _look_up(connection: Connection, kickoffs: dict[str, datetime]) -> list[float]:
-    """Milliseconds of each lookup, at a random instant of the days in which the match was quoted."""
-    chance = np.random.default_rng(1)
-    keys = list(kickoffs)
-    lead = LEAD.astype("timedelta64[us]").item()
-    times = []
-    for number in chance.integers(len(keys), size=N_LOOKUPS):
-        as_of = kickoffs[keys[number]] - chance.random() * lead
-        started = time.perf_counter()
-        quotes_as_of(connection, keys[number], as_of)
-        times.append((time.perf_counter() - started) * 1000)
-    return times
-
-
-def batches(total: int, size: int, kickoffs: dict[str, datetime]) -> Iterator[pl.DataFrame]:
-    """`total` ticks in order of time, in frames of `size`; notes the kick-off of every match it has begun."""
+def batches(total: int, size: int) -> Iterator[pl.DataFrame]:
+    """`total` ticks in order of time, in frames of `size`."""
     n_matches = -(-total // MATCH_TICKS)
     step = (END - START - LEAD) // (n_matches + 1)
     all_kickoffs = START + LEAD + step * np.arange(1, n_matches + 1)
     pool, n_made, n_given = pl.DataFrame(), 0, 0
     while n_given < total:
         while n_made < n_matches and _n_before(pool, all_kickoffs[n_made] - LEAD) < size:
-            group = _ticks(all_kickoffs[n_made : n_made + GROUP], n_made, kickoffs)
+            group = _ticks(all_kickoffs[n_made : n_made + GROUP], n_made)
             pool = group if pool.is_empty() else pl.concat([pool, group])
             n_made += GROUP
         ordered = pool.sort("observed_at", maintain_order=True)
@@ -158,10 +137,9 @@ def _n_before(pool: pl.DataFrame, moment: np.datetime64) -> int:
     return int((pool["observed_at"] < moment.item().replace(tzinfo=UTC)).sum())
 
 
-def _ticks(group: npt.NDArray[np.datetime64], first: int, kickoffs: dict[str, datetime]) -> pl.DataFrame:
+def _ticks(group: npt.NDArray[np.datetime64], first: int) -> pl.DataFrame:
     chance = np.random.default_rng(first)
     keys = [str(uuid.UUID(bytes=chance.bytes(16))) for _ in group]
-    kickoffs.update(zip(keys, (moment.item().replace(tzinfo=UTC) for moment in group), strict=True))
     shape = (len(group), *SHAPE)
     match, bookmaker, market, _ = (axis.ravel() for axis in np.indices(shape, dtype=np.int32))
     # The cube crowds the ticks towards kick-off; they end a second before it.

@@ -11,7 +11,7 @@ one (same landing, same `as_of`, same code) ends at once.
   expectation and what to do; all results are in `ops.quality_result` and in Data Docs. Correct the cause, then clear
   the task. What can be pinned stops nothing: facts are left out, competitions held (docs/quality.md).
 * `build_core`, `build_features`, `build_analytics`: dbt. The log names the model or test; its compiled SQL is in
-  `<home>/dbt`. Repeat by hand with `touchline build`.
+  `<home>/dbt`. Repeat by hand with `touchline step build_core`, or all steps with `touchline build`.
 * `update_ratings`: ratings are written in one transaction; clear the task.
   `touchline build --full` builds everything anew.
 * `detect_anomalies`: it warns only, and nothing waits for it; findings are in `ops.anomaly` (`touchline anomalies
@@ -21,13 +21,11 @@ one (same landing, same `as_of`, same code) ends at once.
 
 from __future__ import annotations
 
-from typing import Any
+from airflow.sdk import dag
 
-from airflow.sdk import dag, task
-
-from touchline.operations import names, pipeline
-from touchline_assets import LANDING_FIXTURES, LANDING_ODDS, LANDING_SCORES, WHEN_NEW
-from touchline_tasks import DAG_DEFAULTS, run_step
+from touchline.operations import names
+from touchline_assets import LANDING_FIXTURES, LANDING_ODDS, LANDING_SCORES
+from touchline_tasks import DAG_DEFAULTS, step
 
 
 @dag(
@@ -37,52 +35,17 @@ from touchline_tasks import DAG_DEFAULTS, run_step
     **DAG_DEFAULTS,
 )
 def build_warehouse() -> None:
-    landing = check_landing()
+    landing = step("check_landing")
     as_of = landing["as_of"]
-    checked = check_features(as_of)
-    landing >> build_core(as_of) >> update_ratings(as_of) >> build_features(as_of) >> checked
-    checked >> build_analytics(as_of) >> publish_features(as_of)
-    checked >> detect_anomalies(as_of)
-
-
-@task
-def check_landing() -> dict[str, Any]:
-    return run_step(pipeline.check_landing)
-
-
-@task
-def build_core(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.build_core, as_of)
-
-
-@task
-def update_ratings(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.update_ratings, as_of)
-
-
-@task
-def build_features(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.build_features, as_of)
-
-
-@task
-def check_features(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.check_features, as_of)
-
-
-@task
-def detect_anomalies(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.detect_anomalies, as_of)
-
-
-@task
-def build_analytics(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.build_analytics, as_of)
-
-
-@task(outlets=[WHEN_NEW[names.FEATURES], WHEN_NEW[names.RESULTS]])
-def publish_features(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.publish_features, as_of)
+    core, ratings, features = (
+        step("build_core", as_of),
+        step("update_ratings", as_of),
+        step("build_features", as_of),
+    )
+    checked = step("check_features", as_of)
+    landing >> core >> ratings >> features >> checked
+    checked >> step("build_analytics", as_of) >> step("publish_features", as_of)
+    checked >> step("detect_anomalies", as_of)
 
 
 build_warehouse()

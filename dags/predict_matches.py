@@ -13,28 +13,17 @@ checks the output and appends it to the ledger. The same model on the same featu
 
 from __future__ import annotations
 
-from typing import Any
+from airflow.sdk import dag
 
-from airflow.sdk import dag, task
-
-from touchline.operations import names, pipeline
-from touchline_assets import CHAMPION, FEATURES, WHEN_NEW
-from touchline_tasks import DAG_DEFAULTS, run_step
+from touchline.operations import names
+from touchline_assets import CHAMPION, FEATURES
+from touchline_tasks import DAG_DEFAULTS, step
 
 
 @dag(schedule=FEATURES | CHAMPION, tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
 def predict_matches() -> None:
-    refresh_analytics(predict()["as_of"])
-
-
-@task(outlets=[WHEN_NEW[names.PREDICTIONS]])
-def predict() -> dict[str, Any]:
-    return run_step(pipeline.predict)
-
-
-@task
-def refresh_analytics(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.refresh_analytics, as_of)
+    predicted = step("predict")
+    step("refresh_analytics", predicted["as_of"])
 
 
 predict_matches()

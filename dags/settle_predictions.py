@@ -16,35 +16,18 @@ Then looks for drift (docs/drift.md).
 
 from __future__ import annotations
 
-from typing import Any
+from airflow.sdk import dag
 
-from airflow.sdk import dag, task
-
-from touchline.operations import names, pipeline
-from touchline_assets import RESULTS, WHEN_NEW
-from touchline_tasks import DAG_DEFAULTS, run_step
+from touchline.operations import names
+from touchline_assets import RESULTS
+from touchline_tasks import DAG_DEFAULTS, step
 
 
 @dag(schedule=[RESULTS], tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
 def settle_predictions() -> None:
-    settled = settle()["as_of"]
-    measure_drift(settled)
-    refresh_analytics(settled)
-
-
-@task(outlets=[WHEN_NEW[names.SETTLED]])
-def settle() -> dict[str, Any]:
-    return run_step(pipeline.settle)
-
-
-@task(outlets=[WHEN_NEW[names.DRIFT]])
-def measure_drift(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.measure_drift, as_of)
-
-
-@task
-def refresh_analytics(as_of: str) -> dict[str, Any]:
-    return run_step(pipeline.refresh_analytics, as_of)
+    settled = step("settle")
+    step("measure_drift", settled["as_of"])
+    step("refresh_analytics", settled["as_of"])
 
 
 settle_predictions()

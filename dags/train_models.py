@@ -16,14 +16,11 @@ MLflow not reachable: `touchline status`, then clear the task. A champion that s
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from airflow.sdk import AssetOrTimeSchedule, dag
 
-from airflow.sdk import AssetOrTimeSchedule, dag, task
-
-from touchline.operations import names, pipeline
-from touchline_assets import DRIFT, TUNED, WHEN_NEW
-from touchline_tasks import DAG_DEFAULTS, cron, run_step
+from touchline.operations import names
+from touchline_assets import DRIFT, TUNED
+from touchline_tasks import DAG_DEFAULTS, TRAINING, cron, step
 
 
 @dag(
@@ -33,12 +30,7 @@ from touchline_tasks import DAG_DEFAULTS, cron, run_step
     **DAG_DEFAULTS,
 )
 def train_models() -> None:
-    train()
-
-
-@task(outlets=[WHEN_NEW[names.CHAMPION]], pool=names.TRAINING_POOL, execution_timeout=timedelta(hours=2))
-def train() -> dict[str, Any]:
-    return run_step(pipeline.train)
+    step("train", **TRAINING)
 
 
 train_models()

@@ -12,29 +12,15 @@ clear the task. It ran into its time limit: lower the budget, of which the last 
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from airflow.sdk import dag
 
-from airflow.sdk import dag, task
-
-from touchline.operations import names, pipeline
-from touchline_assets import WHEN_NEW
-from touchline_tasks import DAG_DEFAULTS, cron, run_step
+from touchline.operations import names
+from touchline_tasks import DAG_DEFAULTS, TRAINING, cron, step
 
 
-@dag(
-    schedule=cron("0 4 * * 0"),
-    tags=[names.TAG, "models"],
-    doc_md=__doc__,
-    **DAG_DEFAULTS,
-)
+@dag(schedule=cron("0 4 * * 0"), tags=[names.TAG, "models"], doc_md=__doc__, **DAG_DEFAULTS)
 def tune_models() -> None:
-    tune()
-
-
-@task(outlets=[WHEN_NEW[names.TUNED]], pool=names.TRAINING_POOL, execution_timeout=timedelta(hours=2))
-def tune() -> dict[str, Any]:
-    return run_step(pipeline.tune)
+    step("tune", **TRAINING)
 
 
 tune_models()

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.providers.openlineage import conf as openlineage
-from airflow.sdk import CronTriggerTimetable, Param, Variable, get_current_context, task
+from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from touchline.errors import QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
-from touchline.lineage import datasets
+from touchline.openlineage import datasets
 from touchline.operations import names, pipeline
-from touchline.operations.pipeline import StepOutcome
+from touchline.operations.pipeline import Step
+from touchline.operations.steps import STEPS, collecting
 from touchline.settings import Settings
 from touchline_assets import ASSETS, WHEN_NEW
 
 if TYPE_CHECKING:
     from touchline.sources.source import Kind
 
-Step = Callable[..., StepOutcome]
 # A second try would find the same rows; nothing downstream may run until somebody has looked.
 NOT_WORTH_A_RETRY = (QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
 
@@ -36,6 +35,8 @@ TASK_DEFAULTS = {
     "execution_timeout": timedelta(minutes=30),
     "pool": names.DATABASE_POOL,
 }
+# Training takes every core there is, and hours where there is much to learn from.
+TRAINING = {"pool": names.TRAINING_POOL, "execution_timeout": timedelta(hours=2)}
 DAG_DEFAULTS = {
     "catchup": False,
     "max_active_runs": 1,
@@ -57,6 +58,19 @@ def cron(expression: str) -> CronTriggerTimetable:
     return CronTriggerTimetable(expression, timezone="UTC", run_immediately=timedelta(0))
 
 
+def step(name: str, as_of: XComArg | None = None, **options: Any) -> XComArg:
+    """The task of a step of the table: its name, its assets as outlets, `as_of` of the task before if it has one."""
+    row = STEPS[name]
+
+    outlets = [WHEN_NEW[asset] for asset in row.publishes]
+
+    @task(**{"task_id": name, "doc_md": row.does, "outlets": outlets, **options})
+    def run(as_of: str | None = None) -> dict[str, Any]:
+        return run_step(STEPS[name], as_of)
+
+    return run(as_of)
+
+
 def collect_from_sources(kind: Kind) -> None:
     """The tasks of a collection: which sources, one task a source, and the word to the warehouse.
 
@@ -65,28 +79,27 @@ def collect_from_sources(kind: Kind) -> None:
 
     @task(pool=names.DATABASE_POOL)
     def sources() -> list[str]:
+        from touchline.operations.sources import sources_giving
+
         take_keys_from_airflow()
-        return pipeline.sources_giving(Settings(), kind)
+        return sources_giving(Settings(), kind)
 
     @task(pool=names.LANDING_POOL, map_index_template="{{ source }}")
     def collect(source: str) -> dict[str, Any]:
         get_current_context()["source"] = source  # type: ignore[typeddict-unknown-key]
         take_keys_from_airflow()
-        return run_step(pipeline.collect, kind=kind, source=source, window=window_of_backfill())
-
-    @task(trigger_rule="all_done", outlets=[WHEN_NEW[pipeline.LANDING_ASSETS[kind]]])
-    def announce() -> dict[str, Any]:
-        return run_step(pipeline.announce_landing, kind=kind)
+        window = window_of_backfill()
+        return run_step(collecting((kind,), (source,), window, is_strict=window is not None))
 
     @task(trigger_rule="all_success")
     def all_collected() -> None:
         """Fails with any source."""
 
     landed = collect.expand(source=sources())
-    landed >> [announce(), all_collected()]
+    landed >> [step(f"announce_{kind}", task_id="announce", trigger_rule="all_done"), all_collected()]
 
 
-def run_step(step: Step, as_of: str | None = None, **arguments: Any) -> dict[str, Any]:
+def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
     """Run one step in the current task, add an event for each asset (and reason) it made new, return its outcome.
 
     The clock is `as_of` if the task before gave one, else the run's parameter, else that of the newest asset
@@ -97,16 +110,17 @@ def run_step(step: Step, as_of: str | None = None, **arguments: Any) -> dict[str
     given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
     try:
         moment = datetime.fromisoformat(given) if given else None
-        settings = settings_with_lineage(getattr(step, "__name__", ""))
-        outcome = step(settings, f"{run.dag_id}/{run.run_id}", moment, **arguments)
+        settings = settings_with_lineage(step.name)
+        outcome = pipeline.run_step(settings, step, f"{run.dag_id}/{run.run_id}", moment)
     except NOT_WORTH_A_RETRY as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
     if context["params"].get("announce", True):
-        for name in outcome.new_assets:
-            for reason in outcome.reasons.get(name, ({},)):
+        for name, reasons in outcome.news.items():
+            for reason in reasons:
                 extra = {**reason, "as_of": outcome.as_of}
                 context["outlet_events"][WHEN_NEW[name]].add(ASSETS[name], extra=extra)
-    return dataclasses.asdict(outcome)
+    # Its report is recorded; what the tasks after this one need is not in it.
+    return dataclasses.asdict(dataclasses.replace(outcome, report=None))
 
 
 def settings_with_lineage(step: str) -> Settings:
@@ -132,8 +146,10 @@ def _as_of_of_events(events: Any) -> str | None:
 
 def take_keys_from_airflow() -> None:
     """Keys of sources from the Airflow secrets backend, for this process, where the environment has none."""
+    from touchline.operations.sources import sources_with_keys
+
     settings = Settings()
-    for source in () if settings.is_simulated else pipeline.sources_with_keys(settings):
+    for source in () if settings.is_simulated else sources_with_keys(settings):
         name = f"TOUCHLINE_{source.upper()}_KEY"
         if not {name, f"{name}_FILE"} & set(os.environ):
             key = Variable.get(f"touchline_{source}_key", default=None)

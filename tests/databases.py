@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from psycopg import sql
 
 from touchline.database.engine import open_url, scalar
-from touchline.lineage.transport import events_file
+from touchline.openlineage.transport import events_file
 from touchline.settings import Settings
 
 _numbers_in_use: set[int] = set()
@@ -33,12 +33,23 @@ def copy_of(original: Settings) -> Iterator[Settings]:
                 name, sql.Identifier(original.warehouse_database)
             )
         )
+    _hand_on_descriptions(original, settings)
     yield settings
     with open_url(original.admin_url, autocommit=True) as admin:
         admin.execute(sql.SQL("drop database {} with (force)").format(name))
     _forget(settings)
     if not _has_experiments(settings):
         _numbers_in_use.remove(number)
+
+
+def _hand_on_descriptions(original: Settings, copy: Settings) -> None:
+    """What dbt says of the models of a built database it says of its copy."""
+    described, place = (
+        each.home / "dbt" / each.warehouse_database / "target" / "manifest.json" for each in (original, copy)
+    )
+    if described.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(described, place)
 
 
 def _forget(settings: Settings) -> None:

@@ -60,9 +60,6 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "fct_rejoining_of_upstream_concepts": {"match_features": FEATURES_MEET_HERE},
     "fct_too_many_joins": {"match_features": FEATURES_MEET_HERE, "unpredicted": EVERY_STAGE},
     "fct_model_fanout": {"settled_predictions": SUMS},
-    "fct_exposures_dependent_on_private_models": {
-        "match_features": "its only readers are our own, and are tested against the catalogue of features",
-    },
     "fct_exposure_parents_materializations": {
         "ledger.prediction": READ_WHERE_WRITTEN,
         "ledger.prediction_outcome": READ_WHERE_WRITTEN,

@@ -55,6 +55,8 @@ class Installation:
         home = str(self.settings.home)
         for process in psutil.process_iter():
             try:
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
                 is_ours = os.getsid(process.pid) in self.sessions or process.cwd().startswith(home)
                 if is_ours or process.environ().get("TOUCHLINE_HOME") == home:
                     yield process

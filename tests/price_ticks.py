@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from touchline.landing.ticks import COLUMNS
+from touchline.database.engine import Connection, rows
+from touchline.landing.ticks import COLUMNS, SERIES, TIME_ORDER
 
 MATCH = "00000000-0000-0000-0000-000000000001"
 SEEN = datetime(2022, 10, 3, 12, tzinfo=UTC)
@@ -35,3 +36,14 @@ def tick(at: datetime = SEEN, home: float = 2.0, **changes: Any) -> dict[str, An
 def tick_frame(ticks: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """Ticks as `write_quotes` takes them."""
     return pl.DataFrame(ticks, schema=SCHEMA).select(COLUMNS)
+
+
+def quotes_as_of(connection: Connection, fixture_key: str, as_of: datetime) -> list[dict[str, Any]]:
+    """The stored quotes of a match that stood at `as_of`: the last one of every series known by then."""
+    series, newest = ", ".join(SERIES), ", ".join(f"{name} desc nulls last" for name in TIME_ORDER)
+    return rows(
+        connection,
+        f"select distinct on ({series}) * from landing.odds_observation "
+        f"where fixture_key = %s and known_at <= %s order by {series}, {newest}",
+        (fixture_key, as_of),
+    )

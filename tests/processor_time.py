@@ -6,8 +6,10 @@ works.
 
 from __future__ import annotations
 
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -55,6 +57,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 _BEFORE = pytest.StashKey[float]()
+# As tests name the homes of their installations, in which daemons work.
+_HOMES = str(Path(tempfile.gettempdir()) / "touchline-")
 
 
 def _spent() -> float:
@@ -63,7 +67,7 @@ def _spent() -> float:
     found = {process.pid: process for process in [own, *own.children(recursive=True)]}
     for process in psutil.process_iter():
         try:
-            if process.ppid() == 1 and "touchline-test-" in " ".join(process.cmdline()):
+            if process.ppid() == 1 and process.cwd().startswith(_HOMES):
                 found |= {each.pid: each for each in [process, *process.children(recursive=True)]}
         except psutil.Error:
             continue

@@ -19,7 +19,7 @@ def forget_models(settings: Settings) -> None:
 
 def damage_stored_model(settings: Settings, version: str) -> None:
     """What lies in the registry is no pickle any more."""
-    tags = open_registry(settings).get_model_version(settings.model_name, version).tags
+    tags = open_registry(settings).client.get_model_version(settings.model_name, version).tags
     (stored,) = (
         path for path in settings.home.rglob("python_model.pkl") if tags["logged_model"] in str(path)
     )

@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 
 from touchline.features.catalogue import FEATURES
-from touchline.forecasting.forecaster import ForecasterParameters
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.forecasting.no_odds import TREES, NoOddsParameters
 from touchline.forecasting.residual import RESIDUAL_TREES, ResidualParameters
 from touchline.forecasting.scoreline import match_result, scoreline_grid
+from touchline.forecasting.specs import ForecasterParameters
 from touchline.forecasting.with_odds import MovementParameters, WithOddsParameters
-from touchline.ratings.strength import SIGNALS, STRENGTHS
+from touchline.ratings.compiled import SIGNALS
+from touchline.ratings.strength import STRENGTHS
 
 # Few trees: a test wants to know what they look at, not how good they get.
 FEW_TREES = ResidualParameters(trees=replace(RESIDUAL_TREES, rounds=5), bags=1)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from touchline.clock import parse_as_of
@@ -29,10 +29,62 @@ SANDBOX = "sandbox"
 LIVE = "live"
 
 
+class Drift(BaseModel, frozen=True):
+    """When the champion, the prices or the features count as no longer what they were."""
+
+    false_alarms: float = Field(
+        default=0.05, gt=0, lt=1, description="false alarms a year of all drift detectors together"
+    )
+    fewest_matches: int = Field(default=200, ge=2, description="matches without which nothing is drift")
+    window_days: int = Field(default=28, ge=7, le=182, description="days whose features are compared")
+    psi: float = Field(
+        default=0.25, gt=0, description="population stability index above which a feature drifts"
+    )
+    market_gap: float = Field(
+        default=0.015, ge=0, description="log loss behind the closing market that is tolerated, nats"
+    )
+
+
+class Confident(BaseModel, frozen=True):
+    """What confident picks promise."""
+
+    pick: float = Field(
+        default=0.60, ge=0.5, lt=1, description="top probability from which a forecast is a confident pick"
+    )
+    accuracy: float = Field(
+        default=0.70, gt=0, lt=1, description="share of confident picks that has to come in"
+    )
+    fewest_picks: int = Field(
+        default=100, ge=1, description="confident picks without which they are not judged"
+    )
+
+
+class Promotion(BaseModel, frozen=True):
+    """What is asked of a version before it is champion."""
+
+    confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="probability of being better that a model made otherwise must show",
+    )
+    patience_days: int = Field(
+        default=14,
+        ge=1,
+        description="a champion that learnt from nothing newer gives way to what is not worse",
+    )
+    needs_approval: bool = Field(
+        default=False, description="a new champion waits for `touchline models promote`"
+    )
+
+
 class Settings(BaseSettings):
     """Where things are and how this run behaves. Frozen: a run cannot change its mind half-way."""
 
-    model_config = SettingsConfigDict(env_prefix="TOUCHLINE_", frozen=True, extra="ignore")
+    # TOUCHLINE_DRIFT_PSI is `drift.psi`: the first underscore after a subject's name leads into it.
+    model_config = SettingsConfigDict(
+        env_prefix="TOUCHLINE_", env_nested_delimiter="_", env_nested_max_split=1, frozen=True, extra="ignore"
+    )
 
     home: Path = Field(
         default=PROJECT_ROOT / ".touchline", description="state: database, logs, artefacts, secrets"
@@ -74,43 +126,12 @@ class Settings(BaseSettings):
         description="models learn from matches since; older ones have no shots",
     )
     evaluation_seasons: int = Field(default=3, ge=1, description="last seasons a new model is tested on")
-    drift_false_alarms: float = Field(
-        default=0.05, gt=0, lt=1, description="false alarms a year of all drift detectors together"
-    )
-    drift_fewest_matches: int = Field(default=200, ge=2, description="matches without which nothing is drift")
-    drift_window_days: int = Field(default=28, ge=7, le=182, description="days whose features are compared")
-    drift_psi: float = Field(
-        default=0.25, gt=0, description="population stability index above which a feature drifts"
-    )
-    drift_market_gap: float = Field(
-        default=0.015, ge=0, description="log loss behind the closing market that is tolerated, nats"
-    )
-    confident_pick: float = Field(
-        default=0.60, ge=0.5, lt=1, description="top probability from which a forecast is a confident pick"
-    )
-    confident_accuracy: float = Field(
-        default=0.70, gt=0, lt=1, description="share of confident picks that has to come in"
-    )
-    confident_fewest_picks: int = Field(
-        default=100, ge=1, description="confident picks without which they are not judged"
-    )
+    drift: Drift = Drift()
+    confident: Confident = Confident()
     tuning_budget_seconds: float = Field(
         default=1800, ge=0, description="time of the weekly search for parameters; 0 turns it off"
     )
-    promotion_confidence: float = Field(
-        default=0.95,
-        gt=0.5,
-        lt=1,
-        description="probability of being better that a model made otherwise must show",
-    )
-    promotion_patience_days: int = Field(
-        default=14,
-        ge=1,
-        description="a champion that learnt from nothing newer gives way to what is not worse",
-    )
-    promotion_needs_approval: bool = Field(
-        default=False, description="a new champion waits for `touchline models promote`"
-    )
+    promotion: Promotion = Promotion()
 
     @field_validator("as_of", mode="before")
     @classmethod
@@ -196,8 +217,15 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The variables that give another process exactly these settings."""
-        values = self.model_dump(mode="json", exclude_none=True)
-        return {f"TOUCHLINE_{name.upper()}": str(value) for name, value in values.items()}
+        variables: dict[str, str] = {}
+        for name, value in self.model_dump(mode="json", exclude_none=True).items():
+            parts = (
+                {f"{name}_{part}": each for part, each in value.items()}
+                if isinstance(value, dict)
+                else {name: value}
+            )
+            variables |= {f"TOUCHLINE_{part.upper()}": str(each) for part, each in parts.items()}
+        return variables
 
     def running_port(self, service: str, preferred: int) -> int:
         """The port a service of ours was last started on, or the preferred one."""

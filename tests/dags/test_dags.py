@@ -12,7 +12,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
 from touchline.operations import names
-from touchline.operations.pipeline import BUILD_STEPS
+from touchline.operations.steps import STEPS
 from touchline.settings import PROJECT_ROOT
 
 FILES = sorted((PROJECT_ROOT / "dags").glob("*.py"))
@@ -88,12 +88,32 @@ def test_every_asset_is_published_by_one_task(bag: DagBag):
     assert sorted(aliases) == sorted(f"{name} when new" for name in names.ASSETS)
 
 
+def test_every_step_is_a_task_with_its_name_and_what_it_publishes(bag: DagBag):
+    tasks = {task.task_id: task for dag in bag.dags.values() for task in dag.tasks}
+    of_a_collection = {"sources", "collect", "announce", "all_collected"}
+    of_the_table = {name for name in STEPS if not name.startswith(("collect_", "announce_"))}
+    assert tasks.keys() - of_a_collection == of_the_table - {"check_core"}, "which checks a part, by hand"
+    for name in tasks.keys() - of_a_collection:
+        outlets = [outlet.name for outlet in getattr(tasks[name], "outlets", [])]
+        assert outlets == [f"{asset} when new" for asset in STEPS[name].publishes]
+
+
 def test_a_build_is_one_chain_so_a_failed_gate_stops_what_follows(bag: DagBag):
     build = bag.dags[names.BUILD_WAREHOUSE]
     order = [task.task_id for task in build.topological_sort() if task.task_id != "detect_anomalies"]
-    assert order == list(BUILD_STEPS)
+    assert order == list(names.BUILD_STEPS)
     for before, after in itertools.pairwise(order):
         assert after in build.get_task(before).downstream_task_ids
+
+
+def test_a_step_comes_after_the_one_whose_inputs_it_takes_over(bag: DagBag):
+    build = bag.dags[names.BUILD_WAREHOUSE]
+    for task in build.tasks:
+        follows = STEPS[task.task_id].follows
+        assert follows is None or follows in task.get_flat_relative_ids(upstream=True)
+    order = list(names.BUILD)
+    for name in order[1:]:
+        assert order.index(STEPS[name].follows) < order.index(name)
 
 
 def test_nothing_waits_for_the_search_for_anomalies_which_follows_the_gate(bag: DagBag):
@@ -104,15 +124,10 @@ def test_nothing_waits_for_the_search_for_anomalies_which_follows_the_gate(bag: 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_dag_file_is_a_table_of_contents(path: Path):
-    """Imports, one decorated DAG, decorated tasks that are one call each, and nothing that decides or repeats."""
+    """Imports, one decorated DAG of steps in their order, and nothing that decides or repeats."""
     tree = ast.parse(path.read_text())
     forbidden = (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.ClassDef, ast.Lambda)
     assert not [node for node in ast.walk(tree) if isinstance(node, forbidden)]
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    assert [function.name for function in functions if len(function.decorator_list) != 1] == []
-    tasks = functions[1:]
-    assert functions[0].name == path.stem
-    for task in tasks:
-        assert len(task.body) == 1
-        assert isinstance(task.body[0], ast.Return)
-        assert isinstance(task.body[0].value, ast.Call)
+    (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert function.name == path.stem
+    assert len(function.decorator_list) == 1

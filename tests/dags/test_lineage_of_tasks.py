@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from touchline.lineage.transport import events_file, write_client_file
+from touchline.openlineage.transport import events_file, write_client_file
 from touchline.operations.airflow_settings import QUIET
 from touchline.settings import PROJECT_ROOT, Settings
 
@@ -20,24 +20,30 @@ pytestmark = pytest.mark.slow
 # `predict` is a step that touches tables; its work is of no matter here.
 DAG = """
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from airflow.sdk import dag, task
 
-from touchline.operations.pipeline import StepOutcome
+from touchline.operations.pipeline import Step
 from touchline_tasks import run_step
 
 
-def predict(settings, run_id, as_of):
-    (settings.home / "parent").write_text(settings.lineage_parent)
-    return StepOutcome("predict", "2022-11-02T12:00:00+00:00", "Done.")
+@dataclass(frozen=True)
+class Report:
+    summary: str = "Done."
+
+
+def work(run):
+    (run.settings.home / "parent").write_text(run.settings.lineage_parent)
+    return Report()
 
 
 @dag(schedule=None)
 def told():
     @task
     def make():
-        return run_step(predict)
+        return run_step(Step("predict", "Predict.", work, is_recorded=False), "2022-11-02T12:00:00+00:00")
 
     make()
 

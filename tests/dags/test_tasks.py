@@ -15,37 +15,45 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
 from touchline.errors import QualityGateFailed, ServiceFailed
-from touchline.operations import names, pipeline
-from touchline.operations.pipeline import StepOutcome
+from touchline.operations import names
+from touchline.operations.pipeline import News, Run, Step
+from touchline.operations.sources import sources_giving
 from touchline.settings import Settings
 from touchline_assets import ASSETS, WHEN_NEW
 from touchline_tasks import run_step, take_keys_from_airflow, window_of_backfill
 
 FRIDAY = datetime(2026, 3, 13, 16, tzinfo=UTC)
 SATURDAY = datetime(2026, 3, 14, 16, tzinfo=UTC)
+SUNDAY = datetime(2026, 3, 15, 16, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Report:
+    summary: str = "Done."
 
 
 @dataclass
-class Step:
-    """A step that remembers what it was called with."""
+class Work:
+    """The work of a step, which remembers what it was called with."""
 
-    outcome: StepOutcome = field(default_factory=lambda: StepOutcome("build", FRIDAY.isoformat(), "Done."))
     error: Exception | None = None
-    calls: list[tuple[Settings, str, datetime | None]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
 
-    def __call__(self, settings: Settings, run_id: str, as_of: datetime | None) -> StepOutcome:
-        self.calls.append((settings, run_id, as_of))
+    def __call__(self, run: Run) -> Report:
+        self.runs.append(run)
         if self.error is not None:
             raise self.error
-        return self.outcome
+        return Report()
 
 
 def run(
-    step: Step,
+    work: Work,
     as_of: str | None = None,
     params: Mapping[str, Any] | None = None,
     events: Mapping[Asset, list[Any]] | None = None,
+    news: News | None = None,
 ) -> tuple[dict[str, Any], OutletEventAccessors]:
+    step = Step("some_step", "Something.", work, news=lambda _run, _report: news or {}, is_recorded=False)
     outlet_events = OutletEventAccessors()
     context: Any = {
         "dag_run": SimpleNamespace(dag_id="some_dag", run_id="some_run"),
@@ -64,34 +72,34 @@ def event(timestamp: datetime, as_of: datetime) -> Any:
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     monkeypatch.setenv("TOUCHLINE_HOME", str(tmp_path))
+    monkeypatch.setenv("TOUCHLINE_AS_OF", FRIDAY.isoformat())
     return tmp_path
 
 
-def test_a_step_gets_settings_and_the_name_of_its_run(home: Path):
-    step = Step()
-    outcome, _ = run(step)
-    ((settings, run_id, as_of),) = step.calls
-    assert settings.home == home
-    assert run_id == "some_dag/some_run"
-    assert as_of is None
+def test_a_step_gets_settings_the_name_of_its_run_and_a_clock(home: Path):
+    work = Work()
+    outcome, _ = run(work)
+    (made,) = work.runs
+    assert made.settings.home == home
+    assert made.run_id == "some_dag/some_run"
+    assert made.as_of == FRIDAY
     assert outcome["summary"] == "Done."
 
 
 def test_the_clock_is_that_of_the_task_before_then_of_the_parameter_then_of_the_newest_event():
     events = {
         ASSETS[names.LANDING_ODDS]: [event(FRIDAY, SATURDAY)],
-        ASSETS[names.LANDING_SCORES]: [event(SATURDAY, FRIDAY)],
+        ASSETS[names.LANDING_SCORES]: [event(SATURDAY, SUNDAY)],
     }
-    step = Step()
-    run(step, events=events)
-    run(step, params={"as_of": SATURDAY.isoformat()}, events=events)
-    run(step, as_of="2026-01-01T00:00:00+00:00", params={"as_of": SATURDAY.isoformat()}, events=events)
-    assert [as_of for _, _, as_of in step.calls] == [FRIDAY, SATURDAY, datetime(2026, 1, 1, tzinfo=UTC)]
+    work = Work()
+    run(work, events=events)
+    run(work, params={"as_of": SATURDAY.isoformat()}, events=events)
+    run(work, as_of="2026-01-01T00:00:00+00:00", params={"as_of": SATURDAY.isoformat()}, events=events)
+    assert [made.as_of for made in work.runs] == [SUNDAY, SATURDAY, datetime(2026, 1, 1, tzinfo=UTC)]
 
 
 def test_an_asset_that_is_new_gets_an_event_that_hands_the_clock_on():
-    step = Step(StepOutcome("publish_features", FRIDAY.isoformat(), "Done.", new_assets=(names.FEATURES,)))
-    _, events = run(step)
+    _, events = run(Work(), news={names.FEATURES: ({},)})
     (added,) = events[WHEN_NEW[names.FEATURES]].asset_alias_events
     assert added.dest_asset_key.name == names.FEATURES
     assert added.extra == {"as_of": FRIDAY.isoformat()}
@@ -99,39 +107,29 @@ def test_an_asset_that_is_new_gets_an_event_that_hands_the_clock_on():
 
 def test_an_asset_that_is_new_for_several_reasons_gets_an_event_for_each():
     reasons = ({"metric": "calibration", "value": 3.5}, {"metric": "feature_drift", "value": 0.4})
-    step = Step(
-        StepOutcome(
-            "measure_drift",
-            FRIDAY.isoformat(),
-            "Done.",
-            new_assets=(names.DRIFT,),
-            reasons={names.DRIFT: reasons},
-        )
-    )
-    _, events = run(step)
+    _, events = run(Work(), news={names.DRIFT: reasons})
     told = [added.extra for added in events[WHEN_NEW[names.DRIFT]].asset_alias_events]
     assert told == [{**reason, "as_of": FRIDAY.isoformat()} for reason in reasons]
 
 
 def test_nothing_new_publishes_nothing():
-    _, events = run(Step())
+    _, events = run(Work())
     assert len(events) == 0
 
 
 def test_a_run_may_be_told_not_to_announce():
-    step = Step(StepOutcome("collect_odds", FRIDAY.isoformat(), "Done.", new_assets=(names.LANDING_ODDS,)))
-    _, events = run(step, params={"announce": False})
+    _, events = run(Work(), params={"announce": False}, news={names.LANDING_ODDS: ({},)})
     assert len(events) == 0
 
 
 def test_a_failed_gate_is_not_tried_again_and_says_why():
     with pytest.raises(AirflowFailException, match="QualityGateFailed: odds below 1"):
-        run(Step(error=QualityGateFailed("odds below 1")))
+        run(Work(error=QualityGateFailed("odds below 1")))
 
 
 def test_what_may_pass_is_tried_again():
     with pytest.raises(ServiceFailed):
-        run(Step(error=ServiceFailed("MLflow does not answer")))
+        run(Work(error=ServiceFailed("MLflow does not answer")))
 
 
 def test_a_run_of_a_backfill_collects_the_matches_of_its_day_and_every_other_run_what_is_offered_now():
@@ -161,4 +159,4 @@ def test_keys_come_from_the_airflow_secrets_backend_where_the_environment_has_no
         "api_football": "own",
     }
     assert "backend" not in repr(keys)
-    assert pipeline.sources_giving(Settings(), "odds") == ["football_data_uk", "the_odds_api", "api_football"]
+    assert sources_giving(Settings(), "odds") == ["football_data_uk", "the_odds_api", "api_football"]

@@ -26,10 +26,12 @@ from touchline.clock import live_clock
 from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import PipelineFailed
-from touchline.operations import names, pipeline, processes, status
+from touchline.operations import names, processes, status
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
+from touchline.operations.pipeline import StepOutcome, run_step
+from touchline.operations.steps import STEPS
 from touchline.sandbox.clock import advance_clock
 from touchline.settings import Settings
 from touchline.sources.source import KINDS
@@ -38,10 +40,6 @@ from warehouse import round_robin
 pytestmark = pytest.mark.slow
 
 STEP_SECONDS = 300
-BUILD = (
-    pipeline.check_landing, pipeline.build_core, pipeline.update_ratings, pipeline.build_features,
-    pipeline.check_features, pipeline.detect_anomalies, pipeline.build_analytics, pipeline.publish_features,
-)  # fmt: skip
 
 
 def airflow(settings: Settings) -> AirflowApi:
@@ -80,11 +78,13 @@ def test_its_four_addresses_answer(first: dict[str, Any]):
 
 def test_airflow_shows_every_task_as_success(installation: Installation, first: dict[str, Any]):
     with airflow(installation.settings) as api:
-        runs = [run for run in api.runs_since(run_start(installation)) if not run.is_active]
+        runs = [
+            run for run in api.runs_since(run_start(installation)) if run.state not in ("queued", "running")
+        ]
         assert {run.dag_id for run in runs} == set(names.DAGS) - {names.TUNE_MODELS}
         tasks = [task for run in runs for task in api.tasks(run)]
         assert {task.state for task in tasks} == {"success"}
-        assert [task.task_id for task in tasks if task.try_number > 1] == ["build_core"]
+        assert "build_core" in {task.task_id for task in tasks if task.try_number > 1}
         assert api.import_errors() == []
     assert first["n_dag_runs"] == len(runs)
 
@@ -106,10 +106,8 @@ def test_a_build_whose_task_was_killed_is_what_an_undisturbed_one_is(
     undisturbed = installation.with_settings(database_name="touchline_sandbox_undisturbed").settings
     bootstrap.prepare(undisturbed)
     as_of = datetime.fromisoformat(first["as_of"])
-    for kind in KINDS:
-        pipeline.collect(undisturbed, "undisturbed", as_of, kind=kind)
-    for step in BUILD[:4]:
-        step(undisturbed, "undisturbed", as_of)
+    for step in (*(f"collect_{kind}" for kind in KINDS), *names.BUILD[:4]):
+        run_step(undisturbed, STEPS[step], "undisturbed", as_of)
     built, expected = (
         table_digests(each, ["core", "features"]) for each in (installation.settings, undisturbed)
     )
@@ -203,19 +201,23 @@ def test_a_week_later_predictions_are_settled_and_new_ones_made(
     before = row_counts(settings)
     advance_clock(f"http://127.0.0.1:{settings.running_port('sandbox', 0)}", 7)
     clock = run_clock(settings)
+
+    def run(step: str, given: Settings = settings) -> StepOutcome:
+        return run_step(given, STEPS[step], "week", clock.as_of)
+
     for kind in KINDS:
-        pipeline.collect(settings, "week", clock.as_of, kind=kind)
-        assert pipeline.announce_landing(settings, "week", clock.as_of, kind=kind).new_assets
-    built = [step(settings, "week", clock.as_of) for step in BUILD]
-    assert set(built[-1].new_assets) == {names.FEATURES, names.RESULTS}
-    assert names.SETTLED in pipeline.settle(settings, "week", clock.as_of).new_assets
+        run(f"collect_{kind}")
+        assert run(f"announce_{kind}").new_assets
+    built = {step: run(step) for step in names.BUILD}
+    assert set(built[names.BUILT].new_assets) == {names.FEATURES, names.RESULTS}
+    assert names.SETTLED in run("settle").new_assets
     # Time for one trial, which is what is used already.
     brief = settings.model_copy(update={"tuning_budget_seconds": 0.001})
-    assert pipeline.tune(brief, "week", clock.as_of).new_assets == ()
-    assert pipeline.tune(brief, "week", clock.as_of).is_repeat
-    assert pipeline.train(settings, "week", clock.as_of).new_assets == (names.CHAMPION,)
-    assert pipeline.predict(settings, "week", clock.as_of).new_assets == (names.PREDICTIONS,)
-    assert pipeline.train(settings, "week", clock.as_of).is_repeat
+    assert run("tune", brief).new_assets == ()
+    assert run("tune", brief).is_repeat
+    assert run("train").new_assets == (names.CHAMPION,)
+    assert run("predict").new_assets == (names.PREDICTIONS,)
+    assert run("train").is_repeat
     after = row_counts(settings)
     assert after["ledger.prediction_outcome"] == before["ledger.prediction"]
     assert after["ledger.prediction"] > before["ledger.prediction"]

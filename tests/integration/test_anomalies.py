@@ -15,14 +15,16 @@ from typer.testing import CliRunner
 from builders import season_csv
 from databases import copy_of
 from season_folder import write_season_folder
+from touchline.anomalies.listing import list_anomalies, show_anomaly
+from touchline.anomalies.search import AnomalyReport, find_anomalies
 from touchline.cli import app
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import AnomalyUnknown
 from touchline.landing.collect import collect
-from touchline.operations import pipeline
-from touchline.quality.anomalies.listing import list_anomalies, show_anomaly
-from touchline.quality.anomalies.search import AnomalyReport, find_anomalies
+from touchline.operations import records
+from touchline.operations.pipeline import run_step
+from touchline.operations.steps import STEPS
 from touchline.settings import Settings
 from warehouse import build
 
@@ -119,10 +121,12 @@ def test_a_search_as_of_an_earlier_day_does_not_see_what_came_later(warehouse: S
 
 
 def test_the_step_of_the_pipeline_warns_and_goes_on(warehouse: Settings):
-    outcome = pipeline.detect_anomalies(warehouse, "run")
+    with records.recorded(warehouse, "check_features", "run", SEASON_END) as detail:
+        detail["inputs"] = {"as_of": SEASON_END.isoformat()}
+    outcome = run_step(warehouse, STEPS["detect_anomalies"], "run")
     assert not outcome.is_repeat
     assert "anomalies" in outcome.summary
-    assert pipeline.detect_anomalies(warehouse, "again").is_repeat
+    assert run_step(warehouse, STEPS["detect_anomalies"], "again").is_repeat
 
 
 def test_findings_are_listed_and_shown(warehouse: Settings, monkeypatch: pytest.MonkeyPatch):

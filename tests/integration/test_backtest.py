@@ -19,7 +19,8 @@ from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import BacktestImpossible
 from touchline.features.training import training_frame
 from touchline.forecasting.backtest import DATABASE_PREFIX, BacktestRequest, backtest_settings, run_backtest
-from touchline.forecasting.walk_forward import FORECASTS, probability_columns, walk_forward
+from touchline.forecasting.specs import ladder
+from touchline.forecasting.walk_forward import probability_columns, walk_forward
 from touchline.settings import PROJECT_ROOT, Settings
 from training_frames import QUICK
 
@@ -64,7 +65,7 @@ def _backtest_databases(server: Settings) -> set[str]:
 def test_every_forecast_is_scored_on_the_same_matches(backtested: tuple[Settings, dict[str, Any]]) -> None:
     _, found = backtested
     assert found["matches"] == found["matches_played"] == 180
-    assert set(found["forecasts"]) == set(FORECASTS)
+    assert set(found["forecasts"]) == set(ladder())
     assert {scores["n"] for scores in found["forecasts"].values()} == {180}
     assert found["forecasts"]["market_closing"]["log_loss"] < found["forecasts"]["base_rates"]["log_loss"]
     assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -11,6 +11,9 @@ from typer.testing import CliRunner
 
 from builders import match_row, write_season_file
 from touchline import __version__, cli
+from touchline.database.engine import connect, rows
+from touchline.operations import names
+from touchline.operations.steps import STEPS
 from touchline.settings import Settings
 
 
@@ -105,10 +108,38 @@ def test_build_without_airflow_gives_features_and_views(run: Any, tmp_path: Path
     result = run(*options, "build")
     assert result.exit_code == 0, result.output
     report = json.loads(result.output)
-    assert set(report) == {"core", "ratings", "features", "publish", "analytics"}
-    assert report["ratings"]["n_learned"] == 2
+    assert list(report) == list(names.BUILD)
+    assert report["update_ratings"]["report"]["n_learned"] == 2
+    again = json.loads(run(*options, "build").output)
+    assert all(step["is_repeat"] for step in again.values())
+    assert "Nothing new" in run(*options[:-1], "build").output
+    layer = json.loads(run(*options, "build", "--layer", "analytics").output)
+    assert {name: step["is_repeat"] for name, step in layer.items()} == {"build_analytics": False}
     checked = run(*options, "quality", "check", "features")
     assert checked.exit_code == 0, checked.output
+
+
+def test_a_collection_by_hand_is_recorded_as_that_of_a_task(run: Any, settings: Settings, tmp_path: Path):
+    write_season_file(tmp_path, [match_row()])
+    assert run("--source", tmp_path, "--as-of", "2023-06-30", "collect", "--kind", "scores").exit_code == 0
+    with connect(settings, "ingest") as connection:
+        (row,) = rows(connection, "select step, status, detail from ops.pipeline_run")
+    assert (row["step"], row["status"], row["detail"]["new_scores"]) == ("collect_scores", "success", 1)
+
+
+def test_every_step_is_listed_and_runs_by_its_name(run: Any, tmp_path: Path):
+    listed = json.loads(run("--json", "step", "--list").output)
+    assert [row["step"] for row in listed] == list(STEPS)
+    write_season_file(tmp_path, [match_row()])
+    told = run("--source", tmp_path, "--as-of", "2023-06-30", "step", "announce_scores")
+    assert "The warehouse has something to do." in told.output
+    for arguments in (
+        ("step",),
+        ("step", "wait"),
+        ("step", "settle", "--list"),
+        ("build", "--layer", "roof"),
+    ):
+        assert run(*arguments).exit_code == 2
 
 
 def test_doctor_says_what_works_and_what_to_do(run: Any):

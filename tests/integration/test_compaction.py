@@ -18,12 +18,12 @@ from psycopg import errors
 from typer.testing import CliRunner
 
 from predictions import insert_prediction
-from price_ticks import MATCH, SEEN, tick, tick_frame
+from price_ticks import MATCH, SEEN, quotes_as_of, tick, tick_frame
 from touchline import cli
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import MonthNotClosed
 from touchline.landing.compaction import CompactionReport, compact
-from touchline.landing.ticks import COLUMNS, PRICES, SERIES, TIME_ORDER, quotes_as_of, write_quotes
+from touchline.landing.ticks import COLUMNS, PRICES, SERIES, TIME_ORDER, write_quotes
 from touchline.settings import Role, Settings
 
 MINUTE = timedelta(minutes=1)

@@ -63,7 +63,7 @@ def test_what_was_found_is_recorded_once_with_what_it_rests_on(settings: Setting
         assert (row["run_id"], row["value"], row["is_drift"]) == ("drift", finding.value, finding.is_drift)
         assert (row["n_matches"], row["detail"]) == (finding.n_matches, finding.detail)
     market = found[1]["detail"]
-    assert (market["tolerated_gap"], market["since"]) == (settings.drift_market_gap, "2025-08-01")
+    assert (market["tolerated_gap"], market["since"]) == (settings.drift.market_gap, "2025-08-01")
     assert market["gap"] > 0.1
 
 

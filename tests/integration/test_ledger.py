@@ -31,7 +31,7 @@ from touchline.monitoring.feature_drift import COMPARED
 from touchline.overround import remove_overround
 from touchline.quality.gates import check_predictions
 from touchline.registry.models import RegisteredForecaster, TrainedVersion
-from touchline.settings import Settings
+from touchline.settings import Drift, Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build, land, round_robin
 
@@ -380,7 +380,7 @@ def used(settings: Settings, features: dict[str, float], number: int) -> dict[st
 def test_features_unlike_those_the_champion_learnt_from_are_drift_and_looked_at_once_a_week(
     settled: dict[str, Any],
 ):
-    loose = {"drift_fewest_matches": 10, "drift_false_alarms": 0.9}
+    loose = {"drift": Drift(fewest_matches=10, false_alarms=0.9)}
     settings = settled["settings"].model_copy(update=loose)
     trained = [TrainedVersion("1", NOVEMBER, NOVEMBER - timedelta(days=1))]
     with connect(settings, "model") as connection:

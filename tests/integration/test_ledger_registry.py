@@ -31,7 +31,9 @@ from touchline.features.catalogue import FEATURES
 from touchline.features.store import publish_features
 from touchline.ledger.predict import PredictReport, predict_matches
 from touchline.ledger.settle import settle_predictions
-from touchline.operations import pipeline, records
+from touchline.operations import due, names, records
+from touchline.operations.pipeline import run_step
+from touchline.operations.steps import STEPS
 from touchline.quality import gates
 from touchline.quality.holds import release
 from touchline.registry import models
@@ -85,23 +87,23 @@ def history(
     for seed in (1, 2):
         train_on(settings, matches, replace(QUICK, seed=seed), NOVEMBER, f"train {seed}")
     # Whatever the gate made of the second: the first is champion, and nobody challenges it yet.
-    client = open_registry(settings)
+    client = open_registry(settings).client
     client.set_registered_model_alias(settings.model_name, models.CHAMPION, "1")
     client.delete_registered_model_alias(settings.model_name, models.CHALLENGER)
     for name in ("first", "again"):
         history.predict(name)
     client.set_registered_model_alias(settings.model_name, models.CHALLENGER, "2")
     history.predict("with a challenger")
-    models.promote(settings, "2")
+    models.promote(open_registry(settings), "2")
     history.predict("promoted")
-    models.rollback(settings)
+    models.rollback(open_registry(settings))
     history.predict("rolled back")
     history.predict("rolled back, again")
     # Without a champion, a training that the gate refuses leaves the market to speak.
     client.delete_registered_model_alias(settings.model_name, models.CHAMPION)
     train_on(settings, matches.assign(month=matches["outcome"] * 1.0), QUICK, NOVEMBER, "train planted")
     history.predict("without a model")
-    models.promote(settings, "1")
+    models.promote(open_registry(settings), "1")
     return history
 
 
@@ -155,7 +157,7 @@ def test_a_challenger_speaks_in_the_shadow(history: History):
 @contextmanager
 def challenged(settings: Settings, **versions: str) -> Iterator[None]:
     """For a while other versions have the aliases."""
-    client = open_registry(settings)
+    client = open_registry(settings).client
     for alias, version in versions.items():
         client.set_registered_model_alias(settings.model_name, alias, version)
     yield
@@ -167,7 +169,7 @@ def test_a_challenger_that_fails_costs_the_champion_nothing(
     history: History, monkeypatch: pytest.MonkeyPatch
 ):
     forget_models(history.settings)
-    models.load(history.settings)
+    models.load(open_registry(history.settings))
     monkeypatch.setattr("mlflow.artifacts.download_artifacts", raising(requests.ConnectionError("reset")))
     with challenged(history.settings, challenger="2"):
         report = predict_matches(history.settings, NOW, "predict without a challenger")
@@ -199,29 +201,29 @@ def test_a_build_that_was_trained_on_already_answers_an_alarm(history: History):
     settings, later = history.settings, NOVEMBER + timedelta(hours=1)
     with connect(settings, "ingest") as connection:
         inputs = {
-            "build": records.last_inputs(connection, pipeline.BUILT),
-            "tuning": last_tuning(settings),
+            "build": records.last_inputs(connection, names.BUILT),
+            "tuning": last_tuning(open_registry(settings)),
         }
     with records.recorded(settings, "train", "train", NOVEMBER) as detail:
         detail["inputs"] = inputs
-    assert pipeline.train(settings, "train for an alarm", later).is_repeat
-    trained = models.trained_versions(settings)
+    assert run_step(settings, STEPS["train"], "train for an alarm", later).is_repeat
+    trained = models.trained_versions(open_registry(settings))
     assert {each.as_of for each in trained} == {NOVEMBER}
     assert [each.version for each in trained if each.confirmed_as_of == later] == ["4"]
 
 
 def test_a_new_challenger_is_something_new_to_predict_with(history: History):
     with connect(history.settings, "ingest") as connection:
-        alone = pipeline._prediction_inputs(history.settings, connection)
+        alone = due.prediction_inputs(open_registry(history.settings), connection)
         with challenged(history.settings, challenger="2"):
-            in_company = pipeline._prediction_inputs(history.settings, connection)
+            in_company = due.prediction_inputs(open_registry(history.settings), connection)
     assert (alone["challengers"], in_company) == ([], alone | {"challengers": ["2"]})
 
 
 def test_who_awaits_approval_speaks_beside_the_newest_challenger(history: History):
     reports = [predict_matches(history.settings, NOW, "predict")]
     with challenged(history.settings, candidate="3", challenger="2"):
-        assert models.challenger_versions(history.settings) == ("3", "2")
+        assert models.challenger_versions(open_registry(history.settings)) == ("3", "2")
         reports += [predict_matches(history.settings, NOW, f"predict shadows {number}") for number in (1, 2)]
     assert [report.n_written for report in reports[1:]] == [2, 0]
     written = [row for row in ledger(history.settings) if row["run_id"] == "predict shadows 1"]
@@ -299,7 +301,7 @@ def test_a_failing_gate_holds_the_competition_and_writes_nothing(
     monkeypatch.setattr(gates, "prediction_suites", lambda: [strict])
     before = ledger(history.settings)
     # The model is promoted to have something new to say.
-    models.promote(history.settings, "2")
+    models.promote(open_registry(history.settings), "2")
     try:
         report = predict_matches(history.settings, NOW, "predict blocked")
         assert (report.n_fixtures, report.n_written) == (2, 0)
@@ -308,7 +310,7 @@ def test_a_failing_gate_holds_the_competition_and_writes_nothing(
         with pytest.raises(CompetitionHeld, match="touchline quality holds"):
             predict_matches(history.settings, NOW, "predict one", wanted)
     finally:
-        models.promote(history.settings, "1")
+        models.promote(open_registry(history.settings), "1")
     assert ledger(history.settings) == before
     release(history.settings, "E0", "the expectation was made up", NOW.as_of, "release")
     with connect(history.settings, "model") as connection:

@@ -13,8 +13,8 @@ from october import NOW
 from predictions import insert_prediction
 from touchline.cli import app
 from touchline.database.engine import connect
-from touchline.lineage.catalogue import catalogue, described_by_dbt, described_by_file
 from touchline.settings import Settings
+from touchline.warehouse.catalogue import catalogue, described_by_dbt, described_by_file
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,13 @@ def built(october: Settings) -> Settings:
 def test_no_table_of_ours_lacks_owner_description_grain_or_promise(built: Settings):
     entries = catalogue(built, NOW)
     assert len(entries) >= 50
-    assert {entry.name: entry.lacks for entry in entries if entry.lacks} == {}
+    lacking = [
+        (entry.name, what)
+        for entry in entries
+        for what in ("owner", "description", "grain", "freshness")
+        if not getattr(entry, what)
+    ]
+    assert lacking == []
 
 
 def test_the_file_names_only_tables_that_exist(built: Settings):

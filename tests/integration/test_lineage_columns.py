@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from touchline.cli import app
 from touchline.database.engine import connect
 from touchline.errors import ColumnUnknown, SqlNotUnderstood, WarehouseNotBuilt
-from touchline.lineage.columns import Warehouse, origins, read_warehouse
+from touchline.openlineage.columns import Warehouse, origins, read_warehouse
 from touchline.settings import Settings
 
 pytestmark = pytest.mark.slow

@@ -19,10 +19,10 @@ from predictions import insert_prediction
 from touchline.cli import app
 from touchline.database.engine import connect, rows
 from touchline.errors import PayloadUnknown
-from touchline.lineage import model_events
 from touchline.lineage.payload_bytes import extract, row_texts
 from touchline.lineage.touched import touched
 from touchline.lineage.trace import MATCHES_PER_TEAM, trace
+from touchline.openlineage import model_events
 from touchline.settings import Settings
 from warehouse import build, land, round_robin, set_aside
 

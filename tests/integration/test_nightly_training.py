@@ -17,15 +17,15 @@ from touchline.cli import app
 from touchline.errors import ModelUnavailable, SettingsInvalid
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting import design
-from touchline.forecasting.forecaster import MARKET, WITH_ODDS, ForecasterParameters
+from touchline.forecasting.specs import MARKET, WITH_ODDS, ForecasterParameters
 from touchline.overround import remove_overround
 from touchline.registry import models
 from touchline.registry.model_card import read_card
 from touchline.registry.parameters import with_values
-from touchline.registry.tracking import open_registry
+from touchline.registry.tracking import Registry, open_registry
 from touchline.registry.training import TrainReport, train_on
 from touchline.registry.tuning import TUNED, last_tuning, tune_on, tuned_parameters
-from touchline.settings import Settings
+from touchline.settings import Promotion, Settings
 from training_frames import QUICK, corrected, simulated_matches, without_prices
 
 pytestmark = pytest.mark.slow
@@ -75,11 +75,11 @@ def judged(
 
 
 def test_a_model_trained_with_the_outcome_planted_in_a_feature_is_refused(judged: Settings) -> None:
-    refused, shadow, champion = models.versions(judged)
+    refused, shadow, champion = models.versions(open_registry(judged))
     assert (refused.tags["state"], refused.aliases) == ("refused", ())
     assert "feature home_elo is implausibly good" in refused.tags["verdict"]
     assert (champion.aliases, shadow.aliases) == (("champion",), ("challenger",))
-    assert "feature home_elo: -" in read_card(judged, "3")
+    assert "feature home_elo: -" in read_card(open_registry(judged), "3")
     assert "refused" in _run(judged, "models")
 
 
@@ -89,7 +89,7 @@ def test_when_no_model_passes_the_market_is_published(
     report = _train(registry, planted)
     assert (report.version, report.state) == ("1", "refused")
     assert "fall back to version 2" in report.reason
-    champion = models.load(registry)
+    champion = models.load(open_registry(registry))
     assert (champion.version, champion.forecaster.primary) == ("2", MARKET)
     shown = matches[list(FEATURES)].tail(5).copy()
     shown.loc[shown.index[0], "market_price_draw"] = np.nan
@@ -105,8 +105,8 @@ def test_the_market_is_published_with_its_verdict_and_card_wherever_training_is_
 ) -> None:
     promote = models.promote
 
-    def promote_and_die(settings: Settings, version: str) -> NoReturn:
-        promote(settings, version)
+    def promote_and_die(opened: Registry, version: str) -> NoReturn:
+        promote(open_registry(opened), version)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as killed:
@@ -114,10 +114,10 @@ def test_the_market_is_published_with_its_verdict_and_card_wherever_training_is_
         with pytest.raises(KeyboardInterrupt):
             _train(registry, planted)
     assert _train(registry, planted).state == "refused"
-    assert models.champion_version(registry) == "2"
-    baseline = models.versions(registry)[0]
+    assert models.champion_version(open_registry(registry)) == "2"
+    baseline = models.versions(open_registry(registry))[0]
     assert "version 1 may not be champion" in baseline.tags["verdict"]
-    assert "Gate: **promoted**" in read_card(registry, "2")
+    assert "Gate: **promoted**" in read_card(open_registry(registry), "2")
 
 
 def test_a_champion_whose_recipe_falls_below_the_market_gives_way_to_it(
@@ -127,29 +127,33 @@ def test_a_champion_whose_recipe_falls_below_the_market_gives_way_to_it(
     report = _train(registry, _misled(matches))
     assert (report.version, report.state) == ("2", "refused")
     assert "not worth publishing" in report.reason
-    assert models.load(registry).forecaster.primary == MARKET
-    assert models.champion_version(registry) == "3"
-    assert models.rollback(registry).to_version == "1"
+    assert models.load(open_registry(registry)).forecaster.primary == MARKET
+    assert models.champion_version(open_registry(registry)) == "3"
+    assert models.rollback(open_registry(registry)).to_version == "1"
     assert _train(registry, corrected(_misled(matches))).state == "refused"
-    assert models.champion_version(registry) == "1", "the baseline was taken back by hand and stays away"
+    assert models.champion_version(open_registry(registry)) == "1", (
+        "the baseline was taken back by hand and stays away"
+    )
 
 
 def test_versions_wait_for_approval_when_the_operator_wants_it_so(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
-    careful = registry.model_copy(update={"promotion_needs_approval": True})
+    careful = registry.model_copy(update={"promotion": Promotion(needs_approval=True)})
     assert _train(careful, matches).state == "awaiting approval"
-    assert models.load(careful).forecaster.primary == MARKET, "until then the market speaks"
-    assert models.promote(careful, "1").from_version == "2"
-    assert models.load(careful).forecaster.primary == WITH_ODDS
+    assert models.load(open_registry(careful)).forecaster.primary == MARKET, "until then the market speaks"
+    assert models.promote(open_registry(careful), "1").from_version == "2"
+    assert models.load(open_registry(careful)).forecaster.primary == WITH_ODDS
 
     report = _train(careful, corrected(matches))
     assert (report.version, report.alias, report.state) == ("3", "candidate", "awaiting approval")
-    assert models.champion_version(careful) == "1"
-    assert models.load(careful, models.CHALLENGER).version == "3", "it forecasts in the shadow meanwhile"
+    assert models.champion_version(open_registry(careful)) == "1"
+    assert models.load(open_registry(careful), models.CHALLENGER).version == "3", (
+        "it forecasts in the shadow meanwhile"
+    )
     assert "awaiting approval" in _run(careful, "models")
     assert "is version 3 now" in _run(careful, "models", "promote", "3")
-    newest = models.versions(careful)[0]
+    newest = models.versions(open_registry(careful))[0]
     assert (newest.aliases, newest.tags["state"]) == (("champion",), "promoted")
 
 
@@ -158,15 +162,15 @@ def test_what_was_rolled_back_is_not_promoted_in_another_version(
 ) -> None:
     _train(registry, matches)
     _train(registry, matches, OTHERWISE)
-    models.promote(registry, "2")
-    models.rollback(registry)
+    models.promote(open_registry(registry), "2")
+    models.rollback(open_registry(registry))
     old = pd.Timestamp(AS_OF) - pd.Timedelta(days=500)
-    client = open_registry(registry)
+    client = open_registry(registry).client
     client.set_model_version_tag(registry.model_name, "1", "trained_until", old.isoformat())
     report = _train(registry, corrected(matches), OTHERWISE)
     assert (report.alias, "was rolled back" in report.reason) == ("challenger", True)
-    models.promote(registry, report.version)
-    assert models.champion_version(registry) == report.version
+    models.promote(open_registry(registry), report.version)
+    assert models.champion_version(open_registry(registry)) == report.version
 
 
 def test_a_champion_that_this_code_cannot_read_stands_in_nobodys_way(
@@ -189,11 +193,11 @@ def test_a_champion_that_knows_other_features_stands_in_nobodys_way_and_does_not
     forget_models(registry)
     report = _train(registry, corrected(matches), OTHERWISE)
     assert (report.version, report.alias) == ("2", "champion")
-    for move in (models.rollback, lambda settings: models.promote(settings, "1")):
+    for move in (models.rollback, lambda opened: models.promote(open_registry(opened), "1")):
         with pytest.raises(ModelUnavailable, match="today's features"):
-            move(registry)
-    assert models.champion_version(registry) == "2"
-    assert models.ROLLED_BACK not in models.versions(registry)[0].tags
+            move(open_registry(registry))
+    assert models.champion_version(open_registry(registry)) == "2"
+    assert models.ROLLED_BACK not in models.versions(open_registry(registry))[0].tags
 
 
 def test_the_same_data_code_and_seed_give_the_same_probabilities_bit_for_bit(
@@ -202,8 +206,8 @@ def test_the_same_data_code_and_seed_give_the_same_probabilities_bit_for_bit(
     found = []
     for _ in range(2):
         version = _train(registry, matches).version
-        found.append(models.load(registry).forecaster.probabilities(matches))
-        open_registry(registry).delete_registered_model(registry.model_name)
+        found.append(models.load(open_registry(registry)).forecaster.probabilities(matches))
+        open_registry(registry).client.delete_registered_model(registry.model_name)
         assert version == "1"
     for name, p in found[0].items():
         assert np.array_equal(p, found[1][name], equal_nan=True)
@@ -211,7 +215,7 @@ def test_the_same_data_code_and_seed_give_the_same_probabilities_bit_for_bit(
 
 def test_a_card_says_what_the_registry_knows(judged: Settings) -> None:
     card = _run(judged, "models", "card", "2")
-    tags = models.versions(judged)[1].tags
+    tags = models.versions(open_registry(judged))[1].tags
     for section in (
         "Intended use", "Data", "Held-out scores", "Calibration", "Against the champion",
         "Limits and known weaknesses", "Leakage checks", "Parameters", "Reproducing it",
@@ -223,16 +227,16 @@ def test_a_card_says_what_the_registry_knows(judged: Settings) -> None:
     assert "| 2018/19 | 310 |" in card
     assert "Gate: **challenger**: worse" in card
     assert "| E1 |" in card.partition("known weaknesses")[2]
-    version = open_registry(judged).get_model_version(judged.model_name, "2")
+    version = open_registry(judged).client.get_model_version(judged.model_name, "2")
     assert version.description.startswith("**Simulated football.**")
     with pytest.raises(ModelUnavailable, match="no version 9"):
-        read_card(judged, "9")
+        read_card(open_registry(judged), "9")
 
 
 def test_tuning_keeps_what_it_found_for_the_next_training(registry: Settings, matches: pd.DataFrame) -> None:
-    assert last_tuning(registry) is None
+    assert last_tuning(open_registry(registry)) is None
     report = _tune(registry, matches)
-    client = open_registry(registry)
+    client = open_registry(registry).client
     assert report.seasons == ("2017/18",), "the season before that on which versions are compared"
     assert report.n_trials == 3
     assert report.log_loss <= report.log_loss_before
@@ -241,10 +245,10 @@ def test_tuning_keeps_what_it_found_for_the_next_training(registry: Settings, ma
         "trials.csv", "tuned_parameters.json",
     }  # fmt: skip
     assert run.data.metrics["trials"] == 3
-    assert (last_tuning(registry) == report.mlflow_run_id) == report.is_changed
+    assert (last_tuning(open_registry(registry)) == report.mlflow_run_id) == report.is_changed
     defaults = ForecasterParameters(seed=registry.random_seed)
     wanted = with_values(defaults, report.values) if report.is_changed else defaults
-    assert tuned_parameters(client, registry) == wanted
+    assert tuned_parameters(open_registry(registry), registry.random_seed) == wanted
 
     last = matches["season"] == "2018/19"
     turned = matches.copy()
@@ -259,10 +263,10 @@ def test_tuned_parameters_that_this_code_does_not_know_are_ignored(
     judged: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     stored = {"values": {"no_odds.trees.rounds": 77, "neural.layers": 3}, "mlflow_run_id": "tuning"}
-    client = open_registry(judged)
+    client = open_registry(judged).client
     client.set_registered_model_tag(judged.model_name, TUNED, json.dumps(stored))
     with caplog.at_level(logging.WARNING):
-        found = tuned_parameters(client, judged)
+        found = tuned_parameters(open_registry(judged), judged.random_seed)
     defaults = ForecasterParameters(seed=judged.random_seed)
     assert found == with_values(defaults, {"no_odds.trees.rounds": 77})
     assert "neural.layers" in caplog.text

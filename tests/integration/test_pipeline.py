@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ from served_world import FIXTURES, NOW
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import ServiceFailed, TouchlineError
-from touchline.operations import names, pipeline
+from touchline.operations import names
 from touchline.operations.edge import run_clock
-from touchline.operations.pipeline import StepOutcome
+from touchline.operations.pipeline import StepOutcome, run_step
+from touchline.operations.steps import STEPS, collecting
 from touchline.registry.training import train_on
 from touchline.settings import Settings
 from touchline.sources.source import KINDS, Kind
@@ -25,11 +25,9 @@ from warehouse import round_robin
 
 pytestmark = pytest.mark.slow
 
-Step = Callable[[Settings, str, datetime | None], StepOutcome]
-BUILD: tuple[Step, ...] = (
-    pipeline.check_landing, pipeline.build_core, pipeline.update_ratings, pipeline.build_features,
-    pipeline.check_features, pipeline.detect_anomalies, pipeline.build_analytics, pipeline.publish_features,
-)  # fmt: skip
+
+def run(settings: Settings, step: str, run_id: str, as_of: datetime | None = None) -> StepOutcome:
+    return run_step(settings, STEPS[step], run_id, as_of)
 
 
 @pytest.fixture(scope="module")
@@ -47,23 +45,23 @@ def installation(mlflow_server: Settings, learning: Any, module_settings: Settin
 
 def collect(settings: Settings, run_id: str, kind: Kind, as_of: datetime | None = None) -> StepOutcome:
     """What a collection's DAG does: collect, then announce."""
-    pipeline.collect(settings, run_id, as_of, kind=kind)
-    return pipeline.announce_landing(settings, run_id, as_of, kind=kind)
+    run_step(settings, collecting((kind,)), run_id, as_of)
+    return run(settings, f"announce_{kind}", run_id, as_of)
 
 
-def build(settings: Settings, run_id: str = "build") -> list[StepOutcome]:
-    return [step(settings, run_id, None) for step in BUILD]
+def build(settings: Settings, run_id: str = "build") -> dict[str, StepOutcome]:
+    return {step: run(settings, step, run_id) for step in names.BUILD}
 
 
 def catch_up(settings: Settings) -> None:
     build(settings)
-    pipeline.predict(settings, "predict")
-    pipeline.settle(settings, "settle")
+    run(settings, "predict", "predict")
+    run(settings, "settle", "settle")
 
 
 @pytest.fixture
 def caught_up(installation: Settings) -> Settings:
-    pipeline.collect(installation, "collect", kind="scores")
+    run(installation, "collect_scores", "collect")
     catch_up(installation)
     return installation
 
@@ -82,18 +80,18 @@ def n_predictions(settings: Settings) -> int:
 def test_from_an_empty_database_each_step_tells_the_next(installation: Settings):
     for kind in KINDS:
         outcome = collect(installation, "first", kind)
-        assert outcome.new_assets == (pipeline.LANDING_ASSETS[kind],)
+        assert outcome.new_assets == (names.LANDING[kind],)
         assert outcome.as_of == NOW.isoformat()
     built = build(installation, "first")
-    assert not any(outcome.is_repeat for outcome in built)
-    assert set(built[-1].new_assets) == {names.FEATURES, names.RESULTS}
-    assert all(outcome.new_assets == () for outcome in built[:-1])
-    predicted = pipeline.predict(installation, "first")
+    assert not any(outcome.is_repeat for outcome in built.values())
+    news = {step: set(outcome.new_assets) for step, outcome in built.items() if outcome.new_assets}
+    assert news == {names.BUILT: {names.FEATURES, names.RESULTS}}
+    predicted = run(installation, "predict", "first")
     assert "champion" in predicted.summary
     assert n_predictions(installation) == 0
-    settled = pipeline.settle(installation, "first")
+    settled = run(installation, "settle", "first")
     assert settled.new_assets == (names.SETTLED,)
-    assert pipeline.measure_drift(installation, "first").new_assets == ()
+    assert run(installation, "measure_drift", "first").new_assets == ()
     row = recorded(installation, "build_core")
     assert (row["run_id"], row["status"], row["as_of"]) == ("first", "success", NOW)
     assert row["finished_at"] is not None
@@ -103,32 +101,32 @@ def test_with_nothing_new_nothing_is_announced_or_done_again(caught_up: Settings
     assert collect(caught_up, "again", "scores").new_assets == ()
     before = recorded(caught_up, "build_core")
     again = build(caught_up, "again")
-    assert all(outcome.is_repeat for outcome in again)
-    assert again[-1].new_assets == ()
+    assert all(outcome.is_repeat for outcome in again.values())
+    assert again[names.BUILT].new_assets == ()
     assert recorded(caught_up, "build_core") == before
 
 
 def test_a_new_champion_predicts_once(caught_up: Settings):
     train_on(caught_up, simulated_matches(n_seasons=4, n_a_season=310), QUICK, NOW, "train")
-    outcome = pipeline.predict(caught_up, "predict-1")
+    outcome = run(caught_up, "predict", "predict-1")
     assert outcome.new_assets == (names.PREDICTIONS,)
     written = n_predictions(caught_up)
     assert written > 0
-    pipeline.predict(caught_up, "predict-2")
+    run(caught_up, "predict", "predict-2")
     assert n_predictions(caught_up) == written
     assert recorded(caught_up, "predict")["detail"]["inputs"]["champion"] == "1"
 
 
 def test_without_a_budget_the_weekly_search_does_nothing(caught_up: Settings):
     off = caught_up.model_copy(update={"tuning_budget_seconds": 0})
-    outcome = pipeline.tune(off, "sunday")
+    outcome = run(off, "tune", "sunday")
     assert (outcome.is_repeat, outcome.new_assets) == (True, ())
     assert "off" in outcome.summary
 
 
 def test_a_failed_step_is_recorded_with_its_reason_and_raises(caught_up: Settings):
     with pytest.raises(TouchlineError) as refused:
-        pipeline.train(caught_up, "too-early")
+        run(caught_up, "train", "too-early")
     row = recorded(caught_up, "train")
     assert (row["status"], row["run_id"]) == ("failed", "too-early")
     assert str(refused.value).startswith(row["detail"]["error"])
@@ -137,11 +135,11 @@ def test_a_failed_step_is_recorded_with_its_reason_and_raises(caught_up: Setting
 def test_a_consumer_that_failed_is_told_again_by_the_next_collection(caught_up: Settings):
     deaf = caught_up.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9"})
     with pytest.raises(ServiceFailed):
-        pipeline.predict(deaf, "deaf")
+        run(deaf, "predict", "deaf")
     assert collect(caught_up, "next", "odds").new_assets == (names.LANDING_ODDS,)
     again = build(caught_up, "next")
-    assert all(outcome.is_repeat for outcome in again)
-    assert again[-1].new_assets == (names.FEATURES,)
+    assert all(outcome.is_repeat for outcome in again.values())
+    assert again[names.BUILT].new_assets == (names.FEATURES,)
 
 
 def test_a_build_that_died_half_way_is_done_again_from_there(caught_up: Settings):
@@ -151,9 +149,8 @@ def test_a_build_that_died_half_way_is_done_again_from_there(caught_up: Settings
             (NOW,),
         )
     assert collect(caught_up, "next", "scores").new_assets == (names.LANDING_SCORES,)
-    again = {outcome.step: outcome.is_repeat for outcome in build(caught_up, "next")}
-    steps = {*pipeline.BUILD_STEPS, "detect_anomalies"}
-    assert again == {step: step != "build_features" for step in steps}
+    again = {step: outcome.is_repeat for step, outcome in build(caught_up, "next").items()}
+    assert again == {step: step != "build_features" for step in names.BUILD}
 
 
 def test_a_search_for_anomalies_that_failed_is_no_reason_to_build_again(caught_up: Settings):
@@ -171,7 +168,7 @@ def test_a_new_payload_sets_off_a_build(caught_up: Settings, folder: Path):
     ]
     write_season_file(folder, [*corrected, *FIXTURES])
     assert collect(caught_up, "corrected", "scores").new_assets == (names.LANDING_SCORES,)
-    assert not any(outcome.is_repeat for outcome in build(caught_up, "corrected"))
+    assert not any(outcome.is_repeat for outcome in build(caught_up, "corrected").values())
     with connect(caught_up, "model") as connection:
         assert scalar(connection, "select max(home_goals) from core.match_result") == 5
 
@@ -181,7 +178,7 @@ def test_another_as_of_sets_off_a_build_of_its_own(caught_up: Settings):
     outcome = collect(caught_up, "later", "fixtures", later)
     assert outcome.new_assets == (names.LANDING_FIXTURES,)
     assert outcome.as_of == later.isoformat()
-    assert not pipeline.check_landing(caught_up, "later", later).is_repeat
+    assert not run(caught_up, "check_landing", "later", later).is_repeat
 
 
 def test_with_the_wall_clock_a_build_is_due_for_news_or_after_six_hours(caught_up: Settings):
@@ -192,15 +189,15 @@ def test_with_the_wall_clock_a_build_is_due_for_news_or_after_six_hours(caught_u
 
 
 def test_the_views_are_renewed_where_the_wall_clock_has_moved_on(caught_up: Settings):
-    assert pipeline.refresh_analytics(caught_up, "virtual").is_repeat
+    assert run(caught_up, "refresh_analytics", "virtual").is_repeat
     live = caught_up.model_copy(update={"as_of": None})
-    assert not pipeline.refresh_analytics(live, "live").is_repeat
+    assert not run(live, "refresh_analytics", "live").is_repeat
     assert recorded(caught_up, "refresh_analytics")["status"] == "success"
 
 
 def test_a_live_prediction_is_made_now_whatever_started_it(caught_up: Settings):
     live = caught_up.model_copy(update={"as_of": None})
-    outcome = pipeline.predict(live, "live", NOW)
+    outcome = run(live, "predict", "live", NOW)
     assert datetime.fromisoformat(outcome.as_of) > NOW + timedelta(days=365)
     assert run_clock(live, NOW).mode == "live"
     assert run_clock(caught_up) == virtual_clock(NOW)

@@ -312,7 +312,7 @@ def test_a_sound_warehouse_passes(warehouse: Settings):
     assert (core.held, features.held) == ((), ())
     assert {finding.suite for finding in features.findings} == {
         "core_total", "core_match", "core_match_result", "core_consensus", "core_competition", "core_volume",
-        "match_features", "feature_coverage", "feature_drift",
+        "match_features", "feature_coverage",
     }  # fmt: skip
 
 
@@ -494,27 +494,6 @@ def test_unrated_teams_are_only_noted(warehouse: Settings):
     assert {finding.column for finding in report.findings if not finding.success} == {"home_elo"}
     assert (report.n_warnings, report.held) == (1, ())
     assert [row["success"] for row in stored(warehouse) if row["suite"] == "gate"] == [True]
-
-
-def test_features_that_drift_from_the_year_before_are_noted(warehouse: Settings):
-    change(
-        warehouse,
-        "insert into features.match_features (match_id, competition, kickoff_at, features_as_of, home_elo, away_elo, "
-        "home_points_5, season_progress) select gen_random_uuid(), 'E0', day, day - interval '1 minute', "
-        # Since September the home side is 90 points stronger.
-        "1500 + n % 97 + case when day > '2022-09-01' then 90 else 0 end, 1500, n % 4 / 2.0, 0.5 "
-        "from (select n, timestamptz '2022-10-31' - n * interval '4 hours' as day from generate_series(1, 2700) as n) "
-        "as days; update features.match_features "
-        f"set kickoff_at = '2019-01-01', features_as_of = '2018-12-31' {match(1)};"
-        "insert into core.match (match_id, competition, payload_id, kickoff_at) "
-        "select match_id, competition, 1, kickoff_at from features.match_features "
-        "where match_id not in (select match_id from core.match)",
-    )
-    report = check_features(warehouse, NOVEMBER, "run")
-    (finding,) = [each for each in report.findings if each.suite == "feature_drift"]
-    assert (finding.success, finding.severity) == (False, "warn")
-    assert any("elo_gap" in sample for sample in finding.samples)
-    assert not any("points" in sample for sample in finding.samples)
 
 
 def test_a_table_that_is_missing_is_a_failure_not_a_pass(settings: Settings):

@@ -236,6 +236,7 @@ words = st.builds(
 )
 
 
+@pytest.mark.slow
 @examples(max_examples=25, deadline=None)
 @given(st.integers(0, 30), st.lists(st.lists(words, min_size=1, max_size=12), min_size=1, max_size=5))
 def test_increments_corrections_and_late_results_equal_a_fresh_start_bit_for_bit(

@@ -21,8 +21,16 @@ from touchline.cli import app
 from touchline.clock import virtual_clock
 from touchline.errors import ModelUnavailable, ServiceFailed
 from touchline.features.catalogue import FEATURES
-from touchline.forecasting.forecaster import MARKET, NO_ODDS, WITH_ODDS, ForecasterParameters
-from touchline.forecasting.walk_forward import EVALUATED, MARKET_CLOSING, MARKET_PREMATCH, probability_columns
+from touchline.forecasting.specs import (
+    MARKET,
+    MARKET_CLOSING,
+    MARKET_PREMATCH,
+    NO_ODDS,
+    WITH_ODDS,
+    ForecasterParameters,
+    evaluated,
+)
+from touchline.forecasting.walk_forward import probability_columns
 from touchline.landing.collect import collect
 from touchline.registry import models
 from touchline.registry.parameters import with_values
@@ -44,6 +52,15 @@ def matches() -> pd.DataFrame:
     return simulated_matches(n_seasons=4, n_a_season=310)
 
 
+@pytest.fixture(scope="module")
+def trained(
+    mlflow_server: Settings, learning: Any, module_settings: Settings, matches: pd.DataFrame
+) -> tuple[Settings, TrainReport]:
+    """A registry with one version, for tests that only read it."""
+    settings = module_settings.model_copy(update={"evaluation_seasons": 1})
+    return settings, _train(settings, matches)
+
+
 def _train(
     settings: Settings,
     matches: pd.DataFrame,
@@ -53,25 +70,29 @@ def _train(
     return train_on(settings, matches, parameters, AS_OF, run_id)
 
 
-def test_the_first_version_is_champion_and_forecasts(registry: Settings, matches: pd.DataFrame) -> None:
-    report = _train(registry, matches)
+def test_the_first_version_is_champion_and_forecasts(
+    trained: tuple[Settings, TrainReport], matches: pd.DataFrame
+) -> None:
+    registry, report = trained
     assert (report.version, report.alias, report.is_reused) == ("1", "champion", False)
     assert report.primary == WITH_ODDS
     assert "there was no champion" in report.summary
-    champion = models.load(registry)
+    champion = models.load(open_registry(registry))
     assert (champion.name, champion.version) == (registry.model_name, "1")
-    assert models.champion_version(registry) == "1"
+    assert models.champion_version(open_registry(registry)) == "1"
     found = champion.forecaster.predict(matches[list(FEATURES)].tail(5))
     assert set(found) == {WITH_ODDS, NO_ODDS, "elo", "market"}
     assert np.abs(found[WITH_ODDS].probabilities.sum(axis=1) - 1).max() < 1e-9
 
 
-def test_a_run_holds_everything_about_the_model(registry: Settings, matches: pd.DataFrame) -> None:
-    report = _train(registry, matches)
-    client = open_registry(registry)
+def test_a_run_holds_everything_about_the_model(
+    trained: tuple[Settings, TrainReport], matches: pd.DataFrame
+) -> None:
+    registry, report = trained
+    client = open_registry(registry).client
     run = client.get_run(report.mlflow_run_id)
     assert run.data.params["no_odds.trees.rounds"] == str(QUICK.no_odds.trees.rounds)
-    for name in {*EVALUATED, MARKET_PREMATCH, MARKET_CLOSING} - {MARKET}:
+    for name in {*evaluated(), MARKET_PREMATCH, MARKET_CLOSING} - {MARKET}:
         assert {f"{name}.rps", f"{name}.log_loss", f"{name}.ece"} <= set(run.data.metrics)
     assert "with_odds minus market_prematch.log_loss.high" in run.data.metrics
     tags = run.data.tags
@@ -86,15 +107,17 @@ def test_a_run_holds_everything_about_the_model(registry: Settings, matches: pd.
     }  # fmt: skip
 
 
-def test_the_registered_model_answers_through_mlflow_alone(registry: Settings, matches: pd.DataFrame) -> None:
-    report = _train(registry, matches)
+def test_the_registered_model_answers_through_mlflow_alone(
+    trained: tuple[Settings, TrainReport], matches: pd.DataFrame
+) -> None:
+    registry, report = trained
     open_registry(registry)
     import mlflow
 
     model = mlflow.pyfunc.load_model(f"models:/{registry.model_name}@champion")
     assert [column.name for column in model.metadata.get_input_schema()] == list(FEATURES)
     answer = model.predict(matches[list(FEATURES)].tail(3).reset_index(drop=True))
-    direct = models.load(registry).forecaster.predict(matches.tail(3))[report.primary]
+    direct = models.load(open_registry(registry)).forecaster.predict(matches.tail(3))[report.primary]
     assert answer[["p_home", "p_draw", "p_away"]].to_numpy() == pytest.approx(direct.probabilities)
     assert answer[["expected_home_goals", "expected_away_goals"]].to_numpy() == pytest.approx(
         direct.expected_goals
@@ -102,13 +125,13 @@ def test_the_registered_model_answers_through_mlflow_alone(registry: Settings, m
 
 
 def test_the_same_data_code_and_parameters_are_trained_once(
-    registry: Settings, matches: pd.DataFrame
+    trained: tuple[Settings, TrainReport], matches: pd.DataFrame
 ) -> None:
-    first = _train(registry, matches)
+    registry, first = trained
     again = _train(registry, matches, run_id="train-2")
     assert again.is_reused
     assert {**asdict(again), "is_reused": False} == asdict(first)
-    assert len(models.versions(registry)) == 1
+    assert len(models.versions(open_registry(registry))) == 1
 
 
 def test_a_version_that_is_trained_again_says_when_last_without_being_younger(
@@ -118,7 +141,7 @@ def test_a_version_that_is_trained_again_says_when_last_without_being_younger(
     later, latest = AS_OF + timedelta(days=1), AS_OF + timedelta(days=2)
     for as_of, confirmed_as_of in ((AS_OF, None), (latest, latest), (later, latest)):
         assert train_on(registry, matches, QUICK, as_of, "train again").is_reused
-        (found,) = models.trained_versions(registry)
+        (found,) = models.trained_versions(open_registry(registry))
         assert (found.as_of, found.confirmed_as_of) == (AS_OF, confirmed_as_of)
 
 
@@ -133,15 +156,15 @@ def test_a_version_that_is_not_worse_becomes_champion(registry: Settings, matche
     report = _train(registry, corrected(matches))
     assert (report.version, report.alias) == ("2", "champion")
     assert "310 held-out matches of 2018/19" in report.reason
-    assert models.champion_version(registry) == "2"
+    assert models.champion_version(open_registry(registry)) == "2"
 
 
 def test_a_worse_version_becomes_challenger(registry: Settings, matches: pd.DataFrame) -> None:
     _train(registry, matches)
     report = _train(registry, without_prices(matches))
     assert (report.version, report.alias, report.state) == ("2", "challenger", "challenger")
-    assert models.champion_version(registry) == "1"
-    assert models.load(registry, "challenger").version == "2"
+    assert models.champion_version(open_registry(registry)) == "1"
+    assert models.load(open_registry(registry), "challenger").version == "2"
     assert _train(registry, without_prices(matches)).alias == "challenger"
 
 
@@ -156,12 +179,12 @@ def test_other_parameters_stay_in_the_shadow_without_evidence(
 def test_rollback_goes_back_one_champion_at_a_time(registry: Settings, matches: pd.DataFrame) -> None:
     for goals in (1, 2, 3):
         assert _train(registry, corrected(matches, goals)).alias == "champion"
-    assert models.rollback(registry).summary.endswith("is version 2 now.")
-    assert models.load(registry).version == "2"
-    assert models.rollback(registry).to_version == "1"
+    assert models.rollback(open_registry(registry)).summary.endswith("is version 2 now.")
+    assert models.load(open_registry(registry)).version == "2"
+    assert models.rollback(open_registry(registry)).to_version == "1"
     with pytest.raises(ModelUnavailable, match="first champion"):
-        models.rollback(registry)
-    assert models.champion_version(registry) == "1"
+        models.rollback(open_registry(registry))
+    assert models.champion_version(open_registry(registry)) == "1"
 
 
 def test_a_version_rolled_back_is_not_promoted_by_training_again(
@@ -170,21 +193,21 @@ def test_a_version_rolled_back_is_not_promoted_by_training_again(
     _train(registry, matches)
     second = corrected(matches)
     _train(registry, second)
-    models.rollback(registry)
+    models.rollback(open_registry(registry))
     again = _train(registry, second)
     assert (again.version, again.alias, again.is_reused) == ("2", "", True)
-    assert models.champion_version(registry) == "1"
+    assert models.champion_version(open_registry(registry)) == "1"
 
 
 def test_promotion_by_hand_and_back(registry: Settings, matches: pd.DataFrame) -> None:
     _train(registry, matches)
     _train(registry, without_prices(matches))
-    moved = models.promote(registry, "2")
+    moved = models.promote(open_registry(registry), "2")
     assert (moved.from_version, moved.to_version) == ("1", "2")
-    assert [each.aliases for each in models.versions(registry)] == [("champion",), ()]
-    assert models.rollback(registry).to_version == "1"
+    assert [each.aliases for each in models.versions(open_registry(registry))] == [("champion",), ()]
+    assert models.rollback(open_registry(registry)).to_version == "1"
     with pytest.raises(ModelUnavailable, match="no version 9"):
-        models.promote(registry, "9")
+        models.promote(open_registry(registry), "9")
 
 
 def test_of_a_long_line_of_champions_the_last_hundred_are_remembered(
@@ -192,14 +215,14 @@ def test_of_a_long_line_of_champions_the_last_hundred_are_remembered(
 ) -> None:
     _train(registry, matches)
     _train(registry, without_prices(matches))
-    client = open_registry(registry)
+    client = open_registry(registry).client
     # As long as MLflow takes it: 5000 characters.
     before = [str(number) for number in range(1000, 1624)]
     client.set_registered_model_tag(registry.model_name, models.HISTORY, json.dumps([*before, "1"]))
-    models.promote(registry, "2")
+    models.promote(open_registry(registry), "2")
     kept = json.loads(client.get_registered_model(registry.model_name).tags[models.HISTORY])
     assert kept == [*before[-98:], "1", "2"]
-    assert models.rollback(registry).to_version == "1"
+    assert models.rollback(open_registry(registry)).to_version == "1"
 
 
 def test_a_kill_before_the_verdict_is_made_good_by_the_next_run(
@@ -207,7 +230,7 @@ def test_a_kill_before_the_verdict_is_made_good_by_the_next_run(
 ) -> None:
     _train(registry, matches)
     _train(registry, corrected(matches))
-    client = open_registry(registry)
+    client = open_registry(registry).client
     client.set_registered_model_alias(registry.model_name, "champion", "1")
     client.delete_model_version_tag(registry.model_name, "2", "verdict")
     report = _train(registry, corrected(matches))
@@ -215,10 +238,10 @@ def test_a_kill_before_the_verdict_is_made_good_by_the_next_run(
 
 
 def test_what_a_version_forecast_before_it_was_fitted_is_kept_with_it(
-    registry: Settings, matches: pd.DataFrame, tmp_path: Path
+    trained: tuple[Settings, TrainReport], tmp_path: Path
 ) -> None:
-    report = _train(registry, matches)
-    stored = walk_forward_of(open_registry(registry), report.mlflow_run_id, tmp_path)
+    registry, report = trained
+    stored = walk_forward_of(open_registry(registry).client, report.mlflow_run_id, tmp_path)
     assert set(stored["season"]) == {"2018/19"}
     assert np.isfinite(stored[probability_columns(WITH_ODDS)].to_numpy()).all()
 
@@ -226,11 +249,11 @@ def test_what_a_version_forecast_before_it_was_fitted_is_kept_with_it(
 def test_without_a_model_the_error_says_what_to_do(registry: Settings) -> None:
     for alias in ("champion", "challenger"):
         with pytest.raises(ModelUnavailable, match="touchline train"):
-            models.load(registry, alias)
-    assert models.champion_version(registry) is None
-    assert models.versions(registry) == []
+            models.load(open_registry(registry), alias)
+    assert models.champion_version(open_registry(registry)) is None
+    assert models.versions(open_registry(registry)) == []
     with pytest.raises(ModelUnavailable, match="no champion"):
-        models.rollback(registry)
+        models.rollback(open_registry(registry))
 
 
 def test_too_few_matches_are_refused(registry: Settings, matches: pd.DataFrame) -> None:
@@ -238,31 +261,31 @@ def test_too_few_matches_are_refused(registry: Settings, matches: pd.DataFrame) 
         _train(registry, matches.head(200))
 
 
-def test_a_model_is_downloaded_once_and_read_once(registry: Settings, matches: pd.DataFrame) -> None:
-    _train(registry, matches)
-    first = models.load(registry).forecaster
-    assert models.load(registry).forecaster is first
+def test_a_model_is_downloaded_once_and_read_once(trained: tuple[Settings, TrainReport]) -> None:
+    registry, _ = trained
+    first = models.load(open_registry(registry)).forecaster
+    assert models.load(open_registry(registry)).forecaster is first
     folders = list((registry.home / "models" / registry.model_name).iterdir())
     assert [folder.name.split("-")[0] for folder in folders] == ["1"]
     models._read_forecaster.cache_clear()
-    assert models.load(registry).forecaster is not first
+    assert models.load(open_registry(registry)).forecaster is not first
     assert list((registry.home / "models" / registry.model_name).iterdir()) == folders
 
 
-def test_a_damaged_copy_of_a_model_is_fetched_again(registry: Settings, matches: pd.DataFrame) -> None:
-    _train(registry, matches)
-    models.load(registry)
+def test_a_damaged_copy_of_a_model_is_fetched_again(trained: tuple[Settings, TrainReport]) -> None:
+    registry, _ = trained
+    models.load(open_registry(registry))
     models._read_forecaster.cache_clear()
     (pickled,) = (registry.home / "models" / registry.model_name).rglob("python_model.pkl")
     pickled.write_bytes(b"\x80\x05not a pickle")
-    assert models.load(registry).version == "1"
+    assert models.load(open_registry(registry)).version == "1"
 
 
 def test_a_model_this_code_cannot_read_is_named(registry: Settings, matches: pd.DataFrame) -> None:
     _train(registry, matches)
     damage_stored_model(registry, "1")
     with pytest.raises(ModelUnavailable, match="cannot be read"):
-        models.load(registry)
+        models.load(open_registry(registry))
 
 
 @pytest.mark.parametrize("fault", [requests.ConnectionError("reset"), MlflowException("504 Gateway Timeout")])
@@ -276,7 +299,7 @@ def test_a_store_that_does_not_answer_costs_no_champion_its_alias(
         broken.setattr("mlflow.artifacts.download_artifacts", raising(fault))
         with pytest.raises(ServiceFailed, match="could not be downloaded"):
             _train(registry, matches, otherwise)
-    assert models.champion_version(registry) == "1"
+    assert models.champion_version(open_registry(registry)) == "1"
     report = _train(registry, matches, otherwise)
     assert (report.version, report.alias) == ("2", "challenger"), (
         "the next run judges what the first left open"
@@ -286,7 +309,7 @@ def test_a_store_that_does_not_answer_costs_no_champion_its_alias(
 def test_a_missing_server_is_reported_at_once(settings: Settings, tmp_path: Path) -> None:
     nowhere = settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:9", "home": tmp_path})
     with pytest.raises(ServiceFailed, match=r"MLflow does not answer at http://127\.0\.0\.1:9"):
-        models.load(nowhere)
+        models.load(open_registry(nowhere))
 
 
 def test_training_reads_the_warehouse(registry: Settings, tmp_path: Path) -> None:
@@ -299,12 +322,12 @@ def test_training_reads_the_warehouse(registry: Settings, tmp_path: Path) -> Non
     report = train(sourced, as_of, "train-warehouse")
     assert (report.alias, report.n_matches) == ("champion", 540)
     assert report.n_held_out == 180
-    tags = models.versions(registry)[0].tags
+    tags = models.versions(open_registry(registry))[0].tags
     assert tags["trained_until"] < "2022-02-01"
     assert train(sourced, as_of, "train-again").is_reused
 
     found = {"values": {"no_odds.trees.rounds": 60}, "mlflow_run_id": "tuning"}
-    open_registry(sourced).set_registered_model_tag(sourced.model_name, TUNED, json.dumps(found))
+    open_registry(sourced).client.set_registered_model_tag(sourced.model_name, TUNED, json.dumps(found))
     again = train(sourced, as_of, "train-tuned")
     assert again.is_reused, "the champion's parameters are trained on, whatever tuning found"
     assert again.challenger is not None, "what tuning found is trained beside them"
@@ -325,7 +348,7 @@ def test_commands_list_promote_and_roll_back(registry: Settings, matches: pd.Dat
     assert "log loss" in shown
     assert "champion was version 1, is version 2 now" in _run(registry, "models", "promote", "2")
     assert json.loads(_run(registry, "--json", "rollback", "model"))["to_version"] == "1"
-    assert models.champion_version(registry) == "1"
+    assert models.champion_version(open_registry(registry)) == "1"
 
 
 def test_commands_without_a_model_say_what_to_do(registry: Settings) -> None:

@@ -15,13 +15,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from builders import match_row, write_season_file
-from price_ticks import MATCH, SEEN, tick, tick_frame
+from price_ticks import MATCH, SEEN, quotes_as_of, tick, tick_frame
 from touchline.clock import virtual_clock
 from touchline.database import bootstrap
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.landing import ticks
 from touchline.landing.collect import collect
-from touchline.landing.ticks import PRICES, SERIES, TIME_ORDER, quotes_as_of, write_quotes
+from touchline.landing.ticks import PRICES, SERIES, TIME_ORDER, write_quotes
 from touchline.settings import Settings
 
 HOUR = timedelta(hours=1)
@@ -111,7 +111,7 @@ def test_a_batch_larger_than_a_chunk_is_compared_across_chunks(
     assert [price for _, price in home_prices(settings)] == [2.0, 2.5, 2.0]
 
 
-def test_months_are_told_apart_in_utc_and_noted_for_lookups(settings: Settings):
+def test_months_are_told_apart_in_utc_and_noted(settings: Settings):
     last, first = datetime(2022, 10, 31, 23, 59, 59, tzinfo=UTC), datetime(2022, 11, 1, tzinfo=UTC)
     write(settings, tick(last, 2.0), tick(first, 2.5))
     with connect(settings, "ingest") as connection:
@@ -125,31 +125,19 @@ def test_months_are_told_apart_in_utc_and_noted_for_lookups(settings: Settings):
     assert [row["month"] for row in noted] == [datetime(2022, 10, 1, tzinfo=UTC), first]
 
 
-def test_a_lookup_reads_only_the_months_that_hold_the_match(settings: Settings):
+def test_a_batch_is_compared_with_only_the_months_that_hold_its_matches(settings: Settings):
     for month in range(1, 13):
         other = f"00000000-0000-0000-0000-{month:012d}"
         write(settings, tick(datetime(2022, month, 5, tzinfo=UTC), fixture_key=other))
-    key = "00000000-0000-0000-0000-000000000007"
+    again = tick(datetime(2022, 7, 6, tzinfo=UTC), fixture_key="00000000-0000-0000-0000-000000000007")
     with connect(settings, "ingest") as connection:
-        assert len(quotes_as_of(connection, key, datetime(2022, 12, 31, tzinfo=UTC))) == 1
+        assert write_quotes(connection, tick_frame([again])) == 0
         read = rows(
             connection,
             "select relname from pg_locks inner join pg_class on pg_class.oid = relation "
             "where pid = pg_backend_pid() and relname ~ '^odds_observation_2022..$'",
         )
     assert [row["relname"] for row in read] == ["odds_observation_202207"]
-
-
-def test_a_match_without_quotes_has_none(settings: Settings):
-    with connect(settings, "ingest") as connection:
-        assert quotes_as_of(connection, MATCH, SEEN) == []
-
-
-def test_a_price_known_before_it_was_seen_counts_from_when_it_was_known(settings: Settings):
-    write(settings, tick(SEEN - 400 * 24 * HOUR, 2.0, observed_at=SEEN))
-    with connect(settings, "ingest") as connection:
-        assert quotes_as_of(connection, MATCH, SEEN - 401 * 24 * HOUR) == []
-        assert len(quotes_as_of(connection, MATCH, SEEN - 400 * 24 * HOUR)) == 1
 
 
 polls = st.lists(
@@ -205,7 +193,7 @@ def looked_up(connection: Connection, key: str, as_of: datetime) -> dict[tuple[A
 @hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_a_lookup_gives_what_was_known_then_although_repeats_are_not_stored(
+def test_what_is_stored_tells_what_was_known_then_although_repeats_are_left_out(
     settings: Settings, polls: list[list[dict[str, Any]]], at_once: bool
 ):
     key = str(uuid4())

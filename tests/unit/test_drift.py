@@ -29,7 +29,7 @@ from touchline.monitoring.settled import Days
 from touchline.settings import Settings
 
 AUTUMN = datetime(2025, 11, 5, tzinfo=UTC)
-SHARE = Settings().drift_false_alarms / 4
+SHARE = Settings().drift.false_alarms / 4
 N_YEARS = 30
 FIRST = np.array([0])
 ONE_SIDED_80 = 0.8416
@@ -53,7 +53,7 @@ def test_500_looks_at_a_gap_that_is_just_tolerated_alarm_no_more_often_than_prom
     for seed in range(N_YEARS):
         year, settings = at_the_limit(NO_ODDS, seed)
         gap = log_loss(year.probabilities, year.outcomes) - log_loss(year.closing, year.outcomes)
-        excess = gap - settings.drift_market_gap
+        excess = gap - settings.drift.market_gap
         n_alarms += looked_at_500_times(partial(market_evidence, excess, year.kickoff_on), len(gap))
         means = np.cumsum(excess) / np.sqrt(np.arange(1, len(gap) + 1)) / excess.std()
         n_naive += bool((means[10:] > ONE_SIDED_80).any())

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from benchmarks.simulated_features import SIMULATED, simulated_features
 
-from touchline.monitoring.feature_drift import COMPARED, compare, feature_drift, stability_index, window_end
+from touchline.monitoring.feature_drift import COMPARED, compare, feature_drift, window_end
 from touchline.settings import Settings
 
-SHARE = Settings().drift_false_alarms / 4
+SHARE = Settings().drift.false_alarms / 4
 # Before and now.
 Look = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -82,15 +82,6 @@ def test_a_difference_that_is_significant_but_small_is_no_drift():
 def test_what_follows_the_calendar_is_not_compared():
     assert not {"month", "season_progress", "home_rest_days", "away_position"} & set(COMPARED)
     assert {"home_elo", "away_shots_for_5", "h2h_points_mean", "market_price_home"} <= set(COMPARED)
-
-
-def test_the_stability_index_is_that_of_its_formula():
-    before = np.repeat(np.arange(10.0), 1000)
-    now = np.repeat(np.arange(10.0), np.r_[2000, np.full(8, 1000), 0])
-    smoothed = 0.5 / 10_005
-    expected = (0.1) * np.log(2) + (0.1 - smoothed) * np.log(0.1 / smoothed)
-    assert stability_index(before, now) == pytest.approx(expected, rel=0.01)
-    assert stability_index(before, before) == 0
 
 
 def test_all_looks_of_a_week_end_at_the_same_monday():

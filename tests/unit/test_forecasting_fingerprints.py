@@ -14,6 +14,7 @@ from touchline.forecasting.fingerprints import PACKAGE, modelling_digest
     ("source", "decides"),
     [
         ("forecasting/no_odds.py", True),
+        ("forecasting/specs.py", True),
         ("overround.py", True),
         ("ratings/strength.py", True),
         ("features/catalogue.py", True),

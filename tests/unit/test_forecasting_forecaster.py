@@ -15,11 +15,6 @@ from touchline.features.catalogue import FEATURES, MARKET_FEATURES, MARKET_HISTO
 from touchline.forecasting.baselines import SingleRating
 from touchline.forecasting.design import ModelInput
 from touchline.forecasting.forecaster import (
-    ELO,
-    MARKET,
-    NO_ODDS,
-    WITH_ODDS,
-    Candidate,
     Forecaster,
     Rehearsal,
     begin_fits,
@@ -30,6 +25,7 @@ from touchline.forecasting.forecaster import (
 from touchline.forecasting.logistic import Floats, softmax
 from touchline.forecasting.metrics import log_loss
 from touchline.forecasting.scoreline import match_result, total_over
+from touchline.forecasting.specs import ELO, MARKET, NO_ODDS, WITH_ODDS, Candidate
 from touchline.overround import remove_overround
 from training_frames import QUICK, simulated_matches, without_prices
 

@@ -13,9 +13,9 @@ from touchline.errors import BacktestImpossible
 from touchline.forecasting.backtest import BacktestRequest, backtest, backtest_settings
 from touchline.forecasting.evaluation import evaluate
 from touchline.forecasting.metrics import log_loss, score
+from touchline.forecasting.specs import ladder
 from touchline.forecasting.walk_forward import (
     BETTING_PRICES,
-    FORECASTS,
     probabilities_of,
     probability_columns,
     walk_forward,
@@ -39,7 +39,7 @@ def predictions(matches: pd.DataFrame) -> pd.DataFrame:
 def test_each_match_of_the_seasons_is_forecast_once(matches: pd.DataFrame, predictions: pd.DataFrame) -> None:
     asked = matches[matches["season"].isin(["2017/18", "2018/19"])]
     assert sorted(predictions["match_id"]) == sorted(asked["match_id"])
-    for name in FORECASTS:
+    for name in ladder():
         assert probabilities_of(predictions, name).sum(axis=1) == pytest.approx(np.ones(len(asked)))
 
 
@@ -149,7 +149,7 @@ def test_every_figure_is_on_the_matches_all_forecasts_cover(predictions: pd.Data
     assert found["matches"] == len(predictions) - 50
     assert {scores["n"] for scores in found["forecasts"].values()} == {len(predictions) - 50}
     assert {pair["n"] for pair in found["paired"].values()} == {len(predictions) - 50}
-    assert set(found["forecasts"]) == set(FORECASTS)
+    assert set(found["forecasts"]) == set(ladder())
     assert all(set(scores) == SCORES for scores in found["forecasts"].values())
     rest = holes.iloc[50:]
     by_hand = score(probabilities_of(rest, "elo"), rest["outcome"].to_numpy(dtype=np.int64))
@@ -212,7 +212,7 @@ def test_backtest_writes_its_report(matches: pd.DataFrame, tmp_path: Path) -> No
     found = backtest(matches, request, QUICK, report=tmp_path / "report")
     text = (tmp_path / "report" / "report.md").read_text()
     assert f"{found['matches']:,} matches of 1 competition" in text
-    assert [name for name in FORECASTS if name not in text] == []
+    assert [name for name in ladder() if name not in text] == []
     assert "The features that move with_odds most." in text
     assert "SIMULATED" not in text
 
@@ -247,7 +247,7 @@ def test_a_backtest_of_nothing_says_why(matches: pd.DataFrame, request_: Backtes
 def test_better_informed_forecasts_score_better(predictions: pd.DataFrame) -> None:
     """The ladder of the simulated world: closing prices see the truth best, base rates not at all."""
     outcomes = predictions["outcome"].to_numpy(dtype=np.int64)
-    loss = {name: log_loss(probabilities_of(predictions, name), outcomes).mean() for name in FORECASTS}
+    loss = {name: log_loss(probabilities_of(predictions, name), outcomes).mean() for name in ladder()}
     assert loss["market_closing_pinnacle"] < loss["no_odds"] < loss["base_rates"]
 
 

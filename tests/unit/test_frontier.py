@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from benchmarks.frontier import PARTS, Part, without
 
-from touchline.forecasting.forecaster import ForecasterParameters
+from touchline.forecasting.specs import ForecasterParameters
 from touchline.registry.parameters import flat
 from training_frames import simulated_matches
 

@@ -81,9 +81,10 @@ def test_a_collection_loads_what_collecting_needs(settings: Settings, tmp_path: 
     write_season_file(tmp_path, [match_row()])
     given = settings.model_copy(update={"source": str(tmp_path)}).environment()
     code = (
-        "from touchline.operations import pipeline\n"
+        "from touchline.operations.pipeline import run_step\n"
+        "from touchline.operations.steps import STEPS\n"
         "from touchline.settings import Settings\n"
-        "print(pipeline.collect(Settings(), 'some_dag/some_run', kind='scores').summary)"
+        "print(run_step(Settings(), STEPS['collect_scores'], 'some_dag/some_run').summary)"
     )
     modules = loaded_by(code, **given)
     assert not packages(modules) & HEAVY

@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 
 from matchday_permutations import features_that_know_the_result
-from touchline.features.catalogue import FEATURES, SIDES
+from touchline.features.catalogue import CATALOGUE, FEATURES, SIDES
 from touchline.forecasting.logistic import softmax
-from touchline.forecasting.walk_forward import FORECASTS, probability_columns, walk_forward
-from touchline.ratings.engine import STATE_COLUMNS, Result, State, rate
+from touchline.forecasting.specs import ladder
+from touchline.forecasting.walk_forward import probability_columns, walk_forward
+from touchline.ratings.compiled import STATE_COLUMNS
+from touchline.ratings.engine import Result, State, rate
 from training_frames import QUICK, simulated_matches
 
 TEAMS = "abcdefghijkl"
@@ -22,12 +24,6 @@ N_SEASONS, A_ROUND = 4, len(TEAMS) // 2
 A_SEASON = len(TEAMS) * (len(TEAMS) - 1)
 # In the middle of the last season.
 PLACE = N_SEASONS * A_SEASON - A_SEASON // 2
-# Features that are another column of a state at home than away.
-AT_VENUE = {
-    "pi": ("pi_home", "pi_away"), "pi_shots": ("pi_home_shots", "pi_away_shots"),
-    "surprise_at_venue": ("surprise_at_home", "surprise_away"), "move_at_venue": ("move_at_home", "move_away"),
-    "goal_surprise_at_venue": ("goal_surprise_at_home", "goal_surprise_away"),
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +59,12 @@ def test_states_before_an_instant_are_bit_for_bit_the_same(results: list[Result]
     assert before[2 * PLACE :] != after[2 * PLACE :]
 
 
+@pytest.mark.slow
 def test_forecasts_before_an_instant_are_bit_for_bit_the_same(
     forecasts: pd.DataFrame, shuffled: list[Result]
 ):
     again = _forecasts(shuffled)
-    for name in FORECASTS:
+    for name in ladder():
         columns = probability_columns(name)
         is_early = forecasts["match_id"] < _match_id(PLACE)
         assert 0 < is_early.sum() < len(forecasts)
@@ -79,6 +76,7 @@ def test_forecasts_before_an_instant_are_bit_for_bit_the_same(
             assert not forecasts.loc[~is_early, columns].equals(again.loc[~is_early, columns])
 
 
+@pytest.mark.slow
 def test_results_shuffled_before_an_instant_do_change_the_forecasts_after_it(
     results: list[Result], forecasts: pd.DataFrame
 ):
@@ -156,8 +154,12 @@ def _features(side: str, state: State | None) -> dict[str, float]:
     if state is None:
         return {}
     known = dict(zip(STATE_COLUMNS, state, strict=True))
-    known |= {name: known[columns[SIDES.index(side)]] for name, columns in AT_VENUE.items()}
-    return {f"{side}_{name}": value for name, value in known.items() if f"{side}_{name}" in FEATURES}
+    rating = f"{side}_rating."
+    return {
+        feature.name: known[feature.taken_from.removeprefix(rating)]
+        for feature in CATALOGUE
+        if feature.taken_from.startswith(rating)
+    }
 
 
 def _match_id(number: int) -> str:

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from touchline.forecasting.logistic import Floats, softmax
-from touchline.forecasting.walk_forward import FORECASTS, probability_columns
+from touchline.forecasting.specs import ladder
+from touchline.forecasting.walk_forward import probability_columns
 from touchline.registry.leakage import Leak
 from touchline.registry.promotion import Contestant, Rules, judge
 from touchline.registry.training_set import gate_seasons
@@ -58,7 +59,7 @@ def contestant(p: Floats, recipe: str = "recipe", has_prices: bool = True, **cha
     found |= {"base_rates": np.full(truth.shape, 1 / 3), "with_odds": p}
     columns = {
         column: np.nan if name.startswith("market") and not has_prices else found[name][:, k]
-        for name in FORECASTS
+        for name in ladder()
         if name in found
         for k, column in enumerate(probability_columns(name))
     }

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from touchline.ratings import elo, pi
-from touchline.ratings.compiled import KNOWN_AFTER_OFF_SEASON, OFF_SEASON_SHRINKAGE
-from touchline.ratings.engine import STATE_COLUMNS, Result, State, rate
+from touchline.ratings import compiled, elo, pi
+from touchline.ratings.compiled import KNOWN_AFTER_OFF_SEASON, OFF_SEASON_SHRINKAGE, STATE_COLUMNS
+from touchline.ratings.engine import Result, State, rate
 from touchline.ratings.strength import STRENGTHS
 
 A_DAY = 86_400_000_000
@@ -41,21 +41,23 @@ def prices(before: float, last: float) -> dict[str, float]:
 
 
 def test_elo_of_equals_without_home_advantage_moves_by_half_the_weight():
-    neutral = elo.EloParameters(k0=10, exponent=1, home_advantage=0)
-    assert elo.change(1500, 1500, 2, neutral) == pytest.approx(15)
-    assert elo.change(1500, 1500, -2, neutral) == pytest.approx(-15)
-    assert elo.change(1500, 1500, 0, neutral) == 0
+    neutral = elo.EloParameters(k0=10, exponent=1, home_advantage=0).compiled
+    assert compiled.elo_change(1500, 1500, 2, neutral) == pytest.approx(15)
+    assert compiled.elo_change(1500, 1500, -2, neutral) == pytest.approx(-15)
+    assert compiled.elo_change(1500, 1500, 0, neutral) == 0
 
 
 def test_elo_of_a_favourite_by_400_points_expects_ten_elevenths():
-    neutral = elo.EloParameters(k0=10, exponent=1, home_advantage=0)
-    assert elo.change(1900, 1500, 1, neutral) == pytest.approx(20 / 11)
+    neutral = elo.EloParameters(k0=10, exponent=1, home_advantage=0).compiled
+    assert compiled.elo_change(1900, 1500, 1, neutral) == pytest.approx(20 / 11)
 
 
 def test_pi_rating_step_worked_by_hand():
     # Expected: 10^(1.6/3) - 1 = 2.4145 goals at home and -(10^(1.2/3) - 1) = -1.5119 away, so a margin of 3.9264.
     # A margin of 3 is 0.9264 short: 3 log10(1.9264) = 0.8542, a tenth of which the home side loses.
-    assert pi.step(1.6, -1.2, 3, pi.PiParameters(rate=0.1)) == pytest.approx(-0.08542, abs=1e-5)
+    assert compiled.pi_step(1.6, -1.2, 3, pi.PiParameters(rate=0.1).compiled) == pytest.approx(
+        -0.08542, abs=1e-5
+    )
 
 
 def test_points_move_from_one_side_to_the_other():
@@ -103,7 +105,7 @@ def test_a_price_that_moves_towards_a_team_is_remembered_on_its_side():
     home, away = map(named, rate([result("a", "b", (1, 0), **prices(0.2, 0.6))], {}))
     assert home["move_last"] > 0
     assert home["move_last"] == pytest.approx(-away["move_last"])
-    assert home["move_at_home"] > 0 == home["move_away"]
+    assert home["move_at_home"] > 0 == home["move_at_away"]
 
 
 def test_a_price_that_moves_further_than_prices_do_is_no_movement():

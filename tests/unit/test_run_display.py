@@ -9,7 +9,7 @@ from rich.console import Console
 from touchline.cli.run_display import RunDisplay
 from touchline.operations.airflow_api import DagRun, TaskRun
 
-RUN = DagRun("build_warehouse", "run-1", "running", "")
+RUN = DagRun("build_warehouse", "run-1", "running")
 
 
 def task(task_id: str, state: str | None, try_number: int = 1) -> TaskRun:

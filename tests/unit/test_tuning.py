@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from optuna.trial import FixedTrial
 
-from touchline.forecasting.forecaster import ForecasterParameters
+from touchline.forecasting.specs import ForecasterParameters
 from touchline.registry.parameters import flat, with_values
 from touchline.registry.search_space import SEARCH_SPACE, searched_values, suggest
 from touchline.registry.tuning import search

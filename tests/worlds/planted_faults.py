@@ -210,7 +210,6 @@ LANDED = [
     Fault("a score of a postponed match", "score_contradicts_status", "warn",
           facts=fixture_of("football_data_org", "status=>'postponed'")),
     Fault("more shots on target than shots", "shots_on_target_above_shots", "warn", put("played", 0, HS="3", HST="9")),
-    Fault("ninety shots", "statistic_impossible", "warn", put("played", 0, HS="90")),
     Fault("an overround below one", "overround_out_of_bounds", "quarantine",
           put("ahead", 0, VCH="3.10", VCD="3.10", VCA="3.00")),
     Fault("an exchange price far too good", "overround_out_of_bounds", "quarantine",

@@ -10,22 +10,6 @@
     ],
 ) }}
 
-{% set statistics = [
-    'goals_for', 'goals_against', 'shots_for', 'shots_against',
-    'shots_on_target_for', 'shots_on_target_against', 'points',
-] %}
-{% set strengths = ['slow', 'medium', 'fast', 'goals', 'chances', 'chances_fast'] %}
-{% set form_statistics = [
-    'surprise', 'total_surprise', 'goal_surprise', 'goal_difference', 'shots_on_target', 'shots', 'corners',
-    'yellow_cards', 'red_cards', 'points',
-] %}
-{% set market_states = [
-    'market_rating_slow', 'market_rating_medium', 'market_rating_fast', 'market_home_advantage', 'market_n_rated',
-    'market_error', 'move_last', 'move_short', 'move_long', 'move_career', 'draw_move_last', 'draw_move_short',
-    'draw_move_long', 'market_surprise_goals_last', 'market_surprise_goals_short', 'market_surprise_shots_last',
-    'market_surprise_shots_short',
-] %}
-
 with matches as (
     select
         *,
@@ -99,42 +83,13 @@ select
     fixtures.kickoff_at,
     fixtures.features_as_of,
     fixtures.is_played,
+    {{ taken_as_they_are() }}
     {% for side in ['home', 'away'] %}
-        {{ side }}_rating.elo as {{ side }}_elo,
-        {{ side }}_rating.elo_shots as {{ side }}_elo_shots,
-        {{ side }}_rating.pi_{{ side }} as {{ side }}_pi,
-        {{ side }}_rating.pi_{{ side }}_shots as {{ side }}_pi_shots,
-        {% for speed in strengths %}
-            {{ side }}_rating.attack_{{ speed }} as {{ side }}_attack_{{ speed }},
-            {{ side }}_rating.defence_{{ speed }} as {{ side }}_defence_{{ speed }},
-        {% endfor %}
-        {% for signal in ['mixed', 'goals', 'chances'] %}
-            {{ side }}_rating.level_{{ signal }} as {{ side }}_level_{{ signal }},
-            {{ side }}_rating.home_advantage_{{ signal }} as {{ side }}_home_advantage_{{ signal }},
-        {% endfor %}
-        {{ side }}_rating.n_rated as {{ side }}_n_rated,
-        {{ side }}_rating.n_career as {{ side }}_n_career,
-        {% for speed in ['short', 'long'] %}
-            {% for statistic in form_statistics %}
-                {{ side }}_rating.form_{{ statistic }}_{{ speed }} as {{ side }}_form_{{ statistic }}_{{ speed }},
-            {% endfor %}
-        {% endfor %}
-        {{ side }}_rating.{{ 'surprise_at_home' if side == 'home' else 'surprise_away' }}
-            as {{ side }}_surprise_at_venue,
-        {{ side }}_rating.{{ 'goal_surprise_at_home' if side == 'home' else 'goal_surprise_away' }}
-            as {{ side }}_goal_surprise_at_venue,
-        {% for statistic in market_states %}
-            {{ side }}_rating.{{ statistic }} as {{ side }}_{{ statistic }},
-        {% endfor %}
-        {{ side }}_rating.{{ 'move_at_home' if side == 'home' else 'move_away' }} as {{ side }}_move_at_venue,
         case
             when fixtures.known_kickoff_at - {{ side }}_rating.kickoff_at > interval '45 days'
                 then {{ side }}_rating.last_tier
             else {{ side }}_rating.tier_before
         end - fixtures.tier as {{ side }}_tier_change,
-        {% for statistic in statistics %}
-            {{ side }}_form.{{ statistic }}_5 as {{ side }}_{{ statistic }}_5,
-        {% endfor %}
         coalesce(extract(epoch from fixtures.known_kickoff_at - {{ side }}_calendar.last_kickoff_at) / 86400, 30)
         ::double precision as {{ side }}_rest_days,
         {{ side }}_calendar.n_matches::double precision as {{ side }}_n_matches_14d,
@@ -152,8 +107,6 @@ select
         ), 5)::double precision as {{ side }}_points_above_drop,
     {% endfor %}
     coalesce(last_meeting.n_matches, 0)::double precision as h2h_n_matches,
-    last_meeting.points_6 as h2h_points_mean,
-    last_meeting.goal_difference_6 as h2h_goal_difference_mean,
     -- A league of n teams plays 2 (n - 1) rounds; the schedule itself is not looked at, it may hold later fixtures.
     least(
         (coalesce(home_table.n_played, 0) + coalesce(away_table.n_played, 0))
@@ -162,23 +115,6 @@ select
     extract(month from fixtures.known_kickoff_on)::double precision as month,
     extract(isodow from fixtures.known_kickoff_on)::double precision as weekday,
     fixtures.tier::double precision as competition_tier,
-    around.goals_for_300 as competition_home_goals,
-    around.goals_against_300 as competition_away_goals,
-    market.price_home::double precision as market_price_home,
-    market.price_draw::double precision as market_price_draw,
-    market.price_away::double precision as market_price_away,
-    {% for name in ['pinnacle', 'b365', 'maximum'] %}
-        {% for outcome in ['home', 'draw', 'away'] %}
-            market.{{ name }}_{{ outcome }}::double precision as market_{{ name }}_{{ outcome }},
-        {% endfor %}
-    {% endfor %}
-    market.price_over::double precision as market_price_over,
-    market.price_under::double precision as market_price_under,
-    market.handicap_line::double precision as market_handicap_line,
-    market.handicap_home::double precision as market_handicap_home,
-    market.handicap_away::double precision as market_handicap_away,
-    market.n_bookmakers::double precision as market_n_bookmakers,
-    market.spread::double precision as market_spread,
     greatest(extract(epoch from fixtures.known_kickoff_at - market.quoted_at) / 3600, 0)::double precision
         as market_price_hours
 from fixtures

@@ -9,9 +9,10 @@ import typer
 from rich.table import Table
 
 from touchline.cli.output import console, emit, errors, ready, state
+from touchline.cli.step import emit_report, run_step
 
 if TYPE_CHECKING:
-    from touchline.quality.anomalies.listing import Anomaly
+    from touchline.anomalies.listing import Anomaly
 
 SinceOption = Annotated[str | None, typer.Option(help="2023-03-10 or with a time")]
 
@@ -27,12 +28,10 @@ def register(app: typer.Typer) -> None:
     def find_command(ctx: typer.Context, since: SinceOption = None) -> None:
         """Search what became known since the last search, or since a day; history takes a second for four weeks."""
         from touchline.clock import parse_as_of
-        from touchline.quality.anomalies.search import find_anomalies
-        from touchline.run_id import new_run_id
+        from touchline.operations.steps import searching
 
-        settings = ready(ctx, "source")
         start = None if since is None else parse_as_of(since)
-        emit(ctx, find_anomalies(settings, state(ctx).clock.as_of, new_run_id("anomalies"), start))
+        emit_report(ctx, run_step(ctx, searching(start), is_forced=True))
 
     @group.command(name="list")
     def list_command(
@@ -45,8 +44,8 @@ def register(app: typer.Typer) -> None:
         limit: Annotated[int, typer.Option(min=1, help="at most this many")] = 50,
     ) -> None:
         """List findings, the newest and most unusual first."""
+        from touchline.anomalies.listing import list_anomalies
         from touchline.clock import parse_as_of
-        from touchline.quality.anomalies.listing import list_anomalies
 
         start = None if since is None else parse_as_of(since)
         found = list_anomalies(ready(ctx), state(ctx).clock.as_of, start, detector, competition, limit)
@@ -62,7 +61,7 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context, anomaly_id: Annotated[int, typer.Argument(help="number in the list")]
     ) -> None:
         """Show one finding: what, where, how unusual, compared with what, and what to do."""
-        from touchline.quality.anomalies.listing import show_anomaly
+        from touchline.anomalies.listing import show_anomaly
 
         found = show_anomaly(ready(ctx), state(ctx).clock.as_of, anomaly_id)
         table = Table(title=f"Anomaly {anomaly_id}", show_header=False)

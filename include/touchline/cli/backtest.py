@@ -42,8 +42,8 @@ def register(app: typer.Typer) -> None:
         Prints every forecast on the same matches, and differences with their 95 % interval.
         """
         from touchline.forecasting.backtest import BacktestRequest, backtest_settings, run_backtest
-        from touchline.forecasting.forecaster import ForecasterParameters
         from touchline.forecasting.report.document import HTML
+        from touchline.forecasting.specs import ForecasterParameters
         from touchline.forecasting.walk_forward import REFITS
         from touchline.overround import METHODS
 
@@ -111,12 +111,10 @@ def _forecasts(found: dict[str, Any]) -> Table:
 
 
 def _seasons(found: dict[str, Any]) -> Table:
-    from touchline.forecasting.forecaster import LAST_PRICE, NO_ODDS, WITH_ODDS
-    from touchline.forecasting.walk_forward import MARKET_CLOSING, MARKET_PREMATCH
+    from touchline.forecasting.specs import by_season
 
     # All of them would not fit a screen; they are in the JSON.
-    by_season = (NO_ODDS, MARKET_PREMATCH, WITH_ODDS, MARKET_CLOSING, LAST_PRICE)
-    names = [name for name in by_season if name in found["forecasts"]]
+    names = [name for name in by_season() if name in found["forecasts"]]
     table = Table(title="Log loss by season")
     table.add_column("season")
     table.add_column("n", justify="right")

@@ -1,17 +1,23 @@
-"""`touchline build`: the warehouse, without Airflow."""
+"""`touchline build`: the warehouse, by the steps of the DAG."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.status import Status
 
-from touchline.cli.output import emit, errors, ready, state
+from touchline.cli.output import errors
+from touchline.cli.step import emit_outcomes, run_step
 
-if TYPE_CHECKING:
-    from touchline.warehouse.build import Layer
+# What a layer takes beside dbt: its gate, and what is made from it.
+STEPS_OF_LAYER = {
+    "core": ("check_landing", "build_core"),
+    "features": (
+        "update_ratings", "build_features", "check_features", "publish_features", "detect_anomalies",
+    ),
+    "analytics": ("build_analytics",),
+}  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -22,37 +28,26 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context,
         layer: Annotated[
             str | None,
-            typer.Option(help="only this layer (core, features, analytics); everything if not given"),
+            typer.Option(help=f"only the steps of this layer, again ({', '.join(STEPS_OF_LAYER)})"),
         ] = None,
         full: Annotated[bool, typer.Option(help="build everything anew, not only what changed")] = False,
     ) -> None:
-        """Build the layers with dbt, the ratings between core and features, and publish the features.
+        """Run the steps of build_warehouse: gates, dbt, ratings, views, features into the online store, anomalies.
 
-        Only what changed since the last build is worked in; the outcome is that of a full build.
+        What is settled for all that has landed is not done again. Of the rest only what changed since the last build is
+        worked in; the outcome is that of a full build. A layer is built on what stands below it, as of the same
+        instant.
         """
-        from touchline.features.store import publish_features
-        from touchline.ratings.update import update_ratings
+        from touchline.operations import names
+        from touchline.operations.steps import STEPS
         from touchline.run_id import new_run_id
-        from touchline.warehouse.build import LAYERS, build_layer
 
-        wanted: list[Layer] = [name for name in LAYERS if layer in (None, name)]
-        if not wanted:
-            raise typer.BadParameter(f"{layer!r}: choose from {', '.join(LAYERS)}")
-        settings = ready(ctx, "source")
-        as_of, run_id = state(ctx).clock.as_of, new_run_id("build")
-        reports: dict[str, object] = {}
+        if layer is not None and layer not in STEPS_OF_LAYER:
+            raise typer.BadParameter(f"{layer!r}: choose from {', '.join(STEPS_OF_LAYER)}")
+        wanted = [name for name in names.BUILD if layer is None or name in STEPS_OF_LAYER[layer]]
+        run_id, outcomes = new_run_id("build"), []
         with Status("building", console=errors) as status:
             for name in wanted:
-                status.update(f"building {name}")
-                if name == "features":
-                    reports["ratings"] = update_ratings(settings, as_of, run_id, is_full=full)
-                reports[name] = built = build_layer(settings, name, as_of, run_id, is_full=full)
-                if name == "features":
-                    # They stand as of when core does, which is not now when they are built alone.
-                    stands = datetime.fromisoformat(built.as_of)
-                    reports["publish"] = publish_features(settings, stands, run_id)
-        if state(ctx).as_json:
-            emit(ctx, {name: vars(report) for name, report in reports.items()})
-        else:
-            for report in reports.values():
-                emit(ctx, report)
+                status.update(f"building: {name}")
+                outcomes.append(run_step(ctx, STEPS[name], run_id, is_full=full, is_forced=layer is not None))
+        emit_outcomes(ctx, outcomes)

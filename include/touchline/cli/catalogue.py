@@ -11,7 +11,7 @@ from rich.table import Table
 from touchline.cli.output import emit, ready, state
 
 if TYPE_CHECKING:
-    from touchline.lineage.catalogue import CatalogueEntry
+    from touchline.warehouse.catalogue import CatalogueEntry
 
 COLOURS = {"fresh": "[green]fresh[/]", "late": "[bold red]late[/]", "empty": "[yellow]empty[/]"}
 
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         schema: Annotated[str | None, typer.Option(help="only this schema, for example core")] = None,
     ) -> None:
         """Show all tables and views: owner, grain, promised freshness, and the age as of now."""
-        from touchline.lineage.catalogue import SCHEMAS, catalogue
+        from touchline.warehouse.catalogue import SCHEMAS, catalogue
 
         if schema is not None and schema not in SCHEMAS:
             raise typer.BadParameter(f"{schema!r}: choose from {', '.join(SCHEMAS)}")

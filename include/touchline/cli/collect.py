@@ -8,13 +8,12 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from touchline.cli.output import emit, errors, read_day, ready, state
+from touchline.cli.output import PARTLY_FAILED, emit, errors, read_day, ready, state
+from touchline.cli.step import run_step
 
 if TYPE_CHECKING:
     from touchline.landing.collect import CollectReport
     from touchline.sources.source import Kind
-
-PARTLY_FAILED = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -39,14 +38,11 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Fetch and land fixtures, odds and scores; every row is parsed or rejected with its reason.
 
-        Exit code 0: all files read (single rows may be rejected, see the counts). 3: some file could not be
-        had or read at all; everything else was kept. 1: nothing could be collected.
-
         With --from (and --to) the matches of these days are collected instead of what is offered now. A backfill that
         was stopped goes on where it stopped when it is started again with the same options.
         """
-        from touchline.landing.collect import collect
         from touchline.operations.backfill import backfill
+        from touchline.operations.steps import collecting
         from touchline.run_id import new_run_id
         from touchline.sources.source import KINDS
 
@@ -63,10 +59,11 @@ def register(app: typer.Typer) -> None:
         ) as progress:  # fmt: skip
             bars = {name: progress.add_task(name, total=None) for name in ("fetch", "parse")}
             show = lambda name, done, total: progress.update(bars[name], completed=done, total=total)  # noqa: E731
-            clock = state(ctx).clock
             if from_on is None:
-                report = collect(settings, clock, new_run_id("collect"), wanted, show, only or ())
+                step = collecting(wanted, only or (), on_progress=show)
+                report = run_step(ctx, step, new_run_id("collect")).report
             else:
+                clock = state(ctx).clock
                 window = (
                     read_day(from_on, "--from"),
                     read_day(to_on, "--to") if to_on else clock.as_of.date(),

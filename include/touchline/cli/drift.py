@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, ready, state
+from touchline.cli.output import emit, state
+from touchline.cli.step import run_step
 
 if TYPE_CHECKING:
     from touchline.settings import Settings
@@ -30,14 +31,12 @@ def register(app: typer.Typer) -> None:
     def drift(ctx: typer.Context) -> None:
         """Look for drift of the champion and its features (settle first); docs/drift.md says what to do about it."""
         from touchline.database.engine import connect, rows
-        from touchline.monitoring.drift import measure_drift
-        from touchline.run_id import new_run_id
+        from touchline.operations.steps import STEPS
 
-        settings = ready(ctx, "source", "mlflow")
-        clock = state(ctx).clock
-        report = measure_drift(settings, clock, new_run_id("drift"))
+        outcome = run_step(ctx, STEPS["measure_drift"])
+        settings, report = state(ctx).settings, outcome.report
         with connect(settings, "model") as connection:
-            latest = rows(connection, LATEST, {"as_of": clock.as_of})
+            latest = rows(connection, LATEST, {"as_of": outcome.as_of})
         if state(ctx).as_json:
             emit(ctx, {**dataclasses.asdict(report), "latest": latest})
         else:

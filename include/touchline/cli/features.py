@@ -49,9 +49,10 @@ def _importance(settings: Settings, matches: pd.DataFrame) -> pd.DataFrame | Non
     from touchline.errors import ModelUnavailable
     from touchline.forecasting.report.importance import forecaster_importance
     from touchline.registry.models import load
+    from touchline.registry.tracking import open_registry
 
     try:
-        champion = load(settings)
+        champion = load(open_registry(settings))
     except ModelUnavailable as error:
         errors.print(f"Without importance: {error}", highlight=False)
         return None

@@ -13,7 +13,7 @@ from touchline.cli.lineage_trees import extracted_table, prediction_tree, touche
 from touchline.cli.output import console, emit, ready, state
 
 if TYPE_CHECKING:
-    from touchline.lineage.columns import ColumnOrigin
+    from touchline.openlineage.columns import ColumnOrigin
     from touchline.settings import Settings
 
 COLUMNS = "columns"
@@ -97,7 +97,7 @@ def _payload(ctx: typer.Context, settings: Settings, number: str, folder: Path |
 
 def _columns(ctx: typer.Context, settings: Settings, wanted: str | None) -> None:
     from touchline.database.engine import connect
-    from touchline.lineage.columns import origins, read_warehouse
+    from touchline.openlineage.columns import origins, read_warehouse
 
     if wanted is None:
         raise typer.BadParameter("columns of what? Write analytics.upcoming_predictions, or a column of it")

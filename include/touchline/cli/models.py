@@ -27,9 +27,10 @@ def register(app: typer.Typer) -> None:
         if ctx.invoked_subcommand is not None:
             return
         from touchline.registry.models import versions
+        from touchline.registry.tracking import open_registry
 
         settings = ready(ctx, "mlflow")
-        found = versions(settings)
+        found = versions(open_registry(settings))
         if state(ctx).as_json:
             emit(ctx, [dataclasses.asdict(each) for each in found])
             return
@@ -45,8 +46,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Make a version the champion by hand, whatever the gate said; so is a version approved that waits for it."""
         from touchline.registry.models import promote
+        from touchline.registry.tracking import open_registry
 
-        emit(ctx, promote(ready(ctx, "mlflow"), version))
+        emit(ctx, promote(open_registry(ready(ctx, "mlflow")), version))
 
     @group.command(name="card")
     def card_command(
@@ -54,8 +56,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Show the model card of a version, as Markdown."""
         from touchline.registry.model_card import read_card
+        from touchline.registry.tracking import open_registry
 
-        card = read_card(ready(ctx, "mlflow"), version)
+        card = read_card(open_registry(ready(ctx, "mlflow")), version)
         if state(ctx).as_json:
             emit(ctx, {"version": version, "card": card})
         else:

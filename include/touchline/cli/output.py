@@ -9,29 +9,32 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console, RenderableType
 
 if TYPE_CHECKING:
     from touchline.clock import RunClock
+    from touchline.operations.pipeline import Need
     from touchline.settings import Settings
 
 console = Console(width=None if sys.stdout.isatty() else 140)
 errors = Console(stderr=True)
 
-Need = Literal["source", "mlflow"]
+# Exit code of a command that kept what it could; docs/getting-started.md has them all.
+PARTLY_FAILED = 3
 
 
 @dataclass
 class State:
-    """Options given before the command's name."""
+    """Options given before the command's name, and what is known to run."""
 
     as_json: bool
+    ready: set[str] = field(default_factory=set)
 
     @cached_property
     def settings(self) -> Settings:
@@ -70,12 +73,12 @@ def ready(ctx: typer.Context, *needs: Need) -> Settings:
     from touchline.database.bootstrap import prepare
     from touchline.operations import services
 
-    settings = state(ctx).settings
-    prepare(settings)
-    if "source" in needs:
-        services.ensure_source(settings)
-    if "mlflow" in needs:
-        services.ensure_mlflow(settings)
+    settings, done = state(ctx).settings, state(ctx).ready
+    ensure = {"database": prepare, "source": services.ensure_source, "mlflow": services.ensure_mlflow}
+    for name in ("database", *needs):
+        if name not in done:
+            ensure[name](settings)
+            done.add(name)
     return settings
 
 

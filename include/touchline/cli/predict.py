@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, ready, state
+from touchline.cli.output import state
+from touchline.cli.step import emit_report, run_step
 
 if TYPE_CHECKING:
-    from touchline.clock import RunClock
     from touchline.settings import Settings
 
 
@@ -23,37 +23,34 @@ def register(app: typer.Typer) -> None:
         match: Annotated[str | None, typer.Option(help="only this match (its id in core.match)")] = None,
     ) -> None:
         """Predict every fixture in the horizon into the ledger, with the champion."""
-        from touchline.ledger.predict import predict_matches
+        from touchline.operations.steps import predicting
         from touchline.run_id import new_run_id
 
-        settings = ready(ctx, "source", "mlflow")
-        clock, run_id = state(ctx).clock, new_run_id("predict")
-        report = predict_matches(settings, clock, run_id, match)
-        if report.model_version is None:
-            emit(ctx, report)
+        run_id = new_run_id("predict")
+        outcome = run_step(ctx, predicting(match), run_id)
+        if not outcome.new_assets:
+            emit_report(ctx, outcome)
             return
-        _refresh_views(settings, clock, run_id)
-        emit(ctx, report, upcoming_table(settings))
+        _refresh_views(ctx, run_id)
+        emit_report(ctx, outcome, upcoming_table(state(ctx).settings))
 
     @app.command()
     def settle(ctx: typer.Context) -> None:
         """Score predictions whose result is known (collect and build first)."""
-        from touchline.ledger.settle import settle_predictions
+        from touchline.operations.steps import STEPS
         from touchline.run_id import new_run_id
 
-        settings = ready(ctx, "source")
-        clock, run_id = state(ctx).clock, new_run_id("settle")
-        report = settle_predictions(settings, clock, run_id)
-        _refresh_views(settings, clock, run_id)
-        emit(ctx, report, track_record_table(settings))
+        run_id = new_run_id("settle")
+        outcome = run_step(ctx, STEPS["settle"], run_id)
+        _refresh_views(ctx, run_id)
+        emit_report(ctx, outcome, track_record_table(state(ctx).settings))
 
 
-def _refresh_views(settings: Settings, clock: RunClock, run_id: str) -> None:
+def _refresh_views(ctx: typer.Context, run_id: str) -> None:
     """The views show what was known when they were built; with the wall clock that was before this command."""
-    from touchline.warehouse.build import build_layer
+    from touchline.operations.steps import STEPS
 
-    if clock.mode == "live":
-        build_layer(settings, "analytics", clock.as_of, run_id)
+    run_step(ctx, STEPS["refresh_analytics"], run_id)
 
 
 def upcoming_table(settings: Settings, limit: int = 20) -> Table:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 
 import typer
 from rich.table import Table
 
 from touchline.cli.output import console, emit, errors, ready, state
+from touchline.cli.step import run_step
 
 if TYPE_CHECKING:
     from touchline.quality.holds import Hold
 
-GATES = ("landing", "core", "features")
+Gate = Literal["landing", "core", "features"]
+GATES: tuple[Gate, ...] = get_args(Gate)
 LimitOption = Annotated[int, typer.Option(min=1, help="at most this many")]
 
 
@@ -40,18 +42,11 @@ def _check(
     ] = False,
 ) -> None:
     """Run a gate; exit code 1, with the failing expectations and sample rows, when it stops the run."""
-    from touchline.quality import gates
-    from touchline.run_id import new_run_id
+    from touchline.operations.steps import checking
 
     if gate not in GATES:
         raise typer.BadParameter(f"{gate!r}: choose from {', '.join(GATES)}")
-    settings = ready(ctx, "source")
-    as_of, run_id = state(ctx).clock.as_of, new_run_id("quality")
-    if gate == "landing":
-        report = gates.check_landing(settings, as_of, run_id)
-    else:
-        check = gates.check_core if gate == "core" else gates.check_features
-        report = check(settings, as_of, run_id, everything=everything)
+    report = run_step(ctx, checking(cast(Gate, gate), everything=everything), is_forced=True).report
     table = _table(f"Gate {gate}", "suite", "expectation", "column", "severity", "result")
     for finding in report.findings:
         result = "ok" if finding.success else finding.observed

@@ -20,5 +20,6 @@ def register(app: typer.Typer) -> None:
     def model(ctx: typer.Context) -> None:
         """Give the alias champion back to the version that held it before."""
         from touchline.registry.models import rollback
+        from touchline.registry.tracking import open_registry
 
-        emit(ctx, rollback(ready(ctx, "mlflow")))
+        emit(ctx, rollback(open_registry(ready(ctx, "mlflow"))))

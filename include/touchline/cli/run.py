@@ -8,14 +8,13 @@ import typer
 from rich.status import Status
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, state
+from touchline.cli.output import PARTLY_FAILED, console, emit, errors, state
 from touchline.cli.predict import upcoming_table
 from touchline.cli.skill import skill_table
 
 if TYPE_CHECKING:
     from touchline.operations.status import StatusReport
 
-PARTLY_FAILED = 3
 INTERRUPTED = 130
 
 
@@ -29,11 +28,7 @@ def register(app: typer.Typer) -> None:
             float, typer.Option(help="give up following after this long", min=1)
         ] = 120,
     ) -> None:
-        """From nothing to predictions on screen, through Airflow; leaves everything running.
-
-        Exit code 0: done. 1: a task failed (its log is shown) or a service died. 3: done, but some files of
-        the source could not be read at all.
-        """
+        """From nothing to predictions on screen, through Airflow; leaves everything running."""
         from touchline.cli.run_display import RunDisplay
         from touchline.operations.run import run_pipeline
 

@@ -16,8 +16,9 @@ MARKET = "market_prematch"
 def skill_table(settings: Settings) -> Table:
     """Scores of every forecast of the champion's walk-forward evaluation, best first; empty without a champion."""
     from touchline.registry.models import CHAMPION, versions
+    from touchline.registry.tracking import open_registry
 
-    champion = next((each for each in versions(settings) if CHAMPION in each.aliases), None)
+    champion = next((each for each in versions(open_registry(settings)) if CHAMPION in each.aliases), None)
     metrics = {} if champion is None else champion.metrics
     title = "Skill against the market" + (" (SIMULATED football)" if settings.is_simulated else "")
     table = Table(title=title)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from touchline.cli.models import model_table
-from touchline.cli.output import emit, errors, ready, state
+from touchline.cli.output import errors, state
+from touchline.cli.step import emit_report, run_step
 
 
 def register(app: typer.Typer) -> None:
@@ -13,12 +14,12 @@ def register(app: typer.Typer) -> None:
 
     @app.command(name="train")
     def train_command(ctx: typer.Context) -> None:
-        """Train on everything known now and register the model; the same data, code and parameters are reused."""
+        """Train on what is built and register the model; a build that was trained on is not trained on again."""
+        from touchline.operations.steps import STEPS
         from touchline.registry.models import versions
-        from touchline.registry.training import train
-        from touchline.run_id import new_run_id
+        from touchline.registry.tracking import open_registry
 
-        settings = ready(ctx, "source", "mlflow")
         with errors.status("Training: walking forward, fitting, registering ..."):
-            report = train(settings, state(ctx).clock.as_of, new_run_id("train"))
-        emit(ctx, report, model_table(settings, versions(settings)))
+            outcome = run_step(ctx, STEPS["train"])
+        settings = state(ctx).settings
+        emit_report(ctx, outcome, model_table(settings, versions(open_registry(settings))))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from touchline.cli.output import emit, errors, ready, state
+from touchline.cli.output import errors, state
+from touchline.cli.step import emit_report, run_step
 
 if TYPE_CHECKING:
     from touchline.registry.tuning import TuneReport
@@ -27,15 +28,18 @@ def register(app: typer.Typer) -> None:
         ] = None,
         trials: Annotated[int | None, typer.Option(help="at most this many trials", min=1)] = None,
     ) -> None:
-        """Search for better parameters on past seasons; the next training lets them challenge the champion."""
-        from touchline.registry.tuning import tune
-        from touchline.run_id import new_run_id
+        """Search for better parameters on past seasons; the next training lets them challenge the champion.
 
-        settings = ready(ctx, "source", "mlflow")
-        seconds = settings.tuning_budget_seconds if budget is None else budget
+        Without options a build is searched once; a budget or a number of trials asks for another search.
+        """
+        from touchline.operations.steps import tuning
+
+        seconds = state(ctx).settings.tuning_budget_seconds if budget is None else budget
         with errors.status(f"Tuning: trials for {seconds:.0f} s ..."):
-            report = tune(settings, state(ctx).clock.as_of, new_run_id("tune"), seconds, trials)
-        emit(ctx, report, values_table(report))
+            is_forced = budget is not None or trials is not None
+            outcome = run_step(ctx, tuning(budget, trials), is_forced=is_forced)
+        tables = [] if outcome.report is None else [values_table(outcome.report)]
+        emit_report(ctx, outcome, *tables)
 
 
 def values_table(report: TuneReport) -> Table:

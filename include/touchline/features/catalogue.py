@@ -1,141 +1,36 @@
-"""The features of a match, by group: names as in features.match_features, each with its definition."""
+"""The catalogue of features: one entry says all there is to say of a feature, or of a family of them.
+
+Written or checked from here: the columns of features.match_features (`python -m touchline.features.columns`), the
+Feast views, the page of features, what drift and lineage know of a feature. The value itself is made by
+dbt_project/models/features/match_features.sql, or taken by it as it is from where `taken_from` says.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
 SIDES = ("home", "away")
 
-_SPEEDS = {
-    "slow": "from goals and chances, slow", "medium": "from goals and chances", "fast": "from goals and chances, fast",
-    "goals": "from goals", "chances": "from chances", "chances_fast": "from chances, fast",
-}  # fmt: skip
-_SIGNALS = {"mixed": "goals and chances", "goals": "goals", "chances": "chances"}
-_RATINGS = {
-    "elo": "Elo rating from goals",
-    "elo_shots": "Elo rating from shots on target",
-    "pi": "pi-rating from goals at the venue to be played at, in goals against the average team",
-    "pi_shots": "pi-rating from shots on target at the venue to be played at, in goals against the average team",
-} | {
-    f"{kind}_{speed}": f"{kind} as a logarithm of goals, {text},"
-    for speed, text in _SPEEDS.items() for kind in ("attack", "defence")
-} | {
-    f"level_{signal}": f"goals of an away side of the average team's matches, as a logarithm, from {text},"
-    for signal, text in _SIGNALS.items()
-} | {
-    f"home_advantage_{signal}": f"home advantage in the matches of the team, as a logarithm of goals, from {text},"
-    for signal, text in _SIGNALS.items()
-} | {
-    "n_rated": "matches by which the strength is known; fewer after an off-season,",
-    "n_career": "matches in our records",
-}  # fmt: skip
 
-_MEANS = {
-    "goals_for": "goals scored",
-    "goals_against": "goals conceded",
-    "shots_for": "shots",
-    "shots_against": "shots of the opponents",
-    "shots_on_target_for": "shots on target",
-    "shots_on_target_against": "shots on target of the opponents",
-    "points": "points (3, 1, 0)",
-}
-_HALF_LIVES = {"short": "half-life 3 matches", "long": "half-life 10 matches"}
-_FORM = {
-    "surprise": "goals and chances ahead of what strengths expected",
-    "total_surprise": "goals and chances of both sides above what strengths expected",
-    "goal_surprise": "goal difference ahead of what strengths expected",
-    "goal_difference": "goal difference",
-    "shots_on_target": "shots on target ahead of the opponent",
-    "shots": "shots ahead of the opponent",
-    "corners": "corners ahead of the opponent",
-    "yellow_cards": "yellow cards",
-    "red_cards": "red cards",
-    "points": "points (3, 1, 0)",
-}
-_FORM_HERE = {
-    "surprise_at_venue": "mean goals and chances ahead of expectation at this venue, half-life 15 matches,",
-    "goal_surprise_at_venue": "mean goal difference ahead of expectation at this venue, half-life 15 matches,",
-}
-_CONTEXT = {
-    "rest_days": "days since the last match before this one, played or announced, at most 30",
-    "n_matches_14d": "matches in the 14 days before this one, played or announced",
-    "n_played": "matches played in the season",
-    "position": "position in the table before the match, 1 is the top",
-    "points_per_match": "points per match in the season",
-    "points_behind_top": "points behind the top of the table for each match left, at most 5",
-    "points_above_drop": "points above the third from the bottom for each match left, from -5 to 5",
-    "tier_change": "tier before the last break of more than 45 days less the tier of this match: 1 for the promoted, "
-    "-1 for the relegated, until the next such break",
-}
-_MARKET_HISTORY = {
-    "market_rating_slow": "rating from closing prices, slow, in log-odds",
-    "market_rating_medium": "rating from closing prices, in log-odds",
-    "market_rating_fast": "rating from closing prices, fast, in log-odds",
-    "market_home_advantage": "home advantage in closing prices of the team's matches, in log-odds",
-    "market_n_rated": "matches by which the market's rating is known",
-    "market_error": "mean of how far closing prices were ahead of the rating from them, half-life 3 matches",
-    "move_last": "mean move of the price towards the team until the close, in log-odds, half-life 1.5 matches",
-    "move_short": "mean move of the price towards the team until the close, in log-odds, half-life 5 matches",
-    "move_long": "mean move of the price towards the team until the close, in log-odds, half-life 20 matches",
-    "move_career": "mean move of the price towards the team until the close, in log-odds, half-life 60 matches",
-    "move_at_venue": "mean move of the price towards the team at this venue, in log-odds, half-life 8 matches",
-    "draw_move_last": "mean move of the price towards the draw, in log-odds, half-life 1.5 matches",
-    "draw_move_short": "mean move of the price towards the draw, in log-odds, half-life 5 matches",
-    "draw_move_long": "mean move of the price towards the draw, in log-odds, half-life 20 matches",
-    "market_surprise_goals_last": "goals ahead of what the market expected, half-life 1 match",
-    "market_surprise_goals_short": "goals ahead of what the market expected, half-life 4 matches",
-    "market_surprise_shots_last": "shots on target ahead of what the market expected, half-life 1 match",
-    "market_surprise_shots_short": "shots on target ahead of what the market expected, half-life 4 matches",
-}
-_PRICES = {"price": "consensus", "pinnacle": "Pinnacle's", "b365": "Bet365's", "maximum": "highest"}
-_OUTCOMES = {"home": "a home win", "draw": "a draw", "away": "an away win"}
+@dataclass(frozen=True)
+class Feature:
+    """A column of features.match_features, double precision, null while unknown.
+
+    `is_seasonal`: it follows the calendar, so that drift does not compare it with the year's average. `taken_from`
+    is a column of a relation in match_features.sql that is the feature. `rests_on`, of a rating, says what Python makes
+    it from, which dbt cannot see: statistics of core.result_version, or prices; when empty, tier, goals and shots.
+    """
+
+    name: str
+    group: str
+    text: str
+    unit: str
+    is_seasonal: bool = False
+    taken_from: str = ""
+    rests_on: tuple[str, ...] = ()
 
 
-def _of_sides(texts: dict[str, str]) -> dict[str, str]:
-    return {f"{side}_{name}": f"{text} of the {side} side" for side in SIDES for name, text in texts.items()}
-
-
-RATING_DEFINITIONS = _of_sides(_RATINGS)
-FORM_DEFINITIONS = _of_sides(
-    {f"{name}_5": f"mean {text}, over the last 5 matches at any venue," for name, text in _MEANS.items()}
-    | {
-        f"form_{name}_{speed}": f"mean {text}, {half_life}," for speed, half_life in _HALF_LIVES.items()
-        for name, text in _FORM.items()
-    }
-    | _FORM_HERE
-)  # fmt: skip
-CONTEXT_DEFINITIONS = _of_sides({name: f"{text}," for name, text in _CONTEXT.items()}) | {
-    "h2h_n_matches": "meetings of the two sides looked at, at most the last 6",
-    "h2h_points_mean": "mean points of the home side in those meetings, at any venue",
-    "h2h_goal_difference_mean": "mean goal difference of the home side in those meetings",
-    "season_progress": "share of the matches of a season that the two sides have played, 0 to 1",
-    "month": "month of the kick-off, 1 to 12",
-    "weekday": "day of the week of the kick-off, 1 (Monday) to 7",
-    "competition_tier": "level of the competition in its country, 1 is the highest",
-    "competition_home_goals": "mean goals of home sides over the last 300 matches of the competition",
-    "competition_away_goals": "mean goals of away sides over the last 300 matches of the competition",
-}
-PRICE_DEFINITIONS = {
-    f"market_{kind}_{outcome}": f"{text} pre-match price of {event}"
-    for kind, text in _PRICES.items()
-    for outcome, event in _OUTCOMES.items()
-} | {
-    "market_price_over": "consensus pre-match price of more than 2.5 goals",
-    "market_price_under": "consensus pre-match price of fewer than 2.5 goals",
-    "market_handicap_line": "Asian handicap of the home side, in goals",
-    "market_handicap_home": "consensus pre-match price of the home side with that handicap",
-    "market_handicap_away": "consensus pre-match price of the away side with that handicap",
-    "market_n_bookmakers": "bookmakers that quote the match result",
-    "market_spread": "highest minus lowest implied probability of a home win over the bookmakers",
-    "market_price_hours": "hours from the consensus price of the match result to the kick-off",
-}
-MARKET_HISTORY_DEFINITIONS = _of_sides({name: f"{text}," for name, text in _MARKET_HISTORY.items()})
-
-GROUP_DEFINITIONS = {
-    "match_rating": RATING_DEFINITIONS,
-    "match_form": FORM_DEFINITIONS,
-    "match_context": CONTEXT_DEFINITIONS,
-    "match_market": PRICE_DEFINITIONS,
-    "match_market_history": MARKET_HISTORY_DEFINITIONS,
-}
 AVAILABILITY = {
     "match_rating": "With the results of both sides' last matches, as a rule the morning after. Unknown before a "
     "side's first match in our records; without statistics, goals stand in for chances.",
@@ -148,11 +43,215 @@ AVAILABILITY = {
     "match_market_history": "With the closing prices of both sides' earlier matches, as a rule the morning after the "
     "last. A team whose matches had no prices has first values here, and 0 under market_n_rated.",
 }
-RATING_FEATURES = tuple(RATING_DEFINITIONS)
-FORM_FEATURES = tuple(FORM_DEFINITIONS)
-CONTEXT_FEATURES = tuple(CONTEXT_DEFINITIONS)
-MARKET_FEATURES = tuple(PRICE_DEFINITIONS)
-MARKET_HISTORY_FEATURES = tuple(MARKET_HISTORY_DEFINITIONS)
 
-GROUPS = {group: tuple(names) for group, names in GROUP_DEFINITIONS.items()}
-FEATURES = tuple(name for names in GROUPS.values() for name in names)
+_SPEEDS = {
+    "slow": "from goals and chances, slow", "medium": "from goals and chances", "fast": "from goals and chances, fast",
+    "goals": "from goals", "chances": "from chances", "chances_fast": "from chances, fast",
+}  # fmt: skip
+_SIGNALS = {"mixed": "goals and chances", "goals": "goals", "chances": "chances"}
+_HALF_LIVES = {"short": "half-life 3 matches", "long": "half-life 10 matches"}
+_SELECTIONS = {"home": "a home win", "draw": "a draw", "away": "an away win"}
+
+
+def _every_feature() -> Iterator[Feature]:
+    """In the order in which models see them: a group after the other, in each the home side first."""
+    for side in SIDES:
+        yield from _rating(side)
+    for side in SIDES:
+        yield from _form(side)
+    for side in SIDES:
+        yield from _context(side)
+    yield from _of_match()
+    yield from _prices()
+    for side in SIDES:
+        yield from _market_history(side)
+
+
+def _rating(side: str) -> Iterator[Feature]:
+    def rated(unit: str, texts: Mapping[str, str], column: str = "{name}") -> Iterator[Feature]:
+        return _of_side(side, "match_rating", unit, texts, f"rating.{column}")
+
+    yield from rated(
+        "Elo points", {"elo": "Elo rating from goals", "elo_shots": "Elo rating from shots on target"}
+    )
+    pi = "pi-rating from {} at the venue to be played at, in goals against the average team"
+    yield from rated("goals", {"pi": pi.format("goals")}, f"pi_{side}")
+    yield from rated("goals", {"pi_shots": pi.format("shots on target")}, f"pi_{side}_shots")
+    yield from rated("log goals", {
+        f"{kind}_{speed}": f"{kind} as a logarithm of goals, {text},"
+        for speed, text in _SPEEDS.items() for kind in ("attack", "defence")
+    })  # fmt: skip
+    yield from rated("log goals", {
+        f"level_{signal}": f"goals of an away side of the average team's matches, as a logarithm, from {text},"
+        for signal, text in _SIGNALS.items()
+    })  # fmt: skip
+    yield from rated("log goals", {
+        f"home_advantage_{signal}": f"home advantage in the matches of the team, as a logarithm of goals, from {text},"
+        for signal, text in _SIGNALS.items()
+    })  # fmt: skip
+    yield from rated("matches", {
+        "n_rated": "matches by which the strength is known; fewer after an off-season,",
+        "n_career": "matches in our records",
+    })  # fmt: skip
+
+
+def _form(side: str) -> Iterator[Feature]:
+    for name, text, unit in (
+        ("goals_for", "goals scored", "goals"),
+        ("goals_against", "goals conceded", "goals"),
+        ("shots_for", "shots", "shots"),
+        ("shots_against", "shots of the opponents", "shots"),
+        ("shots_on_target_for", "shots on target", "shots"),
+        ("shots_on_target_against", "shots on target of the opponents", "shots"),
+        ("points", "points (3, 1, 0)", "points"),
+    ):
+        five = {f"{name}_5": f"mean {text}, over the last 5 matches at any venue,"}
+        yield from _of_side(side, "match_form", unit, five, "form.{name}")
+    for speed, half_life in _HALF_LIVES.items():
+        for name, text, unit, rests_on in (
+            ("surprise", "goals and chances ahead of what strengths expected", "goals", ()),
+            ("total_surprise", "goals and chances of both sides above what strengths expected", "goals", ()),
+            ("goal_surprise", "goal difference ahead of what strengths expected", "goals", ()),
+            ("goal_difference", "goal difference", "goals", ()),
+            ("shots_on_target", "shots on target ahead of the opponent", "shots", ()),
+            ("shots", "shots ahead of the opponent", "shots", ()),
+            ("corners", "corners ahead of the opponent", "corners", ("corners",)),
+            ("yellow_cards", "yellow cards", "cards", ("yellow_cards",)),
+            ("red_cards", "red cards", "cards", ("red_cards",)),
+            ("points", "points (3, 1, 0)", "points", ()),
+        ):
+            mean = {f"form_{name}_{speed}": f"mean {text}, {half_life},"}
+            yield from _of_side(side, "match_form", unit, mean, "rating.{name}", rests_on)
+    at_venue = {
+        "surprise_at_venue": "mean goals and chances ahead of expectation at this venue, half-life 15 matches,",
+        "goal_surprise_at_venue": "mean goal difference ahead of expectation at this venue, half-life 15 matches,",
+    }
+    yield from _of_side(side, "match_form", "goals", at_venue, "rating.{name}")
+
+
+def _context(side: str) -> Iterator[Feature]:
+    for name, text, unit in (
+        ("rest_days", "days since the last match before this one, played or announced, at most 30", "days"),
+        ("n_matches_14d", "matches in the 14 days before this one, played or announced", "matches"),
+        ("n_played", "matches played in the season", "matches"),
+        ("position", "position in the table before the match, 1 is the top", "place"),
+        ("points_per_match", "points per match in the season", "points"),
+        ("points_behind_top", "points behind the top of the table for each match left, at most 5", "points"),
+        ("points_above_drop", "points above the third from the bottom for each match left, from -5 to 5", "points"),
+        ("tier_change", "tier before the last break of more than 45 days less the tier of this match: 1 for the "
+         "promoted, -1 for the relegated, until the next such break", "tiers"),
+    ):  # fmt: skip
+        yield from _of_side(side, "match_context", unit, {name: f"{text},"}, is_seasonal=True)
+
+
+def _of_match() -> Iterator[Feature]:
+    for name, text, unit, taken_from in (
+        ("h2h_n_matches", "meetings of the two sides looked at, at most the last 6", "matches", ""),
+        ("h2h_points_mean", "mean points of the home side in those meetings, at any venue", "points",
+         "last_meeting.points_6"),
+        ("h2h_goal_difference_mean", "mean goal difference of the home side in those meetings", "goals",
+         "last_meeting.goal_difference_6"),
+    ):  # fmt: skip
+        yield Feature(name, "match_context", text, unit, taken_from=taken_from)
+    for name, text, unit, taken_from in (
+        ("season_progress", "share of the matches of a season that the two sides have played, 0 to 1", "share", ""),
+        ("month", "month of the kick-off, 1 to 12", "month", ""),
+        ("weekday", "day of the week of the kick-off, 1 (Monday) to 7", "day", ""),
+        ("competition_tier", "level of the competition in its country, 1 is the highest", "tier", ""),
+        ("competition_home_goals", "mean goals of home sides over the last 300 matches of the competition", "goals",
+         "around.goals_for_300"),
+        ("competition_away_goals", "mean goals of away sides over the last 300 matches of the competition", "goals",
+         "around.goals_against_300"),
+    ):  # fmt: skip
+        yield Feature(name, "match_context", text, unit, is_seasonal=True, taken_from=taken_from)
+
+
+def _prices() -> Iterator[Feature]:
+    for kind, text in (
+        ("price", "consensus"), ("pinnacle", "Pinnacle's"), ("b365", "Bet365's"), ("maximum", "highest"),
+    ):  # fmt: skip
+        for selection, event in _SELECTIONS.items():
+            name, definition = f"{kind}_{selection}", f"{text} pre-match price of {event}"
+            yield Feature(
+                f"market_{name}", "match_market", definition, "decimal price", taken_from=f"market.{name}"
+            )
+    for name, text, unit in (
+        ("price_over", "consensus pre-match price of more than 2.5 goals", "decimal price"),
+        ("price_under", "consensus pre-match price of fewer than 2.5 goals", "decimal price"),
+        ("handicap_line", "Asian handicap of the home side, in goals", "goals"),
+        ("handicap_home", "consensus pre-match price of the home side with that handicap", "decimal price"),
+        ("handicap_away", "consensus pre-match price of the away side with that handicap", "decimal price"),
+        ("n_bookmakers", "bookmakers that quote the match result", "bookmakers"),
+        (
+            "spread",
+            "highest minus lowest implied probability of a home win over the bookmakers",
+            "probability",
+        ),
+    ):
+        yield Feature(f"market_{name}", "match_market", text, unit, taken_from=f"market.{name}")
+    # How old a price is follows the schedule of the matches, and of our looking.
+    hours = "hours from the consensus price of the match result to the kick-off"
+    yield Feature("market_price_hours", "match_market", hours, "hours", is_seasonal=True)
+
+
+def _market_history(side: str) -> Iterator[Feature]:
+    moves = "mean move of the price towards"
+    for unit, texts, rests_on in (
+        ("log-odds", {
+            "market_rating_slow": "rating from closing prices, slow, in log-odds",
+            "market_rating_medium": "rating from closing prices, in log-odds",
+            "market_rating_fast": "rating from closing prices, fast, in log-odds",
+            "market_home_advantage": "home advantage in closing prices of the team's matches, in log-odds",
+        }, ("prices",)),
+        ("matches", {"market_n_rated": "matches by which the market's rating is known"}, ("prices",)),
+        ("log-odds", {
+            "market_error":
+                "mean of how far closing prices were ahead of the rating from them, half-life 3 matches",
+            "move_last": f"{moves} the team until the close, in log-odds, half-life 1.5 matches",
+            "move_short": f"{moves} the team until the close, in log-odds, half-life 5 matches",
+            "move_long": f"{moves} the team until the close, in log-odds, half-life 20 matches",
+            "move_career": f"{moves} the team until the close, in log-odds, half-life 60 matches",
+            "move_at_venue": f"{moves} the team at this venue, in log-odds, half-life 8 matches",
+            "draw_move_last": f"{moves} the draw, in log-odds, half-life 1.5 matches",
+            "draw_move_short": f"{moves} the draw, in log-odds, half-life 5 matches",
+            "draw_move_long": f"{moves} the draw, in log-odds, half-life 20 matches",
+        }, ("prices",)),
+        ("goals", {
+            "market_surprise_goals_last": "goals ahead of what the market expected, half-life 1 match",
+            "market_surprise_goals_short": "goals ahead of what the market expected, half-life 4 matches",
+        }, ("goals", "prices")),
+        ("shots", {
+            "market_surprise_shots_last": "shots on target ahead of what the market expected, half-life 1 match",
+            "market_surprise_shots_short": "shots on target ahead of what the market expected, half-life 4 matches",
+        }, ("shots_on_target", "prices")),
+    ):  # fmt: skip
+        named = {name: f"{text}," for name, text in texts.items()}
+        yield from _of_side(side, "match_market_history", unit, named, "rating.{name}", rests_on)
+
+
+def _of_side(
+    side: str,
+    group: str,
+    unit: str,
+    texts: Mapping[str, str],
+    column: str = "",
+    rests_on: tuple[str, ...] = (),
+    *,
+    is_seasonal: bool = False,
+) -> Iterator[Feature]:
+    """Features of one side, by their names without it. In `column`, a name at_venue is at_home or at_away."""
+    for name, text in texts.items():
+        state = name.replace("at_venue", f"at_{side}")
+        taken_from = f"{side}_{column.format(name=state)}" if column else ""
+        yield Feature(
+            f"{side}_{name}", group, f"{text} of the {side} side", unit, is_seasonal, taken_from, rests_on
+        )
+
+
+CATALOGUE = tuple(_every_feature())
+FEATURES = tuple(feature.name for feature in CATALOGUE)
+GROUPS = {
+    group: tuple(feature.name for feature in CATALOGUE if feature.group == group) for group in AVAILABILITY
+}
+RATING_FEATURES, FORM_FEATURES, CONTEXT_FEATURES, MARKET_FEATURES, MARKET_HISTORY_FEATURES = GROUPS.values()
+SEASONAL = frozenset(feature.name for feature in CATALOGUE if feature.is_seasonal)

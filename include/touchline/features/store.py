@@ -22,7 +22,7 @@ from psycopg import sql
 
 from touchline.database.engine import connect, scalar
 from touchline.errors import FeaturesUnavailable
-from touchline.features.catalogue import GROUP_DEFINITIONS, GROUPS
+from touchline.features.catalogue import CATALOGUE, GROUPS
 from touchline.settings import Role, Settings
 
 # Feast hands pandas a psycopg connection; it works, and a user can do nothing about it.
@@ -66,7 +66,8 @@ def open_store(settings: Settings, role: Role) -> Any:
 
 
 def _registry(settings: Settings) -> Path:
-    fingerprint = hashlib.sha256(json.dumps(GROUP_DEFINITIONS).encode()).hexdigest()[:12]
+    defined = [(feature.group, feature.name, feature.text) for feature in CATALOGUE]
+    fingerprint = hashlib.sha256(json.dumps(defined).encode()).hexdigest()[:12]
     return settings.home / "feast" / settings.warehouse_database / f"registry-{fingerprint}.db"
 
 
@@ -121,8 +122,9 @@ def definitions() -> list[Any]:
             entities=[match],
             ttl=TIME_TO_LIVE,
             schema=[
-                Field(name=name, dtype=Float64, description=text)
-                for name, text in GROUP_DEFINITIONS[group].items()
+                Field(name=feature.name, dtype=Float64, description=feature.text)
+                for feature in CATALOGUE
+                if feature.group == group
             ],
             source=PostgreSQLSource(
                 name=f"{group}_source",

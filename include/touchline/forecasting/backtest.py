@@ -21,9 +21,10 @@ from touchline.errors import BacktestImpossible
 from touchline.features.training import training_frame
 from touchline.forecasting.evaluation import evaluate
 from touchline.forecasting.fingerprints import dataset_digest, modelling_digest
-from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
+from touchline.forecasting.forecaster import fit_forecaster
 from touchline.forecasting.report.document import write_report
 from touchline.forecasting.report.importance import forecaster_importance
+from touchline.forecasting.specs import ForecasterParameters
 from touchline.forecasting.walk_forward import Refit, walk_forward
 from touchline.landing.collect import collect
 from touchline.ratings.update import update_ratings

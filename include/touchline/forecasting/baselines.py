@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from touchline.errors import NothingToLearn
 from touchline.forecasting.design import PRICES, ModelInput, numbers
 from touchline.forecasting.logistic import Floats, fit_per_outcome, per_outcome_scores, softmax
 from touchline.overround import OverroundMethod, remove_overround
@@ -40,6 +41,14 @@ class Market:
     """The pre-match consensus with the overround removed; NaN where a price is missing."""
 
     method: OverroundMethod = "power"
+
+    @classmethod
+    def fit(cls, matches: ModelInput, method: OverroundMethod) -> Market:
+        """Nothing is learnt, but NothingToLearn is raised when no training match has prices."""
+        market = cls(method)
+        if not np.isfinite(market.probabilities(matches)).any():
+            raise NothingToLearn("no training match has pre-match prices")
+        return market
 
     def probabilities(self, matches: ModelInput) -> Floats:
         """(n, 3)."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting.design import Design, history_design, market_design
-from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS
+from touchline.forecasting.specs import NO_ODDS, WITH_ODDS
 
 # Numbers that may be prices as well as ratings: three of 1.8, and two, are an overround of more than one.
 LOWEST, HIGHEST = 1.7, 1.9

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from touchline.forecasting.forecaster import BASE_RATES, ELO, LAST_PRICE, NO_ODDS, WITH_ODDS
 from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.metrics import (
     Resamples,
@@ -18,20 +17,9 @@ from touchline.forecasting.metrics import (
     rps,
     score,
 )
-from touchline.forecasting.walk_forward import (
-    FORECASTS,
-    MARKET_CLOSING,
-    MARKET_CLOSING_PINNACLE,
-    MARKET_PREMATCH,
-    probabilities_of,
-    probability_columns,
-)
+from touchline.forecasting.specs import MARKET_CLOSING, MARKET_PREMATCH, WITH_ODDS, ladder, pairs
+from touchline.forecasting.walk_forward import probabilities_of, probability_columns
 
-PAIRS = (
-    (WITH_ODDS, MARKET_PREMATCH), (WITH_ODDS, MARKET_CLOSING), (MARKET_CLOSING, MARKET_PREMATCH),
-    (LAST_PRICE, MARKET_CLOSING), (LAST_PRICE, MARKET_CLOSING_PINNACLE),
-    (NO_ODDS, MARKET_PREMATCH), (WITH_ODDS, NO_ODDS), (NO_ODDS, ELO), (ELO, BASE_RATES),
-)  # fmt: skip
 # A reference that covers fewer of the matches would shrink the comparison to where it happens to exist.
 LEAST_COVERAGE = 0.5
 
@@ -44,7 +32,7 @@ def evaluate(predictions: pd.DataFrame, seed: int) -> dict[str, Any]:
     with_odds closes), `seasons` with the same for each season, `coverage` (share of all matches) and
     `left_out` (forecasts that cover less than half of them). Raises ValueError when no match is covered.
     """
-    there = [name for name in FORECASTS if probability_columns(name)[0] in predictions]
+    there = [name for name in ladder() if probability_columns(name)[0] in predictions]
     coverage = {
         name: float(np.isfinite(probabilities_of(predictions, name)).all(axis=1).mean()) for name in there
     }
@@ -70,7 +58,7 @@ def _evaluate_common(common: pd.DataFrame, compared: list[str], seed: int) -> di
     resamples = resample_matchdays(common["kickoff_at"].dt.date.to_numpy(), seed)
     paired = {
         f"{first} - {second}": _compare(p[first], p[second], outcomes, resamples)
-        for first, second in PAIRS
+        for first, second in pairs()
         if first in p and second in p
     }
     forecasts = {name: _known(asdict(score(p[name], outcomes))) for name in compared}

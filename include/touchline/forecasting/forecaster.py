@@ -5,42 +5,34 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from touchline.errors import NothingToLearn
-from touchline.forecasting.baselines import BaseRates, Market, SingleRating
 from touchline.forecasting.calibration import Calibrator, Identity, choose_calibrator
 from touchline.forecasting.design import ModelInput, numbers
 from touchline.forecasting.goals import Goals
-from touchline.forecasting.last_price import LastPrice
 from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.metrics import log_loss
-from touchline.forecasting.no_odds import NoOdds, NoOddsParameters
 from touchline.forecasting.prediction_sets import PredictionSets, fit_prediction_sets
-from touchline.forecasting.residual import ResidualParameters
 from touchline.forecasting.scoreline import expected_goals, grid_matching, total_over
+from touchline.forecasting.specs import (
+    Candidate,
+    ForecasterParameters,
+    fitters,
+    know_prices,
+    nightly,
+    primary_candidates,
+    stand_ins,
+    to_calibrate,
+)
 from touchline.forecasting.uncertainty import Intervals, Uncertainty, fit_uncertainty
-from touchline.forecasting.with_odds import WithOdds, WithOddsParameters
-from touchline.overround import OverroundMethod, remove_overround
-
-WITH_ODDS, NO_ODDS, ELO, MARKET = "with_odds", "no_odds", "elo", "market"
-BASE_RATES, PI, LAST_PRICE = "base_rates", "pi", "last_price"
-DIXON_COLES, BIVARIATE_POISSON, GOALS = "dixon_coles", "bivariate_poisson", "lightgbm_goals"
-# What is fitted every night and written to the ledger; the others are there to be compared with.
-PRODUCTION = (WITH_ODDS, NO_ODDS, ELO, MARKET)
-# In order of preference: the first is taken where two are equally good. All cover every match.
-PRIMARY_CANDIDATES = (WITH_ODDS, NO_ODDS, ELO)
-# Those with many free numbers are calibrated; a logistic of one rating is calibrated as it is fitted.
-CALIBRATED = (WITH_ODDS, NO_ODDS, LAST_PRICE, GOALS)
-# These may take the total of goals from the market; the others must not know it.
-KNOW_PRICES = (WITH_ODDS, MARKET)
+from touchline.overround import remove_overround
 
 # LightGBM and numpy leave the interpreter's lock, so models of one thread each share the cores.
 N_SIDE_BY_SIDE = 2
@@ -49,25 +41,6 @@ LARGEST_REHEARSED_SHARE = 0.25
 
 
 log = logging.getLogger(__name__)
-
-
-class Candidate(Protocol):
-    """Anything that turns features into probabilities."""
-
-    def probabilities(self, matches: ModelInput) -> Floats:
-        """(n, 3) home, draw, away; NaN rows where it cannot say."""
-        ...
-
-
-@dataclass(frozen=True)
-class ForecasterParameters:
-    """Everything that decides what is fitted, beside the matches."""
-
-    no_odds: NoOddsParameters = field(default_factory=NoOddsParameters)
-    with_odds: WithOddsParameters = field(default_factory=WithOddsParameters)
-    last_price: ResidualParameters = field(default_factory=ResidualParameters)
-    overround: OverroundMethod = "power"
-    seed: int = 20260801
 
 
 @dataclass(frozen=True)
@@ -135,9 +108,10 @@ class Forecaster:
             of_goals = total_over(self.totals.grid(matches))
         of_market = remove_overround(numbers(features, ("market_price_over", "market_price_under")))[:, 0]
         of_market = np.where(np.isnan(of_market), of_goals, of_market)
+        knowing = know_prices()
         forecasts = {}
         for name, probabilities in self.probabilities(matches).items():
-            grid = grid_matching(probabilities, of_market if name in KNOW_PRICES else of_goals)
+            grid = grid_matching(probabilities, of_market if name in knowing else of_goals)
             forecasts[name] = Forecast(probabilities, expected_goals(grid), grid)
         return forecasts
 
@@ -146,26 +120,6 @@ class Forecaster:
         if self.uncertainty is None:
             return None
         return self.uncertainty.intervals(probabilities[self.primary], _members(probabilities), level)
-
-
-def fitters(
-    parameters: ForecasterParameters, names: Sequence[str] = PRODUCTION
-) -> dict[str, Callable[[ModelInput], Candidate]]:
-    """What fits each candidate. A fitter raises NothingToLearn where the matches do not hold what it needs."""
-    seed = parameters.seed
-    known: dict[str, Callable[[ModelInput], Candidate]] = {
-        WITH_ODDS: lambda matches: WithOdds.fit(matches, parameters.with_odds, seed),
-        NO_ODDS: lambda matches: NoOdds.fit(matches, parameters.no_odds, seed),
-        LAST_PRICE: lambda matches: LastPrice.fit(matches, parameters.last_price, seed),
-        GOALS: lambda matches: Goals.fit(matches, "dixon_coles", seed, with_trees=True),
-        DIXON_COLES: lambda matches: Goals.fit(matches, "dixon_coles", seed),
-        BIVARIATE_POISSON: lambda matches: Goals.fit(matches, "bivariate_poisson", seed),
-        ELO: lambda matches: SingleRating.fit(matches, "elo"),
-        PI: lambda matches: SingleRating.fit(matches, "pi"),
-        MARKET: lambda matches: _market(matches, parameters.overround),
-        BASE_RATES: BaseRates.fit,
-    }
-    return {name: known[name] for name in names}
 
 
 def fit_forecaster(matches: pd.DataFrame, parameters: ForecasterParameters) -> Forecaster:
@@ -181,17 +135,18 @@ def fit_forecaster(matches: pd.DataFrame, parameters: ForecasterParameters) -> F
     end = matches["kickoff_at"].max()
     start = max(end - REHEARSED, matches["kickoff_at"].quantile(1 - LARGEST_REHEARSED_SHARE))
     kickoff_at = matches["kickoff_at"]
+    fits = fitters(parameters, nightly())
     edges = [start, start + (end - start) / 2, end + pd.Timedelta(1, "us")]
     with ThreadPoolExecutor(N_SIDE_BY_SIDE) as pool:
         rehearsing = [
-            (begin_fits(everything.rows(np.flatnonzero(kickoff_at < begin)), fitters(parameters), pool),
+            (begin_fits(everything.rows(np.flatnonzero(kickoff_at < begin)), fits, pool),
              everything.rows(np.flatnonzero((kickoff_at >= begin) & (kickoff_at < until))))
             for begin, until in pairwise(edges)
             if (kickoff_at < begin).any()
         ]  # fmt: skip
-        fitting = begin_fits(everything, fitters(parameters), pool)
+        fitting = begin_fits(everything, fits, pool)
         totals = pool.submit(Goals.fit, everything, "dixon_coles", parameters.seed, with_trees=True)
-        rehearsed = [(ended(fits), late) for fits, late in rehearsing]
+        rehearsed = [(ended(begun), late) for begun, late in rehearsing]
         candidates = ended(fitting)
     return finished(candidates, _rehearsal(rehearsed), totals.result())
 
@@ -214,10 +169,11 @@ def finished(
 ) -> Forecaster:
     """Candidates made a forecaster by what a rehearsal of them showed.
 
-    It gives each of `CALIBRATED` its calibrator, prediction sets and intervals of probabilities; and the primary
-    forecast is the first of `PRIMARY_CANDIDATES` with the lowest log loss there, or the first without a rehearsal.
+    It gives each forecast that is calibrated its calibrator, and the primary one prediction sets and intervals of
+    probabilities. The primary forecast is the first of `primary_candidates` with the lowest log loss there, or the
+    first without a rehearsal.
     """
-    able = [name for name in PRIMARY_CANDIDATES if name in candidates]
+    able = [name for name in primary_candidates() if name in candidates]
     primary = able[0] if able else next(iter(candidates))
     if rehearsal is None:
         return Forecaster(candidates, {}, primary, totals)
@@ -235,20 +191,22 @@ def finished(
 
 
 def calibrators_by(rehearsal: Rehearsal) -> dict[str, Calibrator]:
-    """The calibrator of each of `CALIBRATED` that was rehearsed."""
+    """The calibrator of each forecast that was rehearsed and is calibrated."""
+    wanted = to_calibrate()
     return {
         name: choose_calibrator(found, rehearsal.outcomes, rehearsal.months).calibrator
         for name, found in rehearsal.probabilities.items()
-        if name in CALIBRATED
+        if name in wanted
     }
 
 
 def calibrated(raw: Mapping[str, Floats], calibrators: Mapping[str, Calibrator]) -> dict[str, Floats]:
-    """Calibrated forecasts (n, 3) by name; `with_odds` is `no_odds` where a match has no price."""
+    """Calibrated forecasts (n, 3) by name; where one cannot say, the forecast that stands in for it does."""
     found = {name: calibrators.get(name, Identity()).apply(p) for name, p in raw.items()}
-    if WITH_ODDS in found and NO_ODDS in found:
-        unpriced = np.isnan(found[WITH_ODDS]).any(axis=1, keepdims=True)
-        found[WITH_ODDS] = np.where(unpriced, found[NO_ODDS], found[WITH_ODDS])
+    for name, stand_in in stand_ins().items():
+        if name in found and stand_in in found:
+            is_silent = np.isnan(found[name]).any(axis=1, keepdims=True)
+            found[name] = np.where(is_silent, found[stand_in], found[name])
     return found
 
 
@@ -286,14 +244,7 @@ def _try(fit: Callable[[ModelInput], Candidate], matches: ModelInput) -> Candida
         return None
 
 
-def _market(matches: ModelInput, method: OverroundMethod) -> Candidate:
-    market = Market(method)
-    if not np.isfinite(market.probabilities(matches)).any():
-        raise NothingToLearn("no training match has pre-match prices")
-    return market
-
-
 def _members(probabilities: Mapping[str, Floats]) -> Floats:
     """The forecasts (m, n, 3) whose disagreement says how sure the primary one is; the silent ones agree."""
-    known = [probabilities[name] for name in (WITH_ODDS, NO_ODDS, ELO, MARKET) if name in probabilities]
+    known = [probabilities[name] for name in nightly() if name in probabilities]
     return np.stack([np.where(np.isnan(each), known[0], each) for each in known])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import lightgbm
 import numpy as np
@@ -23,7 +23,6 @@ from touchline.forecasting.scoreline import (
 from touchline.forecasting.training_weights import by_age
 
 Dependence = Literal["dixon_coles", "bivariate_poisson"]
-DEPENDENCES: tuple[Dependence, ...] = get_args(Dependence)
 # Where the likelihood of the dependence is looked at: the correlation of Dixon & Coles, or the covariance in goals.
 TRIED: dict[Dependence, Floats] = {
     "dixon_coles": np.linspace(-0.16, 0.06, 12), "bivariate_poisson": np.linspace(0.0, 0.24, 13),

@@ -19,44 +19,29 @@ import pandas as pd
 from touchline.forecasting.calibration import Calibrator
 from touchline.forecasting.design import ModelInput
 from touchline.forecasting.forecaster import (
-    BASE_RATES,
-    BIVARIATE_POISSON,
-    DIXON_COLES,
-    ELO,
-    GOALS,
-    LAST_PRICE,
-    MARKET,
     N_SIDE_BY_SIDE,
-    NO_ODDS,
-    PI,
-    PRODUCTION,
     REHEARSED,
-    WITH_ODDS,
-    Candidate,
-    ForecasterParameters,
     Rehearsal,
     begin_fits,
     calibrated,
     calibrators_by,
     ended,
-    fitters,
     prepared,
 )
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
+from touchline.forecasting.specs import (
+    Candidate,
+    ForecasterParameters,
+    fitted,
+    fitters,
+    ladder,
+    read_off,
+    renamed,
+    stand_ins,
+)
 from touchline.overround import remove_overround
 
-MARKET_PREMATCH, MARKET_CLOSING = "market_prematch", "market_closing"
-MARKET_CLOSING_PINNACLE = "market_closing_pinnacle"
-# From the worst to the best known, so that tables read as a ladder.
-FORECASTS = (
-    BASE_RATES, ELO, PI, DIXON_COLES, BIVARIATE_POISSON, GOALS, NO_ODDS, MARKET_PREMATCH, WITH_ODDS, MARKET_CLOSING,
-    MARKET_CLOSING_PINNACLE, LAST_PRICE,
-)  # fmt: skip
-# What is fitted; the closing markets are only read off.
-FITTED = (BASE_RATES, ELO, PI, DIXON_COLES, BIVARIATE_POISSON, GOALS, NO_ODDS, MARKET, WITH_ODDS, LAST_PRICE)
-# What a training is judged by: what it registers, and what that is set against.
-EVALUATED = (BASE_RATES, *PRODUCTION)
 IDENTITY = ["match_id", "competition", "season", "kickoff_at", "home_team", "away_team", "outcome"]
 # Prices a bettor could have had, by their prefix in a training frame and the one they are passed on under.
 BETTING_PRICES = {
@@ -94,7 +79,7 @@ def walk_forward(
     on_window: WindowDone | None = None,
     *,
     refit: Refit = "season",
-    names: Sequence[str] = FITTED,
+    names: Sequence[str] | None = None,
     store: Path | None = None,
 ) -> pd.DataFrame:
     """Forecast each of `seasons` by models fitted on what had kicked off before it, or each week of it, began.
@@ -103,17 +88,19 @@ def walk_forward(
     before each kick-off, so ratings and form move on through the season while the models stand still. What
     began in the two years before the first is forecast likewise, to calibrate: each window is calibrated by the two
     years before it.
-    `names` says which of `FITTED` to fit. Windows that are done are kept in the folder `store` and not done again.
+    `names` says which of `specs.fitted` to fit, all of them if None. Windows that are done are kept in the folder
+    `store` and not done again.
 
     Returns one row a match with `IDENTITY`, learned_until (the last kick-off that was learned from), the prices of
     `BETTING_PRICES` (<prefix>_<outcome>, NaN where there is none), and p_<forecast>_<outcome> for every name in
-    `FORECASTS` that was fitted or read off, NaN where a forecast cannot say. A season before which nothing was
+    `specs.ladder()` that was fitted or read off, NaN where a forecast cannot say. A season before which nothing was
     played is left out.
     """
     windows = _windows(matches, seasons, refit)
     if not any(not window.is_rehearsal for window in windows):
         raise ValueError(f"no match was played before {min(seasons)}: nothing to learn from")
     everything = prepared(matches)
+    fits = fitters(parameters, fitted() if names is None else names)
     raw: dict[Window, pd.DataFrame] = {}
     with ThreadPoolExecutor(N_SIDE_BY_SIDE) as pool:
         ahead: list[tuple[Window, dict[str, Future[Candidate | None]]]] = []
@@ -126,7 +113,7 @@ def walk_forward(
                     raw[window] = known
                     continue
                 before = everything.rows(np.flatnonzero(matches["kickoff_at"] < window.start))
-                ahead.append((window, begin_fits(before, fitters(parameters, names), pool)))
+                ahead.append((window, begin_fits(before, fits, pool)))
             if ahead:
                 window, begun = ahead.pop(0)
                 raw[window] = _forecast(everything.rows(_places(matches, window)), ended(begun))
@@ -213,16 +200,18 @@ def _published(
         said = {name: probabilities_of(known, name) for name in _fitted_in(known) if name in found}
         calibrators = calibrators_by(Rehearsal.of(said, known))
     found = calibrated(found, calibrators)
-    if WITH_ODDS not in found and NO_ODDS in found:
-        # Where no training match had a price there is nothing but no_odds to fall back to.
-        found[WITH_ODDS] = found[NO_ODDS]
-    found[MARKET_PREMATCH] = found.pop(MARKET, np.full((len(tested), len(OUTCOMES)), np.nan))
-    for name, prices in ((MARKET_CLOSING, "closing_price"), (MARKET_CLOSING_PINNACLE, "closing_pinnacle")):
+    for name, stand_in in stand_ins().items():
+        # Where there was nothing to learn (no training match had a price) it is silent on every match.
+        if stand_in in found:
+            found.setdefault(name, found[stand_in])
+    for name, ladder_name in renamed().items():
+        found[ladder_name] = found.pop(name, np.full((len(tested), len(OUTCOMES)), np.nan))
+    for name, prices in read_off().items():
         closing = tested[[f"{prices}_{outcome}" for outcome in OUTCOMES]].astype("float64")
         found[name] = remove_overround(closing, parameters.overround)
     known_until = matches.loc[matches["kickoff_at"] < window.start, "kickoff_at"].max()
     told = tested[IDENTITY].assign(learned_until=known_until).join(_prices(tested))
-    return _frame(told, {name: found[name] for name in FORECASTS if name in found})
+    return _frame(told, {name: found[name] for name in ladder() if name in found})
 
 
 def _prices(tested: pd.DataFrame) -> pd.DataFrame:
@@ -236,7 +225,7 @@ def _prices(tested: pd.DataFrame) -> pd.DataFrame:
 
 def _fitted_in(raw: pd.DataFrame) -> list[str]:
     """Names of the fitted forecasts in a frame of uncalibrated ones."""
-    return [name for name in FITTED if probability_columns(name)[0] in raw]
+    return [name for name in fitted() if probability_columns(name)[0] in raw]
 
 
 def _path(store: Path, window: Window) -> Path:

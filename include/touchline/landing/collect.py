@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from touchline.clock import RunClock
-from touchline.database.engine import Connection, connect, scalar
+from touchline.database.engine import Connection, connect
 from touchline.errors import PayloadRejected, SourceResting, SourceUnavailable
 from touchline.landing import observations, payloads, ticks
 from touchline.landing.observations import FileReport
@@ -152,11 +152,6 @@ def collect(
         problems=tuple(tally.problems),
         files=tuple(files),
     )
-
-
-def newest_parsed_payload(connection: Connection) -> int:
-    """The landing watermark: id of the newest parsed payload, 0 when there is none."""
-    return int(scalar(connection, "select coalesce(max(payload_id), 0) from landing.payload_parsed"))
 
 
 def _wanted(

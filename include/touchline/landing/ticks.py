@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import reduce
 from io import BytesIO
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
 import polars as pl
 from psycopg import sql
@@ -71,15 +70,6 @@ def _last(condition: sql.Composable, start: sql.Composable, end: sql.Composable)
     )  # fmt: skip
 
 
-_AS_OF: Final = _last(
-    sql.SQL("fixture_key = {} and known_at <= {}").format(
-        sql.Placeholder("fixture_key"), sql.Placeholder("as_of")
-    ),
-    sql.Placeholder("start"),
-    sql.Placeholder("end"),
-)
-
-
 def ensure_partitions(connection: Connection, as_of: datetime) -> None:
     """Make the partitions of the month of `as_of` and of the next one, so that none is missing when a month begins."""
     connection.execute("select landing.ensure_odds_partitions(%s)", (as_of,))
@@ -108,22 +98,6 @@ def write_quotes(connection: Connection, quotes: pl.DataFrame) -> int:
         _note_months(connection, changed, months)
         stored += changed.height
     return stored
-
-
-def quotes_as_of(connection: Connection, fixture_key: str | UUID, as_of: datetime) -> list[dict[str, Any]]:
-    """The quotes of a match that stood at `as_of` (UTC): the last one of every series with known_at <= as_of.
-
-    Rows hold `COLUMNS`, ordered by source, bookmaker, market, stage and line; a match without quotes gives none.
-    """
-    (months,) = rows(
-        connection,
-        "select min(month) as start, max(month) + interval '1 month' as end from landing.odds_month "
-        "where fixture_key = %s",
-        (fixture_key,),
-    )
-    if months["start"] is None:
-        return []
-    return rows(connection, _AS_OF, {"fixture_key": fixture_key, "as_of": as_of, **months})  # type: ignore[arg-type]
 
 
 def _changes(connection: Connection, chunk: pl.DataFrame, months: pl.DataFrame) -> pl.DataFrame:

@@ -25,6 +25,7 @@ from touchline.ledger.shadow import shadow_predictions
 from touchline.quality.gates import PREDICTIONS, check_predictions
 from touchline.quality.holds import held_competitions
 from touchline.registry import models
+from touchline.registry.tracking import open_registry
 from touchline.settings import Settings
 
 FIXTURE = """
@@ -97,9 +98,10 @@ def predict_matches(
     CompetitionHeld.
     """
     as_of = clock.as_of.isoformat()
-    if models.champion_version(settings) is None:
+    registry = open_registry(settings)
+    if models.champion_version(registry) is None:
         return PredictReport(as_of, None, 0, 0, 0, 0, 0, None)
-    champion = models.load(settings, models.CHAMPION)
+    champion = models.load(registry)
     with connect(settings, "model") as connection:
         require_built(connection, "core.match", "features.match_features")
         fixtures = (
@@ -121,7 +123,7 @@ def predict_matches(
     if forecast:
         report = check_predictions(settings, gate_frame(forecast), clock.as_of, run_id)
         held |= report.held_because
-    shadow = shadow_predictions(settings, fixtures, read, clock, run_id)
+    shadow = shadow_predictions(registry, settings, fixtures, read, clock, run_id)
     n_without = len(predictions) - len(forecast) + shadow.n_without_forecast
     forecast = [row for row in [*forecast, *shadow.predictions] if row["competition"] not in held]
     if match_id is not None and fixtures[0]["competition"] in held:

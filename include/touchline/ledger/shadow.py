@@ -13,7 +13,7 @@ from touchline.features.online import FeatureRead
 from touchline.ledger.prediction import Row, gate_frame, predictions_of
 from touchline.quality.gates import broken_challenger
 from touchline.registry import models
-from touchline.registry.tracking import open_registry
+from touchline.registry.tracking import Registry
 from touchline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -36,13 +36,19 @@ class Shadow:
 
 
 def shadow_predictions(
-    settings: Settings, fixtures: Sequence[Row], read: FeatureRead, clock: RunClock, run_id: str
+    registry: Registry,
+    settings: Settings,
+    fixtures: Sequence[Row],
+    read: FeatureRead,
+    clock: RunClock,
+    run_id: str,
 ) -> Shadow:
     """What each challenger says of the fixtures, as far as it passes the gate's expectations."""
     said = Shadow()
-    for version in models.challenger_versions(settings):
+    for version in models.challenger_versions(registry):
         try:
-            said += _said_by(settings, version, fixtures, read, clock, run_id)
+            challenger = models.load_version(registry, version)
+            said += _said_by(challenger, settings, fixtures, read, clock, run_id)
         except Exception as error:
             log.exception("challenger version %s forecasts nothing", version)
             said += Shadow(
@@ -52,9 +58,9 @@ def shadow_predictions(
 
 
 def _said_by(
-    settings: Settings, version: str, fixtures: Sequence[Row], read: FeatureRead, clock: RunClock, run_id: str
-) -> Shadow:
-    challenger = models.load_version(open_registry(settings), settings, version)
+    challenger: models.RegisteredForecaster, settings: Settings, fixtures: Sequence[Row], read: FeatureRead,
+    clock: RunClock, run_id: str,
+) -> Shadow:  # fmt: skip
     made = list(predictions_of(fixtures, read, challenger, "challenger", clock, run_id))
     forecast = [row for row in made if not math.isnan(row["p_home"])]
     if not forecast:
@@ -66,6 +72,8 @@ def _said_by(
     if broken:
         reasons = ", ".join(sorted(set(broken.values())))
         n_left_out = len(forecast) - len(passed)
-        problems = (f"version {version}: {n_left_out} of {len(forecast)} predictions left out: {reasons}",)
+        problems = (
+            f"version {challenger.version}: {n_left_out} of {len(forecast)} predictions left out: {reasons}",
+        )
         log.warning("challenger %s", problems[0])
     return Shadow(passed, len(made) - len(forecast), problems)

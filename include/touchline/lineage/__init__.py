@@ -1,1 +1,1 @@
-"""Where everything came from: predictions to payload bytes, payloads to predictions, columns, OpenLineage events."""
+"""Where a number came from, and where a payload went: from predictions to payload bytes, and back."""

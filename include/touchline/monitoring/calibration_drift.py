@@ -34,10 +34,10 @@ def calibration_drift(
     """Evidence that a recalibration of the champion's probabilities would have described the outcomes better.
 
     The detail gives the slope (below 1 overconfident) and what is observed minus promised of home wins, draws and
-    away wins. None while there are fewer than `settings.drift_fewest_matches`.
+    away wins. None while there are fewer than `settings.drift.fewest_matches`.
     """
     began = running_tests(settled.kickoff_on, as_of)
-    if not len(began) or len(settled) - began[0] < settings.drift_fewest_matches:
+    if not len(began) or len(settled) - began[0] < settings.drift.fewest_matches:
         return None
     ratios = recalibration_ratios(settled.probabilities, settled.outcomes)
     evidence = likelihood_ratio(ratios, began)

@@ -24,19 +24,19 @@ SUREST = 1 - 1e-9
 def confident_picks(
     settled: Settled, settings: Settings, as_of: datetime, false_alarms_a_year: float
 ) -> Iterator[Finding]:
-    """Evidence that picks with a top probability of `settings.confident_pick` or more come in too rarely.
+    """Evidence that picks with a top probability of `settings.confident.pick` or more come in too rarely.
 
     Two subjects share the false alarms: `promised` (less often than their own probabilities say) and `floor` (less
-    often than `settings.confident_accuracy`). Nothing while there are fewer than `settings.confident_fewest_picks`.
+    often than `settings.confident.accuracy`). Nothing while there are fewer than `settings.confident.fewest_picks`.
     """
-    sure = settled.where(settled.probabilities.max(axis=1, initial=0.0) >= settings.confident_pick)
+    sure = settled.where(settled.probabilities.max(axis=1, initial=0.0) >= settings.confident.pick)
     began = running_tests(sure.kickoff_on, as_of)
-    if not len(began) or len(sure) - began[0] < settings.confident_fewest_picks:
+    if not len(began) or len(sure) - began[0] < settings.confident.fewest_picks:
         return
     promised = sure.probabilities.max(axis=1)
     came_in = (sure.probabilities.argmax(axis=1) == sure.outcomes).astype(np.float64)
     threshold = evidence_needed(false_alarms_a_year / 2)
-    due_by_subject = {PROMISED: promised, FLOOR: np.full(len(sure), settings.confident_accuracy)}
+    due_by_subject = {PROMISED: promised, FLOOR: np.full(len(sure), settings.confident.accuracy)}
     for subject, due in due_by_subject.items():
         evidence = likelihood_ratio(shortfall_ratios(due, came_in), began)
         since = slice(evidence.began, None)

@@ -1,6 +1,6 @@
 """Drift: every detector on what is known now, recorded once, and an alarm for what no training has followed.
 
-`settings.drift_false_alarms` is the rate of the whole: each of the four detectors has a quarter of it.
+`settings.drift.false_alarms` is the rate of the whole: each of the four detectors has a quarter of it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from touchline.monitoring.finding import Finding
 from touchline.monitoring.sequential import TESTS_A_YEAR
 from touchline.monitoring.settled import Settled, settled_predictions
 from touchline.registry.models import TrainedVersion, trained_versions
+from touchline.registry.tracking import open_registry
 from touchline.settings import Settings
 
 METRICS = (feature_drift.METRIC, calibration_drift.METRIC, market_loss.METRIC, confident_picks.METRIC)
@@ -82,7 +83,7 @@ def measure_drift(settings: Settings, clock: RunClock, run_id: str) -> DriftRepo
     The same `clock.as_of` is recorded once: a second look finds what the first has recorded, and adds what could not be
     judged then. Raises ServiceFailed when MLflow does not answer.
     """
-    return judge_drift(settings, clock, run_id, trained_versions(settings))
+    return judge_drift(settings, clock, run_id, trained_versions(open_registry(settings)))
 
 
 def judge_drift(
@@ -110,7 +111,7 @@ def _of_outcomes(
     connection: Connection, settings: Settings, as_of: datetime, alarms: Alarms
 ) -> Iterator[Finding]:
     settled = settled_predictions(connection, settings.model_name, as_of, as_of - LONGEST_EVIDENCE)
-    share = settings.drift_false_alarms / len(METRICS)
+    share = settings.drift.false_alarms / len(METRICS)
 
     def counting(metric: str) -> Settled:
         return settled.predicted_since(alarms.evidence_since(metric))
@@ -134,7 +135,7 @@ def _of_features(
     samples = feature_samples(connection, settings, as_of, since, trained)
     if samples is None:
         return []
-    share = settings.drift_false_alarms / len(METRICS)
+    share = settings.drift.false_alarms / len(METRICS)
     return feature_drift.feature_drift(samples.reference, samples.current, settings, share)
 
 

@@ -10,20 +10,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from touchline.features.catalogue import CONTEXT_FEATURES, FEATURES
+from touchline.features.catalogue import FEATURES, SEASONAL
 from touchline.forecasting.logistic import Floats
 from touchline.monitoring.finding import Finding
+from touchline.robust import stability_index
 from touchline.settings import Settings
 
 METRIC = "feature_drift"
 # One look a week, at the matches until Monday, however often this is asked: the level is that of a look.
 LOOKS_A_YEAR = 52
-# The calendar's own features and those that follow it (rest in a winter break, a table after three matches): they
-# differ from the year's average every month, and from last year's same month with every international break. How old
-# a price is follows the schedule of the matches, and of our looking.
-SEASONAL = (*(name for name in CONTEXT_FEATURES if not name.startswith("h2h_")), "market_price_hours")
+# What follows the calendar (rest in a winter break, a table after three matches) differs from the year's average every
+# month, and from last year's same month with every international break.
 COMPARED = tuple(name for name in FEATURES if name not in SEASONAL)
-N_BINS = 10
 BLOCK = timedelta(days=28)
 
 
@@ -50,15 +48,15 @@ def feature_drift(
 
     Both frames have one row a match: home_team, kickoff_at (UTC) and the features (float, NaN when unknown).
     `reference` is what the champion learnt from, `current` what predictions were made from. It is drift when the
-    stability index is above `settings.drift_psi` and the difference is significant.
+    stability index is above `settings.drift.psi` and the difference is significant.
     """
-    if min(len(reference), len(current)) < settings.drift_fewest_matches:
+    if min(len(reference), len(current)) < settings.drift.fewest_matches:
         return []
     level = false_alarms_a_year / LOOKS_A_YEAR
     return [
         Finding(
-            METRIC, each.feature, each.psi, settings.drift_psi, len(current),
-            each.psi > settings.drift_psi and each.p_adjusted < level,
+            METRIC, each.feature, each.psi, settings.drift.psi, len(current),
+            each.psi > settings.drift.psi and each.p_adjusted < level,
             {
                 "ks_distance": each.distance, "p_adjusted": each.p_adjusted, "level": level,
                 "n_reference": len(reference),
@@ -87,25 +85,6 @@ def compare(reference: pd.DataFrame, current: pd.DataFrame, features: Sequence[s
         Comparison(feature, psi, distance, float(p))
         for feature, psi, distance, p in zip(features, indices, distances, adjusted, strict=True)
     ]
-
-
-def stability_index(reference: Floats, current: Floats) -> float:
-    """Population stability index over tenths of the reference; what is unknown (-inf) is a bin of its own.
-
-    Sum of (now - before) ln(now / before) over the shares of the bins, each with half a match more than it has, so
-    that an empty one is no infinity.
-    """
-    known = reference[np.isfinite(reference)]
-    cuts = np.unique(np.quantile(known, np.arange(1, N_BINS) / N_BINS)) if len(known) else np.empty(0)
-    before, now = (
-        np.bincount(
-            np.where(np.isfinite(values), 1 + np.searchsorted(cuts, values), 0), minlength=len(cuts) + 2
-        )
-        for values in (reference, current)
-    )
-    used = (before + now) > 0
-    before, now = ((n[used] + 0.5) / (n[used] + 0.5).sum() for n in (before, now))
-    return float(((now - before) * np.log(now / before)).sum())
 
 
 def _known_or_lowest(frame: pd.DataFrame, feature: str) -> Floats:

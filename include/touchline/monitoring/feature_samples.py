@@ -45,7 +45,7 @@ def feature_samples(
     connection: Connection, settings: Settings, as_of: datetime, since: datetime | None,
     trained: Collection[TrainedVersion],
 ) -> Samples | None:  # fmt: skip
-    """`current`: predictions made since `since` of kick-offs in the `settings.drift_window_days` until last Monday.
+    """`current`: predictions made since `since` of kick-offs in the `settings.drift.window_days` until last Monday.
 
     `reference`: the last year that the champion learnt from before these, in the same competitions, because a
     competition has its own level of everything. None when too few matches were predicted, or the champion is
@@ -56,10 +56,10 @@ def feature_samples(
         connection, USED,
         {
             "model_name": settings.model_name, "as_of": as_of, "since": since,
-            "kickoff_after": until - timedelta(days=settings.drift_window_days), "kickoff_until": until,
+            "kickoff_after": until - timedelta(days=settings.drift.window_days), "kickoff_until": until,
         },
     )  # fmt: skip
-    if len(used) < settings.drift_fewest_matches:
+    if len(used) < settings.drift.fewest_matches:
         return None
     champion = max(used, key=lambda row: row["kickoff_at"])["model_version"]
     trained_until = next((each.trained_until for each in trained if each.version == champion), None)

@@ -18,17 +18,17 @@ METRIC = "log_loss_against_market"
 def market_loss(
     settled: Settled, settings: Settings, as_of: datetime, false_alarms_a_year: float
 ) -> Finding | None:
-    """Evidence that the mean gap to the closing market is above `settings.drift_market_gap`.
+    """Evidence that the mean gap to the closing market is above `settings.drift.market_gap`.
 
     The gap of a match is the champion's log loss minus the closing market's, in nats; matches without closing
-    prices are left out. None while there are fewer than `settings.drift_fewest_matches`.
+    prices are left out. None while there are fewer than `settings.drift.fewest_matches`.
     """
     priced = settled.where(np.asarray(np.isfinite(settled.closing).all(axis=1)))
     began = running_tests(priced.kickoff_on, as_of)
-    if not len(began) or len(priced) - began[0] < settings.drift_fewest_matches:
+    if not len(began) or len(priced) - began[0] < settings.drift.fewest_matches:
         return None
     gap = log_loss(priced.probabilities, priced.outcomes) - log_loss(priced.closing, priced.outcomes)
-    evidence = mean_above_zero(gap - settings.drift_market_gap, priced.kickoff_on, began)
+    evidence = mean_above_zero(gap - settings.drift.market_gap, priced.kickoff_on, began)
     threshold = evidence_needed(false_alarms_a_year)
     return Finding(
         METRIC, settings.model_name, evidence.value, threshold, len(gap) - evidence.began,
@@ -36,6 +36,6 @@ def market_loss(
         {
             "since": str(priced.kickoff_on[evidence.began]),
             "gap": float(gap[evidence.began :].mean()),
-            "tolerated_gap": settings.drift_market_gap,
+            "tolerated_gap": settings.drift.market_gap,
         },
     )  # fmt: skip

@@ -18,17 +18,11 @@ PAGE = 100
 
 @dataclass(frozen=True)
 class DagRun:
-    """One run of a DAG; `state` is queued, running, success or failed, times are UTC."""
+    """One run of a DAG; `state` is queued, running, success or failed."""
 
     dag_id: str
     run_id: str
     state: str
-    queued_at: str
-
-    @property
-    def is_active(self) -> bool:
-        """True until the run has ended."""
-        return self.state in ACTIVE
 
 
 @dataclass(frozen=True)
@@ -176,7 +170,7 @@ class AirflowApi:
 
 
 def _dag_run(found: Mapping[str, Any]) -> DagRun:
-    return DagRun(found["dag_id"], found["dag_run_id"], found["state"], found["queued_at"] or "")
+    return DagRun(found["dag_id"], found["dag_run_id"], found["state"])
 
 
 def _line(event: Any) -> str:

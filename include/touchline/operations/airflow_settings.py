@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from touchline.database.engine import sqlalchemy_url
-from touchline.lineage.datasets import NAMESPACE
-from touchline.lineage.transport import write_client_file
+from touchline.openlineage.datasets import NAMESPACE
+from touchline.openlineage.transport import write_client_file
 from touchline.settings import PROJECT_ROOT, Settings
 
 QUIET = {

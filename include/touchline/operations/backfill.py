@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from touchline.clock import RunClock
 from touchline.database.engine import connect, rows
-from touchline.landing.collect import CollectReport, Progress, Window, collect
-from touchline.operations import records
+from touchline.landing.collect import CollectReport, Progress, Window
+from touchline.operations.pipeline import run_step
+from touchline.operations.steps import collecting
 from touchline.run_id import new_run_id
 from touchline.settings import Settings
 from touchline.sources.source import Kind
@@ -28,11 +29,10 @@ def backfill(
     what it has stored is not asked for twice. One that is complete asks for everything anew. Raises what `collect`
     raises.
     """
-    step = f"backfill {window[0]}..{window[1]} {'+'.join(kinds)} {'+'.join(only) or 'all'}"
-    run_id = _unfinished(settings, step) or new_run_id("backfill")
-    with records.recorded(settings, step, run_id, clock.as_of) as detail:
-        report = collect(settings, clock, run_id, kinds, on_progress, only, window)
-        detail.update({**dataclasses.asdict(report), "files": len(report.files)})
+    name = f"backfill {window[0]}..{window[1]} {'+'.join(kinds)} {'+'.join(only) or 'all'}"
+    run_id = _unfinished(settings, name) or new_run_id("backfill")
+    step = dataclasses.replace(collecting(kinds, only, window, on_progress), name=name)
+    report: CollectReport = run_step(settings, step, run_id, clock.as_of).report
     return report
 
 

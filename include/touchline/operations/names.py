@@ -49,6 +49,17 @@ ASSETS: Final = (
     SETTLED,
 )
 
+LANDING: Final = {"fixtures": LANDING_FIXTURES, "odds": LANDING_ODDS, "scores": LANDING_SCORES}
+
+# The steps of a build in their order. The search for anomalies is none of them: nothing waits for it, and a search that
+# failed leaves no build to be done.
+BUILD_STEPS: Final = (
+    "check_landing", "build_core", "update_ratings", "build_features", "check_features", "build_analytics",
+    "publish_features",
+)  # fmt: skip
+BUILT: Final = BUILD_STEPS[-1]
+BUILD: Final = (*BUILD_STEPS, "detect_anomalies")
+
 # One collection at a time (they ask the same source), two tasks that work the database hard, one training.
 LANDING_POOL: Final = "landing"
 DATABASE_POOL: Final = "database"

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.errors import DatabaseUnavailable
-from touchline.lineage.edges import record_step
+from touchline.openlineage.edges import record_step
 from touchline.settings import Settings
 
 Inputs = Mapping[str, Any]
@@ -60,27 +60,9 @@ def last_inputs(connection: Connection, step: str) -> Inputs | None:
     return inputs
 
 
-def landing_watermark(connection: Connection, as_of: datetime) -> int:
-    """Id of the newest parsed payload observed by `as_of`; 0 when there is none."""
-    return int(
-        scalar(
-            connection,
-            "select coalesce(max(payload_id), 0) from landing.payload_parsed join landing.payload using (payload_id) "
-            "where observed_at <= %s",
-            (as_of,),
-        )
-    )
-
-
-def replay_watermark(connection: Connection, as_of: datetime) -> int:
-    """Id of the newest replay made by `as_of`; 0 when there is none."""
-    return int(
-        scalar(
-            connection,
-            "select coalesce(max(payload_replayed_id), 0) from landing.payload_replayed where observed_at <= %s",
-            (as_of,),
-        )
-    )
+def n_landed(connection: Connection, as_of: datetime) -> int:
+    """How many payloads and replays can be read from landing as of an instant (UTC): a late one is counted, too."""
+    return int(scalar(connection, "select count(*) from landing.input where used_from <= %s", (as_of,)))
 
 
 def _finish(settings: Settings, step: str, run_id: str, status: str, detail: Mapping[str, Any]) -> None:

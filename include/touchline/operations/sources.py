@@ -7,8 +7,11 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from touchline.database.engine import connect, rows
+from touchline.errors import SourceUnavailable
 from touchline.identity.teams import ANCHOR
 from touchline.settings import Settings
+from touchline.sources import registry
+from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import plan_sources, source_folder
 from touchline.sources.source import Kind
 
@@ -124,6 +127,25 @@ def examine_sources(settings: Settings, as_of: datetime) -> SourcesReport:
             )
         )
     return SourcesReport(as_of.isoformat(), tuple(report))
+
+
+def sources_giving(settings: Settings, kind: Kind) -> list[str]:
+    """Names of the sources in use that give a kind of facts, in the order in which they are asked.
+
+    Raises SourceUnavailable when there is none.
+    """
+    found = registry.sources_giving(settings, kind)
+    if not found:
+        raise SourceUnavailable(
+            f"no source in use gives {kind}: set TOUCHLINE_<SOURCE>_KEY, or see config/sources.yaml"
+        )
+    return found
+
+
+def sources_with_keys(settings: Settings) -> list[str]:
+    """Names of the configured sources that need a key."""
+    configured = read_configuration(settings.sources_file).sources
+    return [name for name, source in configured.items() if source.needs_key]
 
 
 def _judge(name: str, state: str, row: dict[str, Any], as_of: datetime, *, asks: bool) -> tuple[str, str]:

@@ -11,7 +11,6 @@ import yaml
 
 Severity = Literal["block", "quarantine", "warn", "fill"]
 Subject = Literal["payload", "row", "field", "price", "fixture", "score", "quote", "competition"]
-PARSED: Final = ("payload", "row", "field", "price")
 CHECKS: Final = Path(__file__).with_name("checks")
 CATALOGUE: Final = Path(__file__).with_name("rules.yaml")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import great_expectations.expectations as gxe
 
@@ -15,12 +14,6 @@ OVERROUND_BOUNDS = (0.97, 1.35)
 ELO_BOUNDS = (400.0, 2800.0)
 # Goals by which a team beats an average one.
 PI_BOUNDS = (-10.0, 10.0)
-# Gaps, because the ratings themselves move with the teams that are promoted.
-DRIFTING = {
-    "elo_gap": "home_elo - away_elo", "pi_gap": "home_pi - away_pi", "home_points_5": "home_points_5",
-    "away_points_5": "away_points_5", "market_price_home": "market_price_home",
-    "market_price_draw": "market_price_draw", "market_price_away": "market_price_away",
-}  # fmt: skip
 REBUILD = (
     "find the facts of these matches in landing, correct their source or quarantine, then `touchline build`"
 )
@@ -111,9 +104,30 @@ def core_suites(window: Window) -> list[Suite]:
                 block(gxe.ExpectColumnValuesToBeBetween, REBUILD, column="n_without_match", max_value=0),
             ],
         ),
-        Suite("core_consensus", _consensus(window), _consensus_expectations),
-        Suite("core_competition", _competitions(window), _competition_expectations),
-        Suite("core_volume", _volume(window), _volume_expectations),
+        Suite(
+            "core_consensus",
+            _consensus(window),
+            lambda: [
+                block(gxe.ExpectColumnValuesToBeBetween, COMPARE, column="share_impossible", max_value=0.02),
+                warn(
+                    gxe.ExpectColumnValuesToBeBetween, COMPARE,
+                    column="mean_overround", min_value=1.0, max_value=1.2,
+                ),
+            ],
+        ),
+        Suite(
+            "core_competition",
+            _competitions(window),
+            lambda: [
+                warn(gxe.ExpectColumnValuesToBeBetween, COMPARE, column=column, min_value=-4.5, max_value=4.5)
+                for column in ("goals_z", "home_win_z")
+            ],
+        ),
+        Suite(
+            "core_volume",
+            _volume(window),
+            lambda: [warn(gxe.ExpectColumnValuesToBeBetween, COMPARE, column="excess", max_value=4)],
+        ),
     ]  # fmt: skip
 
 
@@ -174,17 +188,6 @@ def feature_suites(window: Window) -> list[Suite]:
                 )
             ],
         ),
-        Suite(
-            "feature_drift",
-            _drift(window),
-            lambda: [
-                warn(
-                    gxe.ExpectColumnValuesToBeBetween,
-                    "a change of the source or of the game: compare the feature's values by competition, then retrain",
-                    column="psi", max_value=0.25,
-                )
-            ],
-        ),
     ]  # fmt: skip
 
 
@@ -205,15 +208,6 @@ def _consensus(window: Window) -> str:
         f"and {window.matches('match.kickoff_at', 'match.payload_id')} "
         "window competition_ as (partition by match.competition)) as priced where is_impossible or place = 1"
     )
-
-
-def _consensus_expectations() -> list[Any]:
-    return [
-        block(gxe.ExpectColumnValuesToBeBetween, COMPARE, column="share_impossible", max_value=0.02),
-        warn(
-            gxe.ExpectColumnValuesToBeBetween, COMPARE, column="mean_overround", min_value=1.0, max_value=1.2
-        ),
-    ]
 
 
 def _competitions(window: Window) -> str:
@@ -237,17 +231,6 @@ def _competitions(window: Window) -> str:
     )
 
 
-def _competition_expectations() -> list[Any]:
-    return [
-        warn(
-            gxe.ExpectColumnValuesToBeBetween, COMPARE, column="goals_z", min_value=-4.5, max_value=4.5
-        ),
-        warn(
-            gxe.ExpectColumnValuesToBeBetween, COMPARE, column="home_win_z", min_value=-4.5, max_value=4.5
-        ),
-    ]  # fmt: skip
-
-
 def _volume(window: Window) -> str:
     """One row a competition and day of the last two weeks: its matches against the same weekday and stage (hundred days
     of the season) before, in robust deviations (median, MAD)."""
@@ -267,36 +250,4 @@ def _volume(window: Window) -> str:
         "select concat_ws(' ', competition, kickoff_on, n, 'matches, usually', median) as row_key, competition, "
         "(n - median) / greatest(1.4826 * deviation, 1) as excess "
         "from recent inner join spread using (competition, weekday, stage)) as compared"
-    )
-
-
-def _volume_expectations() -> list[Any]:
-    return [warn(gxe.ExpectColumnValuesToBeBetween, COMPARE, column="excess", max_value=4)]
-
-
-def _drift(window: Window) -> str:
-    """One row a feature: population stability index, in tenths, of the last eight weeks against the
-    same time of the season before."""
-    values = ", ".join(f"('{name}', ({value})::float8)" for name, value in DRIFTING.items())
-    tenths = ", ".join(f"0.{tenth}" for tenth in range(1, 10))
-    return (
-        "select * from (with sample as (select feature, value, "  # noqa: S608
-        f"kickoff_at > {window.now} - interval '56 days' as is_recent from features.match_features "
-        f"cross join lateral (values {values}) as given (feature, value) where value is not null "
-        f"and (kickoff_at between {window.now} - interval '56 days' and {window.now} "
-        f"or kickoff_at between {window.now} - interval '449 days' and {window.now} - interval '337 days')), "
-        f"cuts as (select feature, percentile_cont(array[{tenths}]) within group (order by value) as bounds "
-        "from sample where not is_recent group by feature having count(*) >= 500), "
-        "tenths as (select feature, width_bucket(value, bounds) as tenth, "
-        "count(*) filter (where is_recent) as n_recent, count(*) filter (where not is_recent) as n_before "
-        "from sample inner join cuts using (feature) group by feature, tenth), "
-        "shares as (select feature, sum(n_recent) over feature_ as n, "
-        "(n_recent + 0.5) / (sum(n_recent) over feature_ + 5) as recent, "
-        "(n_before + 0.5) / (sum(n_before) over feature_ + 5) as before "
-        "from tenths window feature_ as (partition by feature)) "
-        "select feature as row_key, null as competition, sum((recent - before) * ln(recent / before))::float8 as psi "
-        "from shares where n >= 200 group by feature) as drift "
-        # Ratings take some seasons to spread from where they began.
-        "where exists (select from features.match_features "
-        f"where kickoff_at < {window.now} - interval '3 years')"
     )

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from touchline.database.engine import Connection
-from touchline.ratings.compiled import N_STATE_COLUMNS, Floats
-from touchline.ratings.engine import STATE_COLUMNS, State, rate_arrays
+from touchline.ratings.compiled import N_STATE_COLUMNS, STATE_COLUMNS, Floats
+from touchline.ratings.engine import State, rate_arrays
 from touchline.ratings.history import FOREVER, Rated
 from touchline.ratings.versions import Versions
 

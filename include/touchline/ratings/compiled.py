@@ -44,25 +44,41 @@ HOME_CORNERS, AWAY_CORNERS, HOME_YELLOW, AWAY_YELLOW, HOME_RED, AWAY_RED = range
 PREMATCH_SUPREMACY, PREMATCH_DRAW, CLOSING_SUPREMACY, CLOSING_DRAW = range(14, 18)
 N_MATCH_COLUMNS = 18
 
-# Columns of a state, in groups; the names are in touchline.ratings.engine.
+# Columns of a state.
+SIGNALS = ("mixed", "goals", "chances")
+SPEEDS = ("slow", "medium", "fast", "goals", "chances", "chances_fast")
+FORM_STATISTICS = (
+    "surprise", "total_surprise", "goal_surprise", "goal_difference", "shots_on_target", "shots", "corners",
+    "yellow_cards", "red_cards", "points",
+)  # fmt: skip
+STATE_COLUMNS = (
+    "elo", "elo_shots", "pi_home", "pi_away", "pi_home_shots", "pi_away_shots",
+    *(f"{kind}_{speed}" for speed in SPEEDS for kind in ("attack", "defence")),
+    *(f"{kind}_{signal}" for signal in SIGNALS for kind in ("level", "home_advantage")),
+    "n_rated", "n_career", "last_day", "last_tier", "tier_before",
+    *(f"form_{name}_{speed}" for speed in ("short", "long") for name in FORM_STATISTICS),
+    "surprise_at_home", "surprise_at_away", "goal_surprise_at_home", "goal_surprise_at_away",
+    "market_rating_slow", "market_rating_medium", "market_rating_fast",
+    "market_home_advantage", "market_n_rated", "market_error",
+    "move_last", "move_short", "move_long", "move_career", "move_at_home", "move_at_away",
+    "draw_move_last", "draw_move_short", "draw_move_long",
+    "market_surprise_goals_last", "market_surprise_goals_short",
+    "market_surprise_shots_last", "market_surprise_shots_short",
+)  # fmt: skip
+N_STATE_COLUMNS, N_STRENGTHS, N_FORM = len(STATE_COLUMNS), len(SPEEDS), len(FORM_STATISTICS)
 ELO, ELO_SHOTS, PI_HOME, PI_AWAY, PI_HOME_SHOTS, PI_AWAY_SHOTS = range(6)
-# Attack and defence side by side, in the order of `strengths`.
-STRENGTHS = 6
-N_STRENGTHS = 6
-# Level and home advantage side by side: mixed, goals, chances.
-LEVELS = STRENGTHS + 2 * N_STRENGTHS
-N_RATED, N_CAREER, LAST_DAY, LAST_TIER, TIER_BEFORE = range(LEVELS + 6, LEVELS + 11)
-# Ten statistics at two speeds, then two by venue.
-FORM = LEVELS + 11
-N_FORM = 10
-VENUE = FORM + 2 * N_FORM
-MARKET_RATING = VENUE + 4
-MARKET_HOME, MARKET_N, MARKET_ERROR = range(MARKET_RATING + 3, MARKET_RATING + 6)
-MOVES = MARKET_RATING + 6
-VENUE_MOVES = MOVES + 4
-DRAW_MOVES = VENUE_MOVES + 2
-SURPRISES = DRAW_MOVES + 3
-N_STATE_COLUMNS = SURPRISES + 4
+N_RATED, N_CAREER, LAST_DAY, LAST_TIER, TIER_BEFORE = (
+    STATE_COLUMNS.index(name) for name in ("n_rated", "n_career", "last_day", "last_tier", "tier_before")
+)
+MARKET_HOME, MARKET_N, MARKET_ERROR = (
+    STATE_COLUMNS.index(f"market_{name}") for name in ("home_advantage", "n_rated", "error")
+)
+# Where those begin that are counted from there.
+STRENGTHS, LEVELS = STATE_COLUMNS.index("attack_slow"), STATE_COLUMNS.index("level_mixed")
+FORM, VENUE = STATE_COLUMNS.index("form_surprise_short"), STATE_COLUMNS.index("surprise_at_home")
+MARKET_RATING, MOVES = STATE_COLUMNS.index("market_rating_slow"), STATE_COLUMNS.index("move_last")
+VENUE_MOVES, DRAW_MOVES = STATE_COLUMNS.index("move_at_home"), STATE_COLUMNS.index("draw_move_last")
+SURPRISES = STATE_COLUMNS.index("market_surprise_goals_last")
 
 
 def _step(half_life: float) -> float:
@@ -105,7 +121,10 @@ USUAL_RED_CARDS, USUAL_YELLOW_CARDS, USUAL_POINTS = 0.1, 1.8, 1.37
 
 @njit(cache=True)
 def elo_change(home: float, away: float, difference: float, elo: Elo) -> float:
-    """Points the home side gains and the away side loses."""
+    """Points the home side gains and the away side loses after a match.
+
+    `difference` is home minus away, in goals or shots. The expected score counts a win 1 and a draw a half.
+    """
     score = 1.0 if difference > 0 else 0.0 if difference < 0 else 0.5
     weight = elo.k0 * (1.0 + abs(difference)) ** elo.exponent
     expected = 1.0 / (1.0 + 10.0 ** ((away - home - elo.home_advantage) / 400.0))
@@ -114,7 +133,11 @@ def elo_change(home: float, away: float, difference: float, elo: Elo) -> float:
 
 @njit(cache=True)
 def pi_step(home: float, away: float, goal_difference: float, pi: Pi) -> float:
-    """How far the home side's rating at home rises and the away side's away falls."""
+    """How far the home side's rating at home rises, and the away side's rating away falls, after a match.
+
+    `home` is the rating of the home side at home, `away` that of the away side away, `goal_difference` home minus
+    away. Each side's rating for the other venue moves by `pi.carry` times as much.
+    """
     expected = math.copysign(10.0 ** (abs(home) / 3.0) - 1.0, home) - math.copysign(
         10.0 ** (abs(away) / 3.0) - 1.0, away
     )

@@ -34,11 +34,3 @@ class EloParameters:
 GOALS = EloParameters()
 # Margins in shots on target are wider than in goals: each shot counts for less.
 SHOTS = EloParameters(k0=6.0, exponent=0.55)
-
-
-def change(home: float, away: float, difference: float, parameters: EloParameters) -> float:
-    """Points the home side gains and the away side loses after a match.
-
-    `difference` is home minus away, in goals or shots. The expected score counts a win 1 and a draw a half.
-    """
-    return float(compiled.elo_change(home, away, difference, parameters.compiled))

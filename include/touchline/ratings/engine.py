@@ -15,26 +15,6 @@ from touchline.ratings.compiled import N_MATCH_COLUMNS, N_STATE_COLUMNS, Floats
 # A plain tuple: building a named one costs as much as rating.
 State = tuple[float, ...]
 
-FORM_STATISTICS = (
-    "surprise", "total_surprise", "goal_surprise", "goal_difference", "shots_on_target", "shots", "corners",
-    "yellow_cards", "red_cards", "points",
-)  # fmt: skip
-STATE_COLUMNS = (
-    "elo", "elo_shots", "pi_home", "pi_away", "pi_home_shots", "pi_away_shots",
-    *(f"{kind}_{speed}" for speed in strength.STRENGTHS for kind in ("attack", "defence")),
-    *(f"{kind}_{signal}" for signal in strength.SIGNALS for kind in ("level", "home_advantage")),
-    "n_rated", "n_career", "last_day", "last_tier", "tier_before",
-    *(f"form_{name}_{speed}" for speed in ("short", "long") for name in FORM_STATISTICS),
-    "surprise_at_home", "surprise_away", "goal_surprise_at_home", "goal_surprise_away",
-    "market_rating_slow", "market_rating_medium", "market_rating_fast",
-    "market_home_advantage", "market_n_rated", "market_error",
-    "move_last", "move_short", "move_long", "move_career", "move_at_home", "move_away",
-    "draw_move_last", "draw_move_short", "draw_move_long",
-    "market_surprise_goals_last", "market_surprise_goals_short",
-    "market_surprise_shots_last", "market_surprise_shots_short",
-)  # fmt: skip
-assert len(STATE_COLUMNS) == N_STATE_COLUMNS, "names and compiled places go together"
-
 _STRENGTHS = strength.as_array()
 _ELO_FIRST = np.array([elo.GOALS.first_tier, elo.GOALS.tier_step])
 _PI_STEP_DOWN = np.array([pi.GOALS.tier_step, pi.SHOTS.tier_step])

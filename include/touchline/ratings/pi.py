@@ -31,12 +31,3 @@ GOALS = PiParameters()
 SHOTS = PiParameters(rate=0.06)
 # Over the seasons that have both, a shot on target is worth about 0.3 goals: puts shots on the scale of goals.
 GOALS_PER_SHOT_ON_TARGET = 0.3
-
-
-def step(home: float, away: float, goal_difference: float, parameters: PiParameters) -> float:
-    """How far the home side's rating at home rises, and the away side's rating away falls, after a match.
-
-    `home` is the rating of the home side at home, `away` that of the away side away, `goal_difference` home minus
-    away. Each side's rating for the other venue moves by `parameters.carry` times as much.
-    """
-    return float(compiled.pi_step(home, away, goal_difference, parameters.compiled))

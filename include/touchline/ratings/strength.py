@@ -21,13 +21,13 @@ import numpy as np
 from touchline.ratings.compiled import (
     FIRST_HOME_ADVANTAGE,
     FIRST_LEVEL,
-    N_STRENGTHS,
+    SIGNALS,
+    SPEEDS,
     TIER_STEP,
     Floats,
     Strength,
 )
 
-SIGNALS = ("mixed", "goals", "chances")
 # In the order in which states hold them. The second is the one by which form measures surprise.
 STRENGTHS = {
     "slow": ("mixed", Strength(0.009, 0.031)),
@@ -40,9 +40,9 @@ STRENGTHS = {
 
 
 def as_array() -> Floats:
-    """Signal, rate and newcomer's rate of each speed (N_STRENGTHS, 3), as the compiled update reads them."""
+    """Signal, rate and newcomer's rate of each speed (n, 3), as the compiled update reads them."""
     rows = [(SIGNALS.index(signal), *strength) for signal, strength in STRENGTHS.values()]
-    assert len(rows) == N_STRENGTHS, "the compiled update is laid out for as many"
+    assert tuple(STRENGTHS) == SPEEDS, "the compiled update is laid out for these"
     return np.array(rows, dtype=np.float64)
 
 

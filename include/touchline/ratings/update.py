@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from psycopg import sql
 
 from touchline import overround
-from touchline.database.engine import Connection, connect
+from touchline.database.engine import Connection, connect, rows
 from touchline.ratings.careers import Careers, append, rate_in_order
-from touchline.ratings.engine import STATE_COLUMNS
+from touchline.ratings.compiled import STATE_COLUMNS
 from touchline.ratings.history import FOREVER, History, Rated, Version
 from touchline.ratings.versions import MICROSECONDS, read_versions
 from touchline.settings import Settings
@@ -114,6 +115,7 @@ def update_ratings(
             connection.execute(TABLE)
             if planned.is_full:
                 connection.execute("truncate features.team_rating")
+                _follow_code(connection)
                 known, since = read_versions(connection, "true", {}), -FOREVER
                 career = rate_in_order(known)
                 append(connection, career)
@@ -146,6 +148,27 @@ def _definition() -> str:
     """Stored ratings of another code, or other parameters, are learned anew."""
     files = [*sorted(Path(__file__).parent.glob("*.py")), Path(overround.__file__)]
     return definition_of("ratings", [path.read_text() for path in files])
+
+
+def _follow_code(connection: Connection) -> None:
+    """Give the empty table the columns of a state that are new, and take those from it that are none any more."""
+    found = rows(
+        connection,
+        "select attname from pg_attribute where attrelid = 'features.team_rating'::regclass "
+        "and attnum > 0 and not attisdropped and atttypid = 'double precision'::regtype",
+    )
+    there = {row["attname"] for row in found}
+    for name in STATE_COLUMNS:
+        if name not in there:
+            connection.execute(
+                sql.SQL("alter table features.team_rating add column {} double precision not null").format(
+                    sql.Identifier(name)
+                )
+            )
+    for name in there.difference(STATE_COLUMNS):
+        connection.execute(
+            sql.SQL("alter table features.team_rating drop column {} cascade").format(sql.Identifier(name))
+        )
 
 
 def _rewound(connection: Connection, versions: Sequence[Version], known: dict[str, Any]) -> History:

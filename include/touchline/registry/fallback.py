@@ -11,14 +11,12 @@ import pandas as pd
 
 from touchline.forecasting.baselines import BaseRates
 from touchline.forecasting.design import ModelInput
-from touchline.forecasting.forecaster import BASE_RATES, MARKET, Candidate, Forecaster
+from touchline.forecasting.forecaster import Forecaster
 from touchline.forecasting.logistic import Floats
-from touchline.forecasting.walk_forward import (
-    MARKET_PREMATCH,
-    probabilities_of,
-    probability_columns,
-)
+from touchline.forecasting.specs import BASE_RATES, MARKET, MARKET_PREMATCH, Candidate
+from touchline.forecasting.walk_forward import probabilities_of, probability_columns
 from touchline.registry.logged_run import Training, log_training, registered_version, tell_lineage
+from touchline.registry.tracking import Registry
 from touchline.settings import Settings
 
 # What a baseline is made by, instead of a digest of parameters and code.
@@ -37,14 +35,14 @@ class WhereSilent:
         return _filled(self.first.probabilities(matches), self.otherwise.probabilities(matches))
 
 
-def register_baseline(client: Any, settings: Settings, refused: Training) -> str:
+def register_baseline(registry: Registry, settings: Settings, refused: Training) -> str:
     """Register a version that forecasts what the market says, for the training of a refused version.
 
     Its held-out predictions are those of market and base rates in the refused version's walk-forward. Registered once
     a training set; returns the version. The aliases stay as they are.
     """
     key = hashlib.sha256(f"{refused.key}|{BASELINE}".encode()).hexdigest()
-    version = registered_version(client, settings.model_name, key)
+    version = registered_version(registry, key)
     if version is None:
         forecaster = baseline_forecaster(refused.matches, refused.forecaster)
         training = replace(
@@ -52,8 +50,8 @@ def register_baseline(client: Any, settings: Settings, refused: Training) -> str
             predictions=_predicted(refused.predictions, forecaster.primary),
             evaluation=_evaluated(refused.evaluation, forecaster.primary),
         )  # fmt: skip
-        version = log_training(client, settings, training)
-    tell_lineage(client, settings, version, refused.run_id)
+        version = log_training(registry, training)
+    tell_lineage(registry, settings, version, refused.run_id)
     return version
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from touchline import __version__
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting.fingerprints import dataset_digest, modelling_digest
-from touchline.forecasting.forecaster import ForecasterParameters
+from touchline.forecasting.specs import ForecasterParameters
 from touchline.settings import PROJECT_ROOT
 
 SHORT = 12

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from touchline.errors import ModelUnavailable
 from touchline.registry import models
@@ -16,49 +16,50 @@ from touchline.registry.fallback import BASELINE, register_baseline
 from touchline.registry.logged_run import RECIPE, Training
 from touchline.registry.model_card import write_card
 from touchline.registry.promotion import Contestant, Rules, Verdict, judge, walk_forward_of
-from touchline.settings import Settings
+from touchline.registry.tracking import Registry
+from touchline.settings import Promotion, Settings
 
 VERDICT: Final = "verdict"
 AWAITING_APPROVAL: Final = "awaiting approval"
 
 
-def is_settled(client: Any, settings: Settings, version: str) -> bool:
+def is_settled(registry: Registry, version: str) -> bool:
     """True when a version has its verdict; without a champion every verdict is open again."""
-    tags = client.get_model_version(settings.model_name, version).tags
-    return VERDICT in tags and _readable_champion(client, settings) is not None
+    tags = registry.client.get_model_version(registry.model_name, version).tags
+    return VERDICT in tags and _readable_champion(registry) is not None
 
 
-def settle_version(client: Any, settings: Settings, version: str, training: Training) -> None:
+def settle_version(registry: Registry, settings: Settings, version: str, training: Training) -> None:
     """Judge a version, move the aliases accordingly, write its card, and note the verdict with it."""
-    champion = _readable_champion(client, settings)
-    verdict = _verdict(client, settings, version, champion, training)
-    state = _move_aliases(client, settings, version, champion, verdict)
+    champion = _readable_champion(registry)
+    verdict = _verdict(registry, settings.promotion, version, champion, training)
+    state = _move_aliases(registry, settings.promotion, version, champion, verdict)
     reasons = list(verdict.reasons)
-    if _needs_baseline(client, settings, training, champion, verdict, state):
-        baseline = register_baseline(client, settings, training)
+    if _needs_baseline(registry, training, champion, verdict, state):
+        baseline = register_baseline(registry, settings, training)
         reason = f"version {version} may not be champion"
         # Noted first: once it is champion, nobody judges it again.
-        _note(client, settings, baseline, "promoted", Verdict("promoted", (reason,)))
-        models.promote(settings, baseline)
+        _note(registry, baseline, "promoted", Verdict("promoted", (reason,)))
+        models.promote(registry, baseline)
         reasons.append(f"forecasts fall back to version {baseline}, the market's prices")
-    _note(client, settings, version, state, Verdict(verdict.state, tuple(reasons), verdict.comparison))
+    _note(registry, version, state, Verdict(verdict.state, tuple(reasons), verdict.comparison))
 
 
 def _verdict(
-    client: Any, settings: Settings, version: str, champion: str | None, training: Training
+    registry: Registry, promotion: Promotion, version: str, champion: str | None, training: Training
 ) -> Verdict:
     if champion == version:
         return Verdict("promoted", ("it was the champion already",))
     rules = Rules(
-        settings.promotion_confidence, timedelta(days=settings.promotion_patience_days), training.parameters.seed
+        promotion.confidence, timedelta(days=promotion.patience_days), training.parameters.seed
     )  # fmt: skip
     new = Contestant(
         training.predictions, training.forecaster.primary, training.recipe, training.matches["kickoff_at"].max()
     )  # fmt: skip
-    holder = None if champion is None else _contestant(client, settings.model_name, champion)
+    holder = None if champion is None else _contestant(registry, champion)
     verdict = judge(new, holder, training.leaks, rules)
     recipe_of_champion = None if holder is None else holder.recipe
-    is_taken_back = new.recipe != recipe_of_champion and new.recipe in _taken_back(client, settings)
+    is_taken_back = new.recipe != recipe_of_champion and new.recipe in _taken_back(registry)
     if verdict.state == "promoted" and is_taken_back:
         reason = "a version made like it was rolled back; promote by hand if wanted"
         return Verdict("challenger", (reason, *verdict.reasons), verdict.comparison)
@@ -66,58 +67,58 @@ def _verdict(
 
 
 def _move_aliases(
-    client: Any, settings: Settings, version: str, champion: str | None, verdict: Verdict
+    registry: Registry, promotion: Promotion, version: str, champion: str | None, verdict: Verdict
 ) -> str:
     """The state that the version is in afterwards."""
-    name = settings.model_name
+    name = registry.model_name
     if verdict.state == "promoted":
-        if not settings.promotion_needs_approval or version == champion:
-            models.promote(settings, version)
+        if not promotion.needs_approval or version == champion:
+            models.promote(registry, version)
             return "promoted"
-        client.set_registered_model_alias(name, models.CANDIDATE, version)
+        registry.client.set_registered_model_alias(name, models.CANDIDATE, version)
     if verdict.state != "refused":
-        client.set_registered_model_alias(name, models.CHALLENGER, version)
+        registry.client.set_registered_model_alias(name, models.CHALLENGER, version)
     return AWAITING_APPROVAL if verdict.state == "promoted" else verdict.state
 
 
 def _needs_baseline(
-    client: Any, settings: Settings, training: Training, champion: str | None, verdict: Verdict, state: str
+    registry: Registry, training: Training, champion: str | None, verdict: Verdict, state: str
 ) -> bool:
     """Without a champion, or when the champion's own recipe has fallen below the market: unless taken back by hand."""
     if champion is None:
         return state != "promoted"
-    recipe = client.get_model_version(settings.model_name, champion).tags.get(RECIPE)
+    recipe = registry.client.get_model_version(registry.model_name, champion).tags.get(RECIPE)
     has_fallen = verdict.is_below_floor and recipe == training.recipe
-    return has_fallen and BASELINE not in _taken_back(client, settings)
+    return has_fallen and BASELINE not in _taken_back(registry)
 
 
-def _note(client: Any, settings: Settings, version: str, state: str, verdict: Verdict) -> None:
-    name = settings.model_name
-    client.set_model_version_tag(name, version, models.STATE, state)
-    write_card(client, settings, version, state, verdict)
-    client.set_model_version_tag(name, version, VERDICT, verdict.reason)
+def _note(registry: Registry, version: str, state: str, verdict: Verdict) -> None:
+    name = registry.model_name
+    registry.client.set_model_version_tag(name, version, models.STATE, state)
+    write_card(registry, version, state, verdict)
+    registry.client.set_model_version_tag(name, version, VERDICT, verdict.reason)
 
 
-def _readable_champion(client: Any, settings: Settings) -> str | None:
+def _readable_champion(registry: Registry) -> str | None:
     """The champion's version, None when there is none that this code can forecast with."""
     try:
-        models.load(settings)
+        models.load(registry)
     except ModelUnavailable:
         return None
-    return models.aliased_version(client, settings.model_name, models.CHAMPION)
+    return models.aliased_version(registry, models.CHAMPION)
 
 
-def _contestant(client: Any, model_name: str, version: str) -> Contestant:
-    found = client.get_model_version(model_name, version)
+def _contestant(registry: Registry, version: str) -> Contestant:
+    found = registry.client.get_model_version(registry.model_name, version)
     with tempfile.TemporaryDirectory() as folder:
-        predictions = walk_forward_of(client, found.run_id, Path(folder))
+        predictions = walk_forward_of(registry.client, found.run_id, Path(folder))
     until = datetime.fromisoformat(found.tags["trained_until"])
     return Contestant(predictions, found.tags["primary"], found.tags.get(RECIPE, ""), until)
 
 
-def _taken_back(client: Any, settings: Settings) -> set[str]:
+def _taken_back(registry: Registry) -> set[str]:
     """Recipes of the versions that were rolled back by hand."""
-    found = client.search_model_versions(
-        f"name = '{settings.model_name}' and tags.{models.ROLLED_BACK} = 'true'"
+    found = registry.client.search_model_versions(
+        f"name = '{registry.model_name}' and tags.{models.ROLLED_BACK} = 'true'"
     )
     return {str(each.tags.get(RECIPE, "")) for each in found}

@@ -11,10 +11,10 @@ import pandas as pd
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting.baselines import BaseRates
 from touchline.forecasting.design import ModelInput
-from touchline.forecasting.forecaster import BASE_RATES
 from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.metrics import OUTCOMES, log_loss, paired_difference, resample_matchdays
-from touchline.forecasting.walk_forward import MARKET_CLOSING, probabilities_of
+from touchline.forecasting.specs import BASE_RATES, MARKET_CLOSING
+from touchline.forecasting.walk_forward import probabilities_of
 from touchline.overround import remove_overround
 
 # Nats by which nothing honest beats the closing market: more than twice what lies between the pre-match and the

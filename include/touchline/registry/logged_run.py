@@ -15,14 +15,16 @@ import pandas as pd
 
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting.fingerprints import dataset_digest
-from touchline.forecasting.forecaster import ELO, NO_ODDS, WITH_ODDS, Forecaster, ForecasterParameters
-from touchline.lineage import model_events
+from touchline.forecasting.forecaster import Forecaster
+from touchline.forecasting.specs import ForecasterParameters, primary_candidates
+from touchline.openlineage import model_events
 from touchline.registry.fingerprints import code_version
 from touchline.registry.leakage import Leak
 from touchline.registry.models import load_version
 from touchline.registry.parameters import flat
 from touchline.registry.plots import reliability_diagram, skill_by_season
 from touchline.registry.promotion import PREDICTIONS, walk_forward_of
+from touchline.registry.tracking import Registry
 from touchline.settings import Settings
 
 # What unpickling and forecasting import, beside touchline itself.
@@ -56,22 +58,22 @@ class Training(Lesson):
     leaks: tuple[Leak, ...]
 
 
-def log_training(client: Any, settings: Settings, training: Training) -> str:
+def log_training(registry: Registry, training: Training) -> str:
     """Log the run, register the model, tag the version; returns the version. The aliases stay as they are."""
     import mlflow
 
     from touchline.registry.pyfunc_model import ForecastModel
 
-    mlflow.set_experiment(settings.model_name + (EXPERIMENT_SIMULATED if settings.is_simulated else ""))
-    tags = _tags(settings, training)
+    mlflow.set_experiment(registry.model_name + (EXPERIMENT_SIMULATED if registry.is_simulated else ""))
+    tags = _tags(registry, training)
     with mlflow.start_run(run_name=training.run_id, tags=tags) as run:
         mlflow.log_params(flat(training.parameters))
         mlflow.log_metrics(_metrics(training.evaluation))
         mlflow.log_dict(training.evaluation, EVALUATION)
         mlflow.log_dict({"leaks": [asdict(leak) for leak in training.leaks]}, LEAKAGE)
         mlflow.log_dict({"features": list(FEATURES)}, "features.json")
-        world = "simulated football" if settings.is_simulated else "real football"
-        known = [name for name in (WITH_ODDS, NO_ODDS, ELO) if name in training.evaluation["forecasts"]]
+        world = "simulated football" if registry.is_simulated else "real football"
+        known = [name for name in primary_candidates() if name in training.evaluation["forecasts"]]
         mlflow.log_figure(
             reliability_diagram(training.predictions, known, f"Reliability on held-out seasons, {world}"),
             "plots/reliability.png",
@@ -89,52 +91,54 @@ def log_training(client: Any, settings: Settings, training: Training) -> str:
             signature=mlflow.models.infer_signature(example, model.predict(None, example)),
             input_example=example,
         )
-    require_registered_model(client, settings)
-    created = client.create_model_version(
-        settings.model_name, logged.model_uri, run.info.run_id, tags={**tags, "logged_model": logged.model_id},
+    require_registered_model(registry)
+    created = registry.client.create_model_version(
+        registry.model_name, logged.model_uri, run.info.run_id, tags={**tags, "logged_model": logged.model_id},
         model_id=logged.model_id,
     )  # fmt: skip
     return str(created.version)
 
 
-def stored_training(client: Any, settings: Settings, version: str, lesson: Lesson) -> Training:
+def stored_training(registry: Registry, version: str, lesson: Lesson) -> Training:
     """What was logged with a registered version of these matches and parameters, read back."""
-    found = client.get_model_version(settings.model_name, version)
+    found = registry.client.get_model_version(registry.model_name, version)
     with tempfile.TemporaryDirectory() as folder:
-        predictions = walk_forward_of(client, found.run_id, Path(folder))
+        predictions = walk_forward_of(registry.client, found.run_id, Path(folder))
         evaluation, leakage = (
-            json.loads(Path(client.download_artifacts(found.run_id, name, folder)).read_text())
+            json.loads(Path(registry.client.download_artifacts(found.run_id, name, folder)).read_text())
             for name in (EVALUATION, LEAKAGE)
         )
     return Training(
-        **vars(lesson), forecaster=load_version(client, settings, version).forecaster, predictions=predictions,
+        **vars(lesson), forecaster=load_version(registry, version).forecaster, predictions=predictions,
         evaluation=evaluation, leaks=tuple(Leak(**each) for each in leakage["leaks"]),
     )  # fmt: skip
 
 
-def registered_version(client: Any, model_name: str, key: str) -> str | None:
+def registered_version(registry: Registry, key: str) -> str | None:
     """The version registered with a training key, None when there is none."""
-    found = client.search_model_versions(f"name = '{model_name}' and tags.training_key = '{key}'")
+    found = registry.client.search_model_versions(
+        f"name = '{registry.model_name}' and tags.training_key = '{key}'"
+    )
     return max((str(each.version) for each in found), key=int, default=None)
 
 
-def tell_lineage(client: Any, settings: Settings, version: str, run_id: str) -> None:
+def tell_lineage(registry: Registry, settings: Settings, version: str, run_id: str) -> None:
     """Record of a registered version what it was made from; a second time nothing happens."""
-    found = client.get_model_version(settings.model_name, version)
-    started = datetime.fromtimestamp(client.get_run(found.run_id).info.start_time / 1000, UTC)
+    found = registry.client.get_model_version(registry.model_name, version)
+    started = datetime.fromtimestamp(registry.client.get_run(found.run_id).info.start_time / 1000, UTC)
     finished = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
-    fit = model_events.Fit(settings.model_name, version, found.run_id, dict(found.tags), started, finished)
+    fit = model_events.Fit(registry.model_name, version, found.run_id, dict(found.tags), started, finished)
     model_events.emit(settings, fit, run_id)
 
 
-def _tags(settings: Settings, training: Training) -> dict[str, str]:
+def _tags(registry: Registry, training: Training) -> dict[str, str]:
     matches = training.matches
     return {
         "training_key": training.key,
         RECIPE: training.recipe,
         "dataset_digest": dataset_digest(matches),
         "code_version": code_version(),
-        "is_simulated": str(settings.is_simulated).lower(),
+        "is_simulated": str(registry.is_simulated).lower(),
         "primary": training.forecaster.primary,
         "forecasts": ",".join(training.forecaster.names),
         "as_of": training.as_of.isoformat(),
@@ -176,13 +180,13 @@ def _log_predictions(predictions: pd.DataFrame) -> None:
         mlflow.log_artifact(str(path), str(place.parent))
 
 
-def require_registered_model(client: Any, settings: Settings) -> None:
+def require_registered_model(registry: Registry) -> None:
     """Create the registered model that versions and tags belong to, unless it is there."""
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(
-            settings.model_name, tags={"is_simulated": json.dumps(settings.is_simulated)}
+        registry.client.create_registered_model(
+            registry.model_name, tags={"is_simulated": json.dumps(registry.is_simulated)}
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":

@@ -16,13 +16,12 @@ from typing import Any, Final
 import pandas as pd
 
 from touchline.errors import ModelUnavailable
-from touchline.forecasting.forecaster import BASE_RATES
-from touchline.forecasting.walk_forward import MARKET_CLOSING, MARKET_PREMATCH, probabilities_of
+from touchline.forecasting.specs import BASE_RATES, MARKET_CLOSING, MARKET_PREMATCH
+from touchline.forecasting.walk_forward import probabilities_of
 from touchline.registry import models
 from touchline.registry.logged_run import EVALUATION, LEAKAGE, RECIPE
 from touchline.registry.promotion import Comparison, Verdict, compare, walk_forward_of
-from touchline.registry.tracking import open_registry
-from touchline.settings import Settings
+from touchline.registry.tracking import Registry
 
 CARD: Final = "model_card.md"
 N_WORST = 5
@@ -46,39 +45,38 @@ class CardSource:
     verdict: Verdict
 
 
-def write_card(client: Any, settings: Settings, version: str, state: str, verdict: Verdict) -> None:
+def write_card(registry: Registry, version: str, state: str, verdict: Verdict) -> None:
     """Make the card of a registered version, log it with its run, and describe the version by its first lines."""
-    found = client.get_model_version(settings.model_name, version)
-    run = client.get_run(found.run_id)
+    found = registry.client.get_model_version(registry.model_name, version)
+    run = registry.client.get_run(found.run_id)
     with tempfile.TemporaryDirectory() as folder:
-        predictions = walk_forward_of(client, found.run_id, Path(folder))
+        predictions = walk_forward_of(registry.client, found.run_id, Path(folder))
         evaluation, leakage = (
-            json.loads(Path(client.download_artifacts(found.run_id, name, folder)).read_text())
+            json.loads(Path(registry.client.download_artifacts(found.run_id, name, folder)).read_text())
             for name in (EVALUATION, LEAKAGE)
         )
     source = CardSource(
-        settings.model_name, version, found.tags, run.data.params, evaluation, tuple(leakage["leaks"]), predictions,
+        registry.model_name, version, found.tags, run.data.params, evaluation, tuple(leakage["leaks"]), predictions,
         state, verdict,
     )  # fmt: skip
-    client.log_text(found.run_id, model_card(source), CARD)
-    client.update_model_version(
-        settings.model_name, version, description=f"{_first_words(source)}\n\nThe run's artifact `{CARD}` says more."
+    registry.client.log_text(found.run_id, model_card(source), CARD)
+    registry.client.update_model_version(
+        registry.model_name, version, description=f"{_first_words(source)}\n\nThe run's artifact `{CARD}` says more."
     )  # fmt: skip
 
 
-def read_card(settings: Settings, version: str) -> str:
+def read_card(registry: Registry, version: str) -> str:
     """The card of a version. Raises ModelUnavailable when there is no such version, or it has no card."""
     from mlflow.exceptions import MlflowException
 
-    client = open_registry(settings)
-    models.require_version(client, settings.model_name, version)
-    run_id = client.get_model_version(settings.model_name, version).run_id
+    models.require_version(registry, version)
+    run_id = registry.client.get_model_version(registry.model_name, version).run_id
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return Path(client.download_artifacts(run_id, CARD, folder)).read_text()
+            return Path(registry.client.download_artifacts(run_id, CARD, folder)).read_text()
         except (MlflowException, OSError) as error:
             raise ModelUnavailable(
-                f"version {version} of {settings.model_name} has no card: it was trained before there were cards"
+                f"version {version} of {registry.model_name} has no card: it was trained before there were cards"
             ) from error
 
 

@@ -22,8 +22,7 @@ import pandas as pd
 from touchline.errors import ModelUnavailable, ServiceFailed
 from touchline.features.catalogue import FEATURES
 from touchline.forecasting.forecaster import Forecaster
-from touchline.registry.tracking import open_registry
-from touchline.settings import Settings
+from touchline.registry.tracking import Registry
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 # Who waits for a person's approval; meanwhile it forecasts in the shadow, also beside a newer challenger.
@@ -89,55 +88,50 @@ class ChampionReport:
         )
 
 
-def load(settings: Settings, alias: str = CHAMPION) -> RegisteredForecaster:
+def load(registry: Registry, alias: str = CHAMPION) -> RegisteredForecaster:
     """The forecaster behind an alias; downloaded, unpickled and tried on today's features once a version.
 
     Raises ModelUnavailable when no version has the alias, or this code cannot read it or forecast with it;
     ServiceFailed when MLflow does not answer or the download fails.
     """
-    client = open_registry(settings)
-    version = aliased_version(client, settings.model_name, alias)
+    version = aliased_version(registry, alias)
     if version is None:
-        raise ModelUnavailable(f"no version of {settings.model_name} has the alias {alias}: {TRAIN_FIRST}")
-    return load_version(client, settings, version)
+        raise ModelUnavailable(f"no version of {registry.model_name} has the alias {alias}: {TRAIN_FIRST}")
+    return load_version(registry, version)
 
 
-def load_version(client: Any, settings: Settings, version: str) -> RegisteredForecaster:
+def load_version(registry: Registry, version: str) -> RegisteredForecaster:
     """The forecaster of a version that exists. Raises ModelUnavailable and ServiceFailed as `load` does."""
-    found = client.get_model_version(settings.model_name, version)
+    found = registry.client.get_model_version(registry.model_name, version)
     # The run id makes the folder unique over registries that count versions from one again.
-    folder = settings.home / "models" / settings.model_name / f"{version}-{found.run_id}"
+    folder = registry.folder / f"{version}-{found.run_id}"
     return RegisteredForecaster(
-        settings.model_name, version, _read_forecaster(f"models:/{settings.model_name}/{version}", folder)
+        registry.model_name, version, _read_forecaster(f"models:/{registry.model_name}/{version}", folder)
     )
 
 
-def champion_version(settings: Settings) -> str | None:
+def champion_version(registry: Registry) -> str | None:
     """The champion's version, None when there is no champion."""
-    return aliased_version(open_registry(settings), settings.model_name, CHAMPION)
+    return aliased_version(registry, CHAMPION)
 
 
-def challenger_versions(settings: Settings) -> tuple[str, ...]:
+def challenger_versions(registry: Registry) -> tuple[str, ...]:
     """Versions that forecast in the shadow of the champion: who awaits approval, and last the newest challenger."""
-    client = open_registry(settings)
-    champion, *others = (
-        aliased_version(client, settings.model_name, alias) for alias in (CHAMPION, CANDIDATE, CHALLENGER)
-    )
+    champion, *others = (aliased_version(registry, alias) for alias in (CHAMPION, CANDIDATE, CHALLENGER))
     return tuple(dict.fromkeys(each for each in others if each is not None and each != champion))
 
 
-def versions(settings: Settings) -> list[ModelVersion]:
+def versions(registry: Registry) -> list[ModelVersion]:
     """Every registered version with its aliases, tags and metrics, newest first."""
     from mlflow.exceptions import MlflowException
 
-    client = open_registry(settings)
     try:
-        aliases: dict[str, str] = client.get_registered_model(settings.model_name).aliases
+        aliases: dict[str, str] = registry.client.get_registered_model(registry.model_name).aliases
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return []
         raise
-    found = client.search_model_versions(f"name = '{settings.model_name}'")
+    found = registry.client.search_model_versions(f"name = '{registry.model_name}'")
     return [
         ModelVersion(
             name=each.name,
@@ -147,16 +141,15 @@ def versions(settings: Settings) -> list[ModelVersion]:
             ),
             run_id=each.run_id,
             tags=dict(each.tags),
-            metrics=dict(client.get_run(each.run_id).data.metrics),
+            metrics=dict(registry.client.get_run(each.run_id).data.metrics),
         )
         for each in sorted(found, key=lambda each: -int(each.version))
     ]
 
 
-def trained_versions(settings: Settings) -> list[TrainedVersion]:
+def trained_versions(registry: Registry) -> list[TrainedVersion]:
     """When each registered version was trained, in no particular order; one question to the registry."""
-    client = open_registry(settings)
-    found = client.search_model_versions(f"name = '{settings.model_name}'")
+    found = registry.client.search_model_versions(f"name = '{registry.model_name}'")
     return [
         TrainedVersion(
             str(each.version),
@@ -168,20 +161,22 @@ def trained_versions(settings: Settings) -> list[TrainedVersion]:
     ]
 
 
-def confirm(client: Any, settings: Settings, version: str, as_of: datetime) -> None:
+def confirm(registry: Registry, version: str, as_of: datetime) -> None:
     """Note that a training as of `as_of` learnt nothing that the version does not know."""
-    found = client.get_model_version(settings.model_name, version)
+    found = registry.client.get_model_version(registry.model_name, version)
     latest = _confirmed_as_of(found) or datetime.fromisoformat(found.tags[AS_OF])
     if as_of > latest:
-        client.set_model_version_tag(settings.model_name, version, CONFIRMED_AS_OF, as_of.isoformat())
+        registry.client.set_model_version_tag(
+            registry.model_name, version, CONFIRMED_AS_OF, as_of.isoformat()
+        )
 
 
-def confirm_newest(settings: Settings, as_of: datetime) -> None:
+def confirm_newest(registry: Registry, as_of: datetime) -> None:
     """As `confirm`, of the version that was trained last: what it was trained on has not changed since."""
-    trained = trained_versions(settings)
+    trained = trained_versions(registry)
     if trained:
         newest = max(trained, key=lambda each: (each.confirmed_as_of or each.as_of, int(each.version)))
-        confirm(open_registry(settings), settings, newest.version, as_of)
+        confirm(registry, newest.version, as_of)
 
 
 def _confirmed_as_of(version: Any) -> datetime | None:
@@ -189,83 +184,81 @@ def _confirmed_as_of(version: Any) -> datetime | None:
     return None if tag is None else datetime.fromisoformat(tag)
 
 
-def promote(settings: Settings, version: str) -> ChampionReport:
+def promote(registry: Registry, version: str) -> ChampionReport:
     """Give `version` the alias champion and note it in the history; nothing happens when it has it already.
 
     It is no challenger or candidate any more, and counts as not rolled back. Raises ModelUnavailable when
     there is no such version, or this code cannot forecast with it; then the alias stays where it was.
     """
-    client = open_registry(settings)
-    require_version(client, settings.model_name, version)
-    load_version(client, settings, version)
-    before = aliased_version(client, settings.model_name, CHAMPION)
-    history = [each for each in _champions_until(client, settings.model_name, before) if each != version]
+    require_version(registry, version)
+    load_version(registry, version)
+    before = aliased_version(registry, CHAMPION)
+    history = [each for each in _champions_until(registry, before) if each != version]
     # The history first: after a kill in between it still holds the champion, and what follows it is ignored.
     kept = [*history, version][-LONGEST_HISTORY:]
-    client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps(kept))
-    client.set_registered_model_alias(settings.model_name, CHAMPION, version)
+    registry.client.set_registered_model_tag(registry.model_name, HISTORY, json.dumps(kept))
+    registry.client.set_registered_model_alias(registry.model_name, CHAMPION, version)
     for alias in (CHALLENGER, CANDIDATE):
-        if aliased_version(client, settings.model_name, alias) == version:
-            client.delete_registered_model_alias(settings.model_name, alias)
-    client.set_model_version_tag(settings.model_name, version, STATE, "promoted")
-    if ROLLED_BACK in client.get_model_version(settings.model_name, version).tags:
-        client.delete_model_version_tag(settings.model_name, version, ROLLED_BACK)
-    return ChampionReport(settings.model_name, before, version)
+        if aliased_version(registry, alias) == version:
+            registry.client.delete_registered_model_alias(registry.model_name, alias)
+    registry.client.set_model_version_tag(registry.model_name, version, STATE, "promoted")
+    if ROLLED_BACK in registry.client.get_model_version(registry.model_name, version).tags:
+        registry.client.delete_model_version_tag(registry.model_name, version, ROLLED_BACK)
+    return ChampionReport(registry.model_name, before, version)
 
 
-def rollback(settings: Settings) -> ChampionReport:
+def rollback(registry: Registry) -> ChampionReport:
     """Give the alias champion back to the version that held it before the present one.
 
     The version rolled back is tagged, so that training promotes neither it nor one made like it again, unless the
     champion is made like it too. Raises ModelUnavailable when there is no champion, or none before it, or this code
     cannot forecast with that one; then the alias stays where it was.
     """
-    client = open_registry(settings)
-    current = aliased_version(client, settings.model_name, CHAMPION)
+    current = aliased_version(registry, CHAMPION)
     if current is None:
-        raise ModelUnavailable(f"{settings.model_name} has no champion to roll back: {TRAIN_FIRST}")
-    earlier = _champions_until(client, settings.model_name, current)[:-1]
+        raise ModelUnavailable(f"{registry.model_name} has no champion to roll back: {TRAIN_FIRST}")
+    earlier = _champions_until(registry, current)[:-1]
     if not earlier:
         raise ModelUnavailable(
-            f"version {current} is the first champion of {settings.model_name}: there is none to go back to"
+            f"version {current} is the first champion of {registry.model_name}: there is none to go back to"
         )
-    load_version(client, settings, earlier[-1])
-    client.set_model_version_tag(settings.model_name, current, ROLLED_BACK, "true")
-    client.set_registered_model_alias(settings.model_name, CHAMPION, earlier[-1])
-    client.set_registered_model_tag(settings.model_name, HISTORY, json.dumps(earlier))
-    return ChampionReport(settings.model_name, current, earlier[-1])
+    load_version(registry, earlier[-1])
+    registry.client.set_model_version_tag(registry.model_name, current, ROLLED_BACK, "true")
+    registry.client.set_registered_model_alias(registry.model_name, CHAMPION, earlier[-1])
+    registry.client.set_registered_model_tag(registry.model_name, HISTORY, json.dumps(earlier))
+    return ChampionReport(registry.model_name, current, earlier[-1])
 
 
-def aliased_version(client: Any, model_name: str, alias: str) -> str | None:
+def aliased_version(registry: Registry, alias: str) -> str | None:
     """The version with this alias, None when no version has it or nothing is registered yet."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return str(client.get_model_version_by_alias(model_name, alias).version)
+        return str(registry.client.get_model_version_by_alias(registry.model_name, alias).version)
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
 
 
-def _champions_until(client: Any, model_name: str, current: str | None) -> list[str]:
+def _champions_until(registry: Registry, current: str | None) -> list[str]:
     """Champions in the order in which they held the alias, up to `current`, which is the last."""
     if current is None:
         return []
-    tags = client.get_registered_model(model_name).tags
+    tags = registry.client.get_registered_model(registry.model_name).tags
     history = [str(version) for version in json.loads(tags.get(HISTORY, "[]"))]
     return [*history[: history.index(current)], current] if current in history else [current]
 
 
-def require_version(client: Any, model_name: str, version: str) -> None:
+def require_version(registry: Registry, version: str) -> None:
     """Raises ModelUnavailable when there is no such version."""
     from mlflow.exceptions import MlflowException
 
     try:
-        client.get_model_version(model_name, version)
+        registry.client.get_model_version(registry.model_name, version)
     except MlflowException as error:
         raise ModelUnavailable(
-            f"{model_name} has no version {version}: `touchline models` lists those there are"
+            f"{registry.model_name} has no version {version}: `touchline models` lists those there are"
         ) from error
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from touchline.forecasting.forecaster import ForecasterParameters
+from touchline.forecasting.specs import ForecasterParameters
 
 log = logging.getLogger(__name__)
 

@@ -8,19 +8,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from touchline.forecasting.forecaster import BASE_RATES, ELO, NO_ODDS, WITH_ODDS
 from touchline.forecasting.metrics import calibration_curve
-from touchline.forecasting.walk_forward import (
+from touchline.forecasting.specs import (
+    BASE_RATES,
     MARKET_CLOSING,
     MARKET_PREMATCH,
-    probabilities_of,
+    own_colour,
+    primary_candidates,
 )
+from touchline.forecasting.walk_forward import probabilities_of
 
 # A share of fewer forecasts says little, and draws the eye.
 FEWEST_IN_BIN = 20
-COLOURS = {
-    WITH_ODDS: "#0072b2", NO_ODDS: "#009e73", ELO: "#e69f00", MARKET_CLOSING: "#555555", MARKET_PREMATCH: "#999999",
-}  # fmt: skip
 
 
 def reliability_diagram(predictions: pd.DataFrame, forecasts: list[str], title: str) -> Figure:
@@ -35,9 +34,9 @@ def reliability_diagram(predictions: pd.DataFrame, forecasts: list[str], title: 
         forecast, share, n = calibration_curve(p[known], outcomes[known])
         enough = n >= FEWEST_IN_BIN
         diagram.plot(
-            forecast[enough], share[enough], marker="o", markersize=4, color=COLOURS.get(name), label=name
+            forecast[enough], share[enough], marker="o", markersize=4, color=own_colour(name), label=name
         )
-        counts.step(forecast, n, where="mid", color=COLOURS.get(name))
+        counts.step(forecast, n, where="mid", color=own_colour(name))
     diagram.set(title=title, ylabel="share that happened", xlim=(0, 1), ylim=(0, 1))
     diagram.legend(loc="upper left", frameon=False)
     diagram.grid(alpha=0.3)
@@ -52,7 +51,8 @@ def skill_by_season(evaluation: dict[str, Any], title: str) -> Figure:
     The reference is the pre-match market, or base rates where there is no market.
     """
     reference = MARKET_PREMATCH if MARKET_PREMATCH in evaluation["forecasts"] else BASE_RATES
-    shown = [name for name in COLOURS if name in evaluation["forecasts"] and name != reference]
+    wanted = (*primary_candidates(), MARKET_CLOSING, MARKET_PREMATCH)
+    shown = [name for name in wanted if name in evaluation["forecasts"] and name != reference]
     seasons = list(evaluation["seasons"])
     figure = Figure(figsize=(max(6.4, 1.6 * len(seasons) + 3), 4.2), layout="constrained")
     axes = figure.subplots()
@@ -61,7 +61,7 @@ def skill_by_season(evaluation: dict[str, Any], title: str) -> Figure:
         parts = [evaluation["seasons"][season]["forecasts"] for season in seasons]
         skill = [1000 * (part[reference]["log_loss"] - part[name]["log_loss"]) for part in parts]
         places = np.arange(len(seasons)) + (position - (len(shown) - 1) / 2) * width
-        bars = axes.bar(places, skill, width * 0.9, color=COLOURS[name], label=name)
+        bars = axes.bar(places, skill, width * 0.9, color=own_colour(name), label=name)
         axes.bar_label(bars, fmt="%.1f", fontsize=7, padding=2)
     axes.axhline(0, color="black", linewidth=0.8)
     labels = [f"{season}\n{evaluation['seasons'][season]['matches']:,} matches" for season in seasons]

@@ -14,14 +14,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from touchline.forecasting.forecaster import BASE_RATES
 from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.metrics import Difference, log_loss, paired_difference, resample_matchdays
-from touchline.forecasting.walk_forward import (
-    MARKET_PREMATCH,
-    probabilities_of,
-    probability_columns,
-)
+from touchline.forecasting.specs import BASE_RATES, MARKET_PREMATCH
+from touchline.forecasting.walk_forward import probabilities_of, probability_columns
 from touchline.registry.leakage import Leak, leaking_forecast
 from touchline.registry.training_set import FEWEST_MATCHES, gate_seasons
 

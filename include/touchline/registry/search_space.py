@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from touchline.forecasting.forecaster import ForecasterParameters
+from touchline.forecasting.specs import ForecasterParameters
 from touchline.registry.parameters import flat, with_values
 
 if TYPE_CHECKING:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +16,19 @@ from touchline.settings import Settings
 ANSWERS_WITHIN = 10.0
 
 
+@dataclass(frozen=True)
+class Registry:
+    """An open connection to MLflow (`client`, an mlflow.MlflowClient) and the registered model that it is about.
+
+    `folder` keeps copies of downloaded versions.
+    """
+
+    client: Any
+    model_name: str
+    folder: Path
+    is_simulated: bool
+
+
 def tracking_uri(settings: Settings) -> str:
     """Where MLflow is: the address given in the settings, or our own server's."""
     if settings.mlflow_tracking_uri is not None:
@@ -21,8 +36,8 @@ def tracking_uri(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.running_port('mlflow', settings.mlflow_port)}"
 
 
-def open_registry(settings: Settings) -> Any:
-    """An mlflow.MlflowClient; the fluent API of this process points to the same server.
+def open_registry(settings: Settings) -> Registry:
+    """The registered model of these settings; the fluent API of this process points to the same server.
 
     Raises ServiceFailed when nothing answers there, at once instead of after MLflow's minutes of retries.
     """
@@ -43,4 +58,9 @@ def open_registry(settings: Settings) -> Any:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
-    return mlflow.MlflowClient(address, address)
+    return Registry(
+        mlflow.MlflowClient(address, address),
+        settings.model_name,
+        settings.home / "models" / settings.model_name,
+        settings.is_simulated,
+    )

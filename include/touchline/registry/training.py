@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
 from touchline.forecasting.evaluation import evaluate
-from touchline.forecasting.forecaster import ForecasterParameters, fit_forecaster
-from touchline.forecasting.walk_forward import EVALUATED, MARKET_PREMATCH, walk_forward
+from touchline.forecasting.forecaster import fit_forecaster
+from touchline.forecasting.specs import MARKET_PREMATCH, ForecasterParameters, evaluated
+from touchline.forecasting.walk_forward import walk_forward
 from touchline.registry import gate, models
 from touchline.registry.fallback import BASELINE
 from touchline.registry.fingerprints import recipe, training_key
@@ -29,7 +29,7 @@ from touchline.registry.logged_run import (
     tell_lineage,
 )
 from touchline.registry.parameters import with_values
-from touchline.registry.tracking import open_registry
+from touchline.registry.tracking import Registry, open_registry
 from touchline.registry.training_set import evaluated_seasons, learnable_matches
 from touchline.registry.tuning import tuned_parameters
 from touchline.settings import Settings
@@ -74,22 +74,22 @@ class TrainReport:
 
 
 def train(settings: Settings, as_of: datetime, run_id: str) -> TrainReport:
-    """Train on every match known at `as_of` and register the forecaster under `settings.model_name`.
+    """Train on every match known at `as_of` and register the forecaster under `registry.model_name`.
 
     The champion's parameters are trained again on what has become known since. Where others are wanted (those of the
     last tuning, else the defaults), these are trained too and challenge it. See `train_on` and
     `training_set.learnable_matches`. Raises QualityGateFailed.
     """
-    client = open_registry(settings)
+    registry = open_registry(settings)
     matches = learnable_matches(settings, as_of, run_id)
-    wanted = tuned_parameters(client, settings)
-    kept = _champion_parameters(client, settings) or wanted
+    wanted = tuned_parameters(registry, settings.random_seed)
+    kept = _champion_parameters(registry, settings.random_seed) or wanted
     report = train_on(settings, matches, kept, as_of, run_id)
     if wanted == kept:
         return report
     challenger = train_on(settings, matches, wanted, as_of, run_id)
     # The second verdict may have taken the alias from the first.
-    first = _report(client, settings, as_of, report.version, is_reused=report.is_reused)
+    first = _report(registry, as_of, report.version, is_reused=report.is_reused)
     return replace(first, challenger=challenger)
 
 
@@ -102,66 +102,64 @@ def train_on(
     parameters and code of a registered version, that version is reused. Raises ModelUnavailable when there are too
     few matches, ServiceFailed when MLflow does not answer.
     """
-    client = open_registry(settings)
+    registry = open_registry(settings)
     seasons = evaluated_seasons(matches, settings.evaluation_seasons, as_of)
     key = training_key(matches, parameters, settings.evaluation_seasons)
     lesson = Lesson(matches, parameters, key, recipe(parameters), as_of, run_id)
-    version = registered_version(client, settings.model_name, key)
+    version = registered_version(registry, key)
     is_reused = version is not None
     training = None
     if version is None:
         training = _learn(lesson, seasons)
-        version = log_training(client, settings, training)
-    tell_lineage(client, settings, version, run_id)
-    if not gate.is_settled(client, settings, version):
-        training = training or stored_training(client, settings, version, lesson)
-        gate.settle_version(client, settings, version, training)
+        version = log_training(registry, training)
+    tell_lineage(registry, settings, version, run_id)
+    if not gate.is_settled(registry, version):
+        training = training or stored_training(registry, version, lesson)
+        gate.settle_version(registry, settings, version, training)
     if is_reused:
-        models.confirm(client, settings, version, as_of)
-    return _report(client, settings, as_of, version, is_reused=is_reused)
+        models.confirm(registry, version, as_of)
+    return _report(registry, as_of, version, is_reused=is_reused)
 
 
 def _learn(lesson: Lesson, seasons: list[str]) -> Training:
     matches, parameters = lesson.matches, lesson.parameters
-    predictions = walk_forward(matches, seasons, parameters, names=EVALUATED)
+    predictions = walk_forward(matches, seasons, parameters, names=evaluated())
     return Training(
         **vars(lesson), forecaster=fit_forecaster(matches, parameters), predictions=predictions,
         evaluation=evaluate(predictions, parameters.seed), leaks=leaking_features(matches, parameters.seed),
     )  # fmt: skip
 
 
-def _champion_parameters(client: Any, settings: Settings) -> ForecasterParameters | None:
+def _champion_parameters(registry: Registry, seed: int) -> ForecasterParameters | None:
     """What the champion was trained with, as far as this code knows it; None without one, and for a baseline."""
-    version = models.aliased_version(client, settings.model_name, models.CHAMPION)
+    version = models.aliased_version(registry, models.CHAMPION)
     if version is None:
         return None
-    found = client.get_model_version(settings.model_name, version)
+    found = registry.client.get_model_version(registry.model_name, version)
     if found.tags.get(RECIPE) == BASELINE:
         return None
-    stored = client.get_run(found.run_id).data.params
+    stored = registry.client.get_run(found.run_id).data.params
     return replace(
         with_values(
             ForecasterParameters(), {name: value for name, value in stored.items() if name != "seed"}
         ),
-        seed=settings.random_seed,
+        seed=seed,
     )
 
 
-def _report(
-    client: Any, settings: Settings, as_of: datetime, version: str, *, is_reused: bool
-) -> TrainReport:
-    found = client.get_model_version(settings.model_name, version)
-    metrics = client.get_run(found.run_id).data.metrics
+def _report(registry: Registry, as_of: datetime, version: str, *, is_reused: bool) -> TrainReport:
+    found = registry.client.get_model_version(registry.model_name, version)
+    metrics = registry.client.get_run(found.run_id).data.metrics
     primary = found.tags["primary"]
     held = [
         alias
         for alias in (models.CHAMPION, models.CANDIDATE, models.CHALLENGER)
-        if models.aliased_version(client, settings.model_name, alias) == version
+        if models.aliased_version(registry, alias) == version
     ]
     n_held_out = metrics.get("held_out_matches")
     return TrainReport(
         as_of=as_of.isoformat(),
-        model_name=settings.model_name,
+        model_name=registry.model_name,
         version=version,
         alias=held[0] if held else "",
         state=found.tags[models.STATE],

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from touchline.errors import SettingsInvalid
-from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, ForecasterParameters
 from touchline.forecasting.metrics import log_loss
-from touchline.forecasting.walk_forward import EVALUATED, probabilities_of, walk_forward
+from touchline.forecasting.specs import NO_ODDS, WITH_ODDS, ForecasterParameters, evaluated
+from touchline.forecasting.walk_forward import probabilities_of, walk_forward
 from touchline.registry.logged_run import require_registered_model
 from touchline.registry.parameters import flat, with_values
 from touchline.registry.search_space import searched_values, suggest
-from touchline.registry.tracking import open_registry
+from touchline.registry.tracking import Registry, open_registry
 from touchline.registry.training_set import evaluated_seasons, gate_seasons, learnable_matches
 from touchline.settings import Settings
 
@@ -83,13 +83,13 @@ def tune_on(
         raise SettingsInvalid(
             "tuning needs a budget in seconds: --budget, or TOUCHLINE_TUNING_BUDGET_SECONDS"
         )
-    client = open_registry(settings)
-    start = base or tuned_parameters(client, settings)
+    registry = open_registry(settings)
+    start = base or tuned_parameters(registry, settings.random_seed)
     held_out = matches[matches["season"].isin(gate_seasons(matches))]
     known = matches[matches["kickoff_at"] < held_out["kickoff_at"].min()]
     seasons = evaluated_seasons(known, settings.evaluation_seasons, as_of)
     study = search(known, seasons, start, budget_seconds, n_trials)
-    return _store(client, settings, study, start, seasons, as_of, run_id)
+    return _store(registry, study, start, seasons, as_of, run_id)
 
 
 def search(
@@ -112,15 +112,15 @@ def search(
     return study
 
 
-def tuned_parameters(client: Any, settings: Settings) -> ForecasterParameters:
+def tuned_parameters(registry: Registry, seed: int) -> ForecasterParameters:
     """The defaults with what the last tuning found, as far as this code knows it."""
-    stored = _stored(client, settings)
-    return with_values(ForecasterParameters(seed=settings.random_seed), stored.get("values", {}))
+    stored = _stored(registry)
+    return with_values(ForecasterParameters(seed=seed), stored.get("values", {}))
 
 
-def last_tuning(settings: Settings) -> str | None:
+def last_tuning(registry: Registry) -> str | None:
     """The MLflow run whose parameters training uses, None while it uses the defaults."""
-    return _stored(open_registry(settings), settings).get("mlflow_run_id")
+    return _stored(registry).get("mlflow_run_id")
 
 
 def _mean_log_loss(
@@ -131,7 +131,7 @@ def _mean_log_loss(
     parameters = suggest(trial, base)
     total, n = 0.0, 0
     for step, season in enumerate(seasons):
-        predictions = walk_forward(matches, [season], parameters, names=EVALUATED)
+        predictions = walk_forward(matches, [season], parameters, names=evaluated())
         outcomes = predictions["outcome"].to_numpy()
         # Each half of the parameters decides one of the two forecasts.
         losses = [
@@ -145,7 +145,7 @@ def _mean_log_loss(
 
 
 def _store(
-    client: Any, settings: Settings, study: Study, base: ForecasterParameters, seasons: Sequence[str],
+    registry: Registry, study: Study, base: ForecasterParameters, seasons: Sequence[str],
     as_of: datetime, run_id: str,
 ) -> TuneReport:  # fmt: skip
     import mlflow
@@ -156,7 +156,7 @@ def _store(
     before = study.trials[0].value
     assert before is not None, "the first trial cannot be pruned"
     n_pruned = len(study.get_trials(states=(TrialState.PRUNED,)))
-    mlflow.set_experiment(f"{settings.model_name} tuning")
+    mlflow.set_experiment(f"{registry.model_name} tuning")
     tags = {"as_of": as_of.isoformat(), "pipeline_run_id": run_id}
     with mlflow.start_run(run_name=run_id, tags=tags) as run:
         mlflow.log_params(flat(best))
@@ -165,14 +165,14 @@ def _store(
         )  # fmt: skip
         mlflow.log_dict(values, "tuned_parameters.json")
         mlflow.log_text(_trials_table(study).to_csv(index=False), "trials.csv")
-    require_registered_model(client, settings)
+    require_registered_model(registry)
     stored = {"values": values, "mlflow_run_id": run.info.run_id, "as_of": as_of.isoformat()}
     is_changed = best != base
     if is_changed:
-        client.set_registered_model_tag(settings.model_name, TUNED, json.dumps(stored))
+        registry.client.set_registered_model_tag(registry.model_name, TUNED, json.dumps(stored))
     return TuneReport(
         as_of=as_of.isoformat(),
-        model_name=settings.model_name,
+        model_name=registry.model_name,
         seasons=tuple(seasons),
         n_trials=len(study.trials),
         n_pruned=n_pruned,
@@ -197,11 +197,11 @@ def _trials_table(study: Study) -> pd.DataFrame:
     )
 
 
-def _stored(client: Any, settings: Settings) -> dict[str, Any]:
+def _stored(registry: Registry) -> dict[str, Any]:
     from mlflow.exceptions import MlflowException
 
     try:
-        tags = client.get_registered_model(settings.model_name).tags
+        tags = registry.client.get_registered_model(registry.model_name).tags
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return {}

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from touchline.errors import WarehouseBuildFailed
-from touchline.lineage import dbt_events
+from touchline.openlineage import dbt_events
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import (

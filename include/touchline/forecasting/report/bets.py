@@ -14,7 +14,8 @@ import pandas as pd
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.forecasting.report.frame import is_at_the_close, matchdays, require_out_of_sample
-from touchline.forecasting.walk_forward import MARKET_CLOSING, MARKET_CLOSING_PINNACLE, probabilities_of
+from touchline.forecasting.specs import MARKET_CLOSING, MARKET_CLOSING_PINNACLE
+from touchline.forecasting.walk_forward import probabilities_of
 from touchline.overround import overround
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from touchline.forecasting.forecaster import ForecasterParameters
 from touchline.forecasting.metrics import Scores
 from touchline.forecasting.report import score_sections, weakness_sections
 from touchline.forecasting.report.blocks import (
@@ -28,6 +27,7 @@ from touchline.forecasting.report.money import all_money
 from touchline.forecasting.report.money_section import money, truths
 from touchline.forecasting.report.skill import EVERYTHING, gap_to_closing, skill_by
 from touchline.forecasting.report.wording import percent, thousandths
+from touchline.forecasting.specs import ForecasterParameters
 from touchline.identity.competitions import competitions
 
 TITLE = "Backtest report"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from touchline.features.catalogue import AVAILABILITY, FEATURES, GROUP_DEFINITIONS
+from touchline.features.catalogue import AVAILABILITY, CATALOGUE, FEATURES
 from touchline.forecasting.design_sources import DESIGNS, sources
 from touchline.forecasting.report.blocks import Block, Heading, Paragraph, Table, markdown_page
 from touchline.forecasting.report.wording import percent
@@ -28,6 +28,7 @@ class FeatureEntry:
     name: str
     group: str
     definition: str
+    unit: str
     used_by: tuple[str, ...]
     missing: float | None
     importance: Mapping[str, float]
@@ -50,11 +51,11 @@ def describe_features(matches: pd.DataFrame, importance: pd.DataFrame | None) ->
     missing = matches[list(FEATURES)].isna().mean()
     return tuple(
         FeatureEntry(
-            name, group, definition, tuple(forecast for forecast in DESIGNS if name in used[forecast]),
-            None if matches.empty else float(missing[name]), dict(shared[name]) if name in shared else {},
+            each.name, each.group, each.text, each.unit,
+            tuple(forecast for forecast in DESIGNS if each.name in used[forecast]),
+            None if matches.empty else float(missing[each.name]), dict(shared.get(each.name, {})),
         )
-        for group, definitions in GROUP_DEFINITIONS.items()
-        for name, definition in definitions.items()
+        for each in CATALOGUE
     )  # fmt: skip
 
 
@@ -104,8 +105,8 @@ def _blocks(entries: Sequence[FeatureEntry], matches: pd.DataFrame) -> Iterator[
         yield Paragraph(AVAILABILITY[group])
         yield Table(
             f"{len(members)} features",
-            ("feature", "missing", *_columns("importance in")),
-            tuple((_named(entry), missing_text(entry.missing), *_importances(entry)) for entry in members),
+            ("feature", "unit", "missing", *_columns("importance in")),
+            tuple((_named(entry), entry.unit, missing_text(entry.missing), *_importances(entry)) for entry in members),
             is_folded=True,
         )  # fmt: skip
 

@@ -10,18 +10,11 @@ from numpy.typing import NDArray
 
 from touchline.errors import ForecastInSample
 from touchline.forecasting.evaluation import LEAST_COVERAGE
-from touchline.forecasting.forecaster import BASE_RATES, MARKET, NO_ODDS
 from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.metrics import OUTCOMES, Resamples, log_loss, resample_matchdays
-from touchline.forecasting.walk_forward import (
-    MARKET_CLOSING,
-    MARKET_PREMATCH,
-    probabilities_of,
-    probability_columns,
-)
+from touchline.forecasting.specs import BASE_RATES, MARKET_PREMATCH, NO_ODDS, at_close, references
+from touchline.forecasting.walk_forward import probabilities_of, probability_columns
 
-# Forecasts that are made from closing prices, so at kick-off: what they say could not be had a day before.
-AT_THE_CLOSE = ("last_price", MARKET_CLOSING)
 # Log loss per match, in nats. The whole way from pre-match to closing price is about 0.004, so what is further
 # off than this would flatten every picture that has the market in it.
 NEAR = 0.005
@@ -71,7 +64,7 @@ class Compared:
 
     def models(self) -> tuple[str, ...]:
         """Forecasts worth a close look: no_odds, and what is near the reference and no reference itself."""
-        own = (name for name in self.names if name != BASE_RATES and not name.startswith(MARKET))
+        own = (name for name in self.names if name not in references())
         return tuple(name for name in own if name == NO_ODDS or name in self.near())
 
 
@@ -109,8 +102,8 @@ def forecasts_in(predictions: pd.DataFrame) -> tuple[str, ...]:
 
 
 def is_at_the_close(forecast: str) -> bool:
-    """Whether a forecast is made from closing prices."""
-    return forecast.startswith(AT_THE_CLOSE)
+    """Whether a forecast is made from closing prices, as its name or the beginning of it says."""
+    return forecast.startswith(at_close())
 
 
 def matchdays(matches: pd.DataFrame) -> NDArray[np.generic]:

@@ -14,10 +14,11 @@ import pandas as pd
 
 from touchline.forecasting.boosting import N_THREADS
 from touchline.forecasting.design import Design, ModelInput
-from touchline.forecasting.forecaster import NO_ODDS, WITH_ODDS, Forecaster
+from touchline.forecasting.forecaster import Forecaster
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.forecasting.no_odds import NoOdds
+from touchline.forecasting.specs import NO_ODDS, WITH_ODDS
 from touchline.forecasting.with_odds import WithOdds
 
 # The mean of so many matches is known to two digits, and takes seconds instead of minutes.
@@ -35,16 +36,10 @@ def tree_contributions(booster: lightgbm.Booster, design: Design) -> Floats:
     return np.asarray(blocks[:, :, :m].transpose(0, 2, 1), dtype=np.float64)
 
 
-def tree_importance(booster: lightgbm.Booster, design: Design) -> pd.DataFrame:
-    """Mean absolute contribution of each feature, in log-odds units: feature, one column an outcome, mean.
-
-    Of a booster of counts the only column beside `mean` is `score`.
-    """
-    return _importance(tree_contributions(booster, design), design.names)
-
-
 def forecaster_importance(forecaster: Forecaster, matches: pd.DataFrame) -> pd.DataFrame:
-    """The same for what each forecast adds up, with the name of the `forecast` in front.
+    """Mean absolute contribution of each feature to what a forecast adds up, in log-odds units.
+
+    Columns: forecast, feature, one an outcome, mean.
 
     with_odds: what is added to the market's log-odds, movements and residuals together. no_odds: its straight line and
     its trees together. Other forecasts have no rows. `matches` has the catalogue's features; of more than
@@ -84,7 +79,6 @@ def _with_odds(model: WithOdds, design: Design) -> Floats:
 def _importance(contributions: Floats, features: Sequence[str]) -> pd.DataFrame:
     # Against the mean match, as TreeSHAP is.
     size = np.abs(contributions - contributions.mean(axis=0)).mean(axis=0)
-    names = list(OUTCOMES) if size.shape[1] == len(OUTCOMES) else ["score"]
-    found = pd.DataFrame(size, columns=names).assign(mean=size.mean(axis=1))
+    found = pd.DataFrame(size, columns=list(OUTCOMES)).assign(mean=size.mean(axis=1))
     found.insert(0, "feature", list(features))
     return found.sort_values("mean", ascending=False, ignore_index=True)

@@ -17,12 +17,8 @@ from touchline.forecasting.report.frame import Compared
 from touchline.forecasting.report.intervals import Estimate
 from touchline.forecasting.report.skill import Gap, Skill
 from touchline.forecasting.report.slices import SliceResult
+from touchline.forecasting.specs import own_colour
 
-COLOURS = {
-    "with_odds": "#0072b2", "no_odds": "#009e73", "elo": "#e69f00", "pi": "#cc79a7", "dixon_coles": "#d55e00",
-    "last_price": "#56b4e9", "market_closing": "#555555", "market_prematch": "#999999",
-    "market_closing_pinnacle": "#000000", "base_rates": "#b3a100",
-}  # fmt: skip
 SPARE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 THOUSAND = 1000
@@ -140,8 +136,8 @@ def importance_bars(importance: pd.DataFrame, forecast: str) -> Figure:
 
 
 def colour_of(name: str, names: Sequence[str]) -> str:
-    """The same colour for a forecast in every picture; spare ones for names not known here."""
-    return COLOURS.get(name, SPARE_COLOURS[list(names).index(name) % len(SPARE_COLOURS)])
+    """The same colour for a forecast in every picture; spare ones for those without one of their own."""
+    return own_colour(name) or SPARE_COLOURS[list(names).index(name) % len(SPARE_COLOURS)]
 
 
 def marker_of(name: str, names: Sequence[str]) -> str:

@@ -15,7 +15,8 @@ from touchline.forecasting.report.frame import Compared, compare
 from touchline.forecasting.report.intervals import Estimate
 from touchline.forecasting.report.skill import EVERYTHING, gap_to_closing, skill_by
 from touchline.forecasting.report.wording import percent, thousandths
-from touchline.forecasting.walk_forward import MARKET_PREMATCH, probabilities_of
+from touchline.forecasting.specs import MARKET_PREMATCH
+from touchline.forecasting.walk_forward import probabilities_of
 
 # Fewer matches without a price are not worth a table.
 FEWEST_UNPRICED = 50

@@ -11,7 +11,7 @@ from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import log_loss
 from touchline.forecasting.report.frame import Compared, is_at_the_close
 from touchline.forecasting.report.intervals import Estimate, mean_where, ratio
-from touchline.forecasting.walk_forward import MARKET_CLOSING, MARKET_PREMATCH
+from touchline.forecasting.specs import MARKET_CLOSING, MARKET_PREMATCH
 
 EVERYTHING = "all"
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]

@@ -16,7 +16,7 @@ from touchline.forecasting.report.calibration import (
 from touchline.forecasting.report.frame import Compared, is_at_the_close
 from touchline.forecasting.report.slices import SliceResult, slice_results
 from touchline.forecasting.report.wording import percent, thousandths, thousandths_interval
-from touchline.forecasting.walk_forward import MARKET_CLOSING
+from touchline.forecasting.specs import MARKET_CLOSING
 
 N_WORST = 20
 # Kinds of so many slices that a table of all of them is no reading.

@@ -52,12 +52,6 @@ class CatalogueEntry:
     age_hours: float | None
     state: State
 
-    @property
-    def lacks(self) -> tuple[str, ...]:
-        """What a table must say of itself and does not."""
-        wanted = ("owner", "description", "grain", "freshness")
-        return tuple(name for name in wanted if not getattr(self, name))
-
 
 def catalogue(settings: Settings, as_of: datetime, schema: str | None = None) -> list[CatalogueEntry]:
     """Every table and view of the warehouse (or of one schema), in the order of the layers."""

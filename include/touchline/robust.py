@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 # The MAD of a normal distribution times this is its standard deviation (Rousseeuw & Croux 1993).
 MAD_TO_SIGMA = 1.4826
+N_BINS = 10
 
 
 def sigma(values: pl.Expr, floor: float) -> pl.Expr:
@@ -24,23 +25,21 @@ def centre_and_sigma(values: NDArray[np.float64], floor: float) -> tuple[float, 
     return centre, max(MAD_TO_SIGMA * float(np.median(np.abs(finite - centre))), floor)
 
 
-def population_stability(
-    reference: NDArray[np.float64], current: NDArray[np.float64], bins: int = 10
-) -> float:
-    """Population stability index between two samples, in nats; missing values are a bin of their own.
+def stability_index(reference: NDArray[np.float64], current: NDArray[np.float64]) -> float:
+    """Population stability index between two samples, in nats, over tenths of the reference (Siddiqi 2006).
 
-    Sum of (q - p) ln(q / p) over quantile bins of the reference; above 0.25 is by custom a shift (Siddiqi 2006).
+    Sum of (now - before) ln(now / before) over the shares of the bins; above 0.25 is by custom a shift. What is unknown
+    (not finite) is a bin of its own. Each bin counts half an observation too many, so that an empty one costs much, but
+    not everything.
     """
     known = reference[np.isfinite(reference)]
-    if not len(known) or not len(current):
-        return 0.0
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]))
-    shares = []
-    for values in (reference, current):
-        finite = np.isfinite(values)
-        counts = np.bincount(np.searchsorted(edges, values[finite], side="right"), minlength=len(edges) + 1)
-        # Half an observation a bin, so that an empty one costs much, but not everything.
-        counted = np.append(counts, np.count_nonzero(~finite)) + 0.5
-        shares.append(counted / counted.sum())
-    p, q = shares
-    return float(((q - p) * np.log(q / p)).sum())
+    cuts = np.unique(np.quantile(known, np.arange(1, N_BINS) / N_BINS)) if len(known) else np.empty(0)
+    before, now = (
+        np.bincount(
+            np.where(np.isfinite(values), 1 + np.searchsorted(cuts, values), 0), minlength=len(cuts) + 2
+        )
+        for values in (reference, current)
+    )
+    used = (before + now) > 0
+    before, now = ((n[used] + 0.5) / (n[used] + 0.5).sum() for n in (before, now))
+    return float(((now - before) * np.log(now / before)).sum())

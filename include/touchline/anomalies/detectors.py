@@ -8,17 +8,16 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from touchline.quality.anomalies.change_points import find_change_points
-from touchline.quality.anomalies.distributions import find_shifted_features
-from touchline.quality.anomalies.finding import nothing
-from touchline.quality.anomalies.forest import find_odd_prices, find_odd_statistics
-from touchline.quality.anomalies.levels import find_level_anomalies
-from touchline.quality.anomalies.odds import find_odds_anomalies
-from touchline.quality.anomalies.relations import find_disagreeing_markets, with_residuals
-from touchline.quality.anomalies.results import find_result_anomalies
-from touchline.quality.anomalies.volumes import find_volume_anomalies
-from touchline.quality.anomalies.weeks import is_judged, weekly
-from touchline.quality.anomalies.whole_market import find_market_anomalies
+from touchline.anomalies.bookmakers import find_missing_bookmakers
+from touchline.anomalies.change_points import find_change_points
+from touchline.anomalies.distributions import find_shifted_features
+from touchline.anomalies.finding import nothing
+from touchline.anomalies.levels import find_level_anomalies
+from touchline.anomalies.odds import find_odds_anomalies
+from touchline.anomalies.relations import find_disagreeing_markets
+from touchline.anomalies.results import find_result_anomalies
+from touchline.anomalies.weeks import is_judged, weekly
+from touchline.anomalies.whole_market import find_market_anomalies
 
 # A stretch is at most this long: its first day is the end of what its last day is compared with.
 STRETCH = timedelta(days=28)
@@ -56,7 +55,7 @@ class World:
     features: tuple[str, ...]
 
 
-def anomalies_between(world: World, since: datetime, as_of: datetime, seed: int) -> pl.DataFrame:
+def anomalies_between(world: World, since: datetime, as_of: datetime) -> pl.DataFrame:
     """Findings about rows that became known after `since` and by `as_of`, and weeks that ended then.
 
     `as_of` is at most `STRETCH` after `since`. Nothing in `world` may have become known after `as_of`; references are
@@ -74,19 +73,16 @@ def anomalies_between(world: World, since: datetime, as_of: datetime, seed: int)
         fresh_quotes.filter(pl.col("stage") == "prematch")["match_id"].unique().implode()
     )
     sides = priced.with_columns(side=(pl.col("market_price_away") / pl.col("market_price_home")).log())
-    residuals = with_residuals(priced.filter(is_new_price), priced.filter(past))
     weeks = weekly(matches)
     judged = is_judged(since, as_of)
     return pl.concat(
         [
             find_odds_anomalies(fresh_quotes, last_matches(world.quotes, since)),
             find_market_anomalies(sides, is_new_price),
-            find_disagreeing_markets(residuals),
-            find_odd_prices(residuals, seed),
+            find_disagreeing_markets(priced.filter(is_new_price), priced.filter(past)),
             find_result_anomalies(results, usual_results),
-            find_odd_statistics(results, usual_results, seed),
             find_level_anomalies(weeks, judged),
-            find_volume_anomalies(weeks, matches, judged),
+            find_missing_bookmakers(weeks, judged),
             find_change_points(weeks, judged),
             find_shifted_features(
                 matches.filter(pl.col("kickoff_at") > since - YEAR), judged_features(world.features), since, as_of

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from touchline.quality.anomalies.finding import MATCH, findings, nothing
-from touchline.quality.anomalies.robust import centre_and_sigma
+from touchline.anomalies.finding import MATCH, findings, nothing
+from touchline.robust import centre_and_sigma
 
 # A constant-gain filter over the log-odds of prices, as Elo is over results; new teams learn faster.
 GAIN = 0.2

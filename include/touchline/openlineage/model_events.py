@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from touchline.lineage.datasets import NAMESPACE, dataset_name, server_namespace, touched_by
-from touchline.lineage.edges import Edge, Node, dataset, record_edges
-from touchline.lineage.transport import run_event, send
+from touchline.openlineage.datasets import NAMESPACE, dataset_name, server_namespace, touched_by
+from touchline.openlineage.edges import Edge, Node, dataset, record_edges
+from touchline.openlineage.transport import run_event, send
 from touchline.settings import Settings
 
 # Tags of a version that say what it learned from.

@@ -48,27 +48,22 @@ class Anomaly:
 
 def list_anomalies(
     settings: Settings, as_of: datetime, since: datetime | None = None, detector: str | None = None,
-    competition: str | None = None, limit: int = 50,
+    competition: str | None = None, limit: int = 50, anomaly_id: int | None = None,
 ) -> list[Anomaly]:  # fmt: skip
     """Findings of searches that ended after `since` and by `as_of`, the newest and most unusual first."""
     given = {
-        "since": since,
-        "detector": detector,
-        "competition": competition,
-        "anomaly_id": None,
-        "limit": limit,
-    }
+        "as_of": as_of, "since": since, "detector": detector, "competition": competition, "limit": limit,
+        "anomaly_id": anomaly_id,
+    }  # fmt: skip
     with connect(settings, "transform") as connection:
-        return [Anomaly(**row) for row in rows(connection, LIST, {**given, "as_of": as_of})]
+        return [Anomaly(**row) for row in rows(connection, LIST, given)]
 
 
 def show_anomaly(settings: Settings, as_of: datetime, anomaly_id: int) -> Anomaly:
     """One finding by its number. Raises AnomalyUnknown."""
-    given = {"since": None, "detector": None, "competition": None, "anomaly_id": anomaly_id, "limit": 1}
-    with connect(settings, "transform") as connection:
-        found = rows(connection, LIST, {**given, "as_of": as_of})
+    found = list_anomalies(settings, as_of, anomaly_id=anomaly_id)
     if not found:
         raise AnomalyUnknown(
             f"no anomaly {anomaly_id} as of {as_of.isoformat()}: see `touchline anomalies list`"
         )
-    return Anomaly(**found[0])
+    return found[0]

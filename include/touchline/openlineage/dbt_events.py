@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from touchline.database.engine import connect
 from touchline.errors import SqlNotUnderstood
-from touchline.lineage.columns import ROWS, Warehouse, read_warehouse
-from touchline.lineage.datasets import NAMESPACE, dataset_name, server_namespace
-from touchline.lineage.edges import Edge, dataset, record_edges, task_run
-from touchline.lineage.transport import run_event, send
+from touchline.openlineage.columns import ROWS, Warehouse, read_warehouse
+from touchline.openlineage.datasets import NAMESPACE, dataset_name, server_namespace
+from touchline.openlineage.edges import Edge, dataset, record_edges, task_run
+from touchline.openlineage.transport import run_event, send
 from touchline.settings import Settings
 
 log = logging.getLogger(__name__)

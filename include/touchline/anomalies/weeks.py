@@ -29,13 +29,12 @@ def weekly(matches: pl.DataFrame) -> pl.DataFrame:
     """One row per competition, season and week that has matches, with means of what `matches` holds.
 
     `matches`: core.match with core.match_result and market columns of features.match_features, one row a match.
-    Adds `n_matches`, `n_without_result`, `full` (the median number of matches of the season's weeks), and the stage of
-    the season, in weeks since its first match.
+    Adds `n_matches`, `n_played`, and the stage of the season, by weeks since its first match.
     """
     played = pl.col("home_goals").is_not_null()
     total = {
         name: pl.col(f"home_{name}") + pl.col(f"away_{name}")
-        for name in ("goals", "shots", "corners", "fouls", "yellow_cards")
+        for name in ("shots", "corners", "fouls", "yellow_cards")
     }
     overround = sum((1 / pl.col(f"market_price_{name}") for name in ("home", "draw", "away")), pl.lit(0.0))
     weeks = (
@@ -44,7 +43,6 @@ def weekly(matches: pl.DataFrame) -> pl.DataFrame:
         .agg(
             n_matches=pl.len(),
             n_played=played.sum(),
-            n_without_result=(~played & (pl.col("status") == "scheduled")).sum(),
             **{name: value.mean() for name, value in total.items()},
             home_wins=pl.when(played).then(pl.col("home_goals") > pl.col("away_goals")).mean(),
             overround=overround.mean(),
@@ -53,15 +51,7 @@ def weekly(matches: pl.DataFrame) -> pl.DataFrame:
         .sort("competition", "week")
     )
     number = (pl.col("week") - pl.col("week").min().over("competition", "season")).dt.total_days() // 7
-    usual = (
-        pl.col("n_matches")
-        .filter(pl.col("n_matches") >= FEWEST_MATCHES)
-        .median()
-        .over("competition", "season")
-    )
     return weeks.with_columns(
-        full=usual,
-        week_of_season=number,
         stage=pl.when(number < EARLY_WEEKS).then(pl.lit("first third"))
         .when(number < MIDDLE_WEEKS).then(pl.lit("middle third")).otherwise(pl.lit("last third")),
         place=pl.format("{} {}, week from {}", "competition", "season", pl.col("week").dt.strftime("%Y-%m-%d")),

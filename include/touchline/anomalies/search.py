@@ -10,8 +10,7 @@ from datetime import datetime
 import polars as pl
 from psycopg.types.json import Jsonb
 
-from touchline.database.engine import Connection, connect, scalar
-from touchline.quality.anomalies.detectors import (
+from touchline.anomalies.detectors import (
     HISTORY,
     REFERENCE_MATCHES,
     STRETCH,
@@ -20,7 +19,8 @@ from touchline.quality.anomalies.detectors import (
     anomalies_between,
     judged_features,
 )
-from touchline.quality.anomalies.finding import nothing
+from touchline.anomalies.finding import nothing
+from touchline.database.engine import Connection, connect, scalar
 from touchline.settings import Settings
 
 # Prices and results of a match become known, and are corrected, within weeks of its kick-off.
@@ -30,8 +30,7 @@ SHOWN = 5
 
 MATCHES = """
 select match.match_id, match.competition, match.season, match.home_team, match.away_team, match.kickoff_at,
-    match.status, match.known_at, match_result.known_at as result_known_at, match_result.home_goals,
-    match_result.away_goals, home_goals_half_time, away_goals_half_time, home_shots, away_shots,
+    match_result.known_at as result_known_at, match_result.home_goals, match_result.away_goals, home_shots, away_shots,
     home_shots_on_target, away_shots_on_target, home_corners, away_corners, home_fouls, away_fouls,
     home_yellow_cards, away_yellow_cards, home_red_cards, away_red_cards
 from core.match
@@ -117,7 +116,7 @@ def find_anomalies(
         while step < as_of:
             until = min(step + STRETCH, as_of)
             world = read_world(connection, step, until)
-            found.append(anomalies_between(world, step, until, settings.random_seed))
+            found.append(anomalies_between(world, step, until))
             step = until
         every = pl.concat(found).unique(
             ["detector", "subject", "observed"], keep="first", maintain_order=True

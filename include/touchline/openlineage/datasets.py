@@ -29,10 +29,10 @@ _GATE: Final = ("ops.quality_result", "ops.competition_hold", "ops.competition_r
 _BUILT_BY_DBT: Final = Touched()
 _CHECKED: Final = ("core.match", "core.match_result", "core.match_odds", "features.match_features")
 
-# By the name of the step's function in touchline.operations.pipeline; `collect` is recorded as collect_<kind>.
+# By the name of the step in touchline.operations.steps; `collect` and `announce` are steps for each kind of facts.
 STEPS: Final = {
     "collect": Touched(writes=_OBSERVED),
-    "announce_landing": Touched(reads=("landing.payload_parsed",)),
+    "announce": Touched(reads=("landing.payload_parsed",)),
     "check_landing": Touched(
         (*_OBSERVED, "landing.payload_replayed"),
         ("landing.quarantined_fact", "ops.rule_result", "ops.seen_input", *_GATE),
@@ -40,6 +40,7 @@ STEPS: Final = {
     "build_core": _BUILT_BY_DBT,
     "update_ratings": Touched(("core.result_version", "core.result_price"), ("features.team_rating",)),
     "build_features": _BUILT_BY_DBT,
+    "check_core": Touched(("core.match", "core.match_result", "core.match_odds"), (*_GATE, "ops.seen_input")),
     "check_features": Touched(_CHECKED, (*_GATE, "ops.seen_input")),
     "detect_anomalies": Touched(_CHECKED, ("ops.anomaly", "ops.anomaly_search")),
     "build_analytics": _BUILT_BY_DBT,
@@ -59,8 +60,10 @@ STEPS: Final = {
 
 
 def touched_by(step: str) -> Touched:
-    """What a step reads and writes, by its function's name or the name it is recorded under."""
-    return STEPS["collect"] if step.startswith("collect_") else STEPS.get(step, Touched())
+    """What a step reads and writes, by its name, which may say of what after a slash."""
+    name = step.partition("/")[0]
+    of_a_kind = name.partition("_")[0]
+    return STEPS.get(of_a_kind if of_a_kind in ("collect", "announce") else name, Touched())
 
 
 def server_namespace(settings: Settings) -> str:

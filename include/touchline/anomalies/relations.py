@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from touchline.quality.anomalies.finding import MATCH, findings, nothing
-from touchline.quality.anomalies.robust import sigma
+from touchline.anomalies.finding import MATCH, findings, nothing
+from touchline.robust import sigma
 
 FEWEST_REFERENCE = 300
 FLOORS = {"draw": 0.02, "goals": 0.06, "handicap line": 0.12}
@@ -82,10 +82,10 @@ def _residual(both: pl.DataFrame, target: pl.Expr, given: list[pl.Expr]) -> pl.S
     return pl.Series(residual).fill_nan(None)
 
 
-def find_disagreeing_markets(residuals: pl.DataFrame) -> pl.DataFrame:
-    """New matches of `with_residuals` in which one market is far from what the others say."""
+def find_disagreeing_markets(new: pl.DataFrame, reference: pl.DataFrame) -> pl.DataFrame:
+    """New matches in which one market is far from what the others say; both frames as in `with_residuals`."""
     names = list(FLOORS)
-    suspects = residuals.filter(pl.col("is_new")).with_columns(
+    suspects = with_residuals(new, reference).filter(pl.col("is_new")).with_columns(
         excess=pl.max_horizontal(pl.col(f"z {name}").abs() / LIMITS[name] for name in names)
     ).filter(pl.col("excess") >= 1)  # fmt: skip
     if suspects.is_empty():

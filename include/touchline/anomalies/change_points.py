@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from touchline.quality.anomalies.finding import findings, nothing
-from touchline.quality.anomalies.robust import MAD_TO_SIGMA
-from touchline.quality.anomalies.weeks import FEWEST_MATCHES
+from touchline.anomalies.finding import findings, nothing
+from touchline.anomalies.weeks import FEWEST_MATCHES
+from touchline.robust import MAD_TO_SIGMA
 
-# Series and the least standard deviation of its weekly value; of goals that of one match, which chance gives.
-SERIES = {"goals": 1.6, "overround": 0.005, "n_bookmakers": 0.25}
+# Series and the least standard deviation of its weekly value. The level of goals is judged by the gate on core.
+SERIES = {"overround": 0.005, "n_bookmakers": 0.25}
 # What is smaller than this is of no consequence to anybody who uses the series.
-SMALLEST_SHIFT = {"goals": 0.6, "overround": 0.02, "n_bookmakers": 1.5}
-OF_ONE_MATCH = ("goals",)
+SMALLEST_SHIFT = {"overround": 0.02, "n_bookmakers": 1.5}
 REFERENCE_WEEKS = 40
 FEWEST_REFERENCE = 16
 # The newest weeks are kept out of the reference, or a shift would soon be its own standard.
@@ -35,27 +33,24 @@ WHAT_TO_DO = (
 )
 
 
-def alarms(
-    values: NDArray[np.float64], weights: NDArray[np.float64], floor: float
-) -> Iterator[tuple[int, int, float, float]]:
+def alarms(values: NDArray[np.float64], floor: float) -> Iterator[tuple[int, int, float, float]]:
     """Alarms of a series in time order: index, index at which the sum began to rise, expected value, sum.
 
-    `weights` multiply the distance from the reference (1, or the root of the number of matches behind a value). Each
-    value is compared with at most 40 values before it, of which the last 6 are left out; after an alarm the sums begin
-    anew once the reference has taken in the new level.
+    Each value is compared with at most 40 values before it, of which the last 6 are left out; after an alarm the sums
+    begin anew once the reference has taken in the new level.
     """
     series = pl.Series(values, dtype=pl.Float64)
     centres = series.rolling_median(REFERENCE_WEEKS, min_samples=FEWEST_REFERENCE).shift(GAP_WEEKS)
-    apart = (series - centres).abs() * pl.Series(weights)
+    apart = (series - centres).abs()
     scales = (apart.rolling_median(REFERENCE_WEEKS, min_samples=4) * MAD_TO_SIGMA).shift(GAP_WEEKS)
     high = low = 0.0
     high_start = low_start = quiet_until = 0
-    for index, (value, weight, centre, scale) in enumerate(
-        zip(values.tolist(), weights.tolist(), centres.to_list(), scales.to_list(), strict=True)
+    for index, (value, centre, scale) in enumerate(
+        zip(values.tolist(), centres.to_list(), scales.to_list(), strict=True)
     ):
         if centre is None or scale is None or index < quiet_until:
             continue
-        z = max(-MOST_A_WEEK, min(MOST_A_WEEK, (value - centre) * weight / max(scale, floor)))
+        z = max(-MOST_A_WEEK, min(MOST_A_WEEK, (value - centre) / max(scale, floor)))
         if high == 0:
             high_start = index
         if low == 0:
@@ -79,8 +74,7 @@ def find_change_points(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFrame:
         for name, floor in SERIES.items():
             series = frame.drop_nulls(name).filter(pl.col(name).is_finite())
             values = series[name].to_numpy().astype(np.float64)
-            n = np.sqrt(series["n_played"].to_numpy()) if name in OF_ONE_MATCH else np.ones(len(values))
-            for index, start, centre, total in alarms(values, n, floor):
+            for index, start, centre, total in alarms(values, floor):
                 row = series.row(index, named=True)
                 observed = float(np.mean(values[start : index + 1]))
                 if row["judged"] and abs(observed - centre) >= SMALLEST_SHIFT[name]:
@@ -88,7 +82,7 @@ def find_change_points(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFrame:
                         {
                             "competition": competition, "season": row["season"], "series": name, "week": row["week"],
                             "began": series["week"][start], "observed": observed,
-                            "expected": centre, "score": total, "n": math.ceil(index - start + 1),
+                            "expected": centre, "score": total,
                         }
                     )  # fmt: skip
     if not found:

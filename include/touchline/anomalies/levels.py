@@ -1,17 +1,16 @@
-"""Weeks of a competition whose mean goals, shots, cards or home wins are unlike those of the same season stage."""
+"""Weeks of a competition whose mean shots, fouls, cards or home wins are unlike those of the same season stage."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from touchline.quality.anomalies.finding import findings, nothing
-from touchline.quality.anomalies.robust import MAD_TO_SIGMA
-from touchline.quality.anomalies.weeks import FEWEST_MATCHES
+from touchline.anomalies.finding import findings, nothing
+from touchline.anomalies.weeks import FEWEST_MATCHES
+from touchline.robust import sigma
 
-# Least standard deviation of one match: what chance alone gives, for weeks that happened to be alike.
-SIGMA_OF_A_MATCH = {
-    "goals": 1.6, "shots": 5.0, "corners": 3.2, "fouls": 5.5, "yellow_cards": 1.9, "home_wins": 0.49,
-}  # fmt: skip
+# Least standard deviation of one match: what chance alone gives, for weeks that happened to be alike. The goals of a
+# body are judged by the rule `goals_doubled`.
+SIGMA_OF_A_MATCH = {"shots": 5.0, "corners": 3.2, "fouls": 5.5, "yellow_cards": 1.9, "home_wins": 0.49}
 FEWEST_WEEKS = 8
 LIMIT = 4.0
 WHAT_TO_DO = (
@@ -41,7 +40,7 @@ def find_level_anomalies(weeks: pl.DataFrame, is_judged: pl.Expr) -> pl.DataFram
             .agg(
                 n_weeks=pl.len(),
                 expected=pl.col("usual").median(),
-                sigma=pl.max_horizontal(centred.abs().median() * MAD_TO_SIGMA, pl.lit(sigma_of_a_match)),
+                sigma=sigma(centred, sigma_of_a_match),
             )
             .filter(pl.col("n_weeks") >= FEWEST_WEEKS)
             .with_columns(

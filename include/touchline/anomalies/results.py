@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from touchline.quality.anomalies.finding import MATCH, findings, nothing
-from touchline.quality.anomalies.robust import sigma
+from touchline.anomalies.finding import MATCH, findings, nothing
+from touchline.robust import sigma
 
 COUNTS = ("goals", "shots", "shots_on_target", "corners", "fouls", "yellow_cards", "red_cards")
 # On the square-root scale of counts (Anscombe 1948) a Poisson count has standard deviation 1/2 whatever its mean.
@@ -14,6 +14,7 @@ FEWEST_REFERENCE = 50
 # Higher where real play is wilder: a team scores ten once in ten thousand matches, but nobody has eighty shots.
 LIMITS = {"goals": 4.0, "red_cards": 3.5}
 LIMIT = 6.0
+OWN_GOALS = 2
 WHAT_TO_DO = (
     "Compare the row with its body (landing.payload) and another source; a typing error is the source's to correct: "
     "tell it, `touchline collect` brings the correction."
@@ -76,34 +77,26 @@ def _unusual(results: pl.DataFrame, reference: pl.DataFrame, name: str) -> pl.Da
 
 
 def _contradictions(results: pl.DataFrame) -> pl.DataFrame:
-    """Relations that play cannot break; an own goal needs no shot, and three of them do not happen to one side."""
+    """Three goals more than shots on target: an own goal needs no shot, and three do not happen to one side."""
+    # Some rows hold zeros where nothing was counted.
+    counted = results.filter((pl.col("home_shots") > 0) & (pl.col("away_shots") > 0))
     parts = []
     for side in ("home", "away"):
-        for less, more, slack in (
-            ("goals_half_time", "goals", 0),
-            ("shots_on_target", "shots", 0),
-            ("goals", "shots_on_target", 2),
-        ):
-            low, high = pl.col(f"{side}_{less}"), pl.col(f"{side}_{more}")
-            # Some rows hold zeros where nothing was counted.
-            counted = (pl.col("home_shots") > 0) & (pl.col("away_shots") > 0) | pl.lit(
-                less == "goals_half_time"
+        goals, on_target = (pl.col(f"{side}_{name}").cast(pl.Int32) for name in ("goals", "shots_on_target"))
+        parts.append(
+            findings(
+                counted.filter(goals > on_target + OWN_GOALS),
+                detector="statistics_contradict",
+                subject_kind="match",
+                subject=pl.format("{}/{}", "match_id", pl.lit(f"{side}_goals")),
+                what=pl.format(f"{{}} {side} goals but {{}} shots on target", goals, on_target),
+                place=MATCH,
+                observed=goals,
+                expected=on_target,
+                score=((goals - on_target) + 0.375).sqrt() / SQRT_SIGMA,
+                compared_with="the other number of the same row",
+                what_to_do=CONTRADICTION_TO_DO,
+                severity="warn",
             )
-            suspects = results.filter((low.cast(pl.Int32) > high.cast(pl.Int32) + slack) & counted)
-            parts.append(
-                findings(
-                    suspects,
-                    detector="statistics_contradict",
-                    subject_kind="match",
-                    subject=pl.format("{}/{}", "match_id", pl.lit(f"{side}_{less}")),
-                    what=pl.format("{} " + f"{side} {less} but {{}} {more}".replace("_", " "), low, high),
-                    place=MATCH,
-                    observed=low,
-                    expected=high,
-                    score=(low.cast(pl.Float64) - high + 0.375).sqrt() / SQRT_SIGMA,
-                    compared_with="the other number of the same row",
-                    what_to_do=CONTRADICTION_TO_DO,
-                    severity="warn",
-                )
-            )
+        )
     return pl.concat(parts)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from touchline.quality.anomalies.finding import findings, nothing
-from touchline.quality.anomalies.robust import centre_and_sigma, population_stability
-from touchline.quality.anomalies.weeks import JUDGED_AFTER, week_of
+from touchline.anomalies.finding import findings, nothing
+from touchline.anomalies.weeks import JUDGED_AFTER, week_of
+from touchline.robust import centre_and_sigma, sigma, stability_index
 
 BLOCK = timedelta(days=28)
 # Blocks lie on a fixed grid, so that every night judges the same ones; a Tuesday.
@@ -72,11 +72,11 @@ def _judge_block(features: pl.DataFrame, names: Sequence[str], start: datetime) 
         )
         if len(now) < FEWEST_ROWS:
             continue
-        index = population_stability(before, now)
+        index = stability_index(before, now)
         same_weeks = season_before.filter(pl.col(f"{name}_there") >= 0.5)[name].to_numpy()
         if index >= STABLE_BELOW and len(same_weeks) >= FEWEST_ROWS:
             # What comes every year at this time is no news.
-            index = min(index, population_stability(same_weeks, now))
+            index = min(index, stability_index(same_weeks, now))
         if index >= STABLE_BELOW:
             expected, scale = (
                 centre_and_sigma(before, SIGMA_FLOOR) if np.isfinite(before).any() else (np.nan, 1.0)
@@ -115,5 +115,4 @@ def _relative(name: str) -> pl.Expr:
     value = pl.col(name).cast(pl.Float64)
     before = pl.when(~pl.col("is_block")).then(value)
     centre = before.median().over("competition")
-    spread = (before - centre).abs().median().over("competition")
-    return (value - centre) / pl.max_horizontal(spread, pl.lit(SIGMA_FLOOR))
+    return (value - centre) / sigma(before - before.median(), SIGMA_FLOOR).over("competition")

@@ -31,27 +31,16 @@ def _of_result(*statistics: str) -> tuple[str, ...]:
     return tuple(f"core.result_version.{side}_{name}" for name in statistics for side in ("home", "away"))
 
 
-# Tables that a Python step makes: what a column rests on, by the longest beginning of its name that is there.
-MADE_BY_STEPS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    "features.team_rating": {
-        "team_id": _SIDES,
-        "match_id": ("core.result_version.match_id",),
-        "kickoff_at": (_KICKOFF,),
-        "valid_from": _PERIOD,
-        "valid_to": _PERIOD,
-        "": (
-            *_SIDES, _KICKOFF, "core.result_version.tier", *_of_result("goals", "shots", "shots_on_target"),
-        ),
-        "form_corners": (*_SIDES, _KICKOFF, *_of_result("corners")),
-        "form_yellow_cards": (*_SIDES, _KICKOFF, *_of_result("yellow_cards")),
-        "form_red_cards": (*_SIDES, _KICKOFF, *_of_result("red_cards")),
-        "market_": (*_SIDES, _KICKOFF, *_PRICES),
-        "market_surprise_goals": (*_SIDES, _KICKOFF, *_of_result("goals"), *_PRICES),
-        "market_surprise_shots": (*_SIDES, _KICKOFF, *_of_result("shots_on_target"), *_PRICES),
-        "move_": (*_SIDES, _KICKOFF, *_PRICES),
-        "draw_move_": (*_SIDES, _KICKOFF, *_PRICES),
-    },
-}  # fmt: skip
+# The table that the ratings step makes: what a column rests on, and under "" the ratings that say nothing else.
+TEAM_RATING: Final = "features.team_rating"
+_RATINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "team_id": _SIDES,
+    "match_id": ("core.result_version.match_id",),
+    "kickoff_at": (_KICKOFF,),
+    "valid_from": _PERIOD,
+    "valid_to": _PERIOD,
+    "": (*_SIDES, _KICKOFF, "core.result_version.tier", *_of_result("goals", "shots", "shots_on_target")),
+}
 COLUMNS: Final = """
 select table_schema || '.' || table_name as relation, column_name as column
 from information_schema.columns
@@ -80,10 +69,14 @@ class ColumnOrigin:
 
 @dataclass(frozen=True)
 class Warehouse:
-    """What dbt compiled last and which columns there are. `sql` maps `schema.table` to a model's compiled SQL."""
+    """What dbt compiled last and which columns there are.
+
+    `sql` maps `schema.table` to a model's compiled SQL, `ratings` a column of features.team_rating to what it rests on.
+    """
 
     columns: Mapping[str, tuple[str, ...]]
     sql: Mapping[str, str]
+    ratings: Mapping[str, tuple[str, ...]]
     cache: Path
 
     def made_from(self, relation: str) -> Mapping[str, tuple[str, ...]]:
@@ -94,11 +87,8 @@ class Warehouse:
         Kept in a file below the installation's home until the SQL, or a column of the warehouse, is another.
         """
         if relation not in self.sql:
-            made = MADE_BY_STEPS.get(relation, {"": ()})
-            return {
-                column: made[max((name for name in made if column.startswith(name)), key=len)]
-                for column in self.columns.get(relation, ())
-            }
+            made = self.ratings if relation == TEAM_RATING else {"": ()}
+            return {column: made.get(column, made[""]) for column in self.columns.get(relation, ())}
         # The instant of the build is in the SQL and changes no column.
         sql = re.sub("'[^']*'::timestamptz", "'1'::timestamptz", self.sql[relation])
         key = hashlib.sha256(f"{self._columns_digest}{sql}".encode()).hexdigest()
@@ -188,12 +178,14 @@ def read_warehouse(settings: Settings, connection: Connection) -> Warehouse:
     Raises WarehouseNotBuilt when dbt has compiled nothing yet.
     """
     target = settings.home / "dbt" / settings.warehouse_database / "target"
+    nodes = _nodes(target)
     columns: dict[str, list[str]] = {}
     for row in rows(connection, COLUMNS, (list(SCHEMAS),)):
         columns.setdefault(row["relation"], []).append(row["column"])
     return Warehouse(
         {relation: tuple(names) for relation, names in columns.items()},
-        dict(_compiled(target)),
+        dict(_compiled(target, nodes)),
+        {**_RATINGS, **dict(_said_by_features(nodes))},
         settings.home / "lineage" / "columns.json",
     )
 
@@ -213,11 +205,27 @@ def origins(warehouse: Warehouse, wanted: str) -> list[ColumnOrigin]:
     return [warehouse.origin(f"{relation}.{name}") for name in names]
 
 
-def _compiled(target: Path) -> Iterator[tuple[str, str]]:
+def _nodes(target: Path) -> list[dict[str, Any]]:
     manifest = target / "manifest.json"
     if not manifest.exists():
         raise WarehouseNotBuilt(f"dbt has compiled nothing into {target} yet: run `touchline build`")
-    for node in json.loads(manifest.read_text())["nodes"].values():
+    return list(json.loads(manifest.read_text())["nodes"].values())
+
+
+def _said_by_features(nodes: Sequence[dict[str, Any]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Ratings whose feature says what they rest on (`rests_on` in the catalogue of features)."""
+    for node in nodes:
+        for column in node["columns"].values() if node["name"] == "match_features" else ():
+            relation, _, rating = column["meta"].get("taken_from", "").partition(".")
+            if relation.endswith("_rating") and "rests_on" in column["meta"]:
+                made = [
+                    _PRICES if name == "prices" else _of_result(name) for name in column["meta"]["rests_on"]
+                ]
+                yield rating, (*_SIDES, _KICKOFF, *(name for names in made for name in names))
+
+
+def _compiled(target: Path, nodes: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for node in nodes:
         path = target / "compiled" / node["package_name"] / node["original_file_path"]
         if node["resource_type"] in ("model", "snapshot") and path.is_file():
             yield f"{node['schema']}.{node.get('alias') or node['name']}", path.read_text()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from psycopg.types.json import Jsonb
 
 from touchline.database.engine import connect
-from touchline.lineage.datasets import dataset_name, touched_by
+from touchline.openlineage.datasets import dataset_name, touched_by
 from touchline.settings import Role, Settings
 
 Kind = Literal["source", "dataset", "task_run", "training_set", "model_version", "prediction_run"]
@@ -73,7 +73,7 @@ def _edges_of_step(settings: Settings, step: str, run_id: str, detail: Mapping[s
             if source:
                 yield Edge(("source", source), run)
                 yield from (Edge(("source", source), dataset(settings, table)) for table in touched.writes)
-    if step == "predict" and detail.get("model_version"):
+    if step.partition("/")[0] == "predict" and detail.get("model_version"):
         predicted: Node = ("prediction_run", run_id)
         yield Edge(("model_version", f"{settings.model_name}/{detail['model_version']}"), predicted)
         yield Edge(dataset(settings, "features.match_features"), predicted)

@@ -1,0 +1,64 @@
+"""What is still to be done: for which inputs the steps are settled, and what those inputs are now."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from touchline.clock import RunClock
+from touchline.database.engine import Connection, connect
+from touchline.operations import names
+from touchline.operations.code import code_digest
+from touchline.operations.records import Inputs, last_inputs, n_landed
+from touchline.settings import Settings
+
+if TYPE_CHECKING:
+    from touchline.registry.tracking import Registry
+
+# With the wall clock every collection has a new as_of; features of fixtures are made anew this often at least.
+LIVE_REBUILD_AFTER = timedelta(hours=6)
+
+
+def build_inputs(connection: Connection, as_of: datetime) -> dict[str, Any]:
+    """What a build depends on: what has landed by `as_of` (UTC), that instant, and the code."""
+    return {
+        "landed": n_landed(connection, as_of),
+        "as_of": as_of.isoformat(),
+        "code": code_digest(),
+    }
+
+
+def last_build(connection: Connection) -> dict[str, Inputs | None]:
+    """The inputs of a step that works on the last build."""
+    return {"build": last_inputs(connection, names.BUILT)}
+
+
+def prediction_inputs(registry: Registry, connection: Connection) -> dict[str, Any]:
+    """What predictions depend on: the last build, the champion, and who forecasts in its shadow."""
+    from touchline.registry.models import challenger_versions, champion_version
+
+    return {
+        **last_build(connection),
+        "champion": champion_version(registry),
+        "challengers": list(challenger_versions(registry)),
+    }
+
+
+def has_seen_build(connection: Connection, step: str) -> bool:
+    """True when a consumer of the build has succeeded with the last one."""
+    seen, built = last_inputs(connection, step), last_inputs(connection, names.BUILT)
+    return seen is not None and built is not None and seen["build"] == built
+
+
+def warehouse_is_behind(settings: Settings, clock: RunClock) -> bool:
+    """True when a build, or what follows it, has something to do."""
+    with connect(settings, "ingest") as connection:
+        wanted = build_inputs(connection, clock.as_of)
+        settled = [last_inputs(connection, step) for step in names.BUILD_STEPS]
+        consumed = all(has_seen_build(connection, step) for step in ("predict", "settle"))
+    built = settled[-1]
+    if not consumed or built is None or any(inputs != built for inputs in settled):
+        return True
+    moved = abs(clock.as_of - datetime.fromisoformat(built["as_of"]))
+    is_old = moved >= LIVE_REBUILD_AFTER if clock.mode == "live" else bool(moved)
+    return is_old or any(wanted[name] != built[name] for name in ("landed", "code"))

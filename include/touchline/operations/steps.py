@@ -1,0 +1,296 @@
+"""The table of steps: what each does and needs, what settles it, the work, and what it publishes.
+
+`pipeline.run_step` runs a step, for a task of Airflow and for a command alike. The works import what they need when
+they run, so that reading the table costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from touchline.database.engine import Connection, connect
+from touchline.errors import SourceUnavailable
+from touchline.operations import due, names
+from touchline.operations.pipeline import News, Run, Step
+from touchline.operations.records import Inputs, last_inputs
+from touchline.warehouse.changes import PlannedLayer, stands_as_of
+
+if TYPE_CHECKING:
+    from touchline.landing.collect import Progress, Window
+    from touchline.sources.source import Kind
+    from touchline.warehouse.build import Layer
+
+NOTHING_BUILT = "Nothing is built yet, so there is nothing to learn from; build_warehouse comes first."
+NO_REASON: Sequence[Mapping[str, Any]] = ({},)
+
+
+def collecting(
+    kinds: Sequence[Kind], sources: Sequence[str] = (), window: Window | None = None,
+    on_progress: Progress | None = None, *, is_strict: bool = False,
+) -> Step:  # fmt: skip
+    """Fetch and land kinds of facts from the sources named, or from all in use.
+
+    `window` (two UK days, both included) asks for the matches of these days instead of what is offered now. With
+    `is_strict` a request that fails fails the step: another try asks only for what is missing, and nobody takes a day
+    for done that is not.
+    """
+
+    def work(run: Run) -> Any:
+        from touchline.landing.collect import collect
+
+        report = collect(run.settings, run.clock, run.run_id, kinds, on_progress, sources, window)
+        if is_strict and report.problems:
+            raise SourceUnavailable(f"{len(report.problems)} requests failed: {report.problems[0]}")
+        return report
+
+    name = "/".join(part for part in (f"collect_{'+'.join(kinds)}", "+".join(sources)) if part)
+    return Step(name, f"Fetch and land {', '.join(kinds)}.", work)
+
+
+def predicting(match_id: str | None = None) -> Step:
+    """Predict every fixture in the horizon, or one match: that settles nothing for the others."""
+
+    def work(run: Run) -> Any:
+        from touchline.ledger.predict import predict_matches
+
+        return predict_matches(run.settings, run.clock, run.run_id, match_id)
+
+    step = Step(
+        "predict", "Predictions of every fixture in the horizon into the ledger.", work, ("source", "mlflow"),
+        is_present=True, inputs=lambda run, connection: due.prediction_inputs(run.registry, connection), always=True,
+        publishes=(names.PREDICTIONS,),
+        news=lambda _, report: _new(() if report.model_version is None else (names.PREDICTIONS,)),
+    )  # fmt: skip
+    return step if match_id is None else replace(step, name=f"predict/{match_id}", inputs=None)
+
+
+def tuning(budget_seconds: float | None = None, n_trials: int | None = None) -> Step:
+    """Search for better parameters; what was found is new until models were trained with it."""
+
+    def budget(run: Run) -> float:
+        return run.settings.tuning_budget_seconds if budget_seconds is None else budget_seconds
+
+    def idle(run: Run) -> str | None:
+        return "Tuning is off: its budget is 0." if budget(run) == 0 else _nothing_built(run)
+
+    def work(run: Run) -> Any:
+        from touchline.registry.tuning import tune
+
+        return tune(run.settings, run.as_of, run.run_id, budget(run), n_trials)
+
+    def news(run: Run, _: Any) -> News:
+        from touchline.registry.tuning import last_tuning
+
+        trained = _recorded(run, "train") or {}
+        return _new(() if trained.get("tuning") == last_tuning(run.registry) else (names.TUNED,))
+
+    return Step(
+        "tune", "Search for better parameters within the budget.", work, ("source", "mlflow"), idle=idle,
+        inputs=lambda _, connection: due.last_build(connection), publishes=(names.TUNED,), news=news,
+    )  # fmt: skip
+
+
+def searching(since: datetime | None = None) -> Step:
+    """Search for anomalies in what became known since the last search, or since an instant (UTC)."""
+
+    def work(run: Run) -> Any:
+        from touchline.anomalies.search import find_anomalies
+
+        return find_anomalies(run.settings, run.as_of, run.run_id, since)
+
+    step = Step(
+        "detect_anomalies", "What is unlike before in what became known; it warns, and stops nothing.", work,
+        follows="check_features",
+    )  # fmt: skip
+    return step if since is None else replace(step, name=f"detect_anomalies/{since:%Y-%m-%d}", follows=None)
+
+
+def checking(gate: Literal["landing", "core", "features"], *, everything: bool = False) -> Step:
+    """A quality gate: on what has landed, on core alone, or on core and features; on all matches if `everything`."""
+
+    def work(run: Run) -> Any:
+        from touchline.quality import gates
+
+        if gate == "landing":
+            return gates.check_landing(run.settings, run.as_of, run.run_id)
+        check = gates.check_core if gate == "core" else gates.check_features
+        return check(run.settings, run.as_of, run.run_id, everything=everything)
+
+    if gate == "landing":
+        return Step(
+            "check_landing", "The quality gate on what has landed; it fixes the as_of of a build.", work,
+            inputs=lambda run, connection: due.build_inputs(connection, run.as_of),
+        )  # fmt: skip
+    does = f"The quality gate on core{'' if gate == 'core' else ' and features'}."
+    return Step(f"check_{gate}", does, work, follows=f"build_{gate}")
+
+
+def _building(layer: Layer, does: str, follows: str | None) -> Step:
+    def work(run: Run) -> Any:
+        from touchline.warehouse.build import build_layer
+
+        return build_layer(run.settings, layer, run.as_of, run.run_id, is_full=run.is_full)
+
+    return Step(f"build_{layer}", does, work, follows=follows, stands=partial(_stands, layer))
+
+
+def _update_ratings(run: Run) -> Any:
+    from touchline.ratings.update import update_ratings
+
+    return update_ratings(run.settings, run.as_of, run.run_id, is_full=run.is_full)
+
+
+def _publish_features(run: Run) -> Any:
+    from touchline.features.store import publish_features
+
+    return publish_features(run.settings, run.as_of, run.run_id)
+
+
+def _unseen_build(run: Run, _: Any) -> News:
+    with connect(run.settings, "ingest") as connection:
+        consumers = {names.FEATURES: "predict", names.RESULTS: "settle"}
+        return _new(asset for asset, step in consumers.items() if not due.has_seen_build(connection, step))
+
+
+def _training_inputs(run: Run, connection: Connection) -> Inputs:
+    from touchline.registry.tuning import last_tuning
+
+    return {**due.last_build(connection), "tuning": last_tuning(run.registry)}
+
+
+def _train(run: Run) -> Any:
+    from touchline.registry.training import train
+
+    return train(run.settings, run.as_of, run.run_id)
+
+
+def _has_champion(run: Run) -> bool:
+    from touchline.registry.models import champion_version
+
+    return champion_version(run.registry) is not None
+
+
+def _confirm_newest(run: Run) -> None:
+    """Whoever asked for a training (an alarm, perhaps) has the answer that training anew would give."""
+    from touchline.registry.models import confirm_newest
+
+    confirm_newest(run.registry, run.as_of)
+
+
+def _unused_models(run: Run, _: Any) -> News:
+    """Champion and challengers are new until they have predicted on this build."""
+    with connect(run.settings, "ingest") as connection:
+        is_used = last_inputs(connection, "predict") == due.prediction_inputs(run.registry, connection)
+    return _new(() if is_used else (names.CHAMPION,))
+
+
+def _settle(run: Run) -> Any:
+    from touchline.ledger.settle import settle_predictions
+
+    return settle_predictions(run.settings, run.clock, run.run_id)
+
+
+def _measure_drift(run: Run) -> Any:
+    from touchline.monitoring.drift import measure_drift
+
+    return measure_drift(run.settings, run.clock, run.run_id)
+
+
+def _alarms(_: Run, report: Any) -> News:
+    reasons = [
+        {"metric": each.metric, "subject": each.subject, "value": each.value, "threshold": each.threshold}
+        for each in report.alarms
+    ]
+    return {names.DRIFT: reasons} if reasons else {}
+
+
+def _clock_stands_still(run: Run) -> str | None:
+    return "The clock stands still." if run.clock.mode == "virtual" else None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far the warehouse is."""
+
+    is_behind: bool
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        return (
+            "The warehouse has something to do." if self.is_behind else "The warehouse has seen everything."
+        )
+
+
+def _announcing(kind: str, asset: str) -> Step:
+    return Step(
+        f"announce_{kind}", f"Say that {kind} have landed, when the warehouse, or what follows it, is behind.",
+        lambda run: Standing(due.warehouse_is_behind(run.settings, run.clock)), publishes=(asset,),
+        news=lambda _, standing: _new((asset,) if standing.is_behind else ()), is_recorded=False,
+    )  # fmt: skip
+
+
+def _stands(layer: PlannedLayer, run: Run) -> bool:
+    """False when a build in full was begun by hand, and died: it is made up for, whatever is settled."""
+    return stands_as_of(run.settings, layer) is not None
+
+
+def _nothing_built(run: Run) -> str | None:
+    return NOTHING_BUILT if stands_as_of(run.settings, "features") is None else None
+
+
+def _recorded(run: Run, step: str) -> Inputs | None:
+    with connect(run.settings, "ingest") as connection:
+        return last_inputs(connection, step)
+
+
+def _new(assets: Iterable[str]) -> News:
+    return dict.fromkeys(assets, NO_REASON)
+
+
+_TABLE = (
+    collecting(("fixtures",)),
+    collecting(("odds",)),
+    collecting(("scores",)),
+    *(_announcing(kind, asset) for kind, asset in names.LANDING.items()),
+    checking("landing"),
+    _building("core", "Teams, matches, results and prices.", follows="check_landing"),
+    checking("core"),
+    Step(
+        "update_ratings", "Ratings of the teams after every new result.", _update_ratings, follows="build_core",
+        stands=partial(_stands, "ratings"),
+    ),
+    _building("features", "Features of every match, from what was known before it.", follows="update_ratings"),
+    checking("features"),
+    _building("analytics", "The views that analysts, the API and the board read.", follows="check_features"),
+    Step(
+        names.BUILT, "Features of all fixtures into the online store.", _publish_features, follows="check_features",
+        publishes=(names.FEATURES, names.RESULTS), news=_unseen_build,
+    ),
+    searching(),
+    tuning(),
+    Step(
+        "train", "Train, evaluate and register, and decide about the champion.", _train, ("source", "mlflow"),
+        idle=_nothing_built, inputs=_training_inputs, stands=_has_champion, confirm=_confirm_newest,
+        publishes=(names.CHAMPION,), news=_unused_models,
+    ),
+    predicting(),
+    Step(
+        "settle", "Scores of the predictions whose results are in.", _settle, is_present=True,
+        inputs=lambda _, connection: due.last_build(connection), always=True, publishes=(names.SETTLED,),
+        news=lambda _run, _report: _new((names.SETTLED,)),
+    ),
+    Step(
+        "measure_drift", "Whether champion and features are still what they were.", _measure_drift,
+        ("source", "mlflow"), is_present=True, publishes=(names.DRIFT,), news=_alarms,
+    ),
+    replace(
+        _building("analytics", "The views again, where the wall clock has moved on since the build.", None),
+        name="refresh_analytics", is_present=True, idle=_clock_stands_still,
+    ),
+)  # fmt: skip
+STEPS: Mapping[str, Step] = {step.name: step for step in _TABLE}

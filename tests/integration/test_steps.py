@@ -1,0 +1,122 @@
+"""How a step is run: once for its inputs, with the clock and the inputs of the step it follows, and on record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from touchline.database.engine import connect, rows
+from touchline.operations.pipeline import Run, Step, run_step
+from touchline.settings import Settings
+
+NOON = datetime(2022, 11, 1, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Report:
+    files: tuple[str, ...] = ("E0.csv", "E1.csv")
+    summary: str = "Done."
+
+
+@pytest.fixture
+def at_noon(settings: Settings) -> Settings:
+    return settings.model_copy(update={"as_of": NOON})
+
+
+def step_with(runs: list[Run]) -> Step:
+    """A step that depends on its clock alone, and notes its runs."""
+
+    def work(run: Run) -> Report:
+        runs.append(run)
+        return Report()
+
+    return Step("first", "First.", work, inputs=lambda run, _: {"as_of": run.as_of.isoformat()})
+
+
+def recorded(settings: Settings) -> list[dict[str, Any]]:
+    with connect(settings, "ingest") as connection:
+        query = "select run_id, step, status, as_of, detail from ops.pipeline_run order by started_at"
+        return rows(connection, query)
+
+
+def test_a_step_is_done_once_for_its_inputs_unless_it_is_asked_for_again(at_noon: Settings):
+    runs: list[Run] = []
+    step = step_with(runs)
+    outcomes = [run_step(at_noon, step, run_id) for run_id in ("one", "two")]
+    assert [outcome.is_repeat for outcome in outcomes] == [False, True]
+    assert outcomes[0].report == Report()
+    assert not run_step(at_noon, step, "three", is_forced=True).is_repeat
+    assert not run_step(at_noon, step, "four", is_full=True).is_repeat
+    assert [(run.run_id, run.is_full) for run in runs] == [("one", False), ("three", False), ("four", True)]
+    assert [row["run_id"] for row in recorded(at_noon)] == ["one", "three", "four"]
+
+
+def test_a_record_holds_numbers_and_inputs_and_counts_lists(at_noon: Settings):
+    run_step(at_noon, step_with([]), "one")
+    (row,) = recorded(at_noon)
+    assert (row["step"], row["status"], row["as_of"]) == ("first", "success", NOON)
+    assert row["detail"] == {"n_files": 2, "summary": "Done.", "inputs": {"as_of": NOON.isoformat()}}
+
+
+def test_a_step_takes_over_clock_and_inputs_of_the_one_it_follows(at_noon: Settings):
+    runs: list[Run] = []
+    follower = replace(step_with(runs), name="second", inputs=None, follows="first")
+    run_step(at_noon, step_with([]), "one")
+    later = datetime(2023, 1, 1, tzinfo=UTC)
+    assert run_step(at_noon, follower, "one", later).as_of == NOON.isoformat()
+    assert runs[0].as_of == NOON
+    assert run_step(at_noon, follower, "two", later).is_repeat
+    run_step(at_noon, step_with([]), "three", later)
+    assert run_step(at_noon, follower, "three").as_of == later.isoformat()
+
+
+def test_a_step_after_one_that_has_not_succeeded_is_never_settled(at_noon: Settings):
+    follower = replace(step_with([]), name="second", inputs=None, follows="first")
+    outcomes = [run_step(at_noon, follower, run_id) for run_id in ("one", "two")]
+    assert [outcome.is_repeat for outcome in outcomes] == [False, False]
+    assert all("inputs" not in row["detail"] for row in recorded(at_noon))
+
+
+def test_a_failure_is_recorded_with_its_reason_and_done_again(at_noon: Settings):
+    def fail(run: Run) -> Report:
+        raise ValueError("no room")
+
+    step = step_with([])
+    with pytest.raises(ValueError, match="no room"):
+        run_step(at_noon, replace(step, work=fail), "one")
+    (row,) = recorded(at_noon)
+    assert (row["status"], row["detail"]["error"]) == ("failed", "no room")
+    assert not run_step(at_noon, step, "one").is_repeat
+
+
+def test_what_does_not_stand_is_made_again_and_a_settled_step_confirms_and_still_publishes(at_noon: Settings):
+    confirmed: list[str] = []
+    step = replace(
+        step_with([]),
+        confirm=lambda run: confirmed.append(run.run_id),
+        news=lambda _, report: {"asset": ({"is_new": report is not None},)},
+    )
+    run_step(at_noon, step, "one")
+    assert run_step(at_noon, step, "two").news == {"asset": ({"is_new": False},)}
+    assert confirmed == ["two"]
+    assert not run_step(at_noon, replace(step, stands=lambda _: False), "three").is_repeat
+
+
+def test_an_idle_step_says_why_and_leaves_no_record(at_noon: Settings):
+    outcome = run_step(at_noon, replace(step_with([]), idle=lambda _: "Nothing built."), "one")
+    assert (outcome.summary, outcome.is_repeat, outcome.news) == ("Nothing built.", True, {})
+    assert recorded(at_noon) == []
+
+
+def test_with_the_wall_clock_what_is_of_the_present_is_made_now_whatever_started_it(at_noon: Settings):
+    runs: list[Run] = []
+    present = replace(step_with(runs), is_present=True)
+    run_step(at_noon, present, "virtual")
+    live = at_noon.model_copy(update={"as_of": None, "source": "live"})
+    run_step(live, present, "live", NOON)
+    assert [run.clock.mode for run in runs] == ["virtual", "live"]
+    assert runs[0].as_of == NOON
+    assert runs[1].as_of.year >= 2026
