@@ -71,6 +71,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         "landing.rejected_row": WHEN_IT_HAPPENS,
         "landing.rejected_row_settled": WHEN_IT_HAPPENS,
         "landing.quarantined_fact": WHEN_IT_HAPPENS,
+        "landing.team_link": WHEN_IT_HAPPENS,
         "ops.pipeline_run": "every step writes it; `touchline status` and the board show its age",
         "ops.quality_result": "every gate writes it; the board shows its age",
         "ops.competition_hold": WHEN_IT_HAPPENS,

@@ -30,9 +30,8 @@ ANNOUNCED = {
     "season": {"startDate": "2022-08-05"},
     "lastUpdated": "2022-11-01T00:00:00Z",
 }
-NO_SCORE = {"winner": None, "duration": "REGULAR"} | dict.fromkeys(
-    ("fullTime", "halfTime"), {"home": None, "away": None}
-)
+NO_GOALS = {"home": None, "away": None}
+NO_SCORE = {"winner": None, "duration": "REGULAR", "fullTime": NO_GOALS, "halfTime": NO_GOALS}
 
 
 def fixture(day: str, home: str, away: str, **changes: str) -> dict[str, str]:
@@ -44,7 +43,6 @@ MOVED = fixture("04/11/2022", "Chelsea", "Everton")
 FIXTURES = [
     fixture("02/11/2022", "Leeds", "Burnley", Time="11:00"),
     fixture("03/11/2022", "Fulham", "Chelsea"),
-    fixture("05/11/2022", "Leeds", "Arsenal", FTHG="two"),
     fixture("06/11/2022", "Arsenal", "Fulham"),
     fixture("09/11/2022", "Everton", "Arsenal", Time="11:00"),
     fixture("20/11/2022", "Burnley", "Fulham"),
@@ -85,8 +83,11 @@ def build_unpredicted_world(empty: Settings, folder: Path) -> Settings:
 
 
 def _land_from_football_data_org(settings: Settings) -> None:
-    """A match between teams nobody knows, and one that is called off."""
+    """Teams nobody knows, a match called off, and rows that cannot be read: of a known match, and of an unknown one."""
     matches = [
+        _told(3, "2022-11-03T15:00:00Z", "Fulham FC", "Chelsea", "TIMED"),
+        _told(4, "2022-11-03T19:00:00Z", "Fulham FC", "Everton", "DELAYED_BY_FOG"),
+        _told(5, "2022-11-05T15:00:00Z", "Leeds", "Arsenal", "DELAYED_BY_FOG"),
         _told(1, "2022-11-06T15:00:00Z", "Nowhere Town", "Somewhere Rovers", "TIMED"),
         _told(2, "2022-11-07T20:00:00Z", "Burnley", "Chelsea", "POSTPONED"),
     ]

@@ -42,7 +42,7 @@ with reasons as (
         ),
         (
             9, 'begun', 'ops.pipeline_run (step predict, as_of)',
-            'nothing for this match: a prediction is written before kick-off or not at all; see that predict_matches runs'
+            'nothing for it: a prediction is written before kick-off or not at all; see that predict_matches runs'
         ),
         (
             10, 'gate', 'touchline quality history',
@@ -79,7 +79,10 @@ fixtures as (
     where
         matches.kickoff_at > {{ as_of() }} - interval '1 day'
         and matches.kickoff_at <= {{ horizon_end() }}
-        and not exists (select from predictions where predictions.match_id = matches.match_id)
+        and not exists (
+            select from predictions
+            where predictions.match_id = matches.match_id
+        )
 ),
 
 last_run as (
@@ -97,7 +100,7 @@ last_run as (
 broken_run as (
     select
         last_run.*,
-        exists (
+        exists(
             select from {{ source('ops', 'quality_result') }} as checked
             where
                 checked.run_id = last_run.run_id
@@ -113,17 +116,52 @@ holds as (
     select
         hold.competition,
         hold.gate,
-        'hold ' || hold.competition_hold_id || ' since ' || to_char(hold.held_as_of at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
-        || ' UTC: ' || hold.reason as detail
+        'hold ' || hold.competition_hold_id || ' since '
+        || to_char(hold.held_as_of at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: ' || hold.reason as detail
     from {{ source('ops', 'competition_hold') }} as hold
     left join {{ source('ops', 'competition_release') }} as release
         on hold.competition_hold_id = release.competition_hold_id and release.released_as_of <= {{ as_of() }}
     where hold.held_as_of <= {{ as_of() }} and release.competition_hold_id is null
 ),
 
+team_links as (
+    select distinct on (source, country, alias)
+        source,
+        country,
+        alias,
+        team
+    from {{ source('landing', 'team_link') }}
+    where observed_at <= {{ as_of() }}
+    order by source, country, alias, team_link_id desc
+),
+
 rejected as (
-    select refused.*
+    select
+        refused.rejected_row_id,
+        refused.source,
+        refused.endpoint,
+        refused.payload_id,
+        refused.row_number,
+        refused.rule,
+        refused.field,
+        refused.value,
+        refused.reason,
+        refused.competition,
+        refused.kickoff_at,
+        coalesce(home.team, refused.home_team) as home_team,
+        coalesce(away.team, refused.away_team) as away_team
     from {{ ref('rejected_rows') }} as refused
+    left join {{ ref('competition') }} as competitions on refused.competition = competitions.competition
+    left join team_links as home
+        on
+            refused.source = home.source
+            and competitions.country = home.country
+            and refused.home_team = home.alias
+    left join team_links as away
+        on
+            refused.source = away.source
+            and competitions.country = away.country
+            and refused.away_team = away.alias
     where
         refused.scope = 'row'
         and not refused.is_settled
@@ -160,6 +198,7 @@ found as (
     -- A team plays once a day: a row about a side whose match is known is about that match, as another source has it.
     select
         null::uuid as match_id,
+        false as is_built,
         rejected.competition,
         rejected.kickoff_at,
         (rejected.kickoff_at at time zone 'UTC')::date as kickoff_on,
@@ -182,26 +221,33 @@ found as (
         )
     union all
     select
-        null::uuid,
+        landed.fixture_key as match_id,
+        false as is_built,
         landed.competition,
         landed.kickoff_at,
-        (landed.kickoff_at at time zone 'UTC')::date,
+        (landed.kickoff_at at time zone 'UTC')::date as kickoff_on,
         landed.home_team,
         landed.away_team,
-        case when set_aside.fixture_key is null then 'waiting' else 'quarantined' end,
+        case when set_aside.fixture_key is null then 'waiting' else 'quarantined' end as reason,
         coalesce(
             'quarantined_fact ' || set_aside.quarantined_fact_id || ', rule ' || set_aside.rule || ': '
             || set_aside.reason || '; ', 'landed, and not built since: '
-        ) || 'row ' || landed.row_number || ' of payload ' || landed.payload_id || ' (' || landed.source || ')'
+        )
+        || 'row ' || landed.row_number || ' of payload ' || landed.payload_id || ' (' || landed.source || ')' as detail
     from landed
     left join set_aside on landed.fixture_key = set_aside.fixture_key and landed.payload_id = set_aside.payload_id
-    where not exists (select from matches where matches.match_id = landed.fixture_key)
+    where
+        not exists (
+            select from matches
+            where matches.match_id = landed.fixture_key
+        )
     union all
     select
         fixtures.match_id,
+        true as is_built,
         fixtures.competition,
         fixtures.kickoff_at,
-        (fixtures.kickoff_at at time zone 'UTC')::date,
+        (fixtures.kickoff_at at time zone 'UTC')::date as kickoff_on,
         fixtures.home_team,
         fixtures.away_team,
         applies.reason,
@@ -218,66 +264,71 @@ found as (
         where holds.competition = fixtures.competition
         union all
         select
-            'superseded',
-            'seen again later under another key; announced by payload ' || fixtures.payload_id
+            'superseded' as reason,
+            'seen again later under another key; announced by payload ' || fixtures.payload_id as detail
         where fixtures.status = 'superseded'
         union all
         select
-            'called_off',
-            'status ' || fixtures.status || ' by payload ' || fixtures.payload_id || ' (' || fixtures.source || ')'
+            'called_off' as reason,
+            'status ' || fixtures.status || ' by payload ' || fixtures.payload_id
+            || ' (' || fixtures.source || ')' as detail
         where fixtures.status not in ('scheduled', 'superseded', 'played', 'in_play')
         union all
         select
-            'no_features',
-            'features.match_features has no row of it'
+            'no_features' as reason,
+            'features.match_features has no row of it' as detail
         where features.match_id is null
         union all
         select
-            'refused',
-            'run ' || last_run.run_id || ': ' || (last_run.detail -> 'refusals' ->> fixtures.match_id::text)
+            'refused' as reason,
+            'run ' || last_run.run_id || ': ' || (last_run.detail -> 'refusals' ->> fixtures.match_id::text) as detail
         where last_run.detail -> 'refusals' ->> fixtures.match_id::text is not null
         union all
         select
-            case when broken_run.is_by_gate then 'gate' else 'refused' end,
-            'run ' || broken_run.run_id || ' failed: ' || (broken_run.detail ->> 'error')
+            case when broken_run.is_by_gate then 'gate' else 'refused' end as reason,
+            'run ' || broken_run.run_id || ' failed: ' || (broken_run.detail ->> 'error') as detail
         where broken_run.as_of < fixtures.kickoff_at
         union all
         select
-            'begun',
+            'begun' as reason,
             'kicked off before a prediction was written; '
             || coalesce(
                 'the last predict step ran as of ' || to_char(last_run.as_of at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
                 || ' UTC', 'no predict step has run'
-            )
+            ) as detail
         where fixtures.kickoff_at <= {{ as_of() }} or fixtures.is_played
         union all
         select
-            'no_forecast',
+            'no_forecast' as reason,
             'run ' || last_run.run_id || ': the champion (version ' || (last_run.detail ->> 'model_version')
-            || ') gave no forecast'
+            || ') gave no forecast' as detail
         where last_run.detail -> 'without_forecast' @> to_jsonb(fixtures.match_id::text)
         union all
         select
-            'no_champion',
-            'run ' || last_run.run_id || ' found no champion'
+            'no_champion' as reason,
+            'run ' || last_run.run_id || ' found no champion' as detail
         where last_run.status = 'success' and last_run.detail -> 'inputs' ->> 'champion' is null
         union all
         select
-            'waiting',
-            'no predict step has looked at it yet'
+            'waiting' as reason,
+            'no predict step has looked at it yet' as detail
     ) as applies
 ),
 
 ranked as (
-    select distinct on (found.match_id, found.competition, found.home_team, found.away_team, found.kickoff_on)
+    -- What is not built is one fixture, whatever tells of it.
+    select distinct on (
+        found.is_built, case when found.is_built then found.match_id end,
+        found.competition, found.home_team, found.away_team, found.kickoff_on
+    )
         found.*,
         reasons.look_at,
         reasons.what_to_do
     from found
     inner join reasons on found.reason = reasons.reason
     order by
-        found.match_id, found.competition, found.home_team, found.away_team, found.kickoff_on, reasons.place,
-        found.detail
+        found.is_built, case when found.is_built then found.match_id end,
+        found.competition, found.home_team, found.away_team, found.kickoff_on, reasons.place, found.detail
 )
 
 select

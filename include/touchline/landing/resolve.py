@@ -147,41 +147,14 @@ def _name_teams(
                     f"{source} calls a team of {row['competition']} {row['season']} {row[field]!r}, which is not "
                     "settled; see `touchline teams review`",
                     f"{row['source_match_id']} {row['home_team']} - {row['away_team']}",
-                    Announced(
-                        row["competition"], row["kickoff_at"], home or row["home_team"], away or row["away_team"]
-                    ),
+                    Announced(**{name: row[name] for name in Announced.__dataclass_fields__}),
                 )
             )  # fmt: skip
     mask = pl.Series(kept, dtype=pl.Boolean)
     settled = fixtures.with_columns(
         home_team=pl.Series(homes, dtype=pl.String), away_team=pl.Series(aways, dtype=pl.String)
     ).filter(mask)
-    told = _with_settled_names(found.rejections, named)
-    return _without_rows(replace(found, fixtures=settled, rejections=told), rejections)
-
-
-def _with_settled_names(
-    rejections: Sequence[Rejection], named: Mapping[tuple[str, str, str], str]
-) -> list[Rejection]:
-    """The rejections of the parser, their fixtures by the names of the warehouse where other rows settled them."""
-    settled = {(competition, alias): team for (competition, _, alias), team in named.items()}
-    return [
-        each
-        if each.fixture is None
-        else replace(
-            each,
-            fixture=replace(
-                each.fixture,
-                **{
-                    side: settled.get((each.fixture.competition, alias), alias)
-                    for side, alias in (
-                        ("home_team", each.fixture.home_team), ("away_team", each.fixture.away_team),
-                    )
-                },
-            ),
-        )
-        for each in rejections
-    ]  # fmt: skip
+    return _without_rows(replace(found, fixtures=settled), rejections)
 
 
 def _schedule(group: pl.DataFrame) -> list[ScheduledMatch]:

@@ -46,9 +46,9 @@ SHOWN_REFUSALS = 5
 class PredictReport:
     """What a batch did. `n_fixtures` and `n_refused` count fixtures, the others rows (one a forecast).
 
-    `refusals` says of each refused fixture (by match id) why; `without_forecast` are the match ids on which the champion
-    is silent; `held` of each competition that a quality gate holds, for which
-    nothing new was written; `shadow_problems` of each challenger that failed, or whose rows broke the gate, how.
+    `refusals` says of each refused fixture (by match id) why; `without_forecast` are the match ids on which the
+    champion is silent; `held` says of each competition that a quality gate holds, for which nothing new was written,
+    why; `shadow_problems` of each challenger that failed, or whose rows broke the gate, how.
     """
 
     as_of: str

@@ -7,7 +7,7 @@ A provider's module says what a row means in a function `(Fields, Row) -> None`;
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -32,10 +32,14 @@ _LONGEST_ROW_TEXT = 1000
 
 @dataclass
 class Row:
-    """What one match object says. Nothing of it counts before all of it has been read."""
+    """What one match object says. Nothing of it counts before all of it has been read.
+
+    `about` says early which fixture it is, in case the rest cannot be read.
+    """
 
     number: int
     match_id: str = ""
+    about: Announced | None = None
     fixture: dict[str, object] | None = None
     score: dict[str, object] | None = None
     quotes: list[dict[str, object]] = field(default_factory=list)
@@ -74,7 +78,7 @@ def read_rows(items: Sequence[object], read: Callable[[Fields, Row], None]) -> O
             rejections.append(
                 Rejection(
                     number, "row", problem.rule, problem.place, shown(problem.value), problem.reason,
-                    shown(item, _LONGEST_ROW_TEXT), _announced(row),
+                    shown(item, _LONGEST_ROW_TEXT), row.about,
                 )
             )  # fmt: skip
             continue
@@ -89,14 +93,6 @@ def read_rows(items: Sequence[object], read: Callable[[Fields, Row], None]) -> O
         quotes=_frame([(row, quote) for row in parsed for quote in row.quotes], QUOTE_SCHEMA),
         rejections=rejections,
     )
-
-
-def _announced(row: Row) -> Announced | None:
-    """The fixture of a row that was read as far as that."""
-    if row.fixture is None:
-        return None
-    told: dict[str, Any] = {each.name: row.fixture[each.name] for each in fields(Announced)}
-    return Announced(**told)
 
 
 def _read_one(item: object, row: Row, read: Callable[[Fields, Row], None], seen: set[str]) -> None:

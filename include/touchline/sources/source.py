@@ -67,7 +67,7 @@ class NoReply:
 
 @dataclass(frozen=True)
 class Announced:
-    """The fixture a row is about, as far as it could be read; `kickoff_at` in UTC."""
+    """The fixture a row is about, its teams as the source names them; `kickoff_at` in UTC."""
 
     competition: str
     kickoff_at: datetime

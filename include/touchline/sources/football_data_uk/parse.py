@@ -28,7 +28,7 @@ from touchline.sources.football_data_uk.new_leagues import (
 from touchline.sources.football_data_uk.quotes import read_quotes
 from touchline.sources.football_data_uk.table import Table, read_table
 from touchline.sources.seasons import label_of, start_year_of
-from touchline.sources.source import Announced, Observations, Rejection
+from touchline.sources.source import Observations, Rejection
 
 MOST_GOALS = 30
 OUTCOME_LETTERS = {1: "H", 0: "D", -1: "A"}
@@ -101,16 +101,7 @@ class _Reading:
                 value = None if problem.field is None else self.cell(row, problem.field)
                 text = ",".join(row).rstrip(",")
                 self.rejections.append(
-                    Rejection(
-                        index + 1,
-                        "row",
-                        problem.rule,
-                        problem.field,
-                        value,
-                        problem.reason,
-                        text,
-                        self._announced(row),
-                    )
+                    Rejection(index + 1, "row", problem.rule, problem.field, value, problem.reason, text)
                 )
 
     def _read(self, index: int, row: list[str], seen: set[UUID]) -> _Problem | None:
@@ -170,18 +161,6 @@ class _Reading:
             }
         )  # fmt: skip
         return None
-
-    def _announced(self, row: list[str]) -> Announced | None:
-        """The fixture that a rejected row is about; without a time it kicks off at the customary one."""
-        competition, day = self._read_competition(row), read_date(self.cell(row, "Date"))
-        home, away = _team(self.cell(row, "HomeTeam")), _team(self.cell(row, "AwayTeam"))
-        if isinstance(competition, _Problem) or day is None or not (home and away):
-            return None
-        minutes = read_time(self.cell(row, "Time"))
-        given = None if minutes is None else timedelta(minutes=minutes)
-        frame = pl.DataFrame({"day": [day], "time": [given]}, {"day": pl.Date, "time": pl.Duration("us")})
-        kickoff = frame.select(calendar.kickoff_at(pl.col("day"), pl.col("time"))).item()
-        return Announced(competition, kickoff, home, away)
 
     def _read_competition(self, row: list[str]) -> str | _Problem:
         if self.new_league is not None:

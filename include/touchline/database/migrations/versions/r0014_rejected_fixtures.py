@@ -15,8 +15,7 @@ alter table landing.rejected_row
     add column away_team text;
 comment on column landing.rejected_row.competition is 'Competition of the fixture that a rejected row is about; null '
     'where it could not be read. The same goes for kick-off (UTC) and teams.';
-comment on column landing.rejected_row.home_team is 'Name in the warehouse where it is settled, else as the source '
-    'writes it.';
+comment on column landing.rejected_row.home_team is 'As the source names it.';
 create index rejected_row_by_kickoff on landing.rejected_row (kickoff_at) where scope = 'row';
 """
 
