@@ -57,7 +57,10 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         "landing.payload": "source_health counts payloads, rejected_rows names the payload of a refusal",
         "ratings.team_rating": "match_features reads it as of kick-off, team_strength as of the build",
     },
-    "fct_rejoining_of_upstream_concepts": {"match_features": FEATURES_MEET_HERE},
+    "fct_rejoining_of_upstream_concepts": {
+        "match_features": FEATURES_MEET_HERE,
+        "unpredicted": "only it reads rejected_rows, and a later payload of a request has the last word on them",
+    },
     "fct_too_many_joins": {"match_features": FEATURES_MEET_HERE, "unpredicted": EVERY_STAGE},
     "fct_model_fanout": {"settled_predictions": SUMS},
     "fct_exposure_parents_materializations": {
