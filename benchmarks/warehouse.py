@@ -28,7 +28,8 @@ from touchline.database.engine import connect, scalar
 from touchline.landing.collect import collect
 from touchline.ratings.update import update_ratings
 from touchline.settings import PROJECT_ROOT, Settings
-from touchline.warehouse.build import BuildReport, build_layer, run_dbt
+from touchline.warehouse.build import BuildReport, build_layer
+from touchline.warehouse.invocation import run_dbt, target_folder
 
 START = datetime(2023, 3, 1, 3, tzinfo=UTC)
 N_NIGHTS = 14
@@ -104,9 +105,7 @@ def _plain_sql(settings: Settings) -> float:
         settings, "compile", "--full-refresh", "--select", "path:models/core", "path:models/features",
         environment={"TOUCHLINE_DBT_AS_OF": START.isoformat()},
     )  # fmt: skip
-    compiled = (
-        settings.home / "dbt" / settings.warehouse_database / "target" / "compiled" / "touchline" / "models"
-    )
+    compiled = target_folder(settings) / "compiled" / "touchline" / "models"
     texts = {path.stem: path.read_text() for path in compiled.rglob("*.sql") if path.stem in IN_ORDER}
     with connect(settings, "owner") as connection:
         connection.execute("create schema plain authorization touchline_transform")

@@ -7,15 +7,15 @@ one (same landing, same `as_of`, same code) ends at once.
 `warehouse/results` (settling follows).
 
 **When a task fails**, nothing after it runs, and what it would have changed is as it was.
-* `check_landing`, `check_features`: a quality gate found what cannot be pinned to competitions. The log names the
-  expectation and what to do; all results are in `ops.quality_result` and in Data Docs. Correct the cause, then clear
-  the task. What can be pinned stops nothing: facts are left out, competitions held (docs/quality.md).
+* `check_landing`, `check_features`: a quality gate failed on rows that cannot be assigned to competitions. The log
+  names the expectation and what to do; all results are in `ops.quality_result` and in Data Docs. Correct the cause,
+  then clear the task. Other failures stop nothing: facts are left out, competitions held (docs/quality.md).
 * `build_core`, `build_features`, `build_analytics`: dbt. The log names the model or test; its compiled SQL is in
   `<home>/dbt`. Repeat by hand with `touchline step build_core`, or all steps with `touchline build`.
 * `update_ratings`: ratings are written in one transaction; clear the task.
   `touchline build --full` builds everything anew.
 * `detect_anomalies`: it warns only, and nothing waits for it; findings are in `ops.anomaly` (`touchline anomalies
-  list`). A failure is the database or a defect: clear the task; a search that was missed is made up by the next one.
+  list`). A failure comes from the database or a defect: clear the task; the next search covers one that was missed.
 * `publish_features`: the online store. Until it works predictions read the offline tables; clear the task.
 """
 

@@ -1,6 +1,6 @@
 """### Collect fixtures
 
-**What** asks every source that gives fixtures (`config/sources.yaml`), one task a source, and lands what it says:
+**What** asks every source that gives fixtures (`config/sources.yaml`), one task a source, and lands the answers:
 payload first, then one row a fixture that is new or has changed.
 **When** daily at 05:00 UTC, and on demand; in an Airflow backfill each run collects the matches of its day.
 **Reads** the sources in use. **Publishes** `landing/fixtures` when the warehouse is behind.
@@ -9,9 +9,9 @@ payload first, then one row a fixture that is new or has changed.
 * `sources`: a setting or `config/sources.yaml` is wrong; the log names it.
 * `collect`: its log says which address could not be read; what was read is kept. Source down: nothing to do, the next
   run asks again. A source that rests (quota spent, circuit open) fails nothing: `touchline sources`. Format changed:
-  the payloads are in `landing.payload`, the reasons in `touchline rejects count`; mend the parser, then `touchline
+  the payloads are in `landing.payload`, the reasons in `touchline rejects count`; fix the parser, then `touchline
   rejects replay`.
-* `announce`: the facts have landed, the warehouse has not been told; clear the task.
+* `announce`: the facts have landed, the warehouse build was not triggered; clear the task.
 * `all_collected`: shows that some source failed; the others were announced all the same.
 """
 

@@ -9,9 +9,9 @@ in an Airflow backfill each run collects the matches of its day.
 * `sources`: a setting or `config/sources.yaml` is wrong; the log names it.
 * `collect`: its log says which address could not be read; what was read is kept. Source down: nothing to do, the next
   run asks again. A source that rests (quota spent, circuit open) fails nothing: `touchline sources`. Format changed:
-  the payloads are in `landing.payload`, the reasons in `touchline rejects count`; mend the parser, then `touchline
+  the payloads are in `landing.payload`, the reasons in `touchline rejects count`; fix the parser, then `touchline
   rejects replay`.
-* `announce`: the facts have landed, the warehouse has not been told; clear the task.
+* `announce`: the facts have landed, the warehouse build was not triggered; clear the task.
 * `all_collected`: shows that some source failed; the others were announced all the same.
 """
 

@@ -9,7 +9,7 @@ Then looks for drift (docs/drift.md).
 **When a task fails**
 * `settle`: nothing of this run was written; the predictions wait for the next run. The log names match and reason.
   Correct the cause, clear the task, or run `touchline settle`.
-* `measure_drift`: scores are in the ledger, drift was not looked for; the next run does. MLflow not reachable:
+* `measure_drift`: scores are in the ledger, drift was not measured; the next run does it. MLflow not reachable:
   `touchline status`, then clear the task, or run `touchline drift`.
 * `refresh_analytics`: scores are in the ledger, the views do not show them yet; clear the task.
 """

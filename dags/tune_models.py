@@ -6,7 +6,7 @@ challenge the champion; nothing else changes.
 **When** Sundays at 04:00 UTC, after the night's training. **Reads** `features.*`, `core.*`. **Publishes**
 `models/tuned` until models were trained with what was found.
 
-**When `tune` fails**: training goes on with the parameters of before. MLflow not reachable: `touchline status`, then
+**When `tune` fails**: training goes on with the previous parameters. MLflow not reachable: `touchline status`, then
 clear the task. It ran into its time limit: lower the budget, of which the last trial may take some minutes more.
 """
 

@@ -49,7 +49,7 @@ def server() -> Iterator[Settings]:
     # Not pytest's tmp_path: PostgreSQL may run as another user, who cannot enter a folder of mode 700.
     home = Path(tempfile.mkdtemp(prefix="touchline-test-"))
     home.chmod(0o755)
-    settings = Settings(home=home, postgres_port=0, database_name=TEMPLATE)
+    settings = Settings(home=home, postgres_port=0, database_name=TEMPLATE, data_docs=False)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(embedded, "SERVER_SETTINGS", embedded.SERVER_SETTINGS | NOT_DURABLE)
         bootstrap.prepare(settings)

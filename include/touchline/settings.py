@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     lineage_parent: str | None = Field(
         default=None, description="OpenLineage run that this one is part of: namespace/job/run id"
     )
+    data_docs: bool = Field(default=True, description="write pages of what every quality gate found")
     random_seed: int = 20260801
     training_since: datetime = Field(
         default=datetime(2000, 7, 1, tzinfo=UTC),

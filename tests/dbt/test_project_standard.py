@@ -18,7 +18,7 @@ import pytest
 from dbt_exceptions import EXCEPTIONS, only_the_excused
 from dbt_manifest import Project
 from touchline.settings import PROJECT_ROOT, Settings
-from touchline.warehouse.build import dbt_result
+from touchline.warehouse.invocation import dbt_result
 
 LAYERS = ("staging", "core", "features", "analytics")
 # A layer reads itself and those before it, never one that comes after.

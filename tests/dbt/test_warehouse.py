@@ -14,7 +14,8 @@ from touchline.database.engine import connect, rows
 from touchline.errors import WarehouseBuildFailed
 from touchline.features.catalogue import FEATURES
 from touchline.settings import Settings
-from touchline.warehouse.build import build_layer, run_dbt
+from touchline.warehouse.build import build_layer
+from touchline.warehouse.invocation import run_dbt
 from warehouse import build, land, round_robin
 
 pytestmark = pytest.mark.slow
@@ -298,6 +299,6 @@ def test_the_read_only_role_sees_analytics_and_writes_nothing(built: Settings):
 
 
 def test_dbt_unit_tests_pass(built: Settings):
-    results = run_dbt(built, "test", "--select", "test_type:unit")
+    results = run_dbt(built, "test", "--select", "test_type:unit").results
     assert results
     assert {result.status for result in results} == {"pass"}

@@ -33,7 +33,8 @@ from touchline.operations.names import BUILD
 from touchline.quality.gates import check_landing
 from touchline.ratings.versions import VERSIONS
 from touchline.settings import Settings
-from touchline.warehouse.build import build_layer
+from touchline.warehouse.build import SELECTIONS, build_layer
+from touchline.warehouse.invocation import run_dbt
 from warehouse import build, land, round_robin
 
 pytestmark = pytest.mark.slow
@@ -63,8 +64,17 @@ def built(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield settings
 
 
-def target(settings: Settings) -> Path:
-    return settings.home / "dbt" / settings.warehouse_database / "target"
+@pytest.fixture(scope="module")
+def views(built: Settings) -> list[dbt_events.BuiltModel]:
+    """What dbt says of a run that made the views of analysts."""
+    run = run_dbt(
+        built,
+        "run",
+        "--select",
+        *SELECTIONS["analytics"],
+        environment={"TOUCHLINE_DBT_AS_OF": NOW.isoformat()},
+    )
+    return dbt_events.built_models(run.manifest, run.results, run.ended_at)
 
 
 def sent(settings: Settings) -> list[dict[str, Any]]:
@@ -140,7 +150,9 @@ def test_the_views_of_analysts_come_with_the_lineage_of_their_columns(built: Set
     )  # fmt: skip
 
 
-def test_edges_say_what_each_table_was_made_from_and_a_repeat_adds_none(built: Settings):
+def test_edges_say_what_each_table_was_made_from_and_a_repeat_adds_none(
+    built: Settings, views: list[dbt_events.BuiltModel]
+):
     name = built.warehouse_database
     before = edges(built)
     assert (
@@ -151,16 +163,16 @@ def test_edges_say_what_each_table_was_made_from_and_a_repeat_adds_none(built: S
     ) in before
     assert ("dataset", f"{name}.core.match", "dataset", f"{name}.features.match_features") in before
     assert ("task_run", "build/build_core", "dataset", f"{name}.core.match") in before
-    dbt_events.emit(built, target(built), NOW, "build", "build_analytics")
+    dbt_events.emit(built, views, NOW, "build", "build_analytics")
     assert edges(built) == before
 
 
-def test_a_server_receives_what_the_file_would_hold(built: Settings):
+def test_a_server_receives_what_the_file_would_hold(built: Settings, views: list[dbt_events.BuiltModel]):
     with receiving() as received:
         settings = built.model_copy(
             update={"lineage_url": received.url, "lineage_parent": f"touchline/some_dag.task/{uuid.uuid4()}"}
         )
-        n_sent = dbt_events.emit(settings, target(built), NOW, "build", "build_analytics")
+        n_sent = dbt_events.emit(settings, views, NOW, "build", "build_analytics")
     assert n_sent == len(received.events) >= 18
     for event in received.events:
         validated(event)
@@ -173,24 +185,29 @@ def test_a_server_receives_what_the_file_would_hold(built: Settings):
         assert event["run"]["facets"]["nominalTime"]["nominalStartTime"] == NOW.isoformat()
 
 
-def test_a_server_gets_the_key_it_asks_for(built: Settings, monkeypatch: pytest.MonkeyPatch):
+def test_a_server_gets_the_key_it_asks_for(
+    built: Settings, views: list[dbt_events.BuiltModel], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("TOUCHLINE_LINEAGE_KEY", "secret")
     with receiving() as received:
         settings = built.model_copy(update={"lineage_url": received.url})
-        dbt_events.emit(settings, target(built), NOW, "build", "build_analytics")
+        dbt_events.emit(settings, views, NOW, "build", "build_analytics")
     assert received.headers["Authorization"] == "Bearer secret"
 
 
 @pytest.mark.parametrize("status", [500, 404, None])
 def test_a_transport_that_fails_is_logged_once_and_fails_nothing(
-    built: Settings, caplog: pytest.LogCaptureFixture, status: int | None
+    built: Settings,
+    views: list[dbt_events.BuiltModel],
+    caplog: pytest.LogCaptureFixture,
+    status: int | None,
 ):
     with receiving(status or 201) as received:
         gone = received.url
         if status is not None:
             settings = built.model_copy(update={"lineage_url": received.url})
             with caplog.at_level(logging.WARNING):
-                assert dbt_events.emit(settings, target(built), NOW, "build", "build_analytics") == 0
+                assert dbt_events.emit(settings, views, NOW, "build", "build_analytics") == 0
             assert received.n_requests == 1, "the rest is not tried"
     if status is None:
         with caplog.at_level(logging.WARNING):
@@ -305,14 +322,17 @@ def test_airflow_is_told_the_same_transport_in_a_file_for_its_owner_alone(
 
 @pytest.mark.parametrize("status", [500, None])
 def test_a_password_in_the_address_is_not_logged(
-    built: Settings, caplog: pytest.LogCaptureFixture, status: int | None
+    built: Settings,
+    views: list[dbt_events.BuiltModel],
+    caplog: pytest.LogCaptureFixture,
+    status: int | None,
 ):
     with receiving(status or 201) as received:
         url = received.url.replace("//", "//reader:lineage-secret@")
         settings = built.model_copy(update={"lineage_url": url})
         if status is not None:
-            dbt_events.emit(settings, target(built), NOW, "build", "build_analytics")
+            dbt_events.emit(settings, views, NOW, "build", "build_analytics")
     if status is None:
-        dbt_events.emit(settings, target(built), NOW, "build", "build_analytics")
+        dbt_events.emit(settings, views, NOW, "build", "build_analytics")
     assert f"did not reach {received.url}" in caplog.text
     assert "lineage-secret" not in caplog.text

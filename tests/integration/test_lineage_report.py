@@ -17,8 +17,8 @@ from october import NOW
 from predictions import insert_prediction
 from touchline.cli import app
 from touchline.database.engine import connect, rows
-from touchline.lineage.picture import PAYLOADS_DRAWN, draw
-from touchline.lineage.report import page
+from touchline.lineage.picture import PAYLOADS_DRAWN
+from touchline.lineage.report import page, svg
 from touchline.lineage.trace import LineageReport, trace
 from touchline.settings import Settings
 
@@ -62,7 +62,7 @@ def test_the_page_loads_nothing_and_names_everything(report: LineageReport):
 
 
 def test_every_box_of_the_picture_is_tied_to_the_prediction(report: LineageReport):
-    picture = ElementTree.fromstring(draw(report, None))
+    picture = ElementTree.fromstring(svg(report, None))
     boxes = picture.findall(".//{*}g")
     assert len(boxes) == len(report.payloads) + 5 + 6 + 4
     inside = float(picture.attrib["viewBox"].split()[3])
@@ -73,7 +73,7 @@ def test_every_box_of_the_picture_is_tied_to_the_prediction(report: LineageRepor
 def test_many_payloads_are_drawn_as_few(report: LineageReport):
     many = [{**report.payloads[0], "payload_id": 100 + number} for number in range(40)]
     matches = [{**report.home_matches[0], "payload_id": 100 + number} for number in range(40)]
-    picture = draw(replace(report, payloads=[*many, *report.payloads], home_matches=matches), None)
+    picture = svg(replace(report, payloads=[*many, *report.payloads], home_matches=matches), None)
     assert len(re.findall(r'class="box c0', picture)) == PAYLOADS_DRAWN + 1
     assert f"{42 - PAYLOADS_DRAWN} more payloads" in picture
 
@@ -86,7 +86,7 @@ def test_a_settled_prediction_shows_what_it_came_to_and_what_its_model_learned_f
 
 def test_simulated_football_is_called_so_on_the_page_and_in_the_picture(report: LineageReport):
     simulated = replace(report, prediction={**report.prediction, "is_simulated": True})
-    assert "SIMULATED" in draw(simulated, None)
+    assert "SIMULATED" in svg(simulated, None)
     assert page(simulated, None).count("SIMULATED") >= 3
     assert "SIMULATED" not in page(report, None)
 

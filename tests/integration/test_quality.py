@@ -115,7 +115,8 @@ def put_file(settings: Settings, as_of: datetime, *changes: dict[str, str]) -> N
 
 
 def test_what_the_collector_lands_passes_and_is_documented(settings: Settings, tmp_path: Path):
-    sourced = land(settings, tmp_path, round_robin(), NOVEMBER)
+    with_docs = settings.model_copy(update={"data_docs": True})
+    sourced = land(with_docs, tmp_path, round_robin(), NOVEMBER)
     report = check_landing(sourced, NOVEMBER, "run-1")
     assert [str(finding) for finding in report.findings if not finding.success] == []
     kept = stored(sourced)
@@ -123,6 +124,7 @@ def test_what_the_collector_lands_passes_and_is_documented(settings: Settings, t
     assert {(row["run_id"], row["gate"], row["success"], row["as_of"]) for row in kept} == {
         ("run-1", "landing", True, NOVEMBER)
     }
+    assert report.data_docs is not None
     page = Path(report.data_docs)
     assert "landing_rules" in page.read_text()
 

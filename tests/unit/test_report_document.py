@@ -153,7 +153,7 @@ def test_the_same_input_writes_the_same_bytes(
 
 def test_simulated_football_is_called_so_before_anything_else(written: ReportFiles) -> None:
     assert written.markdown.read_text(encoding="utf-8").startswith("> **SIMULATED football")
-    assert '<body>\n<div class="warning">SIMULATED football' in written.html.read_text(encoding="utf-8")
+    assert '<body>\n<div class="banner">SIMULATED football' in written.html.read_text(encoding="utf-8")
 
 
 def test_without_prices_there_is_nothing_to_tell_about_money() -> None:

@@ -58,7 +58,7 @@ class FaultyServer:
 def served(home: Path) -> Iterator[FaultyServer]:
     """A sandbox on a free port."""
     keys = {"X-Auth-Token": SECRET, "x-apisports-key": SECRET}
-    with SandboxServer("127.0.0.1", 0, 7, home) as server, httpx.Client(headers=keys) as client:
+    with SandboxServer("127.0.0.1", 0, 7, home) as server, httpx.Client(headers=keys, timeout=60) as client:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield FaultyServer(server.address, client)

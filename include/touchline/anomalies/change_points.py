@@ -28,7 +28,7 @@ COMMON_CAUSE = 3
 # One week alone, however odd, is no shift of level.
 MOST_A_WEEK = 3.0
 WHAT_TO_DO = (
-    "Something changed for good: a rule, a bookmaker, a column. If a column changed, mend the source's module and "
+    "Something changed for good: a rule, a bookmaker, a column. If a column changed, fix the source's module and "
     "`touchline collect`; if it is true, `touchline train` sooner and expect other limits to follow."
 )
 

@@ -15,7 +15,7 @@ FEWEST_WEEKS = 8
 LIMIT = 4.0
 WHAT_TO_DO = (
     "Look at the matches of the week in their body (landing.payload): doubled numbers, exchanged columns or exchanged "
-    "teams; mend the source's module or tell the source, then `touchline collect`."
+    "teams; fix the source's module or tell the source, then `touchline collect`."
 )
 
 

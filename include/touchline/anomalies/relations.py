@@ -14,7 +14,7 @@ FLOORS = {"draw": 0.02, "goals": 0.06, "handicap line": 0.12}
 LIMITS = {"draw": 14.0, "goals": 4.8, "handicap line": 6.0}
 WHAT_TO_DO = (
     "The markets of the match contradict one another: look in the payload for a lost sign of the handicap, exchanged "
-    "over and under, or prices of another match; mend the source's module or tell the source, then `touchline collect`."
+    "over and under, or prices of another match; fix the source's module or tell the source, then `touchline collect`."
 )
 
 

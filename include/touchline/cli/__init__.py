@@ -16,16 +16,16 @@ from touchline import __version__
 from touchline.cli.output import State, errors
 from touchline.errors import TouchlineError
 
-# In the order of `touchline --help`: the command, the module that has it, and what the list of commands says of it.
+# In the order of `touchline --help`: the command, its module, and its line in the list of commands.
 COMMANDS = (
-    ("run", "run", "From nothing to predictions on screen, through Airflow; leaves everything running."),
+    ("run", "run", "Run everything from nothing to predictions on screen, through Airflow; leave it running."),
     ("up", "run", "Start everything and leave it running; Airflow then runs the DAGs on their schedules."),
     ("down", "run", "Stop everything; nothing is lost."),
-    ("status", "run", "What is running, and where."),
+    ("status", "run", "Show what is running, and where."),
     ("collect", "collect", "Fetch and land fixtures, odds and scores."),
     ("sources", "sources", "List the sources: health, freshness, remaining quota, rows rejected today."),
-    ("rejects", "rejects", "Rows and prices that could not be used: count, show, use again."),
-    ("teams", "teams", "Team names of the sources, and those in doubt."),
+    ("rejects", "rejects", "Count, show and replay rows and prices that could not be used."),
+    ("teams", "teams", "List and link the team names of the sources, and review those in doubt."),
     ("compact", "compact", "Thin out the price ticks of closed months."),
     ("build", "build", "Build the warehouse: gates, dbt layers, ratings, features."),
     ("step", "step", "Run one step of the pipeline as its task does, or list the steps."),
@@ -34,19 +34,19 @@ COMMANDS = (
     ("predict", "predict", "Predict every fixture in the horizon into the ledger."),
     ("why", "why", "Why a match was not predicted, where to look and what to do; or when it was, and by which model."),
     ("settle", "predict", "Score predictions whose result is known."),
-    ("markets", "markets", "Show every market of the champion's last word on a match, with fair prices."),
+    ("markets", "markets", "Show every market of the champion's latest prediction of a match, with fair prices."),
     ("drift", "drift", "Look for drift of the champion and its features."),
-    ("backtest", "backtest", "How good the forecasts would have been, on a folder of season files."),
-    ("models", "models", "Registered models: list, read the card, promote."),
-    ("rollback", "rollback", "Go back to what was before."),
-    ("quality", "quality", "Quality: gates (Great Expectations), rules, competitions on hold."),
-    ("anomalies", "anomalies", "Anomalies in prices, results, volumes and features: find, list, show."),
-    ("lineage", "lineage", "From a prediction to payload bytes, from a payload forward, from a column to its sources."),
-    ("catalogue", "catalogue", "All tables and views: owner, grain, promised freshness, age."),
-    ("features", "features", "All features: definition, share of matches without it, importance."),
+    ("backtest", "backtest", "Measure how good the forecasts would have been, on a folder of season files."),
+    ("models", "models", "List registered models, read their cards, promote one."),
+    ("rollback", "rollback", "Undo a promotion."),
+    ("quality", "quality", "Run quality gates, show rules and held competitions, release one."),
+    ("anomalies", "anomalies", "Find, list and show anomalies in prices, results, volumes and features."),
+    ("lineage", "lineage", "Trace a prediction to payload bytes, a payload forward, or a column to its sources."),
+    ("catalogue", "catalogue", "List all tables and views: owner, grain, promised freshness, age."),
+    ("features", "features", "List all features: definition, missing rate, importance."),
     ("doctor", "doctor", "Check what is installed, running, reachable, migrated and fresh."),
     ("serve", "serve", "Serve the read API, its documentation (/docs) and the board (/)."),
-    ("sandbox", "sandbox", "The simulated football world: serve it, move its clock, let it fail."),
+    ("sandbox", "sandbox", "Serve the simulated football world, move its clock, make it fail."),
     ("database", "database", "Start, stop, migrate and open the database."),
     ("export", "export", "Write analytics views to Parquet or CSV files."),
     ("docs", "docs", "Describe every table and column on one page."),
@@ -54,7 +54,7 @@ COMMANDS = (
 
 
 class Listed(TyperCommand):
-    """A command as the list shows it; its module is imported when it runs or tells its own help."""
+    """A command as the list shows it; its module is imported when it runs or shows its own help."""
 
     def __init__(self, name: str, module: str, short_help: str) -> None:
         super().__init__(name, help=short_help)
@@ -101,7 +101,7 @@ def root(
         str | None, typer.Option(help="run as if this were now: 2023-03-10 or 2023-03-10T18:00Z")
     ] = None,
     home: Annotated[Path | None, typer.Option(help="folder of database, logs and artefacts")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON for machines")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
 ) -> None:
     """Options of every command; each can also be set as TOUCHLINE_<NAME> in the environment."""
     # Through the environment, so that the processes a command starts see the same settings.

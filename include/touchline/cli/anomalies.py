@@ -1,4 +1,4 @@
-"""`touchline anomalies`: what is unlike before; search by hand, list, show."""
+"""`touchline anomalies`: search for anomalies by hand, list them, show one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SinceOption = Annotated[str | None, typer.Option(help="2023-03-10 or with a time
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(
-        help="Anomalies in prices, results, volumes and features: find, list, show.", no_args_is_help=True
+        help="Find, list and show anomalies in prices, results, volumes and features.", no_args_is_help=True
     )
     app.add_typer(group, name="anomalies")
 

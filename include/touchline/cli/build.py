@@ -34,9 +34,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Run the steps of build_warehouse: gates, dbt, ratings, views, features into the online store, anomalies.
 
-        What is settled for all that has landed is not done again. Of the rest only what changed since the last build is
-        worked in; the outcome is that of a full build. A layer is built on what stands below it, as of the same
-        instant.
+        A step whose inputs have not changed is not run again. The others work in only what changed since the last
+        build; the result equals that of a full build. With --layer the steps use the layers below as they are, as of
+        the same instant.
         """
         from touchline.operations import names
         from touchline.operations.steps import STEPS

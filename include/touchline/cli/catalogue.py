@@ -1,4 +1,4 @@
-"""`touchline catalogue`: every table with who answers for it, what a row is, and how fresh it is."""
+"""`touchline catalogue`: every table with its owner, grain and freshness."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Fetch and land fixtures, odds and scores; every row is parsed or rejected with its reason.
 
-        With --from (and --to) the matches of these days are collected instead of what is offered now. A backfill that
-        was stopped goes on where it stopped when it is started again with the same options.
+        With --from (and --to) it collects the matches of these days instead of what is offered now. A backfill that
+        was stopped continues when it is started again with the same options.
         """
         from touchline.operations.backfill import backfill
         from touchline.operations.steps import collecting

@@ -1,4 +1,4 @@
-"""`touchline compact`: keep opening, closing and hourly prices of closed months, and what predictions used."""
+"""`touchline compact`: keep the opening, closing and hourly prices of closed months, and those predictions used."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def register(app: typer.Typer) -> None:
             str, typer.Option(help="first month to leave alone: 2026-01 compacts all months before it")
         ],
         dry_run: Annotated[
-            bool, typer.Option("--dry-run", help="say what would be dropped, drop nothing")
+            bool, typer.Option("--dry-run", help="show what would be dropped, drop nothing")
         ] = False,
     ) -> None:
-        """Drop price ticks of closed months but opening, closing and hourly ones and those predictions used."""
+        """Drop price ticks of closed months except opening, closing and hourly ones and those that predictions used."""
         from touchline.landing.compaction import compact
         from touchline.run_id import new_run_id
 

@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context,
         role: Annotated[str, typer.Option(help="owner, ingest, transform, model, api or analyst")] = "api",
     ) -> None:
-        """Print a connection URL, for psql and other clients; the read-only role if not told otherwise."""
+        """Print a connection URL for psql and other clients; by default that of the read-only role."""
         from touchline.settings import ROLES
 
         if role not in ROLES:

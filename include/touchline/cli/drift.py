@@ -1,4 +1,4 @@
-"""`touchline drift`: are champion and features still what they were?"""
+"""`touchline drift`: have the champion or its features drifted?"""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def drift_table(settings: Settings, latest: list[dict[str, Any]], new: set[tuple[str, str]]) -> Table:
-    """The newest row of each metric and subject, of features those that drift and the most changed of the others."""
+    """The newest row of each metric and subject; of the features, those that drift and the most changed others."""
     table = Table(title="Drift" + (" (SIMULATED football)" if settings.is_simulated else ""))
     for name in ("metric", "subject"):
         table.add_column(name)

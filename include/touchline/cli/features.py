@@ -1,4 +1,4 @@
-"""`touchline features`: every feature with definition, missing rate, and what it is to the champion."""
+"""`touchline features`: every feature with definition, missing rate, and importance to the champion."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
             Path | None, typer.Option(help="write the catalogue as Markdown to this file")
         ] = None,
     ) -> None:
-        """Show all features: group, definition, share of matches without it, and importance to the champion."""
+        """Show all features: group, definition, share of matches without them, importance to the champion."""
         from touchline.features.training import training_frame
         from touchline.forecasting.report.feature_page import describe_features, feature_page
 

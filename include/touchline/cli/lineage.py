@@ -1,4 +1,4 @@
-"""`touchline lineage`: where a prediction came from, what a payload touched, which columns a column is made from."""
+"""`touchline lineage`: what a prediction was made from, what a payload touched, which columns a column is made from."""
 
 from __future__ import annotations
 

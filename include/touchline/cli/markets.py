@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
             UUID, typer.Argument(metavar="MATCH_ID", help="id of a match, or of a prediction")
         ],
     ) -> None:
-        """Show every market of the champion's last word on a match: probabilities and fair prices."""
+        """Show every market of the champion's latest prediction of a match: probabilities and fair prices."""
         found = read_markets(ready(ctx), subject)
         if state(ctx).as_json:
             emit(ctx, found.model_dump(mode="json"))

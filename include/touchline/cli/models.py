@@ -1,4 +1,4 @@
-"""`touchline models`: what is registered, and how good it was on held-out matches."""
+"""`touchline models`: the registered versions, and how good they were on held-out matches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(help="Registered models.", invoke_without_command=True)
+    group = typer.Typer(
+        help="List registered models, read their cards, promote one.", invoke_without_command=True
+    )
     app.add_typer(group, name="models")
 
     @group.callback()
@@ -44,7 +46,7 @@ def register(app: typer.Typer) -> None:
     def promote_command(
         ctx: typer.Context, version: Annotated[str, typer.Argument(help="the version to make champion")]
     ) -> None:
-        """Make a version the champion by hand, whatever the gate said; so is a version approved that waits for it."""
+        """Make a version the champion by hand, whatever the gate decided; this also approves a version that waits."""
         from touchline.registry.models import promote
         from touchline.registry.tracking import open_registry
 
@@ -86,7 +88,7 @@ def model_table(settings: Settings, found: list[ModelVersion]) -> Table:
 
 
 def _standing(version: ModelVersion) -> str:
-    """Its aliases, and where it waits for approval, was refused or rolled back, that."""
+    """Its aliases, and whether it waits for approval, was refused or was rolled back."""
     from touchline.registry.gate import AWAITING_APPROVAL
     from touchline.registry.models import CANDIDATE, ROLLED_BACK, STATE
 

@@ -1,7 +1,7 @@
-"""What every command shares: its settings and clock, what it needs to be running, and one way to print.
+"""What every command shares: its settings and clock, the services it needs, and one way to print.
 
-Modules of commands import at their top only what describes their commands; what a command works with is imported
-when it runs, so that no command waits for what another one needs.
+At their top, modules of commands import only what describes their commands. A command imports what it works with
+when it runs, so that no command waits for another's imports.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def ready(ctx: typer.Context, *needs: Need) -> Settings:
 
 
 def read_day(text: str, option: str) -> date:
-    """A day given as an option; anything that is no date is wrong usage."""
+    """A day given as an option; anything that is not a date is wrong usage."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:

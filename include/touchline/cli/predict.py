@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _refresh_views(ctx: typer.Context, run_id: str) -> None:
-    """The views show what was known when they were built; with the wall clock that was before this command."""
+    """Renew the views: with the wall clock they still show what was known before this command."""
     from touchline.operations.steps import STEPS
 
     run_step(ctx, STEPS["refresh_analytics"], run_id)

@@ -1,4 +1,4 @@
-"""`touchline quality`: run a gate by hand, see what rules and gates have found, release a competition."""
+"""`touchline quality`: run a gate by hand, show what rules and gates have found, release a competition."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LimitOption = Annotated[int, typer.Option(min=1, help="at most this many")]
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(
-        help="Quality: gates (Great Expectations), rules, competitions on hold.", no_args_is_help=True
+        help="Run quality gates, show rules and held competitions, release one.", no_args_is_help=True
     )
     app.add_typer(group, name="quality")
     group.command(name="check")(_check)
@@ -52,7 +52,7 @@ def _check(
         result = "ok" if finding.success else finding.observed
         table.add_row(finding.suite, finding.expectation, finding.column or "", finding.severity, result)
     emit(ctx, report, table)
-    if not state(ctx).as_json:
+    if report.data_docs and not state(ctx).as_json:
         typer.echo(f"Data Docs: {report.data_docs}")
 
 
@@ -61,7 +61,7 @@ def _rules(
     run: Annotated[str | None, typer.Option(help="count this run instead of the last one")] = None,
     markdown: Annotated[bool, typer.Option(help="the table of docs/quality.md, without counts")] = False,
 ) -> None:
-    """Every rule: what it says, how bad a breach is, how often it struck in the last run and ever."""
+    """Show every rule: its sentence, its severity, its breaches in the last run and overall."""
     from touchline.quality import history, rules
 
     if markdown:
@@ -81,7 +81,7 @@ def _history(
     gate: Annotated[str | None, typer.Option(help="only this gate")] = None,
     limit: LimitOption = 20,
 ) -> None:
-    """The last runs of the gates, and what failed."""
+    """Show the last runs of the gates, and what failed."""
     from touchline.quality.history import gate_history
 
     found = gate_history(ready(ctx), gate, limit)
@@ -102,7 +102,7 @@ def _quarantined(
     competition: Annotated[str | None, typer.Option(help="only this competition, for example E0")] = None,
     limit: LimitOption = 20,
 ) -> None:
-    """Facts that the landing gate leaves out of everything built, and why."""
+    """Show the facts that the landing gate leaves out of everything built, and why."""
     from touchline.quality import history, rules
 
     if rule is not None and rule not in rules.catalogue():
@@ -118,7 +118,7 @@ def _quarantined(
 
 
 def _holds(ctx: typer.Context) -> None:
-    """Competitions for which nothing new is predicted, since when and why."""
+    """Show the competitions for which nothing new is predicted, since when and why."""
     from touchline.database.engine import connect
     from touchline.quality import holds
 

@@ -1,4 +1,4 @@
-"""`touchline rejects`: what could not be used and why; use it again once the cause is gone."""
+"""`touchline rejects`: what could not be used and why; replay it once the cause is gone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SinceOption = Annotated[str | None, typer.Option(help="only observed since, 2023
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(
-        help="Rows and prices that could not be used: count, show, use again.", no_args_is_help=True
+        help="Count, show and replay rows and prices that could not be used.", no_args_is_help=True
     )
     app.add_typer(group, name="rejects")
 
@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
     def replay_command(ctx: typer.Context, source: SourceOption = None, rule: RuleOption = None) -> None:
         """Read rejected rows again from the stored payloads, without asking the source.
 
-        For after a team was linked, a competition added or a parser mended.
+        Run it after linking a team, adding a competition or correcting a parser.
         """
         from touchline.landing.replay import replay_rejected
         from touchline.run_id import new_run_id

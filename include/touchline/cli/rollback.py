@@ -9,12 +9,12 @@ from touchline.cli.output import emit, ready
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(help="Go back to what was before.", no_args_is_help=True)
+    group = typer.Typer(help="Undo a promotion.", no_args_is_help=True)
     app.add_typer(group, name="rollback")
 
     @group.callback()
     def rollback_group() -> None:
-        """Go back to what was before."""
+        """Undo a promotion."""
 
     @group.command(name="model")
     def model(ctx: typer.Context) -> None:

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
             float, typer.Option(help="give up following after this long", min=1)
         ] = 120,
     ) -> None:
-        """From nothing to predictions on screen, through Airflow; leaves everything running."""
+        """Run everything from nothing to predictions on screen, through Airflow; leave it running."""
         from touchline.cli.run_display import RunDisplay
         from touchline.operations.run import run_pipeline
 
@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def down(ctx: typer.Context) -> None:
-        """Stop everything; nothing is lost, `touchline up` goes on where it was."""
+        """Stop everything; nothing is lost, and `touchline up` continues from there."""
         from touchline.operations import services
 
         stopped = services.stop_all(state(ctx).settings)
@@ -73,7 +73,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(name="status")
     def status_command(ctx: typer.Context) -> None:
-        """What is running, and where. Exit code 1 when a service was started and has died."""
+        """Show what is running, and where. Exit code 1 when a service was started and has died."""
         from touchline.operations.status import status
 
         report = status(state(ctx).settings)

@@ -1,4 +1,4 @@
-"""How a run looks while it goes on: a live table on a terminal, one line an event anywhere else."""
+"""The display of a run in progress: a live table on a terminal, one line per event anywhere else."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RunDisplay:
             self._live.stop()
 
     def tell(self, what: str) -> None:
-        """Say which service is being waited for."""
+        """Show the service that the run is waiting for."""
         self._starting = what
         if self._is_live:
             self._live.update(f"{self._elapsed} starting {what} ...", refresh=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(
-        help="The simulated football world: serve it, move its clock, let it fail.", no_args_is_help=True
+        help="Serve the simulated football world, move its clock, make it fail.", no_args_is_help=True
     )
     app.add_typer(group, name="sandbox")
 
@@ -69,13 +69,13 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context,
         name: Annotated[str, typer.Argument(help=f"{', '.join(Fault)}; all, or none")],
         rate: Annotated[
-            float, typer.Option(help="share of requests that it hits; 0 is off", min=0, max=1)
+            float, typer.Option(help="share of requests that the fault hits; 0 is off", min=0, max=1)
         ] = DEFAULT_RATE,
         slow_seconds: Annotated[
             float | None, typer.Option(help="how long the pause of `slow` lasts", min=0, max=60)
         ] = None,
     ) -> None:
-        """Let the running world fail, or (none) stop failing; the other faults stay as they are."""
+        """Make the running world fail, or (none) stop failing; the other faults stay as they are."""
         from touchline.sandbox.faults import switch_fault
 
         if name not in (*Fault, "all", "none"):

@@ -1,4 +1,4 @@
-"""`touchline sources`: which source is healthy, how fresh it is, and what was rejected."""
+"""`touchline sources`: health and freshness of each source, and what was rejected."""
 
 from __future__ import annotations
 

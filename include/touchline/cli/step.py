@@ -1,4 +1,4 @@
-"""`touchline step`: run one step of the pipeline as its task does; and how every command runs a step."""
+"""`touchline step`: run one step of the pipeline as its task does. Every command runs its steps from here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         show: Annotated[bool, typer.Option("--list", help="show all steps, run none")] = False,
     ) -> None:
-        """Run one step as its task in Airflow does: what is settled is not done again, and the outcome is recorded."""
+        """Run one step and record it, as its task in Airflow does; with unchanged inputs it does nothing."""
         from touchline.operations.steps import STEPS
 
         if (name is None) is not show:
@@ -63,7 +63,7 @@ def emit_outcomes(ctx: typer.Context, outcomes: list[StepOutcome]) -> None:
 
 
 def emit_report(ctx: typer.Context, outcome: StepOutcome, *tables: Table) -> None:
-    """Print the report of a step with tables of what it changed; of a step without any what it says."""
+    """Print the report of a step with tables of what it changed; without a report, its summary."""
     emit(ctx, outcome if outcome.report is None else outcome.report, *tables)
 
 

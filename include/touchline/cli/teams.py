@@ -1,4 +1,4 @@
-"""`touchline teams`: which team a source means by a name, and the names that wait for a person."""
+"""`touchline teams`: which team a source means by a name, and the names that wait to be linked by hand."""
 
 from __future__ import annotations
 
@@ -35,12 +35,14 @@ class LinkReport:
 
 def register(app: typer.Typer) -> None:
     """Add the command group."""
-    group = typer.Typer(help="Team names of the sources, and those in doubt.", no_args_is_help=True)
+    group = typer.Typer(
+        help="List and link the team names of the sources, and review those in doubt.", no_args_is_help=True
+    )
     app.add_typer(group, name="teams")
 
     @group.command(name="review")
     def review(ctx: typer.Context) -> None:
-        """List the names that no rule could settle, with the best guesses; `teams link` settles one."""
+        """List the names that no rule could match, with the best guesses; `teams link` links one."""
         from touchline.database.engine import connect
         from touchline.identity import teams
 
@@ -56,7 +58,7 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context,
         source: Annotated[str | None, typer.Option(help="only the names of this source")] = None,
     ) -> None:
-        """List the names that are settled, with how and how surely."""
+        """List the linked names, with the rule that matched them and its score."""
         from touchline.database.engine import connect
         from touchline.identity import teams
 
@@ -72,7 +74,7 @@ def register(app: typer.Typer) -> None:
         source: Source,
         country: Country,
     ) -> None:
-        """Say which team a source means by a name, then use the rows that waited for it, without fetching again."""
+        """Link a source's name to a team, then use the rows that waited for it, without fetching again."""
         from touchline.database.engine import connect
         from touchline.identity import teams
         from touchline.landing.replay import replay_rejected
@@ -91,7 +93,7 @@ def register(app: typer.Typer) -> None:
         source: Source,
         country: Country,
     ) -> None:
-        """Undo a link: rows with the name wait from now on until `teams link` settles it; facts landed so far stay."""
+        """Undo a link: from now on rows with the name wait until `teams link` links it again; landed facts stay."""
         from touchline.database.engine import connect
         from touchline.identity import teams
         from touchline.run_id import new_run_id
@@ -130,7 +132,7 @@ def _review_table(found: list[Review]) -> Table:
 
 
 def _link_table(found: list[Link]) -> Table:
-    table = Table(title=f"{len(found)} names settled")
+    table = Table(title=f"{len(found)} names linked")
     for name in ("source", "country", "name", "team", "by", "score", "since"):
         table.add_column(name, justify="right" if name == "score" else "left")
     for item in found:

@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(name="train")
     def train_command(ctx: typer.Context) -> None:
-        """Train on what is built and register the model; a build that was trained on is not trained on again."""
+        """Train on the last build and register the model; the same build is not trained on twice."""
         from touchline.operations.steps import STEPS
         from touchline.registry.models import versions
         from touchline.registry.tracking import open_registry

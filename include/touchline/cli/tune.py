@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Search for better parameters on past seasons; the next training lets them challenge the champion.
 
-        Without options a build is searched once; a budget or a number of trials asks for another search.
+        Without options it searches once on each build; a budget or a number of trials asks for another search.
         """
         from touchline.operations.steps import tuning
 

@@ -21,7 +21,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from touchline.database.locks import FileLock
+from filelock import FileLock
+
 from touchline.errors import DatabaseUnavailable
 from touchline.settings import Settings
 

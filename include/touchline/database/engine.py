@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: psycopg for COPY and statements, SQLAlchemy URLs for the tools that want them."""
+"""Connections to PostgreSQL: psycopg for statements and COPY, SQLAlchemy URLs for the tools that need them."""
 
 from __future__ import annotations
 
@@ -53,5 +53,5 @@ def scalar(connection: Connection, query: str, parameters: Any = None) -> Any:
 
 
 def sqlalchemy_url(url: str) -> str:
-    """The same address for SQLAlchemy with psycopg2, which dbt, MLflow and Airflow's metadata use."""
+    """The same address for tools that use SQLAlchemy with psycopg2: MLflow, Airflow's metadata, Great Expectations."""
     return url.replace("postgresql://", "postgresql+psycopg2://", 1)

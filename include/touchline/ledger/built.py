@@ -1,4 +1,4 @@
-"""What the ledger reads of the warehouse has to be there."""
+"""A check that the tables which the ledger reads exist."""
 
 from __future__ import annotations
 

@@ -46,9 +46,9 @@ SHOWN_REFUSALS = 5
 class PredictReport:
     """What a batch did. `n_fixtures` and `n_refused` count fixtures, the others rows (one a forecast).
 
-    `refusals` says of each refused fixture (by match id) why; `without_forecast` are the match ids on which the
-    champion is silent; `held` says of each competition that a quality gate holds, for which nothing new was written,
-    why; `shadow_problems` of each challenger that failed, or whose rows broke the gate, how.
+    `refusals` gives the reason for each refused fixture (by match id), `without_forecast` the match ids of which the
+    champion says nothing, `held` the reason for each competition that a quality gate holds and for which nothing new
+    was written, `shadow_problems` what went wrong with each challenger.
     """
 
     as_of: str
@@ -90,7 +90,7 @@ def predict_matches(
     The champion's primary forecast gets role champion, its other forecasts role baseline, the challenger's
     primary forecast role challenger. The same model on the same features is not written again. A fixture that
     kicks off meanwhile is refused and counted, and nothing is written for a competition that a quality gate holds.
-    A challenger that fails loses its own predictions alone (`shadow`). Without a champion nothing happens.
+    When a challenger fails, only its own predictions are missing (`shadow`). Without a champion nothing happens.
 
     Raises QualityGateFailed before anything is written; FeaturesUnavailable when no store has the features, or
     they know more than `clock.as_of`; ModelUnavailable when this code cannot read the champion, ServiceFailed when it

@@ -30,11 +30,11 @@ COLUMNS = (
     "is_simulated", "run_id",
 )  # fmt: skip
 
-# One writer at a time: what is the last word on a match is asked before it is answered anew.
+# One writer at a time: the latest prediction of a match is read before a new one is written.
 WRITER_LOCK = 0x70D5BEEF
 
-# The database refuses a live prediction recorded after kick-off, and a whole batch with it; those that begin
-# while we write are taken out first.
+# The database refuses a live prediction recorded after kick-off, and the whole batch with it. So matches that begin
+# during the write are taken out first.
 REFUSE = """
 delete from new_prediction
 where kickoff_at <= predicted_at
@@ -42,8 +42,9 @@ where kickoff_at <= predicted_at
 returning match_id, home_team, away_team, kickoff_at
 """
 
-# The last word on a match is not repeated. An earlier one is: after a rollback the old model speaks again. A champion
-# has one word on a match, whatever forecast it publishes; baselines have one a forecast, challengers one a version.
+# The latest prediction of a match is not repeated. An earlier one is: after a rollback the old model predicts again.
+# "Latest" is by match for the champion, whatever forecast it publishes, by forecast for baselines, and by version for
+# challengers.
 INSERT = """
 insert into ledger.prediction ({columns})
 select {columns} from new_prediction as new
@@ -62,7 +63,7 @@ on conflict do nothing
 
 @dataclass(frozen=True)
 class Appended:
-    """What became of the rows given to `append`; `refused` says of each match (its id) that had begun when it did."""
+    """What became of the rows given to `append`; `refused` says of each match (by id) that had begun when it did."""
 
     n_written: int
     n_refused_rows: int
@@ -122,8 +123,8 @@ def gate_frame(predictions: Sequence[Row]) -> pd.DataFrame:
 def append(settings: Settings, predictions: Sequence[Row]) -> Appended:
     """Append rows to ledger.prediction, all of them or (on an error) none.
 
-    Left out are rows of matches that have begun (at `predicted_at`, or live by the server's clock), and rows
-    that only repeat the last word on the match: that of the champion, of the challenger's version, of the baseline.
+    It leaves out rows of matches that have begun (at `predicted_at`, or live by the server's clock), and rows that
+    repeat the latest prediction of the match by the champion, the challenger's version or the baseline.
     """
     if not predictions:
         return Appended(0, 0, {})

@@ -1,4 +1,4 @@
-"""Settling: what came of each prediction, once the result is known.
+"""Settling: each prediction is scored once the result is known.
 
 A corrected result is a new revision, and so is a closing price that comes after the result.
 """

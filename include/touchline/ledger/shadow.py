@@ -1,4 +1,4 @@
-"""Challengers speak in the shadow: what goes wrong with one costs its own predictions, and nobody else's."""
+"""Challengers forecast in the shadow: a failure of one costs its own predictions and no others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Shadow:
-    """Rows that challengers have to write, how many matches they were silent on, and what went wrong with whom."""
+    """Rows of the challengers to write, the number of matches without a forecast, and the challengers' problems."""
 
     predictions: tuple[dict[str, Any], ...] = ()
     n_without_forecast: int = 0
@@ -43,7 +43,7 @@ def shadow_predictions(
     clock: RunClock,
     run_id: str,
 ) -> Shadow:
-    """What each challenger says of the fixtures, as far as it passes the gate's expectations."""
+    """Each challenger's forecasts of the fixtures, without those that fail the gate's expectations."""
     said = Shadow()
     for version in models.challenger_versions(registry):
         try:

@@ -1,10 +1,9 @@
-"""The picture of a lineage report: an SVG drawn here, from payloads on the left to the outcome on the right."""
+"""The picture of a lineage report laid out, from payloads on the left to the outcome on the right."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, Final
 
 from touchline.lineage.trace import LineageReport
@@ -16,8 +15,6 @@ GAP: Final = 16
 TOP: Final = 44
 MARGIN: Final = 10
 COLUMNS: Final = ("payloads", "observations", "warehouse", "features", "model", "prediction", "outcome")
-LONGEST_TITLE: Final = 20
-LONGEST_LINE: Final = 25
 
 
 @dataclass(frozen=True)
@@ -40,28 +37,45 @@ class Drawing:
     ties: list[tuple[str, str, int]] = field(default_factory=list)
 
 
-def draw(report: LineageReport, learned: Mapping[str, Any] | None) -> str:
-    """The SVG element. `learned` is what is known of the model version's training, None when nothing is."""
+@dataclass(frozen=True)
+class Curve:
+    """A tie as drawn: what it starts from, its width, its SVG path, and what the pointer is told."""
+
+    kind: str
+    width: float
+    path: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What the template draws: headings with the middle of their columns, curves, and boxes with their top left."""
+
+    width: int
+    height: int
+    columns: Sequence[tuple[str, float]]
+    curves: Sequence[Curve]
+    boxes: Sequence[tuple[Box, float, float]]
+    box_width: int
+    box_height: int
+
+
+def draw(report: LineageReport, learned: Mapping[str, Any] | None) -> Picture:
+    """Everything in its place. `learned` is what is known of the model version's training, None when nothing is."""
     drawing = Drawing()
     _add_observations(drawing, report)
     _add_payloads(drawing, report)
     _add_forecast(drawing, report, learned)
     places, height = _places(drawing.boxes)
-    parts = [
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" xmlns="http://www.w3.org/2000/svg" '
-        f'aria-label="From {len(report.payloads)} payloads to the prediction">'
-    ]
-    parts += [
-        f'<text class="column" x="{_left(number) + BOX[0] / 2:.0f}" y="20">{name}</text>'
-        for number, name in enumerate(COLUMNS)
-    ]
-    parts += _paths(drawing.ties, places)
-    for box in drawing.boxes:
-        parts += _box(box, *places[box.key])
-    if report.prediction["is_simulated"]:
-        # The picture may travel without its page.
-        parts.append(f'<text class="world" x="{WIDTH - MARGIN}" y="{height - 14}">SIMULATED</text>')
-    return "\n".join([*parts, "</svg>"])
+    return Picture(
+        width=WIDTH,
+        height=height,
+        columns=[(name, _left(number) + BOX[0] / 2) for number, name in enumerate(COLUMNS)],
+        curves=list(_curves(drawing.ties, places)),
+        boxes=[(box, *places[box.key]) for box in drawing.boxes],
+        box_width=BOX[0],
+        box_height=BOX[1],
+    )
 
 
 def _groups(report: LineageReport) -> dict[str, tuple[str, Sequence[dict[str, Any]], tuple[str, ...]]]:
@@ -178,30 +192,16 @@ def _places(boxes: Sequence[Box]) -> tuple[dict[str, tuple[float, float]], int]:
     return places, height
 
 
-def _paths(ties: Sequence[tuple[str, str, int]], places: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+def _curves(
+    ties: Sequence[tuple[str, str, int]], places: Mapping[str, tuple[float, float]]
+) -> Iterator[Curve]:
     heaviest = max((n for _, _, n in ties), default=1)
     for start, end, n_rows in ties:
         (x1, y1), (x2, y2) = places[start], places[end]
         x1, y1, y2 = x1 + BOX[0], y1 + BOX[1] / 2, y2 + BOX[1] / 2
         middle = (x1 + x2) / 2
-        width = 1.5 + 5 * n_rows / heaviest
-        curve = f"M{x1:.0f} {y1:.1f} C{middle:.0f} {y1:.1f} {middle:.0f} {y2:.1f} {x2:.0f} {y2:.1f}"
-        yield (
-            f'<path class="tie {escape(start.split()[0])}" stroke-width="{width:.1f}" d="{curve}">'
-            f"<title>{_count(n_rows, 'row')}</title></path>"
-        )
-
-
-def _box(box: Box, x: float, y: float) -> Iterator[str]:
-    strong = " strong" if box.is_strong else ""
-    yield f'<g class="box c{box.column}{strong}"><title>{escape(box.hint or box.title)}</title>'
-    yield f'<rect x="{x:.0f}" y="{y:.1f}" width="{BOX[0]}" height="{BOX[1]}" rx="8"/>'
-    yield f'<text class="title" x="{x + 11:.0f}" y="{y + 19:.1f}">{escape(_short(box.title, LONGEST_TITLE))}</text>'
-    yield f'<text class="line" x="{x + 11:.0f}" y="{y + 36:.1f}">{escape(_short(box.line, LONGEST_LINE))}</text></g>'
-
-
-def _short(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+        path = f"M{x1:.0f} {y1:.1f} C{middle:.0f} {y1:.1f} {middle:.0f} {y2:.1f} {x2:.0f} {y2:.1f}"
+        yield Curve(start.split()[0], 1.5 + 5 * n_rows / heaviest, path, _count(n_rows, "row"))
 
 
 def _count(n: int, noun: str) -> str:

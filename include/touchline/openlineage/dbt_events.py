@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from touchline.database.engine import connect
@@ -44,13 +42,12 @@ class BuiltModel:
     n_rows: int | None
 
 
-def emit(settings: Settings, target: Path, as_of: datetime, run_id: str, step: str) -> int:
-    """Tell of the dbt run whose artefacts are in `target`: events to the transport, edges to ops.lineage_edge.
+def emit(settings: Settings, models: Sequence[BuiltModel], as_of: datetime, run_id: str, step: str) -> int:
+    """Tell of what a dbt run built: events to the transport, edges to ops.lineage_edge.
 
     `step` names the task run that ran dbt, such as build_core. Two events a model, START and COMPLETE or FAIL;
-    returns how many were sent. Run again for the same artefacts it adds no edge. A transport that fails is logged.
+    returns how many were sent. Told again of the same run it adds no edge. A transport that fails is logged.
     """
-    models = built_models(target)
     record_edges(settings, "transform", _edges(settings, models, run_id, step), run_id)
     with connect(settings, "transform") as connection:
         warehouse = read_warehouse(settings, connection)
@@ -60,52 +57,48 @@ def emit(settings: Settings, target: Path, as_of: datetime, run_id: str, step: s
     return send(settings, events)
 
 
-def built_models(target: Path) -> list[BuiltModel]:
-    """Models, seeds and snapshots of the last run, read from dbt's manifest.json and run_results.json."""
-    manifest = json.loads((target / "manifest.json").read_text())
-    results = json.loads((target / "run_results.json").read_text())["results"]
+def built_models(manifest: Any, results: Sequence[Any], ended_at: datetime) -> list[BuiltModel]:
+    """Models, seeds and snapshots among dbt's node results of a run that ended at `ended_at` (UTC), with its manifest.
+
+    What dbt gave up before it began, and so did not time, ended with the run.
+    """
     return [
-        _built_model(manifest, manifest["nodes"][result["unique_id"]], result)
+        _built_model(manifest, result, ended_at)
         for result in results
-        if manifest["nodes"].get(result["unique_id"], {}).get("resource_type") in BUILT
-        and result["status"] != "skipped"
+        if result.node.resource_type in BUILT and result.status != "skipped"
     ]
 
 
-def _built_model(
-    manifest: Mapping[str, Any], node: Mapping[str, Any], result: Mapping[str, Any]
-) -> BuiltModel:
+def _built_model(manifest: Any, result: Any, ended_at: datetime) -> BuiltModel:
+    node = result.node
     times = [
-        each[name] for each in result["timing"] for name in ("started_at", "completed_at") if each.get(name)
+        at.replace(tzinfo=UTC) for each in result.timing for at in (each.started_at, each.completed_at) if at
     ]
-    ended = max(times, default=manifest["metadata"]["generated_at"])
-    n_rows = (result.get("adapter_response") or {}).get("rows_affected")
+    ended = max(times, default=ended_at)
+    n_rows = (result.adapter_response or {}).get("rows_affected")
     return BuiltModel(
-        unique_id=node["unique_id"],
-        name=node["name"],
-        layer=node["schema"],
-        relation=_relation(node),
+        unique_id=node.unique_id,
+        name=node.name,
+        layer=node.schema,
+        relation=f"{node.schema}.{node.identifier}",
         inputs=tuple(_inputs(manifest, node)),
-        description=node["description"],
-        columns={name: column["description"] for name, column in node["columns"].items()},
-        sql=node.get("compiled_code"),
-        is_built=result["status"] == "success",
-        message=str(result.get("message") or result["status"]),
-        started_at=min(times, default=ended),
-        finished_at=ended,
+        description=node.description,
+        columns={name: column.description for name, column in node.columns.items()},
+        # Seeds are files, not SQL.
+        sql=getattr(node, "compiled_code", None),
+        is_built=result.status == "success",
+        message=str(result.message or result.status),
+        started_at=min(times, default=ended).isoformat(),
+        finished_at=ended.isoformat(),
         n_rows=n_rows if isinstance(n_rows, int) and n_rows >= 0 else None,
     )
 
 
-def _inputs(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[str]:
-    for unique_id in node.get("depends_on", {}).get("nodes", ()):
-        parent = manifest["nodes"].get(unique_id) or manifest["sources"].get(unique_id)
-        if parent is not None and parent["resource_type"] in (*BUILT, "source"):
-            yield _relation(parent)
-
-
-def _relation(node: Mapping[str, Any]) -> str:
-    return f"{node['schema']}.{node.get('alias') or node.get('identifier') or node['name']}"
+def _inputs(manifest: Any, node: Any) -> Iterator[str]:
+    for unique_id in node.depends_on_nodes:
+        parent = manifest.nodes.get(unique_id) or manifest.sources.get(unique_id)
+        if parent is not None and parent.resource_type in (*BUILT, "source"):
+            yield f"{parent.schema}.{parent.identifier}"
 
 
 def _edges(settings: Settings, models: Sequence[BuiltModel], run_id: str, step: str) -> Iterator[Edge]:

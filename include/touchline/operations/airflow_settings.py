@@ -22,7 +22,7 @@ QUIET = {
 def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
     """The environment of every Airflow process, and so of every task. `api_port` is the API server's.
 
-    Writes the file by which Airflow tells OpenLineage of its tasks.
+    Writes the file by which Airflow sends OpenLineage events.
     """
     folder = settings.home / "airflow"
     address = f"http://127.0.0.1:{api_port}"

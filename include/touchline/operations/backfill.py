@@ -1,4 +1,4 @@
-"""Collect the facts of past days: in order, as fast as the providers allow, and on from where it stopped."""
+"""Collect the facts of past days, in order and as fast as the providers allow; an interrupted backfill continues."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def backfill(
 ) -> CollectReport:
     """Collect the matches of `window` (two UK days, both included) from the sources in use, or those in `only`.
 
-    A backfill of the same days, kinds and sources that was killed, or could not have everything, is taken up again:
-    what it has stored is not asked for twice. One that is complete asks for everything anew. Raises what `collect`
+    A backfill of the same days, kinds and sources that was killed, or could not fetch everything, is continued: what
+    it has stored is not requested twice. After a complete one, everything is requested again. Raises what `collect`
     raises.
     """
     name = f"backfill {window[0]}..{window[1]} {'+'.join(kinds)} {'+'.join(only) or 'all'}"
@@ -37,7 +37,7 @@ def backfill(
 
 
 def _unfinished(settings: Settings, step: str) -> str | None:
-    """The run to take up again, or None when the last one had everything."""
+    """The run to continue, or None when the last one fetched everything."""
     with connect(settings, "ingest") as connection:
         found = rows(
             connection,

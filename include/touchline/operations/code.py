@@ -1,4 +1,4 @@
-"""Which code is this? A digest that changes with what a step or a service would do."""
+"""A digest of the code: it changes with what a step or a service would do."""
 
 from __future__ import annotations
 

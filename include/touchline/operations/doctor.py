@@ -1,4 +1,4 @@
-"""Doctor: what is installed, running, reachable, migrated and fresh, and what to do where it is not."""
+"""The doctor: it checks what is installed, running, reachable, migrated and fresh, and advises what to do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEALTH = {
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at; `advice` says what to do unless the state is ok."""
+    """One check; `advice` says what to do unless the state is ok."""
 
     subject: str
     state: State

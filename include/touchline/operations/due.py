@@ -1,4 +1,4 @@
-"""What is still to be done: for which inputs the steps are settled, and what those inputs are now."""
+"""What remains to be done: the current inputs of the steps, and whether they were worked in."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def last_build(connection: Connection) -> dict[str, Inputs | None]:
 
 
 def prediction_inputs(registry: Registry, connection: Connection) -> dict[str, Any]:
-    """What predictions depend on: the last build, the champion, and who forecasts in its shadow."""
+    """What predictions depend on: the last build, the champion, and the versions that forecast in its shadow."""
     from touchline.registry.models import challenger_versions, champion_version
 
     return {
@@ -51,7 +51,7 @@ def has_seen_build(connection: Connection, step: str) -> bool:
 
 
 def warehouse_is_behind(settings: Settings, clock: RunClock) -> bool:
-    """True when a build, or what follows it, has something to do."""
+    """True when a build, or a step that follows it, has work to do."""
     with connect(settings, "ingest") as connection:
         wanted = build_inputs(connection, clock.as_of)
         settled = [last_inputs(connection, step) for step in names.BUILD_STEPS]

@@ -10,7 +10,7 @@ from touchline.settings import Settings
 
 
 def run_clock(settings: Settings, as_of: datetime | None = None) -> RunClock:
-    """The clock of a run: the `as_of` (UTC) handed on by the run before, or else the present of these settings.
+    """The clock of a run: the `as_of` (UTC) that the run before passed on, or else the present of these settings.
 
     That present is `settings.as_of` if given, the simulated world's clock (the running sandbox is asked; raises
     SourceUnavailable when it does not answer), or the wall clock.

@@ -1,4 +1,4 @@
-"""Follow the runs of our DAGs until all have ended, and say what happens on the way."""
+"""Follow the runs of our DAGs until all have ended, and report each change."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Follower:
                 if self._has_come_to_rest():
                     return
             except ServiceFailed:
-                # The API server may only be the messenger: say which service is dead, if one is.
+                # The API server may only be the messenger: name the dead service, if there is one.
                 self._look_for_the_dead()
                 raise
             if time.monotonic() > self._next_life_sign:

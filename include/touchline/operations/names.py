@@ -51,8 +51,8 @@ ASSETS: Final = (
 
 LANDING: Final = {"fixtures": LANDING_FIXTURES, "odds": LANDING_ODDS, "scores": LANDING_SCORES}
 
-# The steps of a build in their order. The search for anomalies is none of them: nothing waits for it, and a search that
-# failed leaves no build to be done.
+# The steps of a build in their order. The search for anomalies is not among them: nothing waits for it, and when it
+# fails the build is still complete.
 BUILD_STEPS: Final = (
     "check_landing", "build_core", "update_ratings", "build_features", "check_features", "build_analytics",
     "publish_features",
@@ -65,7 +65,7 @@ LANDING_POOL: Final = "landing"
 DATABASE_POOL: Final = "database"
 TRAINING_POOL: Final = "training"
 POOLS: Final = {
-    LANDING_POOL: (1, "collections: one conversation with a source at a time"),
+    LANDING_POOL: (1, "collections, one at a time: they ask the same sources"),
     DATABASE_POOL: (2, "tasks that keep PostgreSQL busy"),
     TRAINING_POOL: (1, "training takes every core there is"),
 }

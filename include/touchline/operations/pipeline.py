@@ -1,7 +1,7 @@
-"""How a step is run: it finds its clock, does its part once, and is recorded.
+"""How a step is run: it finds its clock, works once for its inputs, and is recorded.
 
-A step that is settled for its inputs (what has landed, as of when, with which code) does nothing again. Which
-assets a step has made new is read from the records too, so that a consumer that died is told again.
+A step is settled for its inputs (what has landed, as of when, with which code) once it has succeeded with them; then
+it does nothing. The assets that are new are read from the records too, so that a consumer that died is started again.
 """
 
 from __future__ import annotations
@@ -62,15 +62,16 @@ class Run:
 class Step:
     """One step.
 
-    `work` does it and returns a report with a `summary`. `needs` must be running, beside the database. The clock is
-    the `as_of` of the build, or with `is_present` and the wall clock the present: a prediction is made now, or not at
-    all. `idle` says why there is nothing to do, if so.
+    `work` does the step and returns a report with a `summary`. `needs` names the services that must be running, beside
+    the database. The clock is the `as_of` of the build; with `is_present` and the wall clock it is the present, because
+    a prediction is made now or not at all. `idle` returns the reason when there is nothing to do.
 
-    `inputs` is what the work depends on; it is recorded. A step that has succeeded with the same inputs is settled
-    and does nothing again, as long as what it made still `stands`; `confirm` is called instead of the work. With
-    `always`, or without inputs, a step is never settled. A step that `follows` another has the inputs of that one.
+    `inputs` returns what the work depends on; it is recorded. A step that has succeeded with the same inputs is
+    settled as long as its result still `stands`: `confirm` is then called instead of the work. With `always`, or
+    without inputs, a step is never settled. A step that `follows` another takes over its inputs.
 
-    `publishes` names the assets that can be new after it; `news` says which are (of the report, None when settled).
+    `publishes` names the assets that can be new after the step; `news` returns those that are (it gets the report, or
+    None when the step is settled).
     """
 
     name: str
@@ -91,9 +92,9 @@ class Step:
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What a step did: `as_of` for the steps after it, the assets whose consumers have something to do, and why.
+    """What a step did: the `as_of` for the steps after it, and the assets that are new, with reasons.
 
-    `is_repeat` says that nothing was to be done; then there is no `report`.
+    `is_repeat` is True when there was nothing to do; then there is no `report`.
     """
 
     step: str
@@ -117,7 +118,7 @@ def run_step(
 
     The clock is `as_of` (UTC) if given, else the present of these settings; a step that follows another takes over
     the `as_of` of that one. `is_forced` does the work of a settled step again, `is_full` does it from nothing. Raises
-    what the work raises; the record says so.
+    what the work raises, after recording it.
     """
     clock = run_clock(settings, as_of)
     if step.is_present and clock.mode == "live":
@@ -143,7 +144,7 @@ def run_step(
     unrecorded: AbstractContextManager[dict[str, Any]] = nullcontext({})
     recorded = records.recorded(settings, step.name, run_id, clock.as_of) if step.is_recorded else unrecorded
     with recorded as detail:
-        # Before the work: what comes while it goes on is for the next run.
+        # Read before the work: what arrives during the work is for the next run.
         found = inputs()
         report = step.work(run)
         detail.update(_plain(report) | ({} if found is None else {"inputs": found}))

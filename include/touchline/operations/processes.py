@@ -14,17 +14,21 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from touchline.database.locks import FileLock
+import psutil
+from filelock import FileLock
+
 from touchline.errors import ServiceFailed
 from touchline.settings import inherited_environment
 
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.1
 LOG_TAIL_LINES = 30
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,9 @@ def _end(home: Path, running: Running, grace_seconds: float) -> bool:
         if not members:
             break
         found = True
-        _signal_all(members, number)
+        for process in members:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and any(True for _ in _session_members(home, running)):
             time.sleep(POLL_SECONDS)
@@ -189,54 +195,43 @@ def _end(home: Path, running: Running, grace_seconds: float) -> bool:
     return found
 
 
-def _signal_all(members: Iterable[int], number: signal.Signals) -> None:
-    for pid in members:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
-
-
-def _session_members(home: Path, running: Running) -> Iterator[int]:
+def _session_members(home: Path, running: Running) -> Iterator[psutil.Process]:
     """Live processes of the session, whatever process group they made for themselves."""
     leader_start = _start_of(running.pid)
     if leader_start is not None and leader_start != running.started:
         return
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
+    for process in psutil.process_iter():
+        if not _is_in_session(process, running.pid):
             continue
-        status = _status_of(int(folder.name))
-        if status is None or status.session != running.pid or status.started < running.started:
+        started = _start_of(process.pid)
+        if started is None or started < running.started:
             continue
-        if leader_start is None and not _belongs_to(folder, home):
+        if leader_start is None and not _belongs_to(process, home):
             continue
-        yield int(folder.name)
+        yield process
 
 
-def _belongs_to(folder: Path, home: Path) -> bool:
+def _is_in_session(process: psutil.Process, session: int) -> bool:
+    with suppress(ProcessLookupError):
+        return os.getsid(process.pid) == session
+    return False
+
+
+def _belongs_to(process: psutil.Process, home: Path) -> bool:
     """By where it works, as we started it there: a process that was renamed has overwritten its environment."""
-    try:
-        return (folder / "cwd").readlink() == home.resolve()
-    except OSError:
-        return False
-
-
-@dataclass(frozen=True)
-class _Status:
-    session: int
-    started: int
+    with suppress(psutil.Error):
+        return Path(process.cwd()) == home.resolve()
+    return False
 
 
 def _start_of(pid: int) -> int | None:
-    status = _status_of(pid)
-    return None if status is None else status.started
+    """Start of a process in clock ticks since boot; None for the dead and the unreaped.
 
-
-def _status_of(pid: int) -> _Status | None:
-    """Session and start time of a process (proc(5), fields 6 and 22); None for the dead and the unreaped."""
-    try:
-        # The name in brackets may itself hold brackets and spaces.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else _Status(session=int(fields[3]), started=int(fields[19]))
+    psutil adds the boot time, which moves when the clock is set; without it the number stays what it was.
+    """
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        if process.status() != psutil.STATUS_ZOMBIE:
+            seconds: float = process.create_time() - psutil.boot_time()
+            return round(seconds * TICKS_PER_SECOND)
+    return None

@@ -1,7 +1,7 @@
-"""What each step of the pipeline has done, as recorded in ops.pipeline_run; from it follows what is still due.
+"""What each step of the pipeline has done, as recorded in ops.pipeline_run; what remains to be done follows from it.
 
-A step is *settled* for some inputs when its last run succeeded with just these. Nothing else remembers what is
-left to do, so it does not matter where a kill struck: the next collection sees what is not settled.
+A step is *settled* for some inputs when its last run succeeded with exactly these. Nothing else remembers what is
+left to do, so a process may be killed anywhere: the next collection sees what is not settled.
 """
 
 from __future__ import annotations

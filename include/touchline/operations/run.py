@@ -23,7 +23,7 @@ PARSE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run came to. `addresses` maps the names of pages to where they answer."""
+    """The result of a run. `addresses` maps the names of pages to their addresses."""
 
     as_of: str
     is_simulated: bool
@@ -127,7 +127,7 @@ def _await_dags(api: AirflowApi, since: datetime) -> None:
 
 
 def _forget_other_worlds(settings: Settings, api: AirflowApi) -> None:
-    """Drop what an earlier run with another source or `as_of` left unfinished: it would be done in this one's name."""
+    """Drop what an earlier run with another source or `as_of` left unfinished, so that this run does not finish it."""
     path = settings.home / "run" / "world.json"
     world = {"database": settings.warehouse_database, "source": settings.source, "as_of": str(settings.as_of)}
     if path.exists() and json.loads(path.read_text()) != world:

@@ -1,4 +1,4 @@
-"""How the sources are: in use or not, healthy or resting, how fresh, what is left of their quota, what was rejected."""
+"""The state of the sources: in use or not, healthy or paused, freshness, remaining quota, what was rejected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import plan_sources, source_folder
 from touchline.sources.source import Kind
 
-# A source in use that has said nothing for longer than this is stale.
+# A source in use that has not answered for longer than this is stale.
 STALE_AFTER = timedelta(hours=26)
 
 _HEALTH = """

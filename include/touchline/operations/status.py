@@ -1,4 +1,4 @@
-"""What runs of Touchline's services, and where."""
+"""Which of Touchline's services run, and where."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def dead_services(settings: Settings) -> list[str]:
 
 
 def log_of(settings: Settings, name: str) -> Path:
-    """Where a service writes what it has to say."""
+    """The log file of a service."""
     if name == "postgres":
         return settings.home / "postgres" / "server.log"
     return settings.home / "logs" / f"{name}.log"

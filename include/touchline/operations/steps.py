@@ -1,6 +1,6 @@
 """The table of steps: what each does and needs, what settles it, the work, and what it publishes.
 
-`pipeline.run_step` runs a step, for a task of Airflow and for a command alike. The works import what they need when
+`pipeline.run_step` runs a step, for Airflow tasks and commands alike. The work functions import what they need when
 they run, so that reading the table costs nothing.
 """
 
@@ -32,11 +32,11 @@ def collecting(
     kinds: Sequence[Kind], sources: Sequence[str] = (), window: Window | None = None,
     on_progress: Progress | None = None, *, is_strict: bool = False,
 ) -> Step:  # fmt: skip
-    """Fetch and land kinds of facts from the sources named, or from all in use.
+    """Fetch and land kinds of facts from the named sources, or from all in use.
 
     `window` (two UK days, both included) asks for the matches of these days instead of what is offered now. With
-    `is_strict` a request that fails fails the step: another try asks only for what is missing, and nobody takes a day
-    for done that is not.
+    `is_strict` a failed request fails the step, so that an incomplete day does not count as done; another try asks
+    only for what is missing.
     """
 
     def work(run: Run) -> Any:
@@ -52,7 +52,7 @@ def collecting(
 
 
 def predicting(match_id: str | None = None) -> Step:
-    """Predict every fixture in the horizon, or one match: that settles nothing for the others."""
+    """Predict every fixture in the horizon, or one match, which does not settle the step for the others."""
 
     def work(run: Run) -> Any:
         from touchline.ledger.predict import predict_matches
@@ -60,7 +60,7 @@ def predicting(match_id: str | None = None) -> Step:
         return predict_matches(run.settings, run.clock, run.run_id, match_id)
 
     step = Step(
-        "predict", "Predictions of every fixture in the horizon into the ledger.", work, ("source", "mlflow"),
+        "predict", "Write predictions of every fixture in the horizon to the ledger.", work, ("source", "mlflow"),
         is_present=True, inputs=lambda run, connection: due.prediction_inputs(run.registry, connection), always=True,
         publishes=(names.PREDICTIONS,),
         news=lambda _, report: _new(() if report.model_version is None else (names.PREDICTIONS,)),
@@ -69,7 +69,7 @@ def predicting(match_id: str | None = None) -> Step:
 
 
 def tuning(budget_seconds: float | None = None, n_trials: int | None = None) -> Step:
-    """Search for better parameters; what was found is new until models were trained with it."""
+    """Search for better parameters; the result counts as new until models were trained with it."""
 
     def budget(run: Run) -> float:
         return run.settings.tuning_budget_seconds if budget_seconds is None else budget_seconds
@@ -103,7 +103,7 @@ def searching(since: datetime | None = None) -> Step:
         return find_anomalies(run.settings, run.as_of, run.run_id, since)
 
     step = Step(
-        "detect_anomalies", "What is unlike before in what became known; it warns, and stops nothing.", work,
+        "detect_anomalies", "Search for anomalies in what became known; they warn, and stop nothing.", work,
         follows="check_features",
     )  # fmt: skip
     return step if since is None else replace(step, name=f"detect_anomalies/{since:%Y-%m-%d}", follows=None)
@@ -122,10 +122,10 @@ def checking(gate: Literal["landing", "core", "features"], *, everything: bool =
 
     if gate == "landing":
         return Step(
-            "check_landing", "The quality gate on what has landed; it fixes the as_of of a build.", work,
+            "check_landing", "Run the quality gate on what has landed; it fixes the as_of of a build.", work,
             inputs=lambda run, connection: due.build_inputs(connection, run.as_of),
         )  # fmt: skip
-    does = f"The quality gate on core{'' if gate == 'core' else ' and features'}."
+    does = f"Run the quality gate on core{'' if gate == 'core' else ' and features'}."
     return Step(f"check_{gate}", does, work, follows=f"build_{gate}")
 
 
@@ -175,7 +175,7 @@ def _has_champion(run: Run) -> bool:
 
 
 def _confirm_newest(run: Run) -> None:
-    """Whoever asked for a training (an alarm, perhaps) has the answer that training anew would give."""
+    """Note that training again would give the newest version: that answers an alarm which asked for a training."""
     from touchline.registry.models import confirm_newest
 
     confirm_newest(run.registry, run.as_of)
@@ -214,7 +214,7 @@ def _clock_stands_still(run: Run) -> str | None:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far the warehouse is."""
+    """Whether the warehouse is up to date."""
 
     is_behind: bool
 
@@ -228,14 +228,14 @@ class Standing:
 
 def _announcing(kind: str, asset: str) -> Step:
     return Step(
-        f"announce_{kind}", f"Say that {kind} have landed, when the warehouse, or what follows it, is behind.",
+        f"announce_{kind}", f"Announce that {kind} have landed, when the warehouse or a step after it is behind.",
         lambda run: Standing(due.warehouse_is_behind(run.settings, run.clock)), publishes=(asset,),
         news=lambda _, standing: _new((asset,) if standing.is_behind else ()), is_recorded=False,
     )  # fmt: skip
 
 
 def _stands(layer: PlannedLayer, run: Run) -> bool:
-    """False when a build in full was begun by hand, and died: it is made up for, whatever is settled."""
+    """False when a full build was started by hand and died: the layer is then built even if the step is settled."""
     return stands_as_of(run.settings, layer) is not None
 
 
@@ -258,38 +258,38 @@ _TABLE = (
     collecting(("scores",)),
     *(_announcing(kind, asset) for kind, asset in names.LANDING.items()),
     checking("landing"),
-    _building("core", "Teams, matches, results and prices.", follows="check_landing"),
+    _building("core", "Build teams, matches, results and prices.", follows="check_landing"),
     checking("core"),
     Step(
-        "update_ratings", "Ratings of the teams after every new result.", _update_ratings, follows="build_core",
+        "update_ratings", "Rate the teams after every new result.", _update_ratings, follows="build_core",
         stands=partial(_stands, "ratings"),
     ),
-    _building("features", "Features of every match, from what was known before it.", follows="update_ratings"),
+    _building("features", "Build features of every match from what was known before it.", follows="update_ratings"),
     checking("features"),
-    _building("analytics", "The views that analysts, the API and the board read.", follows="check_features"),
+    _building("analytics", "Build the views that analysts, the API and the board read.", follows="check_features"),
     Step(
-        names.BUILT, "Features of all fixtures into the online store.", _publish_features, follows="check_features",
+        names.BUILT, "Put features of all fixtures into the online store.", _publish_features, follows="check_features",
         publishes=(names.FEATURES, names.RESULTS), news=_unseen_build,
     ),
     searching(),
     tuning(),
     Step(
-        "train", "Train, evaluate and register, and decide about the champion.", _train, ("source", "mlflow"),
+        "train", "Train, evaluate and register models, and decide on the champion.", _train, ("source", "mlflow"),
         idle=_nothing_built, inputs=_training_inputs, stands=_has_champion, confirm=_confirm_newest,
         publishes=(names.CHAMPION,), news=_unused_models,
     ),
     predicting(),
     Step(
-        "settle", "Scores of the predictions whose results are in.", _settle, is_present=True,
+        "settle", "Score the predictions whose results are known.", _settle, is_present=True,
         inputs=lambda _, connection: due.last_build(connection), always=True, publishes=(names.SETTLED,),
         news=lambda _run, _report: _new((names.SETTLED,)),
     ),
     Step(
-        "measure_drift", "Whether champion and features are still what they were.", _measure_drift,
+        "measure_drift", "Measure whether the champion or its features have drifted.", _measure_drift,
         ("source", "mlflow"), is_present=True, publishes=(names.DRIFT,), news=_alarms,
     ),
     replace(
-        _building("analytics", "The views again, where the wall clock has moved on since the build.", None),
+        _building("analytics", "Build the views again when the wall clock has moved on since the build.", None),
         name="refresh_analytics", is_present=True, idle=_clock_stands_still,
     ),
 )  # fmt: skip

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Finding:
     """One expectation's outcome; `samples` are up to five offending values with their row's identity.
 
-    `broken` are the row keys that broke it, by competition ('' where the row has none); a failure without any row (a
-    table that is missing or empty) cannot be pinned to competitions.
+    `broken` are the row keys that broke it, by competition ('' where the row has none). A failure without any row (a
+    missing or empty table) cannot be assigned to competitions.
     """
 
     suite: str
@@ -45,7 +45,7 @@ class Finding:
 @dataclass(frozen=True)
 class GateReport:
     """What a gate found; `held_because` says which competitions it holds now and why, `data_docs` is the page with the
-    details."""
+    details; None where none is written."""
 
     gate: str
     n_expectations: int
@@ -53,7 +53,7 @@ class GateReport:
     n_quarantined: int
     held_because: Mapping[str, str]
     findings: tuple[Finding, ...]
-    data_docs: str
+    data_docs: str | None
 
     @property
     def held(self) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,7 @@ MARGIN = timedelta(days=3)
 def check_landing(settings: Settings, as_of: datetime, run_id: str) -> GateReport:
     """Check what has landed since this gate last passed; facts that cannot be right go to landing.quarantined_fact.
 
-    Raises QualityGateFailed for what cannot be pinned to competitions.
+    Raises QualityGateFailed for a failure that cannot be assigned to competitions.
     """
     with connect(settings, "transform") as connection:
         held = {
@@ -111,9 +110,9 @@ def check_predictions(settings: Settings, frame: pd.DataFrame, as_of: datetime, 
 
 
 def broken_challenger(settings: Settings, frame: pd.DataFrame) -> Mapping[str, str]:
-    """Check what a challenger says as `check_predictions` does: row key -> what it breaks, of rows not to be written.
+    """Check a challenger's predictions as `check_predictions` does; row key -> what it breaks, for rows not to write.
 
-    Nothing is held: nobody is shown what a challenger says.
+    Nothing is held, because a challenger's predictions are not shown.
     """
     suites = [replace(suite, name=f"{suite.name}_challenger") for suite in prediction_suites()]
     broken: dict[str, str] = {}
@@ -128,9 +127,10 @@ def broken_challenger(settings: Settings, frame: pd.DataFrame) -> Mapping[str, s
     return broken
 
 
-def data_docs(settings: Settings) -> Path:
-    """The index page of the Data Docs."""
-    return project_folder(settings) / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
+def data_docs(settings: Settings) -> str | None:
+    """The index page of the Data Docs, which are written unless the setting `data_docs` says otherwise."""
+    page = project_folder(settings) / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
+    return str(page) if settings.data_docs else None
 
 
 def _window(settings: Settings, gate: str, as_of: datetime, *, everything: bool) -> Window:
@@ -180,14 +180,14 @@ def _pass_gate(
         n_quarantined=observed.get("n_quarantined", 0),
         held_because=held,
         findings=tuple(findings),
-        data_docs=str(data_docs(settings)),
+        data_docs=data_docs(settings),
     )
     if stopping:
         listed = "\n".join(f"  - {finding}" for finding in stopping)
         raise QualityGateFailed(
             f"gate {gate} failed as of {as_of.isoformat()}; nothing downstream was changed:\n{listed}\n"
-            f"see {report.data_docs}; look at the rows above in their payload (landing.payload), then correct the "
-            "source or the expectation (include/touchline/quality) and run again"
+            f"see {report.data_docs or 'ops.quality_result'}; look at the rows above in their payload "
+            "(landing.payload), then correct the source or the expectation (include/touchline/quality) and run again"
         )
     return report
 

@@ -63,7 +63,7 @@ limit %(limit)s
 
 @dataclass(frozen=True)
 class RuleCount:
-    """A rule and how often it struck: in the last run (or the one asked for) and ever."""
+    """A rule and the number of its breaches: in the last run (or the one asked for) and overall."""
 
     rule: str
     applies_to: str

@@ -89,9 +89,9 @@ def keep_holds(
     connection: Connection, gate: str, breaches: Sequence[Breach], checked: Collection[str] | None,
     as_of: datetime, run_id: str,
 ) -> None:  # fmt: skip
-    """Hold what is broken, release what holds no more; part of the caller's transaction.
+    """Hold the broken competitions and end the holds of those that pass, in the caller's transaction.
 
-    `checked` are the competitions that the gate has looked at (None: all). Safe to repeat.
+    `checked` are the competitions that the gate has checked (None: all). Safe to repeat.
     """
     broken = {(breach.competition, breach.source): breach for breach in breaches}
     holding: set[tuple[str, Source]] = set()

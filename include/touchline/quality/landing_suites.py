@@ -11,7 +11,7 @@ from touchline.identity.teams import ANCHOR
 from touchline.quality.rules import Rule, catalogue, landing_rules
 from touchline.quality.suite import Suite, block, quarantine, warn
 
-REPLAY = "see `touchline rejects count`; mend the parser or wait for a corrected file, then collect again"
+REPLAY = "see `touchline rejects count`; fix the parser or wait for a corrected file, then collect again"
 
 
 def landing_suites(as_of: datetime, run_id: str, attempt: int, held: Collection[str]) -> list[Suite]:

@@ -1,4 +1,4 @@
-"""Expectations on what models learn from and on what they say."""
+"""Expectations on training sets and on predictions."""
 
 from __future__ import annotations
 

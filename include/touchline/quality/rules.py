@@ -1,4 +1,4 @@
-"""The catalogue of rules: what each says, how bad a breach is, and what an operator does about it."""
+"""The catalogue of rules: each with its sentence, the severity of a breach, and advice for the operator."""
 
 from __future__ import annotations
 

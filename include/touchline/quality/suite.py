@@ -11,8 +11,8 @@ from typing import Any
 class Suite:
     """Expectations on the rows of one query (or of a given frame, where `query` is None).
 
-    Rows have a text column `row_key` that says which row it is, and `competition`, which is held when the row breaks an
-    expectation that blocks; a row without one stops the run.
+    Rows have a text column `row_key`, which identifies the row, and `competition`, which is held when the row breaks an
+    expectation that blocks; a row without a competition stops the run.
     """
 
     name: str

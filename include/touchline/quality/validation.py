@@ -5,28 +5,47 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock
+from jinja2 import BytecodeCache, Environment
+from jinja2.bccache import Bucket
 from sqlalchemy.exc import ProgrammingError
 
 from touchline.database.engine import sqlalchemy_url
-from touchline.database.locks import FileLock
 from touchline.quality.findings import Finding
 from touchline.quality.suite import Suite
 from touchline.settings import Role, Settings
 
+
+class _Compiled(BytecodeCache):
+    """Templates that this process has compiled."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_TEMPLATES = _Compiled()
 URL_VARIABLE = "TOUCHLINE_QUALITY_URL"
 SAMPLES = 5
-# Great Expectations names so many rows that break an expectation and drops the others, however complete the result.
+# Great Expectations names at most this many rows that break an expectation, however complete the result.
 MOST_ROWS = 10_000
 
 
 def validate(
     settings: Settings, gate: str, suites: Sequence[Suite], frame: pd.DataFrame | None, role: Role
 ) -> list[Finding]:
-    """The outcome of every expectation; `frame` is what suites without a query look at."""
+    """The outcome of every expectation; `frame` holds the rows for suites without a query."""
     folder = project_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     # Great Expectations keeps its project in files; two gates at once would write over each other.
@@ -55,7 +74,7 @@ def _validate(
             gx.Checkpoint(
                 name=gate,
                 validation_definitions=definitions,
-                actions=[gx.checkpoint.UpdateDataDocsAction(name="data_docs")],
+                actions=_actions(settings),
                 result_format={
                     # Complete, because every competition that a bad row names is held.
                     "result_format": "COMPLETE",
@@ -68,7 +87,7 @@ def _validate(
             batch_parameters={"dataframe": frame} if frame is not None else None,
         )
     except ProgrammingError as error:
-        # A table that is missing or of another shape: nothing can be said, which is no pass.
+        # A missing table, or one of another shape, cannot be judged, so it does not pass.
         return [_unchecked(gate, error)]
     finally:
         if "warehouse" in sources:
@@ -80,6 +99,18 @@ def _validate(
         for validation in result.run_results.values()
         for outcome in validation.results
     ]
+
+
+def _actions(settings: Settings) -> list[Any]:
+    from great_expectations.checkpoint import UpdateDataDocsAction
+    from great_expectations.render.view import view
+
+    if not settings.data_docs:
+        return []
+    # Every page makes a Jinja environment of its own and compiles all templates again, which takes longer than the
+    # checks; jinja2.Environment takes no cache from outside but through its arguments.
+    view.Environment = partial(Environment, bytecode_cache=_TEMPLATES)  # type: ignore[misc, assignment]
+    return [UpdateDataDocsAction(name="data_docs")]
 
 
 def _unchecked(gate: str, error: ProgrammingError) -> Finding:

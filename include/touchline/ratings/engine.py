@@ -1,4 +1,4 @@
-"""The ratings engine: results in order of kick-off in, the state of both teams after each match out."""
+"""The ratings engine: it takes results in order of kick-off and returns the state of both teams after each match."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _MICROSECONDS_A_DAY = 86_400_000_000
 class Result(NamedTuple):
     """A played match; statistics may be missing.
 
-    `kickoff_at` is in microseconds since 1970. Supremacy and draw are the log-odds coordinates of
-    touchline.ratings.prices, before kick-off and at the close.
+    `kickoff_at` is in microseconds since 1970. Supremacy and draw are the coordinates of touchline.overround.log_odds,
+    from pre-match and from closing prices.
     """
 
     tier: int

@@ -25,7 +25,7 @@ BASELINE: Final = "baseline"
 
 @dataclass(frozen=True)
 class WhereSilent:
-    """A candidate that cannot always say, and another for the matches where it is silent."""
+    """A candidate that cannot forecast every match, and another for the matches where it has no forecast."""
 
     first: Candidate
     otherwise: Candidate
@@ -36,7 +36,7 @@ class WhereSilent:
 
 
 def register_baseline(registry: Registry, settings: Settings, refused: Training) -> str:
-    """Register a version that forecasts what the market says, for the training of a refused version.
+    """Register a version that forecasts the market's probabilities, for the training of a refused version.
 
     Its held-out predictions are those of market and base rates in the refused version's walk-forward. Registered once
     a training set; returns the version. The aliases stay as they are.

@@ -69,7 +69,7 @@ def _verdict(
 def _move_aliases(
     registry: Registry, promotion: Promotion, version: str, champion: str | None, verdict: Verdict
 ) -> str:
-    """The state that the version is in afterwards."""
+    """Move the aliases as the verdict demands; returns the version's state afterwards."""
     name = registry.model_name
     if verdict.state == "promoted":
         if not promotion.needs_approval or version == champion:
@@ -84,7 +84,7 @@ def _move_aliases(
 def _needs_baseline(
     registry: Registry, training: Training, champion: str | None, verdict: Verdict, state: str
 ) -> bool:
-    """Without a champion, or when the champion's own recipe has fallen below the market: unless taken back by hand."""
+    """True without a champion, or when the champion's recipe fell below the market and no baseline was rolled back."""
     if champion is None:
         return state != "promoted"
     recipe = registry.client.get_model_version(registry.model_name, champion).tags.get(RECIPE)

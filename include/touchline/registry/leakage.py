@@ -1,4 +1,4 @@
-"""Signs that a model has seen the outcome: what is better than a market can be is not skill."""
+"""Signs that a model has seen the outcome: a forecast better than any market can be is not skill."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def leaking_features(matches: pd.DataFrame, seed: int) -> tuple[Leak, ...]:
 
 
 def leaking_forecast(predictions: pd.DataFrame, forecast: str, seed: int) -> tuple[Leak, ...]:
-    """The same question to a forecast in a frame of `walk_forward`, on all its held-out matches."""
+    """The same test of a forecast in a frame of `walk_forward`, on all its held-out matches."""
     known = {name: probabilities_of(predictions, name) for name in (forecast, MARKET_CLOSING, BASE_RATES)}
     return tuple(
         _too_good(

@@ -123,7 +123,7 @@ def registered_version(registry: Registry, key: str) -> str | None:
 
 
 def tell_lineage(registry: Registry, settings: Settings, version: str, run_id: str) -> None:
-    """Record of a registered version what it was made from; a second time nothing happens."""
+    """Record what a registered version was made from; a second call changes nothing."""
     found = registry.client.get_model_version(registry.model_name, version)
     started = datetime.fromtimestamp(registry.client.get_run(found.run_id).info.start_time / 1000, UTC)
     finished = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)

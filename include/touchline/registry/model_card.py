@@ -1,7 +1,7 @@
 """The model card: what a version is for, what it was made from, how good it is, and where it is weak.
 
 After Mitchell et al. (2019), "Model Cards for Model Reporting". It is made from what is stored with the version, so
-that it says nothing else than the registry.
+that card and registry agree.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SHOWN_SCORES = {"rps": "RPS", "log_loss": "log loss", "brier": "Brier", "accurac
 
 @dataclass(frozen=True)
 class CardSource:
-    """What is stored with a version, and the gate's word on it."""
+    """What is stored with a version, and the gate's verdict on it."""
 
     model_name: str
     version: str

@@ -25,7 +25,7 @@ from touchline.forecasting.forecaster import Forecaster
 from touchline.registry.tracking import Registry
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-# Who waits for a person's approval; meanwhile it forecasts in the shadow, also beside a newer challenger.
+# The version that waits for a person's approval; meanwhile it forecasts in the shadow, also beside a newer challenger.
 CANDIDATE = "candidate"
 STATE = "state"
 HISTORY = "champion_history"
@@ -34,7 +34,7 @@ LONGEST_HISTORY = 100
 ROLLED_BACK = "rolled_back"
 AS_OF, CONFIRMED_AS_OF = "as_of", "confirmed_as_of"
 TRAIN_FIRST = "train one with `touchline train`"
-# Matches of which nothing is known: whoever knows today's features can forecast them.
+# Matches with no known feature: a model that expects today's features can forecast them.
 UNKNOWN_MATCHES = 3
 
 
@@ -116,7 +116,7 @@ def champion_version(registry: Registry) -> str | None:
 
 
 def challenger_versions(registry: Registry) -> tuple[str, ...]:
-    """Versions that forecast in the shadow of the champion: who awaits approval, and last the newest challenger."""
+    """Versions that forecast in the champion's shadow: the one that awaits approval, then the newest challenger."""
     champion, *others = (aliased_version(registry, alias) for alias in (CHAMPION, CANDIDATE, CHALLENGER))
     return tuple(dict.fromkeys(each for each in others if each is not None and each != champion))
 

@@ -1,7 +1,7 @@
-"""The gate: which of the versions trained becomes champion, on evidence from matches neither had seen.
+"""The gate: which trained version becomes champion, on evidence from matches that neither version had seen.
 
-Three questions, in this order. Is the version too good to be true? Is it as good as what costs nothing, the market's
-prices or base rates? Is it as good as the champion, and where it was made otherwise, better?
+It asks three questions, in this order. Is the version too good to be true? Is it as good as the free forecasts, the
+market's prices or base rates? Is it as good as the champion or, with another recipe, better?
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a version, and why. `comparison` is with the champion, None where there was none.
+    """The decision about a version, and why. `comparison` is with the champion, None where there was none.
 
-    `is_below_floor` says that a refused version is not worth what the market gives for nothing.
+    `is_below_floor` is True when a refused version is worse than the market's free prices.
     """
 
     state: State
@@ -101,7 +101,7 @@ def judge(new: Contestant, champion: Contestant | None, leaks: tuple[Leak, ...],
 
 
 def compare(first: Floats, second: Floats, matches: pd.DataFrame, seed: int) -> Comparison | None:
-    """Two forecasts (n, 3) of the same `matches` (outcome, kickoff_at), where both speak; None if they never do."""
+    """Two forecasts (n, 3) of the same `matches` (outcome, kickoff_at), where both exist; None if they never do."""
     known = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     if not known.any():
         return None

@@ -1,4 +1,4 @@
-"""The form in which a forecaster lies in the registry: anything that speaks MLflow can ask it."""
+"""The form in which a forecaster is stored in the registry: any MLflow client can use it."""
 
 from __future__ import annotations
 

@@ -76,8 +76,8 @@ class TrainReport:
 def train(settings: Settings, as_of: datetime, run_id: str) -> TrainReport:
     """Train on every match known at `as_of` and register the forecaster under `registry.model_name`.
 
-    The champion's parameters are trained again on what has become known since. Where others are wanted (those of the
-    last tuning, else the defaults), these are trained too and challenge it. See `train_on` and
+    Models are trained with the champion's parameters on all that is known now. If the wanted parameters (those of the
+    last tuning, else the defaults) differ, a second training with these challenges the champion. See `train_on` and
     `training_set.learnable_matches`. Raises QualityGateFailed.
     """
     registry = open_registry(settings)
@@ -98,9 +98,9 @@ def train_on(
 ) -> TrainReport:
     """Evaluate, fit, log, register and judge a forecaster of `matches` (a training frame).
 
-    What becomes of the version is said by `promotion.judge` and done by `gate.settle_version`. With the data,
-    parameters and code of a registered version, that version is reused. Raises ModelUnavailable when there are too
-    few matches, ServiceFailed when MLflow does not answer.
+    `promotion.judge` decides about the version and `gate.settle_version` carries the decision out. A registered version
+    with the same data, parameters and code is reused. Raises ModelUnavailable when there are too few matches,
+    ServiceFailed when MLflow does not answer.
     """
     registry = open_registry(settings)
     seasons = evaluated_seasons(matches, settings.evaluation_seasons, as_of)

@@ -7,10 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
-
 from touchline import __version__
 from touchline.errors import DatabaseUnavailable
+from touchline.pages import environment
 from touchline.serving import queries, replies, schemas
 from touchline.serving.database import Reader
 from touchline.serving.present import Present
@@ -38,12 +37,7 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.0f}"
 
 
-_pages = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=select_autoescape(),
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_pages = environment(Path(__file__).with_name("templates"))
 _pages.filters |= {"since": since, "percent": percent}
 
 

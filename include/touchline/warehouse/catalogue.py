@@ -37,10 +37,10 @@ State = Literal["fresh", "late", "empty", "unpromised", "unknown"]
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """One table or view. What nobody has said is None.
+    """One table or view. What is not described is None.
 
-    `newest_at` (UTC, by the run clock) is that of its newest row, for what dbt builds that of the last build of its
-    layer; `age_hours` counts from there to the `as_of` asked for. `state` compares it with the promise.
+    `newest_at` (UTC, by the run clock) is the time of its newest row, or for a dbt model that of the last build of its
+    layer; `age_hours` counts from there to the `as_of` asked for. `state` compares the age with the promise.
     """
 
     name: str

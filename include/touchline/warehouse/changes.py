@@ -1,8 +1,8 @@
-"""What a build has to work in: the matches of which something new has landed, and whether that is all there is to do.
+"""What a build has to work in: the matches with newly landed facts, and whether these changes are enough.
 
-A layer stands as of an instant, up to a change and by a definition (ops.layer_build). Where the next build only goes
-on from there, it works in what changed; otherwise, and when that is the quicker way, it is built in full. Both end in
-the same tables.
+ops.layer_build records for each layer its `as_of`, the last change worked in, and its definition. If the next build
+can continue from there, it works in what changed; otherwise, or when that is quicker, the layer is built in full. Both
+end in the same tables.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 class Plan:
     """How a layer is to be built: in full, or the changes after `since`, known from `known_from` on (UTC).
 
-    `built_as_of` is as of when the layer stands. `known_from` is no later than that: what a fixture's features say
-    moves with the clock.
+    `built_as_of` is the `as_of` of the layer's last build. `known_from` is no later than that, because a fixture's
+    features move with the clock.
     """
 
     layer: str
@@ -57,11 +57,11 @@ def building(settings: Settings) -> Iterator[None]:
 def plan(
     settings: Settings, layer: PlannedLayer, as_of: datetime, definition: str, *, is_full: bool = False
 ) -> Plan:
-    """What a layer has to do to stand as of `as_of` (UTC); a plan of core first notes what has landed since.
+    """The plan that brings a layer to `as_of` (UTC); a plan of core first records what has landed since.
 
-    Ratings and features stand as of when core does, and work in what core has. A layer that must be built in full
-    loses its row in ops.layer_build, and so do those that read it: a build that dies is begun again from nothing.
-    `is_full` asks for that. Raises WarehouseBuildFailed when core was not built.
+    Ratings and features take over the `as_of` of core and work in what core has. A layer that must be built in full
+    loses its row in ops.layer_build, and so do the layers that read it, so that a build that dies starts again from
+    nothing. `is_full` asks for a full build. Raises WarehouseBuildFailed when core was not built.
     """
     with connect(settings, "transform") as connection:
         built = _built(connection, layer)
@@ -94,19 +94,19 @@ def plan(
 
 
 def _goes_on(layer: PlannedLayer, built: dict[str, Any], as_of: datetime, definition: str) -> bool:
-    """Whether what stands can be gone on from; views hold no rows that a step back in time would have to remove."""
+    """Whether a build can continue from the last one; views hold no rows that going back in time would remove."""
     return definition == built["definition"] and (layer == "analytics" or as_of >= built["as_of"])
 
 
 def stands_as_of(settings: Settings, layer: PlannedLayer) -> datetime | None:
-    """As of when (UTC) a layer stands; None when it was never built, or its last build in full did not end."""
+    """The `as_of` (UTC) of a layer's last build; None when it was never built, or its last full build did not end."""
     with connect(settings, "transform") as connection:
         built = _built(connection, layer)
     return None if built is None else built["as_of"]
 
 
 def note_built(settings: Settings, done: Plan, run_id: str) -> None:
-    """Record that a layer stands as planned; changes that every layer has worked in are removed."""
+    """Record that a layer was built as planned; changes that every layer has worked in are removed."""
     with connect(settings, "transform") as connection:
         note_built_in(connection, done, run_id)
 
@@ -156,6 +156,6 @@ def _newest_change(connection: Connection) -> int:
 
 
 def _forget(connection: Connection, layer: PlannedLayer) -> None:
-    """Take away where a layer stands, and those that read it."""
+    """Delete the record of a layer's last build, and those of the layers that read it."""
     after = CHANGING_LAYERS[CHANGING_LAYERS.index(layer) :] if layer in CHANGING_LAYERS else (layer,)
     connection.execute("delete from ops.layer_build where layer = any(%s)", (list(after),))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from touchline.errors import WarehouseBuildFailed
 from touchline.settings import Settings
-from touchline.warehouse.build import dbt_result
+from touchline.warehouse.invocation import dbt_result, target_folder
 
 # dbt cuts a column's description off after two words until it is clicked; people scan for the meaning.
 READABLE = """<style>
@@ -20,7 +20,7 @@ TITLES = ("<title>dbt Docs</title>", "<title>Touchline's warehouse</title>")
 
 @dataclass(frozen=True)
 class DocumentationReport:
-    """Where the site is; `n_tables` counts the tables and views of which the database told the columns."""
+    """Where the site is; `n_tables` counts the tables and views whose columns were read from the database."""
 
     page: str
     n_tables: int
@@ -44,7 +44,7 @@ def build_documentation(settings: Settings, as_of: datetime, folder: Path) -> Do
         raise WarehouseBuildFailed(
             f"dbt could not read the database's catalogue: {'; '.join(catalogue.errors)}"
         )
-    made = settings.home / "dbt" / settings.warehouse_database / "target" / "static_index.html"
+    made = target_folder(settings) / "static_index.html"
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
     draft = page.with_suffix(".draft")

@@ -24,7 +24,7 @@ SCHEMA = "analytics"
 FORMATS = (".parquet", ".csv")
 # Rows held in memory at a time.
 BATCH = 20_000
-# An export is meant, and sorts whole views; the minute that a slip may take is not for it.
+# An export sorts whole views on purpose; the one-minute limit against careless queries is not for it.
 TIMEOUT = "30min"
 TYPES: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),

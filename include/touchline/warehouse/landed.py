@@ -77,8 +77,8 @@ select exists (
 )
 """
 
-# A fact that counts as known before the last build, about a match that was built: a source's first body, mostly. What
-# was said of the match until then is another story now, of which names and pairings may be gone.
+# A fact about a built match that counts as known before the last build: mostly a source's first body. It changes the
+# past of the match, from which names and pairings may have disappeared.
 _REWRITTEN: Final = """
 select exists (
     select from unnest(%(payload_ids)s::bigint[], %(known_since)s::timestamptz[]) as pending (payload_id, known_since)
@@ -88,7 +88,7 @@ select exists (
 )
 """
 
-# Whether more than a share of what is known was learned since the first of the changes, or is about changed matches.
+# Whether more than a share of the known facts was learnt since the first of the changes, or is about changed matches.
 _IS_MUCH: Final = """
 with change as (
     select count(distinct match_id) as n_matches, min(known_from) as known_from from ops.match_change
@@ -138,7 +138,7 @@ on conflict (change_id, match_id) do update set known_from = least(match_change.
 
 
 def note_changes(connection: Connection, as_of: datetime, change_id: int, built: dict[str, Any]) -> bool:
-    """Note the matches of which something new has landed; False when a build in full is due instead."""
+    """Record the matches with newly landed facts; False when a full build is needed instead."""
     # A fixture taken back after it was built leaves traces in too many places to follow.
     if scalar(connection, _TAKEN_BACK):
         return False
@@ -160,7 +160,7 @@ def note_changes(connection: Connection, as_of: datetime, change_id: int, built:
 
 
 def note_everything(connection: Connection, as_of: datetime) -> None:
-    """Take notice of all that has landed, for a build in full; no match is noted."""
+    """Record everything landed as seen, for a full build; no match is recorded as changed."""
     connection.execute("truncate ops.match_change")
     connection.execute("delete from ops.seen_input where consumer = 'build_core'")
     _note_seen(connection, rows(connection, _PENDING), as_of)

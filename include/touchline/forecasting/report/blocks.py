@@ -12,8 +12,11 @@ from typing import Final
 
 from matplotlib.figure import Figure
 
-STYLE: Final = Path(__file__).with_name("report.css")
+from touchline.pages import environment
+
 DOTS_PER_INCH: Final = 130
+
+_pages = environment(Path(__file__).with_name("templates"))
 
 
 @dataclass(frozen=True)
@@ -63,19 +66,19 @@ class Picture:
     caption: str
     png: bytes
 
+    @property
+    def data(self) -> str:
+        """The image as the address of an HTML image."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode('ascii')}"
+
 
 Block = Heading | Paragraph | Banner | Points | Table | Picture
 
 
 def html_page(title: str, blocks: Sequence[Block]) -> str:
     """The document as HTML; nothing is loaded from elsewhere."""
-    body = "\n".join(_html(block) for block in blocks)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title><style>{STYLE.read_text(encoding='utf-8')}</style></head><body>\n"
-        f"{body}\n</body></html>\n"
-    )
+    kinds = [(type(block).__name__, block) for block in blocks]
+    return _pages.get_template("report.html").render(title=title, blocks=kinds)
 
 
 def markdown_page(blocks: Sequence[Block], pictures: str) -> str:
@@ -88,38 +91,6 @@ def picture(name: str, caption: str, figure: Figure) -> Picture:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
     return Picture(name, caption, buffer.getvalue())
-
-
-def _html(block: Block) -> str:
-    match block:
-        case Heading(text, level):
-            return f"<h{level}>{escape(text)}</h{level}>"
-        case Paragraph(text):
-            return f"<p>{escape(text)}</p>"
-        case Banner(text):
-            return f'<div class="warning">{escape(text)}</div>'
-        case Points(items):
-            return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
-        case Table():
-            return _html_table(block)
-        case Picture(_, caption, png):
-            source = base64.b64encode(png).decode("ascii")
-            return (
-                f'<figure><img src="data:image/png;base64,{source}" alt="{escape(caption)}">'
-                f"<figcaption>{escape(caption)}</figcaption></figure>"
-            )
-
-
-def _html_table(table: Table) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
-    )
-    opened = "" if table.is_folded else " open"
-    return (
-        f'<details{opened}><summary>{escape(table.title)}</summary><div class="scroll"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></details>"
-    )
 
 
 def _markdown(block: Block, pictures: str) -> str:

@@ -1,0 +1,170 @@
+"""One call of dbt in this process: its connection, its state on disk, and the project parsed once for all calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from touchline.errors import WarehouseBuildFailed
+from touchline.settings import Settings
+from touchline.warehouse.changes import DBT_PROJECT
+
+PASSWORD: Final = "DBT_ENV_SECRET_PASSWORD"  # noqa: S105 dbt masks variables of this prefix in its logs.
+# Parsed projects held at a time, one a database; each takes some 30 MB.
+MOST_PARSED: Final = 4
+
+
+@dataclass(frozen=True)
+class DbtRun:
+    """What a dbt command did: one result a node, when it ended (UTC), and dbt's manifest of the project."""
+
+    results: list[Any]
+    ended_at: datetime
+    manifest: Any
+
+
+def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] | None = None) -> DbtRun:
+    """Run one dbt command in process, with `environment` for its macros.
+
+    The project is parsed when it, or the connection, is another than in the calls before. Of dbt's artefacts only
+    `manifest.json` is written, once a parse: other processes read descriptions from it. Raises WarehouseBuildFailed
+    when dbt could not even begin (a broken project, no connection).
+    """
+    manifest = parsed_project(settings)
+    _keep(manifest, target_folder(settings))
+    horizon = {"TOUCHLINE_DBT_HORIZON_DAYS": str(settings.horizon_days)}
+    with _environment({**_connection(settings), **horizon, **(environment or {})}):
+        result = _invoke(_state(settings), (*arguments, "--no-write-json"), manifest)
+    return DbtRun(list(result.results), result.generated_at.replace(tzinfo=UTC), manifest)
+
+
+def parsed_project(settings: Settings) -> Any:
+    """dbt's manifest of the project for a database: that of the last call while neither is another.
+
+    Raises WarehouseBuildFailed when the project cannot be parsed.
+    """
+    connection = _connection(settings)
+    known = tuple((name, value) for name, value in connection.items() if name != PASSWORD)
+    with _environment(connection):
+        return _parsed(_state(settings), known, _project_files())
+
+
+def dbt_result(settings: Settings, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
+    """Run one dbt command that parses the project anew and writes its artefacts; returns a manifest or a catalogue.
+
+    Raises WarehouseBuildFailed when dbt could not even begin (a broken project, no connection).
+    """
+    with _environment({**_connection(settings), **(environment or {})}):
+        return _invoke(_state(settings), arguments)
+
+
+def target_folder(settings: Settings) -> Path:
+    """Where dbt writes compiled SQL and its artefacts."""
+    return _state(settings) / "target"
+
+
+def log_file(settings: Settings) -> Path:
+    """Where dbt writes its log."""
+    return _state(settings) / "logs" / "dbt.log"
+
+
+def _state(settings: Settings) -> Path:
+    return settings.home / "dbt" / settings.warehouse_database
+
+
+# dbt writes the database into every node, so each has a manifest of its own. Macros read the environment only when a
+# node is run, never while parsing, so that a manifest stays right from one `as_of` to the next.
+@lru_cache(maxsize=MOST_PARSED)
+def _parsed(state: Path, connection: tuple[tuple[str, str], ...], files: tuple[Any, ...]) -> Any:
+    """dbt's manifest of the project as its files are now, for the connection that the environment names."""
+    return _invoke(state, ("parse", "--no-write-json"))
+
+
+def _project_files() -> tuple[Any, ...]:
+    paths = sorted(
+        path for path in DBT_PROJECT.rglob("*.*") if path.suffix in (".sql", ".yml", ".csv", ".md")
+    )
+    return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
+
+
+def _keep(manifest: Any, target: Path) -> None:
+    """Write `manifest.json` unless it is there and no older than what dbt parsed last."""
+    kept, parsed = target / "manifest.json", target / "partial_parse.msgpack"
+    if not kept.exists() or (parsed.exists() and parsed.stat().st_mtime_ns > kept.stat().st_mtime_ns):
+        manifest.write(str(kept))
+
+
+def _invoke(state: Path, arguments: tuple[str, ...], manifest: Any = None) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    _keep_behaviour_flags_few()
+    state.mkdir(parents=True, exist_ok=True)
+    outcome = dbtRunner(manifest).invoke(
+        [
+            "--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check",
+            "--log-path", str(state / "logs"), "--log-level-file", "info",
+            *arguments,
+            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
+            "--target-path", str(state / "target"),
+        ]
+    )  # fmt: skip
+    # A command that began and found failures has a result all the same.
+    if outcome.result is None:
+        raise WarehouseBuildFailed(
+            f"dbt {arguments[0]} could not begin: {outcome.exception}; the log is in {state / 'logs'}"
+        )
+    return outcome.result
+
+
+def _keep_behaviour_flags_few() -> None:
+    """Undo what earlier calls left in dbt's list of behaviour flags.
+
+    Every call makes an adapter, which appends its own flags to the module's list of defaults
+    (`BaseAdapter.behavior`, dbt-adapters 1.x), and every flag in it looks through the whole call stack for a name of
+    the module that it comes from. The hundredth call of a process spent seconds there. The name is only shown in a
+    notice that a flag is off.
+    """
+    from dbt.adapters.base import impl
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    impl.DEFAULT_BASE_BEHAVIOR_FLAGS[:] = _default_flags()
+    BehaviorFlagRendered._default_source = staticmethod(lambda: impl.__name__)  # type: ignore[method-assign]
+
+
+@cache
+def _default_flags() -> tuple[Any, ...]:
+    from dbt.adapters.base import impl
+
+    return tuple(impl.DEFAULT_BASE_BEHAVIOR_FLAGS)
+
+
+def _connection(settings: Settings) -> Mapping[str, str]:
+    parts = urlsplit(settings.url("transform"))
+    return {
+        "TOUCHLINE_DBT_HOST": parts.hostname or "",
+        "TOUCHLINE_DBT_PORT": str(parts.port or 5432),
+        "TOUCHLINE_DBT_USER": unquote(parts.username or ""),
+        PASSWORD: unquote(parts.password or ""),
+        "TOUCHLINE_DBT_DATABASE": parts.path.lstrip("/"),
+    }
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

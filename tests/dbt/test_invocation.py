@@ -1,0 +1,64 @@
+"""dbt in a process that lives on: nothing piles up, and what was parsed is handed on only where it is right."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from dbt.adapters.base import impl
+
+from touchline.settings import Settings
+from touchline.warehouse import invocation
+from touchline.warehouse.changes import DBT_PROJECT
+from touchline.warehouse.invocation import dbt_result, parsed_project
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+def settings_of(home: Path, database: str) -> Settings:
+    # dbt reads the project without a connection.
+    return Settings(home=home, database_url="postgresql://nobody@127.0.0.1:1/none", database_name=database)
+
+
+def test_many_calls_leave_as_many_behaviour_flags_as_one(home: Path):
+    settings = settings_of(home, "one")
+    lengths = []
+    for _ in range(5):
+        dbt_result(settings, "list", "--select", "competition")
+        lengths.append(len(impl.DEFAULT_BASE_BEHAVIOR_FLAGS))
+    assert lengths == lengths[:1] * 5
+
+
+def test_a_project_that_has_not_changed_is_parsed_once(home: Path):
+    assert parsed_project(settings_of(home, "one")) is parsed_project(settings_of(home, "one"))
+
+
+def test_another_database_has_a_manifest_of_its_own(home: Path):
+    for database in ("one", "two", "one"):
+        manifest = parsed_project(settings_of(home, database))
+        models = [node for node in manifest.nodes.values() if node.resource_type == "model"]
+        assert {node.database for node in models} == {database}
+        assert all(f'"{database}".' in node.relation_name for node in models)
+
+
+def test_a_changed_model_is_parsed_anew(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    project = tmp_path / "project"
+    shutil.copytree(DBT_PROJECT, project)
+    monkeypatch.setattr(invocation, "DBT_PROJECT", project)
+    settings = settings_of(home, "changed")
+    before = parsed_project(settings)
+    model = project / "models" / "core" / "match.sql"
+    model.write_text(model.read_text() + "-- changed\n")
+    after = parsed_project(settings)
+    assert "-- changed" in after.nodes["model.touchline.match"].raw_code
+    assert "-- changed" not in before.nodes["model.touchline.match"].raw_code
+
+
+def test_nothing_in_the_project_reads_the_environment_while_it_is_parsed(home: Path):
+    assert parsed_project(settings_of(home, "one")).env_vars == {}
