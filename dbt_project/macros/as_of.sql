@@ -8,6 +8,11 @@
     '{{ given("AS_OF", "2000-01-01T00:00:00+00:00") }}'::timestamptz
 {%- endmacro %}
 
+{# The last instant of the horizon: a fixture that kicks off until then is predicted. #}
+{% macro horizon_end() -%}
+    {{ as_of() }} + interval '{{ given("HORIZON_DAYS", "7") }} days'
+{%- endmacro %}
+
 {# As of when the layer was built before, in an incremental build. #}
 {% macro built_as_of() -%}
     '{{ given("BUILT_AS_OF", "-infinity") }}'::timestamptz

@@ -209,7 +209,7 @@ def test_a_match_that_has_begun_is_refused_and_the_others_are_written(unpredicte
     first, *others = predictions(unpredicted)
     done = append(unpredicted.settings, [first | {"predicted_at": first["kickoff_at"]}, *others])
     assert (done.n_written, done.n_refused_rows) == (2, 1)
-    assert done.refused == ("Arsenal against Leeds kicked off at 2022-11-02 15:00 UTC",)
+    assert [*done.refused.values()] == ["Arsenal against Leeds kicked off at 2022-11-02 15:00 UTC"]
     assert {row["prediction_id"] for row in ledger(unpredicted)} == {
         UUID(row["prediction_id"]) for row in others
     }

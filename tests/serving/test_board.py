@@ -36,6 +36,12 @@ def test_the_board_shows_the_champion_and_its_track_record_against_the_market(ap
     assert re.search(r"Everton v Burnley +2&ndash;2 +30 %", text)
 
 
+def test_the_board_says_why_a_fixture_has_no_prediction(api: TestClient):
+    text = re.sub(r"<[^>]+>|\s+", " ", api.get("/").text)
+    assert re.search(r"Without a prediction +05 Nov, 15:00 +E0 +Burnley +v +Everton +waiting", text)
+    assert "Burnley" not in api.get("/", params={"competition": "D1"}).text.partition("Track record")[0]
+
+
 def test_the_board_of_one_competition_shows_only_that(api: TestClient):
     assert "Leeds" in api.get("/", params={"competition": "E0"}).text
     other = api.get("/", params={"competition": "D1"}).text

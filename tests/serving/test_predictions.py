@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 from starlette.testclient import TestClient
 
-from served_world import EARLIER, NOW, World
+from predictions import insert_prediction
+from served_world import EARLIER, LATER, NOW, World
+from touchline.database.engine import connect
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +31,29 @@ def test_upcoming_is_the_latest_champion_prediction_of_each_fixture_soonest_firs
 
 def test_a_prediction_made_after_the_present_is_not_shown(serve: Callable[..., TestClient], world: World):
     assert shown(serve(world.settings, EARLIER).get(UPCOMING).json()) == [world.ids["old"]]
+
+
+def test_every_fixture_without_a_prediction_has_its_reason_until_it_is_predicted(
+    own_world: World, serve: Callable[..., TestClient]
+):
+    api = serve(own_world.settings)
+    reply = api.get("/v1/unpredicted").json()
+    (fixture,) = reply["fixtures"]
+    assert (fixture["home_team"], fixture["away_team"], fixture["reason"]) == (
+        "Burnley",
+        "Everton",
+        "waiting",
+    )
+    assert "touchline predict" in fixture["what_to_do"]
+    assert api.get("/v1/unpredicted", params={"competition": "D1"}).json()["fixtures"] == []
+    assert api.get("/v1/unpredicted", params={"competition": "Z9"}).status_code == 422
+    with connect(own_world.settings, "model") as connection:
+        insert_prediction(
+            connection, match_id=fixture["match_id"], home_team="Burnley", away_team="Everton",
+            kickoff_at=fixture["kickoff_at"], predicted_at=LATER, features_as_of=NOW,
+        )  # fmt: skip
+    assert len(api.get("/v1/unpredicted").json()["fixtures"]) == 1, "it is predicted later than the present"
+    assert serve(own_world.settings, LATER).get("/v1/unpredicted").json()["fixtures"] == []
 
 
 def test_probabilities_and_prices_stand_beside_the_market(api: TestClient):

@@ -140,6 +140,12 @@ def test_every_status_of_the_provider_has_one_of_ours(theirs: str, ours: str):
     assert found.scores.height == (1 if theirs in ("FT", "AET", "PEN", "AWD", "WO") else 0)
 
 
+def test_a_row_refused_for_its_status_says_which_fixture_it_is_about():
+    about = only_rejection(parse(fixture("XYZ"))).fixture
+    assert about is not None
+    assert vars(about) == parse(fixture("NS")).fixtures.select(*vars(about)).row(0, named=True)
+
+
 def test_an_unknown_status_is_rejected_by_name():
     rejection = only_rejection(parse(fixture("XYZ")))
     assert (rejection.rule, rejection.field, rejection.value) == (

@@ -112,6 +112,12 @@ def test_every_status_of_the_provider_has_one_of_ours(theirs: str, ours: str):
     assert found.scores.height == (1 if theirs in ("FINISHED", "AWARDED") else 0)
 
 
+def test_a_row_refused_for_its_status_says_which_fixture_it_is_about():
+    about = only_rejection(parse(match(status="PLAYING"))).fixture
+    assert about is not None
+    assert vars(about) == parse(match()).fixtures.select(*vars(about)).row(0, named=True)
+
+
 def test_an_unknown_status_is_rejected_by_name():
     rejection = only_rejection(parse(match(status="PLAYING")))
     assert (rejection.scope, rejection.rule, rejection.field) == ("row", "unknown_status", "status")

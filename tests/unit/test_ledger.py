@@ -107,7 +107,7 @@ def test_the_gate_sees_one_row_a_prediction():
 
 
 def test_the_report_of_a_batch_counts_and_gives_reasons():
-    reasons = tuple(f"match {number} kicked off" for number in range(7))
+    reasons = {str(number): f"match {number} kicked off" for number in range(7)}
     report = PredictReport("2022-11-01", "3", 9, 20, 4, 7, 2, "online", reasons)
     assert (
         "9 fixtures as of 2022-11-01: 20 predictions written, 4 already there, 7 fixtures refused"

@@ -22,6 +22,10 @@ select
     rejected.field,
     rejected.value,
     rejected.reason,
+    rejected.competition,
+    rejected.kickoff_at,
+    rejected.home_team,
+    rejected.away_team,
     rejected.observed_at,
     settled.rejected_row_id is not null as is_settled,
     rejected.run_id

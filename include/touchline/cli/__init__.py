@@ -32,6 +32,7 @@ COMMANDS = (
     ("train", "train", "Train on everything known now and register the model."),
     ("tune", "tune", "Search for better parameters on past seasons."),
     ("predict", "predict", "Predict every fixture in the horizon into the ledger."),
+    ("why", "why", "Why a match was not predicted, where to look and what to do; or when it was, and by which model."),
     ("settle", "predict", "Score predictions whose result is known."),
     ("markets", "markets", "Show every market of the champion's latest prediction of a match, with fair prices."),
     ("drift", "drift", "Look for drift of the champion and its features."),

@@ -173,16 +173,31 @@ def write_rejections(
     """Write why rows, fields and prices were not used; part of the caller's transaction."""
     if not rejections:
         return
-    columns = "payload_id, row_number, scope, rule, field, value, reason, row_text, observed_at, run_id"
+    columns = (
+        "payload_id, row_number, scope, rule, field, value, reason, row_text, observed_at, run_id, "
+        "competition, kickoff_at, home_team, away_team"
+    )
     with (
         connection.cursor() as cursor,
         cursor.copy(f"copy landing.rejected_row ({columns}) from stdin") as copy,
     ):
         for item in rejections:
+            about = item.fixture
+            fixture = (
+                (None, None, None, None)
+                if about is None
+                else (
+                    about.competition,
+                    about.kickoff_at,
+                    _storable(about.home_team),
+                    _storable(about.away_team),
+                )
+            )
             copy.write_row(
                 (
                     payload.payload_id, item.row_number, item.scope, item.rule, item.field,
                     _storable(item.value), item.reason, _storable(item.row_text), payload.observed_at, run_id,
+                    *fixture,
                 )
             )  # fmt: skip
 

@@ -18,7 +18,7 @@ from touchline.identity import teams
 from touchline.identity.fixtures import fixture_key
 from touchline.identity.schedule import ScheduledMatch
 from touchline.landing.payloads import Payload
-from touchline.sources.source import Observations, Rejection
+from touchline.sources.source import Announced, Observations, Rejection
 
 TEAM_RULE: Final = "team_doubtful"
 MATCH_RULE: Final = "match_unknown"
@@ -147,6 +147,7 @@ def _name_teams(
                     f"{source} calls a team of {row['competition']} {row['season']} {row[field]!r}, which is not "
                     "settled; see `touchline teams review`",
                     f"{row['source_match_id']} {row['home_team']} - {row['away_team']}",
+                    Announced(**{name: row[name] for name in Announced.__dataclass_fields__}),
                 )
             )  # fmt: skip
     mask = pl.Series(kept, dtype=pl.Boolean)

@@ -6,7 +6,7 @@ import math
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -46,8 +46,9 @@ SHOWN_REFUSALS = 5
 class PredictReport:
     """What a batch did. `n_fixtures` and `n_refused` count fixtures, the others rows (one a forecast).
 
-    `refusals` gives the reason for each refused fixture, `held` the reason for each competition that a quality gate
-    holds and for which nothing new was written, `shadow_problems` what went wrong with each challenger.
+    `refusals` gives the reason for each refused fixture (by match id), `without_forecast` the match ids of which the
+    champion says nothing, `held` the reason for each competition that a quality gate holds and for which nothing new
+    was written, `shadow_problems` what went wrong with each challenger.
     """
 
     as_of: str
@@ -58,7 +59,8 @@ class PredictReport:
     n_refused: int
     n_without_forecast: int
     feature_store: str | None
-    refusals: tuple[str, ...] = ()
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    without_forecast: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     shadow_problems: tuple[str, ...] = ()
 
@@ -75,7 +77,7 @@ class PredictReport:
             f"{self.n_already_there} already there, {self.n_refused} fixtures refused, "
             f"{self.n_without_forecast} without a forecast (model version {self.model_version}{store})."
         )
-        text += "".join(f"\n  refused: {reason}" for reason in self.refusals[:SHOWN_REFUSALS])
+        text += "".join(f"\n  refused: {reason}" for reason in [*self.refusals.values()][:SHOWN_REFUSALS])
         text += "".join(f"\n  held: {reason}" for reason in self.held)
         return text + "".join(f"\n  challenger: {problem}" for problem in self.shadow_problems)
 
@@ -139,6 +141,9 @@ def predict_matches(
         n_without_forecast=n_without,
         feature_store=read.store,
         refusals=appended.refused,
+        without_forecast=tuple(
+            row["match_id"] for row in predictions if row["role"] == "champion" and math.isnan(row["p_home"])
+        ),
         held=_told(held, wanted),
         shadow_problems=shadow.problems,
     )

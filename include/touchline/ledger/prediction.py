@@ -63,11 +63,11 @@ on conflict do nothing
 
 @dataclass(frozen=True)
 class Appended:
-    """What became of the rows given to `append`; `refused` names the matches that had begun."""
+    """What became of the rows given to `append`; `refused` says of each match (by id) that had begun when it did."""
 
     n_written: int
     n_refused_rows: int
-    refused: tuple[str, ...]
+    refused: Mapping[str, str]
 
 
 def predictions_of(
@@ -127,7 +127,7 @@ def append(settings: Settings, predictions: Sequence[Row]) -> Appended:
     repeat the latest prediction of the match by the champion, the challenger's version or the baseline.
     """
     if not predictions:
-        return Appended(0, 0, ())
+        return Appended(0, 0, {})
     columns = ", ".join(COLUMNS)
     with connect(settings, "model") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
@@ -138,11 +138,11 @@ def append(settings: Settings, predictions: Sequence[Row]) -> Appended:
         begun = rows(connection, REFUSE)
         inserted = connection.execute(INSERT.format(columns=columns))
     reasons = {
-        row["match_id"]: f"{row['home_team']} against {row['away_team']} kicked off at "
+        str(row["match_id"]): f"{row['home_team']} against {row['away_team']} kicked off at "
         f"{row['kickoff_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         for row in begun
     }
-    return Appended(inserted.rowcount, len(begun), tuple(reasons.values()))
+    return Appended(inserted.rowcount, len(begun), reasons)
 
 
 def _numbers(forecast: Forecast, index: int) -> dict[str, Any]:

@@ -70,6 +70,7 @@ async def _content(reader: Reader, state: State, competition: str | None) -> dic
         "n_shown": len(found),
         "n_upcoming": sum(row["n"] for row in counts if competition in (None, row["competition"])),
         "model": next((row for row in models if row["role"] == "champion"), None),
+        "unpredicted": await reader.rows(queries.REASONS, state.as_of, competition),
         "track_record": await reader.rows(queries.TRACK_RECORD),
         "lately": await reader.rows(queries.LATELY_SETTLED),
         "sources": await reader.rows(queries.SOURCES),

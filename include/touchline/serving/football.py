@@ -74,6 +74,22 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
             predictions=replies.upcoming(await reader.rows(queries.UPCOMING, *filters, limit, offset)),
         )
 
+    @router.get("/unpredicted", tags=["predictions"], responses=documented(422, 503))
+    async def unpredicted(competition: CompetitionCode = None) -> schemas.Unpredicted:
+        """Every fixture of the horizon without a prediction: why, where to look, what to do.
+
+        The reasons are those of the last build; what was predicted since is left out.
+        """
+        as_of = await now(reader, present)
+        found = await reader.rows(queries.REASONS, as_of, competition)
+        if competition is not None and not found:
+            await _refuse_unknown(reader, competition)
+        return schemas.Unpredicted(
+            as_of=as_of,
+            is_simulated=settings.is_simulated,
+            fixtures=[schemas.UnpredictedFixture(**row) for row in found],
+        )
+
     @router.get("/predictions/{prediction_id}", tags=["predictions"], responses=documented(404, 422, 503))
     async def prediction(
         prediction_id: Annotated[UUID, Path(examples=[schemas.A_PREDICTION])],

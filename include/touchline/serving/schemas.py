@@ -103,6 +103,32 @@ class UpcomingPredictions(BaseModel):
     predictions: list[UpcomingPrediction]
 
 
+class UnpredictedFixture(BaseModel):
+    """A fixture without a prediction, and the first reason that applies."""
+
+    match_id: UUID | None = Field(
+        description="null where only a rejected row tells of it", examples=[A_MATCH]
+    )
+    competition: str = Field(examples=["E0"])
+    kickoff_at: datetime
+    home_team: str = Field(
+        description="as the source names it where that is not settled", examples=["Arsenal"]
+    )
+    away_team: str = Field(examples=["Chelsea"])
+    reason: str = Field(description="rejected, unknown_team, quarantined, held, ...", examples=["held"])
+    detail: str = Field(description="the evidence in words: row, rule, hold, run or message")
+    look_at: str = Field(description="command or table that shows more", examples=["touchline quality holds"])
+    what_to_do: str = Field(examples=["run `touchline build`"])
+
+
+class Unpredicted(BaseModel):
+    """Every fixture of the horizon, and of the day before, that has no prediction; soonest first."""
+
+    as_of: datetime = Field(description="the present: the run clock")
+    is_simulated: bool = SIMULATED
+    fixtures: list[UnpredictedFixture]
+
+
 class Prediction(PredictionSummary):
     """A prediction with everything it was made from."""
 

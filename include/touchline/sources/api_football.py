@@ -28,7 +28,7 @@ from touchline.sources.json_body import (
 )
 from touchline.sources.match_rows import FIXTURE_NOTICE, Row, read_rows
 from touchline.sources.prices import add_quote, number, overround
-from touchline.sources.source import Kind, NoReply, Observations, Reply, Request
+from touchline.sources.source import Announced, Kind, NoReply, Observations, Reply, Request
 
 KEY_SETTING: Final = "TOUCHLINE_API_FOOTBALL_KEY"
 # The limit is one of calls a minute; the provider does not say when the minute ends.
@@ -158,11 +158,12 @@ class ApiFootball:
     def _read_fixture(self, item: Fields, row: Row) -> None:
         row.match_id = item.identifier("fixture.id")
         competition = self._competition(item)
+        kickoff = item.moment("fixture.date")
+        home, away = item.teams("teams.home.name", "teams.away.name")
+        row.about = Announced(competition, kickoff, home, away)
         status = item.code(
             "fixture.status.short", STATUSES, "unknown_status", f"not one of {', '.join(STATUSES)}"
         )
-        kickoff = item.moment("fixture.date")
-        home, away = item.teams("teams.home.name", "teams.away.name")
         day = uk_day(kickoff)
         start_year = row.optional(lambda: item.year("league.season"))
         if start_year is None:

@@ -27,7 +27,7 @@ from touchline.sources.json_body import (
 )
 from touchline.sources.match_rows import Row, read_rows
 from touchline.sources.prices import add_quote
-from touchline.sources.source import Kind, NoReply, Observations, Reply, Request
+from touchline.sources.source import Announced, Kind, NoReply, Observations, Reply, Request
 
 KEY_SETTING: Final = "TOUCHLINE_FOOTBALL_DATA_ORG_KEY"
 # The limit is one of calls a minute.
@@ -134,9 +134,10 @@ class FootballDataOrg:
             "competition.code", self._competitions, "unknown_competition",
             "no competition of football_data_org in config/sources.yaml",
         )  # fmt: skip
-        status = match.code("status", STATUSES, "unknown_status", f"not one of {', '.join(STATUSES)}")
         kickoff = match.moment("utcDate")
         home, away = match.teams("homeTeam.name", "awayTeam.name")
+        row.about = Announced(competition, kickoff, home, away)
+        status = match.code("status", STATUSES, "unknown_status", f"not one of {', '.join(STATUSES)}")
         published = row.optional(lambda: match.moment("lastUpdated"))
         first_day = row.optional(lambda: match.day("season.startDate"))
         start_year = (

@@ -18,6 +18,7 @@ from touchline.sources.source import (
     FIXTURE_SCHEMA,
     QUOTE_SCHEMA,
     SCORE_SCHEMA,
+    Announced,
     Observations,
     Rejection,
 )
@@ -31,10 +32,14 @@ _LONGEST_ROW_TEXT = 1000
 
 @dataclass
 class Row:
-    """What one match object says. Nothing of it counts before all of it has been read."""
+    """What one match object says. Nothing of it counts before all of it has been read.
+
+    `about` says early which fixture it is, in case the rest cannot be read.
+    """
 
     number: int
     match_id: str = ""
+    about: Announced | None = None
     fixture: dict[str, object] | None = None
     score: dict[str, object] | None = None
     quotes: list[dict[str, object]] = field(default_factory=list)
@@ -73,7 +78,7 @@ def read_rows(items: Sequence[object], read: Callable[[Fields, Row], None]) -> O
             rejections.append(
                 Rejection(
                     number, "row", problem.rule, problem.place, shown(problem.value), problem.reason,
-                    shown(item, _LONGEST_ROW_TEXT),
+                    shown(item, _LONGEST_ROW_TEXT), row.about,
                 )
             )  # fmt: skip
             continue

@@ -66,8 +66,21 @@ class NoReply:
 
 
 @dataclass(frozen=True)
+class Announced:
+    """The fixture a row is about, its teams as the source names them; `kickoff_at` in UTC."""
+
+    competition: str
+    kickoff_at: datetime
+    home_team: str
+    away_team: str
+
+
+@dataclass(frozen=True)
 class Rejection:
-    """Something that could not be used. `row_number` counts data rows from 1; 0 is the payload itself."""
+    """Something that could not be used. `row_number` counts data rows from 1; 0 is the payload itself.
+
+    `fixture` is the fixture a rejected row is about, where that could be read.
+    """
 
     row_number: int
     scope: Scope
@@ -76,6 +89,7 @@ class Rejection:
     value: str | None
     reason: str
     row_text: str | None = None
+    fixture: Announced | None = None
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] 
     """
     manifest = parsed_project(settings)
     _keep(manifest, target_folder(settings))
-    with _environment({**_connection(settings), **(environment or {})}):
+    horizon = {"TOUCHLINE_DBT_HORIZON_DAYS": str(settings.horizon_days)}
+    with _environment({**_connection(settings), **horizon, **(environment or {})}):
         result = _invoke(_state(settings), (*arguments, "--no-write-json"), manifest)
     return DbtRun(list(result.results), result.generated_at.replace(tzinfo=UTC), manifest)
 

@@ -1,0 +1,34 @@
+"""Which fixture a rejected row is about, as far as it could be read."""
+
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+UPGRADE = """
+alter table landing.rejected_row
+    add column competition text,
+    add column kickoff_at timestamptz,
+    add column home_team text,
+    add column away_team text;
+comment on column landing.rejected_row.competition is 'Competition of the fixture that a rejected row is about; null '
+    'where it could not be read. The same goes for kick-off (UTC) and teams.';
+comment on column landing.rejected_row.home_team is 'As the source names it.';
+create index rejected_row_by_kickoff on landing.rejected_row (kickoff_at) where scope = 'row';
+"""
+
+DOWNGRADE = """
+drop index landing.rejected_row_by_kickoff;
+alter table landing.rejected_row
+    drop column competition, drop column kickoff_at, drop column home_team, drop column away_team;
+"""
+
+
+def upgrade() -> None:
+    op.execute(UPGRADE)
+
+
+def downgrade() -> None:
+    op.execute(DOWNGRADE)
