@@ -22,7 +22,10 @@ create index rejected_row_by_kickoff on landing.rejected_row (kickoff_at) where 
 DOWNGRADE = """
 drop index landing.rejected_row_by_kickoff;
 alter table landing.rejected_row
-    drop column competition, drop column kickoff_at, drop column home_team, drop column away_team;
+    drop column competition cascade, drop column kickoff_at cascade, drop column home_team cascade,
+    drop column away_team cascade;
+-- The views that read them went with them: the next build makes them again.
+delete from ops.layer_build where layer = 'analytics';
 """
 
 
