@@ -17,6 +17,8 @@ comment on column landing.rejected_row.competition is 'Competition of the fixtur
     'where it could not be read. The same goes for kick-off (UTC) and teams.';
 comment on column landing.rejected_row.home_team is 'As the source names it.';
 create index rejected_row_by_kickoff on landing.rejected_row (kickoff_at) where scope = 'row';
+-- Its model is gone.
+drop table if exists features.head_to_head;
 """
 
 DOWNGRADE = """
