@@ -101,7 +101,9 @@ def history(
     history.predict("rolled back, again")
     # Without a champion, a training that the gate refuses leaves the market to speak.
     client.delete_registered_model_alias(settings.model_name, models.CHAMPION)
-    train_on(settings, matches.assign(month=matches["outcome"] * 1.0), QUICK, NOVEMBER, "train planted")
+    train_on(
+        settings, matches.assign(season_progress=matches["outcome"] * 1.0), QUICK, NOVEMBER, "train planted"
+    )
     history.predict("without a model")
     models.promote(open_registry(settings), "1")
     return history
@@ -329,7 +331,9 @@ def test_what_was_never_built_is_said_so(settings: Settings):
 @pytest.fixture
 def run(history: History, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command as of the first of November on the history's warehouse."""
-    for name, value in history.settings.model_copy(update={"as_of": NOVEMBER}).environment().items():
+    for name, value in (
+        history.settings.model_copy(update={"as_of": NOVEMBER, "data_docs": True}).environment().items()
+    ):
         monkeypatch.setenv(name, value)
 
     def invoke(*arguments: str) -> Any:

@@ -64,7 +64,7 @@ def test_the_page_loads_nothing_and_names_everything(report: LineageReport):
 def test_every_box_of_the_picture_is_tied_to_the_prediction(report: LineageReport):
     picture = ElementTree.fromstring(svg(report, None))
     boxes = picture.findall(".//{*}g")
-    assert len(boxes) == len(report.payloads) + 5 + 6 + 4
+    assert len(boxes) == len(report.payloads) + 4 + 5 + 4
     inside = float(picture.attrib["viewBox"].split()[3])
     for box in picture.findall(".//{*}rect"):
         assert float(box.attrib["y"]) + float(box.attrib["height"]) <= inside
