@@ -106,7 +106,7 @@ def test_the_market_is_published_with_its_verdict_and_card_wherever_training_is_
     promote = models.promote
 
     def promote_and_die(opened: Registry, version: str) -> NoReturn:
-        promote(open_registry(opened), version)
+        promote(opened, version)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as killed:
@@ -195,7 +195,7 @@ def test_a_champion_that_knows_other_features_stands_in_nobodys_way_and_does_not
     forget_models(registry)
     report = _train(registry, corrected(matches), OTHERWISE)
     assert (report.version, report.alias) == ("2", "champion")
-    for move in (models.rollback, lambda opened: models.promote(open_registry(opened), "1")):
+    for move in (models.rollback, lambda opened: models.promote(opened, "1")):
         with pytest.raises(ModelUnavailable, match="today's features"):
             move(open_registry(registry))
     assert models.champion_version(open_registry(registry)) == "2"
