@@ -55,8 +55,9 @@ def test_the_banner_stands_over_simulated_data_only(world: World, serve: Serve):
     assert BANNER in serve(sandbox).get("/").text
 
 
-def test_the_board_links_to_the_services_and_loads_nothing_from_elsewhere(api: TestClient):
-    reply = api.get("/")
+def test_the_board_links_to_the_services_and_loads_nothing_from_elsewhere(world: World, serve: Serve):
+    elsewhere = world.settings.model_copy(update={"mlflow_tracking_uri": "http://127.0.0.1:5000"})
+    reply = serve(elsewhere).get("/")
     assert 'href="/docs"' in reply.text
     assert 'href="http://127.0.0.1:8080"' in reply.text
     assert 'href="http://127.0.0.1:5000"' in reply.text
