@@ -57,7 +57,7 @@ down: $(STAMP)  ## stop everything
 status: $(STAMP)  ## what is running, and where
 	@$(BIN)/touchline status
 
-test: $(STAMP)  ## every claim, in a quarter of an hour
+test: $(STAMP)  ## a case of every claim, as CI runs them
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not nightly"
 
 test-fast: $(STAMP)  ## without Airflow, MLflow and built warehouses, for the edit loop
