@@ -61,4 +61,5 @@ def warehouse_is_behind(settings: Settings, clock: RunClock) -> bool:
         return True
     moved = abs(clock.as_of - datetime.fromisoformat(built["as_of"]))
     is_old = moved >= LIVE_REBUILD_AFTER if clock.mode == "live" else bool(moved)
-    return is_old or any(wanted[name] != built[name] for name in ("landed", "code"))
+    # A record of an older version may lack an input: then the build is due.
+    return is_old or any(wanted[name] != built.get(name) for name in ("landed", "code"))
