@@ -17,6 +17,8 @@ from touchline.database.engine import open_url, scalar
 from touchline.openlineage.transport import events_file
 from touchline.settings import Settings
 
+# What dbt keeps of a parse, and of which files it was.
+PARSED = ("partial_parse.msgpack", "project.sha256")
 _numbers_in_use: set[int] = set()
 
 
@@ -55,13 +57,10 @@ def _hand_on_descriptions(original: Settings, copy: Settings) -> None:
 def _forget(settings: Settings) -> None:
     """Remove what the installation kept of a database, but for what dbt parsed."""
     database = settings.warehouse_database
-    parsed = settings.home / "dbt" / database / "target" / "partial_parse.msgpack"
-    kept = parsed.read_bytes() if parsed.exists() else None
-    for place in ("dbt", "feast", "gx"):
-        shutil.rmtree(settings.home / place / database, ignore_errors=True)
-    if kept:
-        parsed.parent.mkdir(parents=True)
-        parsed.write_bytes(kept)
+    for place in ("feast", "gx", "dbt"):
+        for path in list((settings.home / place / database).rglob("*")):
+            if path.is_file() and path.name not in PARSED:
+                path.unlink()
     events = events_file(settings)
     if events.exists():
         lines = events.read_text().splitlines(keepends=True)

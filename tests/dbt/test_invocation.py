@@ -11,7 +11,7 @@ from dbt.adapters.base import impl
 from touchline.settings import Settings
 from touchline.warehouse import invocation
 from touchline.warehouse.changes import DBT_PROJECT
-from touchline.warehouse.invocation import dbt_result, parsed_project
+from touchline.warehouse.invocation import dbt_result, log_file, parsed_project
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +58,19 @@ def test_a_changed_model_is_parsed_anew(home: Path, tmp_path: Path, monkeypatch:
     after = parsed_project(settings)
     assert "-- changed" in after.nodes["model.touchline.match"].raw_code
     assert "-- changed" not in before.nodes["model.touchline.match"].raw_code
+
+
+def test_a_project_that_goes_back_to_an_earlier_state_is_parsed_whole(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    later = tmp_path / "later"
+    shutil.copytree(DBT_PROJECT, later)
+    (later / "models" / "core" / "added.sql").write_text("select 1 as added")
+    settings = settings_of(home, "back")
+    for project, is_there in ((later, True), (DBT_PROJECT, False)):
+        monkeypatch.setattr(invocation, "DBT_PROJECT", project)
+        assert ("model.touchline.added" in parsed_project(settings).nodes) is is_there
+    assert log_file(settings).read_text().count("Starting full parse") == 2
 
 
 def test_nothing_in_the_project_reads_the_environment_while_it_is_parsed(home: Path):

@@ -46,15 +46,17 @@ def validate(
     settings: Settings, gate: str, suites: Sequence[Suite], frame: pd.DataFrame | None, role: Role
 ) -> list[Finding]:
     """The outcome of every expectation; `frame` holds the rows for suites without a query."""
+    if not settings.data_docs:
+        return _validate(settings, gate, suites, frame, role)
     folder = project_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    # Great Expectations keeps its project in files; two gates at once would write over each other.
+    # Two gates at once would write over each other's pages.
     with FileLock(folder / "lock"):
         return _validate(settings, gate, suites, frame, role)
 
 
 def project_folder(settings: Settings) -> Path:
-    """Where Great Expectations keeps its project and the Data Docs."""
+    """Where Great Expectations keeps what the Data Docs show, and the pages themselves."""
     return settings.home / "gx" / settings.warehouse_database
 
 
@@ -67,7 +69,7 @@ def _validate(
     os.environ[URL_VARIABLE] = sqlalchemy_url(settings.url(role))
     sources: dict[str, Any] = {}
     try:
-        context = gx.get_context(mode="file", project_root_dir=str(project_folder(settings)))
+        context = gx.get_context(mode="ephemeral", project_config=_project(settings))
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         definitions = [_definition(context, sources, suite, frame) for suite in suites]
         checkpoint = context.checkpoints.add_or_update(
@@ -99,6 +101,20 @@ def _validate(
         for validation in result.run_results.values()
         for outcome in validation.results
     ]
+
+
+def _project(settings: Settings) -> Any:
+    """A configuration in memory; one in a file would be read again some hundred times a gate."""
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        FilesystemStoreBackendDefaults,
+        InMemoryStoreBackendDefaults,
+    )
+
+    if not settings.data_docs:
+        return DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())
+    folder = str(project_folder(settings) / "gx")
+    return DataContextConfig(store_backend_defaults=FilesystemStoreBackendDefaults(root_directory=folder))
 
 
 def _actions(settings: Settings) -> list[Any]:
@@ -138,7 +154,7 @@ def _definition(context: Any, sources: dict[str, Any], suite: Suite, frame: pd.D
         batch = sources["frames"].add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("all")
     else:
         if "warehouse" not in sources:
-            # The URL is substituted when connecting; it is never written to the project's files.
+            # The URL is substituted when connecting; it is never written to a file.
             sources["warehouse"] = context.data_sources.add_or_update_postgres(
                 "warehouse", connection_string=f"${{{URL_VARIABLE}}}", create_temp_table=True
             )

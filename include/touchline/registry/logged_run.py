@@ -68,7 +68,6 @@ def log_training(registry: Registry, training: Training) -> str:
     tags = _tags(registry, training)
     with mlflow.start_run(run_name=training.run_id, tags=tags) as run:
         mlflow.log_params(flat(training.parameters))
-        mlflow.log_metrics(_metrics(training.evaluation))
         mlflow.log_dict(training.evaluation, EVALUATION)
         mlflow.log_dict({"leaks": [asdict(leak) for leak in training.leaks]}, LEAKAGE)
         mlflow.log_dict({"features": list(FEATURES)}, "features.json")
@@ -91,6 +90,8 @@ def log_training(registry: Registry, training: Training) -> str:
             signature=mlflow.models.infer_signature(example, model.predict(None, example)),
             input_example=example,
         )
+        # After the model: of metrics that are there before it, log_model fetches the history one by one.
+        mlflow.log_metrics(_metrics(training.evaluation), model_id=logged.model_id)
     require_registered_model(registry)
     created = registry.client.create_model_version(
         registry.model_name, logged.model_uri, run.info.run_id, tags={**tags, "logged_model": logged.model_id},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -84,7 +85,21 @@ def _state(settings: Settings) -> Path:
 @lru_cache(maxsize=MOST_PARSED)
 def _parsed(state: Path, connection: tuple[tuple[str, str], ...], files: tuple[Any, ...]) -> Any:
     """dbt's manifest of the project as its files are now, for the connection that the environment names."""
+    _forget_other_project(state / "target", hashlib.sha256(repr(files).encode()).hexdigest())
     return _invoke(state, ("parse", "--no-write-json"))
+
+
+def _forget_other_project(target: Path, digest: str) -> None:
+    """Remove what dbt kept of a parse of other files.
+
+    From there dbt parses only what changed, and trips over what is gone: after a release is rolled back it says that
+    an exposure depends on a node that was not found (seen with dbt-core 1.x and a project older by many changes).
+    """
+    kept = target / "project.sha256"
+    if not kept.exists() or kept.read_text() != digest:
+        (target / "partial_parse.msgpack").unlink(missing_ok=True)
+        target.mkdir(parents=True, exist_ok=True)
+        kept.write_text(digest)
 
 
 def _project_files() -> tuple[Any, ...]:
