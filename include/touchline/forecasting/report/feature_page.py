@@ -89,8 +89,9 @@ def _blocks(entries: Sequence[FeatureEntry], matches: pd.DataFrame) -> Iterator[
         "Missing is the share of those matches for which a feature is unknown. Importance is how far a feature moves "
         "the log-odds of home, draw and away in an average match, in thousandths: the mean absolute SHAP value of the "
         "model's columns, each shared equally by the features it is made from (`forecasting/design_sources.py`). For "
-        "with_odds it is what is added to the market's prices, so that prices, where the forecast begins, seem small. "
-        "Features that say the same share their weight. A dash: the forecast does not see the feature."
+        "with_odds it is what is added to the market's prices; since the forecast starts from these, prices seem "
+        "unimportant. Features with the same information share its weight. A dash means that the forecast does not "
+        "see the feature."
     )
     groups = {
         group: [entry for entry in entries if entry.group == group]
