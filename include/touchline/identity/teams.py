@@ -231,7 +231,7 @@ def _teams(found: Iterable[Mapping[str, str]]) -> frozenset[str]:
 
 
 def _have_all_played(matches: Collection[Mapping[str, str]]) -> bool:
-    """Whether every team has played twice; in the first round the list of teams still grows by the day.
+    """Whether every team has two matches; in the first round the list of teams still grows by the day.
 
     One team with a single match is tolerated, because it is usually a misspelled name.
     """
