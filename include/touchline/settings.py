@@ -66,7 +66,7 @@ class Promotion(BaseModel, frozen=True):
         default=0.95,
         gt=0.5,
         lt=1,
-        description="probability of being better that a model made otherwise must show",
+        description="probability of being better that a model with another recipe must reach",
     )
     patience_days: int = Field(
         default=14,

@@ -25,7 +25,6 @@ from touchline.warehouse.build import build_layer
 
 pytestmark = pytest.mark.slow
 
-FAULTY = timedelta(days=7)
 # Spent quotas come back at midnight, corrections a day after the wrong word.
 QUIET = timedelta(days=2)
 RATE = 0.15
@@ -35,8 +34,10 @@ FACTS = ("core.match", "core.match_result", "core.season", "core.team", "core.co
 
 
 @contextmanager
-def week(settings: Settings, home: Path, every: timedelta, *, is_faulty: bool) -> Iterator[Settings]:
-    """Nine days of collections, then a backfill of the week; the first seven days may be faulty."""
+def week(
+    settings: Settings, home: Path, faulty: timedelta, every: timedelta, *, is_faulty: bool
+) -> Iterator[Settings]:
+    """Days of collections that may be faulty, two without faults, then a backfill of the former."""
     home.mkdir()
     with (
         copy_of(settings) as own,
@@ -45,8 +46,8 @@ def week(settings: Settings, home: Path, every: timedelta, *, is_faulty: bool) -
         collecting = collecting_from(own, server)
         server.faults.switch(ALL if is_faulty else NONE, RATE, slow_seconds=0.01)
         start = server.clock.now
-        while server.clock.now < start + FAULTY + QUIET:
-            if server.clock.now >= start + FAULTY:
+        while server.clock.now < start + faulty + QUIET:
+            if server.clock.now >= start + faulty:
                 server.faults.switch(NONE)
             now = server.clock.now
             try:
@@ -55,7 +56,7 @@ def week(settings: Settings, home: Path, every: timedelta, *, is_faulty: bool) -
                 logging.getLogger(__name__).warning("%s", error)
             server.clock.move_to(now + every)
         clock = virtual_clock(server.clock.now)
-        report = backfill(collecting, clock, KINDS, (start.date(), (start + FAULTY).date()))
+        report = backfill(collecting, clock, KINDS, (start.date(), (start + faulty).date()))
         assert report.problems == ()
         collect(collecting, clock, "last")
         build_layer(collecting, "core", clock.as_of, "build")
@@ -66,15 +67,20 @@ def week(settings: Settings, home: Path, every: timedelta, *, is_faulty: bool) -
 
 
 @pytest.fixture(
-    scope="module", params=[12, pytest.param(6, marks=pytest.mark.nightly)], ids="every {} hours".format
+    scope="module",
+    params=[
+        pytest.param((3, 12), id="three days, every 12 hours"),
+        pytest.param((7, 6), id="a week, every 6 hours", marks=pytest.mark.nightly),
+    ],
 )
 def weeks(
     request: pytest.FixtureRequest, module_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Settings, Settings]]:
-    home, every = tmp_path_factory.mktemp("worlds"), timedelta(hours=request.param)
+    home, (days, hours) = tmp_path_factory.mktemp("worlds"), request.param
+    faulty_for, every = timedelta(days=days), timedelta(hours=hours)
     with (
-        week(module_settings, home / "quiet", every, is_faulty=False) as quiet,
-        week(module_settings, home / "faulty", every, is_faulty=True) as faulty,
+        week(module_settings, home / "quiet", faulty_for, every, is_faulty=False) as quiet,
+        week(module_settings, home / "faulty", faulty_for, every, is_faulty=True) as faulty,
     ):
         yield quiet, faulty
 

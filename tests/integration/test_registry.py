@@ -173,7 +173,7 @@ def test_other_parameters_stay_in_the_shadow_without_evidence(
 ) -> None:
     _train(registry, matches)
     report = _train(registry, matches, with_values(QUICK, {"with_odds.residual.share": 0.45}))
-    assert (report.alias, "made otherwise" in report.reason) == ("challenger", True)
+    assert (report.alias, "another recipe" in report.reason) == ("challenger", True)
 
 
 def test_rollback_goes_back_one_champion_at_a_time(registry: Settings, matches: pd.DataFrame) -> None:

@@ -89,7 +89,7 @@ def test_what_was_made_otherwise_has_to_be_better():
     champion = contestant(GOOD)
     verdict = judge(contestant(seeing(0.131), "other"), champion, (), RULES)
     assert verdict.state == "challenger"
-    assert "made otherwise" in verdict.reason
+    assert "another recipe" in verdict.reason
     better = judge(contestant(seeing(0.08), "other"), champion, (), RULES)
     assert better.state == "promoted"
     assert better.comparison is not None

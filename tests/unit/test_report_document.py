@@ -163,7 +163,7 @@ def test_without_prices_there_is_nothing_to_tell_about_money() -> None:
     )
     _, said = money(compare(frame, seed=1), frame, all_money(frame, seed=1), seed=1)
     assert isinstance(said, Paragraph)
-    assert "there is nothing to tell" in said.text
+    assert "there is nothing to report" in said.text
 
 
 def test_a_frame_in_sample_writes_nothing(tmp_path: Path) -> None:

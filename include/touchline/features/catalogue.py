@@ -1,8 +1,8 @@
-"""The catalogue of features: one entry says all there is to say of a feature, or of a family of them.
+"""The catalogue of features: one entry describes a feature, or a family of features, completely.
 
-Written or checked from here: the columns of features.match_features (`python -m touchline.features.columns`), the
-Feast views, the page of features, what drift and lineage know of a feature. The value itself is made by
-dbt_project/models/features/match_features.sql, or taken by it as it is from where `taken_from` says.
+The catalogue is the source for the columns of features.match_features (`python -m touchline.features.columns`), the
+Feast views, the page of features, drift and lineage. The values come from
+dbt_project/models/features/match_features.sql, which computes them, or copies the column named by `taken_from`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ SIDES = ("home", "away")
 class Feature:
     """A column of features.match_features, double precision, null while unknown.
 
-    `is_seasonal`: it follows the calendar, so that drift does not compare it with the year's average. `taken_from`
-    is a column of a relation in match_features.sql that is the feature. `rests_on`, of a rating, says what Python makes
-    it from, which dbt cannot see: statistics of core.result_version, or prices; when empty, tier, goals and shots.
+    `is_seasonal`: it follows the calendar, so drift does not compare it with the year's average. `taken_from` names
+    the column in match_features.sql that is the feature. `rests_on` tells lineage what Python computes a rating from,
+    which dbt cannot see: statistics of core.result_version, or prices; if empty, tier, goals and shots.
     """
 
     name: str
@@ -32,16 +32,16 @@ class Feature:
 
 
 AVAILABILITY = {
-    "match_rating": "With the results of both sides' last matches, as a rule the morning after. Unknown before a "
-    "side's first match in our records; without statistics, goals stand in for chances.",
-    "match_form": "With the results and statistics of both sides' last matches, as a rule the morning after. Where a "
-    "source gives no shots, means over the last five matches are unknown and the others stay as they were.",
-    "match_context": "With the fixture and the results before it: the calendar and rest as soon as the fixture and "
-    "those before it are listed, the season so far the morning after the last match.",
-    "match_market": "With pre-match prices, from days before kick-off; the last observed count. Unknown where nobody "
-    "quotes; closing prices of the match itself are never among them.",
-    "match_market_history": "With the closing prices of both sides' earlier matches, as a rule the morning after the "
-    "last. A team whose matches had no prices has first values here, and 0 under market_n_rated.",
+    "match_rating": "Available with the results of both sides' last matches, usually the morning after. Unknown before "
+    "a side's first match in our records. Without statistics, goals stand in for chances.",
+    "match_form": "Available with the results and statistics of both sides' last matches, usually the morning after. "
+    "Where a source gives no shots, means over the last five matches are unknown and the others do not change.",
+    "match_context": "Calendar and rest are available as soon as the fixture and those before it are listed; the "
+    "season so far is available the morning after the last match.",
+    "match_market": "Available with pre-match prices, days before kick-off; the last observed prices count. Unknown "
+    "where no bookmaker quotes. Closing prices of the match itself are never used.",
+    "match_market_history": "Available with the closing prices of both sides' earlier matches, usually the morning "
+    "after the last. A team whose matches had no prices has initial values, and 0 in market_n_rated.",
 }
 
 _SPEEDS = {
@@ -54,7 +54,7 @@ _SELECTIONS = {"home": "a home win", "draw": "a draw", "away": "an away win"}
 
 
 def _every_feature() -> Iterator[Feature]:
-    """In the order in which models see them: a group after the other, in each the home side first."""
+    """All features in the order in which models see them: by group, and in each group the home side first."""
     for side in SIDES:
         yield from _rating(side)
     for side in SIDES:
@@ -175,7 +175,7 @@ def _prices() -> Iterator[Feature]:
         ),
     ):
         yield Feature(f"market_{name}", "match_market", text, unit, taken_from=f"market.{name}")
-    # How old a price is follows the schedule of the matches, and of our looking.
+    # The age of a price depends on the schedule of the matches and of our collections.
     hours = "hours from the consensus price of the match result to the kick-off"
     yield Feature("market_price_hours", "match_market", hours, "hours", is_seasonal=True)
 
@@ -225,7 +225,7 @@ def _of_side(
     *,
     is_seasonal: bool = False,
 ) -> Iterator[Feature]:
-    """Features of one side, by their names without it. In `column`, a name at_venue is at_home or at_away."""
+    """Features of one side, by their names without the side. In `column`, at_venue becomes at_home or at_away."""
     for name, text in texts.items():
         state = name.replace("at_venue", f"at_{side}")
         taken_from = f"{side}_{column.format(name=state)}" if column else ""

@@ -1,4 +1,4 @@
-"""The columns of features.match_features as dbt describes them: `python -m touchline.features.columns` writes them."""
+"""Describe the columns of features.match_features for dbt: `python -m touchline.features.columns` writes the YAML."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MARK: Final = (
 
 
 def with_columns(text: str) -> str:
-    """The YAML of match_features with the columns of the catalogue after the mark, whatever stood there."""
+    """The YAML of match_features with everything after the mark replaced by the catalogue's columns."""
     before, mark, _ = text.partition(MARK)
     if not mark:
-        raise ValueError(f"{YAML} lacks the line after which columns are written: {MARK.strip()}")
+        raise ValueError(f"{YAML} lacks the line that the columns follow: {MARK.strip()}")
     written = yaml.safe_dump(
         [_column(feature) for feature in CATALOGUE],
         sort_keys=False, allow_unicode=True, width=112, default_flow_style=None,

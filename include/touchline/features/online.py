@@ -1,4 +1,4 @@
-"""Features for prediction: from the online store, and from the offline tables when that fails."""
+"""Read features for prediction: from the online store, or from the offline tables when that fails."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_features(settings: Settings, match_ids: Sequence[str], as_of: datetime)
         return FeatureRead(pd.DataFrame(columns=list(FEATURES), dtype="float64"), "online")
     try:
         return FeatureRead(_read_online(settings, wanted, as_of), "online")
-    # Whatever ails the online store, the offline tables hold the same rows.
+    # Whatever is wrong with the online store, the offline tables hold the same rows.
     except Exception as error:
         log.warning("the online feature store failed (%s: %s); reading offline", type(error).__name__, error)
     return FeatureRead(_read_offline(settings, wanted, as_of), "offline")
@@ -51,7 +51,7 @@ def _read_online(settings: Settings, match_ids: Sequence[str], as_of: datetime) 
         features=store.get_feature_service(SERVICE), entity_rows=[{"match_id": name} for name in match_ids]
     ).to_df(include_event_timestamps=True)
     found = found.set_index("match_id").loc[list(match_ids)]
-    # One view's features of a match are written together: the time of the first is that of all. Whole seconds.
+    # A view's features of a match are written together, so the first one's time holds for all. In whole seconds.
     published_at = found[[f"{names[0]}__ts" for names in GROUPS.values()]]
     missing = (published_at == 0).any(axis="columns")
     if missing.any():
@@ -77,7 +77,7 @@ def _built_at(settings: Settings, match_ids: Sequence[str]) -> dict[str, float]:
                 "from features.match_features where match_id = any(%s::uuid[])",
                 (list(match_ids),),
             )
-    # The online rows are good on their own; that they are the latest cannot be checked now.
+    # The online rows can be used, but we cannot check whether they are the latest.
     except Exception as error:
         log.warning(
             "features.match_features cannot be read (%s); the online rows are taken as they are", error

@@ -25,20 +25,20 @@ from touchline.errors import FeaturesUnavailable
 from touchline.features.catalogue import CATALOGUE, GROUPS
 from touchline.settings import Role, Settings
 
-# Feast hands pandas a psycopg connection; it works, and a user can do nothing about it.
+# Feast passes pandas a psycopg connection. It works, and users cannot change it, so the warning is no use to them.
 warnings.filterwarnings("ignore", message="pandas only supports SQLAlchemy", category=UserWarning)
 
 PROJECT = "touchline"
 SERVICE = "match_result"
-# A fixture's features stay readable this long; a match is played well within it.
+# How long a fixture's features stay readable; every match is played well before.
 TIME_TO_LIVE = timedelta(days=400)
-# Publishing takes rows of this instant only: those of fixtures as of the build.
+# Publishing takes only rows of the build's own instant, which are those of the fixtures ahead.
 SLACK = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What was put into the online store."""
+    """What was written to the online store."""
 
     as_of: str
     n_fixtures: int
@@ -55,8 +55,8 @@ class PublishReport:
 def open_store(settings: Settings, role: Role) -> Any:
     """A feast.FeatureStore that acts with the rights of `role`.
 
-    Its registry is a file below the installation's home, named after the definitions it holds: where it is missing,
-    or the definitions have changed, they are applied.
+    Its registry is a file below the installation's home, named after a digest of the definitions. It is created when
+    it is missing or the definitions have changed.
     """
     registry = _registry(settings)
     if not registry.exists():
@@ -73,7 +73,7 @@ def _registry(settings: Settings) -> Path:
 
 @contextlib.contextmanager
 def _draft(registry: Path) -> Iterator[Path]:
-    """A new registry that takes the place of `registry` at once when complete: readers never see half of one."""
+    """A new registry that replaces `registry` atomically when complete, so that readers never see half of one."""
     registry.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=registry.parent) as folder:
         draft = Path(folder) / registry.name
@@ -143,17 +143,17 @@ def definitions() -> list[Any]:
 
 
 def publish_features(settings: Settings, as_of: datetime, run_id: str) -> PublishReport:
-    """Register the definitions and put the features of all fixtures ahead into the online store.
+    """Register the definitions and write the features of all fixtures ahead to the online store.
 
-    features.match_features must have been built as of `as_of`. Rows of earlier builds are removed; the same call
-    twice leaves the same store. Raises FeaturesUnavailable when the table was built as of another instant.
+    features.match_features must have been built as of `as_of`. Rows of other builds are removed, so repeating the
+    call changes nothing. Raises FeaturesUnavailable when the table was built as of another instant.
     """
     del run_id
     with connect(settings, "transform") as connection:
         n_fixtures = scalar(
             connection, "select count(*) from features.match_features where features_as_of = %s", (as_of,)
         )
-        # Only fixtures ahead are as of the build; other rows are as of their kick-off.
+        # Only the rows of fixtures ahead are as of the build; other rows are as of their kick-off.
         built_as_of = scalar(
             connection,
             "select max(features_as_of) from features.match_features "
@@ -175,7 +175,7 @@ def publish_features(settings: Settings, as_of: datetime, run_id: str) -> Publis
 def _remove_other_builds(settings: Settings, as_of: datetime) -> None:
     with connect(settings, "transform") as connection:
         for group in GROUPS:
-            # Feast writes UTC without a zone, which the session's own zone then reads: compare likewise.
+            # Feast writes UTC without a zone, which is read in the session's time zone; do the same to compare.
             connection.execute(
                 sql.SQL("delete from feast.{} where event_ts <> (%s at time zone 'UTC')::timestamptz").format(
                     sql.Identifier(f"{PROJECT}_{group}")

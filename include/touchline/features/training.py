@@ -60,7 +60,7 @@ def training_frame(
     since: datetime | None = None,
     competitions: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Played matches with their features as they stood just before kick-off, one row a match, in time order.
+    """Played matches with their features as they stood just before kick-off, one row per match, in time order.
 
     Columns: match_id (text), competition, season, tier, kickoff_at (UTC), home_team, away_team, the FEATURES (float,
     NaN when unknown), home_goals, away_goals, outcome (0 home, 1 draw, 2 away), closing_price_* (consensus),
@@ -73,7 +73,7 @@ def training_frame(
     if since is not None:
         conditions.append(f"kickoff_at >= '{since.isoformat()}'")
     if competitions is not None:
-        # Feast takes the entity query as text, so values are quoted here; codes hold nothing to quote.
+        # Feast takes the entity query as text, so values are quoted here; codes need no escaping.
         codes = ", ".join("'" + code.replace("'", "''") + "'" for code in competitions)
         conditions.append(f"competition in ({codes})")
     entities = (
@@ -97,7 +97,7 @@ def _features_of(settings: Settings, entities: str) -> pd.DataFrame:
     with connect(settings, "model") as connection:
         is_empty = scalar(connection, f"select not exists ({entities})")
     if is_empty:
-        # Feast cannot join features to nothing.
+        # Feast cannot join features to an empty set of matches.
         return pd.DataFrame(columns=["match_id", "event_timestamp", *FEATURES])
     store = open_store(settings, "model")
     job = store.get_historical_features(entity_df=entities, features=store.get_feature_service(SERVICE))
@@ -105,13 +105,13 @@ def _features_of(settings: Settings, entities: str) -> pd.DataFrame:
 
 
 def _copied(settings: Settings, query: str) -> pd.DataFrame:
-    """What Feast's point-in-time join gives, by COPY: Feast's own way makes a Python object of every number.
+    """Run Feast's point-in-time join by COPY, because Feast itself makes a Python object of every number.
 
-    Numbers are written with the shortest digits that read back to the same double.
+    Numbers are written with the fewest digits that read back to the same double.
     """
     lines = BytesIO()
     with connect(settings, "model") as connection, connection.cursor() as cursor:
-        # Settings of the session rather than of the query: Feast compares times without a zone, in UTC.
+        # The session must be in UTC, because Feast's query compares times without a zone.
         cursor.execute("set local time zone 'UTC'")
         with cursor.copy(f"copy ({query}) to stdout (format csv, header)") as copy:
             for block in copy:

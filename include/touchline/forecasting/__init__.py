@@ -1,1 +1,1 @@
-"""Forecasting: candidate models, calibration, the scoreline grid, scores, the walk-forward backtest."""
+"""Forecasting: candidate models, calibration, the scoreline grid, scores, and the walk-forward backtest."""

@@ -1,4 +1,4 @@
-"""The backtest: a folder of real files through the production steps, then walk-forward season by season."""
+"""The backtest: run a folder of real files through the production steps, then walk forward season by season."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from touchline.warehouse.build import build_layer
 
 DATABASE_PREFIX = "touchline_backtest_"
 
-# Called with the step, how much of it is done, and how much there is (0: not known).
+# Called with the step, how much of it is done, and how much there is (0: unknown).
 StepProgress = Callable[[str, int, int], None]
 
 
@@ -43,8 +43,8 @@ StepProgress = Callable[[str, int, int], None]
 class BacktestRequest:
     """Which matches are forecast: kick-offs from `from_on` to `to_on` (UTC dates, inclusive).
 
-    No `competitions` means all. Models learn from every competition the source has, and are fitted again before each
-    season, or before each week of it.
+    No `competitions` means all. Models learn from all of the source's competitions, and are refitted before each
+    season or each week.
     """
 
     competitions: tuple[str, ...]
@@ -59,9 +59,9 @@ class BacktestRequest:
 
 
 def backtest_settings(settings: Settings, request: BacktestRequest) -> Settings:
-    """The same installation with a database that belongs to this folder, as it is now, and this end.
+    """The same settings with a database of their own for this folder's present content and this end date.
 
-    Facts are dated by when they were observed, so a folder read up to another day needs a database of its own.
+    Facts are dated by when they were observed, so a folder read up to another day needs another database.
     """
     digest = hashlib.sha256(f"{settings.source}|{request.as_of.isoformat()}".encode())
     folder = source_folder(settings)
@@ -80,10 +80,10 @@ def run_backtest(
     on_progress: StepProgress = lambda step, done, total: None,
     report: Path | None = None,
 ) -> dict[str, Any]:
-    """Collect, build, rate and walk forward; returns the JSON object FORECASTING.md describes.
+    """Collect, build, rate and walk forward; returns the JSON object of `touchline backtest --json`.
 
-    With `report` the pages of `forecasting.report` are written into that folder.
-    Raises BacktestImpossible when no match can be forecast.
+    With `report`, the pages of `forecasting.report` are written to that folder. Raises BacktestImpossible when no
+    match can be forecast.
     """
     matches = played_matches(settings, request, on_progress)
     return backtest(
@@ -101,9 +101,9 @@ def played_matches(
     request: BacktestRequest,
     on_progress: StepProgress = lambda step, done, total: None,
 ) -> pd.DataFrame:
-    """Collect, build and rate as in production; returns the training frame of all that was played by then.
+    """Collect, build and rate as in production; returns the training frame of all matches played by then.
 
-    `settings` come from `backtest_settings`; databases of other backtests are dropped unless in use.
+    `settings` come from `backtest_settings`. Databases of other backtests are dropped unless in use.
     """
     bootstrap.prepare(settings)
     _drop_other_backtests(settings)
@@ -133,10 +133,10 @@ def backtest(
     report: Path | None = None,
     store: Path | None = None,
 ) -> dict[str, Any]:
-    """Walk a training frame forward and score what `request` asks for; write the report into a folder if given.
+    """Walk a training frame forward and score what `request` asks for; write the report to a folder if given.
 
-    Below `store`, windows that are done are kept for the same matches, parameters and code: a backtest that was
-    stopped goes on where it was. Raises BacktestImpossible when no match can be forecast.
+    Finished windows are kept below `store` for the same matches, parameters and code, so a stopped backtest resumes
+    where it was. Raises BacktestImpossible when no match can be forecast.
     """
     day = matches["kickoff_at"].dt.date
     asked = (day >= request.from_on) & (day <= request.to_on)
@@ -179,7 +179,7 @@ def _key(matches: pd.DataFrame, parameters: ForecasterParameters) -> str:
 def _importance(
     matches: pd.DataFrame, predictions: pd.DataFrame, parameters: ForecasterParameters
 ) -> pd.DataFrame:
-    """What the models of the last season look at in it, fitted on what they had learned from."""
+    """The importance of features in the last season, for models fitted on the matches before it."""
     last = predictions[predictions["season"] == predictions["season"].max()]
     known = matches[matches["kickoff_at"] <= last["learned_until"].min()]
     forecaster = fit_forecaster(known, parameters)
@@ -197,5 +197,5 @@ def _drop_other_backtests(settings: Settings) -> None:
             try:
                 admin.execute(sql.SQL("drop database {}").format(sql.Identifier(row["datname"])))
             except psycopg.errors.ObjectInUse:
-                # Another backtest is at work in it; the next one will drop it.
+                # Another backtest is using it; a later one will drop it.
                 continue

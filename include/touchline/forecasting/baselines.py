@@ -1,4 +1,4 @@
-"""What any model has to beat: base rates, the market, and a single rating."""
+"""The baselines that any model has to beat: base rates, the market, and a single rating."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from touchline.forecasting.logistic import Floats, fit_per_outcome, per_outcome_
 from touchline.overround import OverroundMethod, remove_overround
 from touchline.ratings import elo, pi
 
-# Rating points, or goals, that make the gap a number of the order of one.
+# Rating points, or goals, by which the gap is divided so that it is of order one.
 SCALES = {"elo": 400.0, "pi": 1.0}
-# What a team begins with in the highest competition of a country, and how much less it is a tier below.
+# A new team's rating in the highest competition of a country, and how much lower it is per tier below.
 FIRST = {"elo": (elo.GOALS.first_tier, elo.GOALS.tier_step), "pi": (0.0, pi.GOALS.tier_step)}
 
 
@@ -27,7 +27,7 @@ class BaseRates:
 
     @classmethod
     def fit(cls, matches: ModelInput) -> BaseRates:
-        """Shares of home, draw and away in the training matches, one of each added."""
+        """The shares of home, draw and away in the training matches, with one match of each added."""
         counts = np.bincount(matches.outcomes, minlength=3) + 1.0
         return cls(counts / counts.sum())
 
@@ -44,7 +44,7 @@ class Market:
 
     @classmethod
     def fit(cls, matches: ModelInput, method: OverroundMethod) -> Market:
-        """Nothing is learnt, but NothingToLearn is raised when no training match has prices."""
+        """Nothing is learnt. Raises NothingToLearn when no training match has prices."""
         market = cls(method)
         if not np.isfinite(market.probabilities(matches)).any():
             raise NothingToLearn("no training match has pre-match prices")
@@ -57,7 +57,7 @@ class Market:
 
 @dataclass(frozen=True)
 class SingleRating:
-    """Multinomial logistic on the gap of one rating and its square; an unrated team has what it would begin with."""
+    """Multinomial logistic on the gap of one rating and its square. An unrated team gets a new team's rating."""
 
     rating: str
     coefficients: Floats

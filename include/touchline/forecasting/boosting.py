@@ -1,7 +1,7 @@
 """Gradient boosting with LightGBM: many small regularised trees, the same on every machine.
 
-One thread a model: on 2 busy cores two threads cost four times the processor time (they wait for each other
-after every tree). The forecaster fits several models side by side instead.
+Each model uses one thread: on 2 busy cores, two threads cost four times the processor time, because they wait for
+each other after every tree. The forecaster fits several models side by side instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ N_THREADS = 1
 
 @dataclass(frozen=True)
 class Boosting:
-    """Size and regularisation of the trees. `smallest_leaf` counts matches, and is less in small data."""
+    """Size and regularisation of the trees. `smallest_leaf` counts matches, and is reduced for small data."""
 
     rounds: int
     learning_rate: float
@@ -41,20 +41,21 @@ def fit_trees(
     weights: Floats | None = None,
     bags: int = 1,
 ) -> tuple[lightgbm.Booster, ...]:
-    """Trees for home, draw and away (`outcomes` (n,), 0 to 2) that go on from `start` (n, 3), log-probabilities.
+    """Trees for home, draw and away (`outcomes` (n,), 0 to 2), starting from the log-probabilities `start` (n, 3).
 
-    `weights` (n,) of the matches. As many boosters as `bags`, with seeds from `seed` on, from the same binned data.
+    `weights` (n,) are those of the matches. Returns `bags` boosters fitted to the same binned data, with seeds from
+    `seed` on.
     """
     parameters = {"objective": "multiclass", "num_class": 3}
-    # LightGBM reads one outcome after the other.
+    # LightGBM expects one outcome after the other.
     return _train(design, outcomes, boosting, seed, start.ravel("F"), weights, parameters, bags)
 
 
 def fit_counts(
     design: Design, goals: Floats, boosting: Boosting, seed: int, start: Floats, weights: Floats | None = None
 ) -> lightgbm.Booster:
-    """Trees for the mean of a count `goals` (n,) that go on from `start` (n,), logarithms of the mean."""
-    # A column of a table is copied: LightGBM warns of slices.
+    """Trees for the mean of a count `goals` (n,), starting from the logarithms of the mean `start` (n,)."""
+    # A column of a table is copied, because LightGBM warns about slices.
     target, begin = np.ascontiguousarray(goals), np.ascontiguousarray(start)
     return _train(design, target, boosting, seed, begin, weights, {"objective": "poisson"})[0]
 

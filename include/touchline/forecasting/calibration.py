@@ -1,8 +1,8 @@
-"""Calibrators: from probabilities that are wrong in a regular way to probabilities that come in as often as said.
+"""Calibrators correct systematic errors of probabilities, so that outcomes occur as often as forecast.
 
 They are fitted on forecasts made out of sample. Everywhere `probabilities` is (n, 3) home, draw, away, and
-`outcomes` (n,) with 0 home, 1 draw, 2 away. Every calibrator is shrunk towards leaving probabilities as they are,
-as though `PRIOR_MATCHES` more matches had been forecast perfectly: what a few thousand matches show is mostly noise.
+`outcomes` (n,) with 0 home, 1 draw, 2 away. Every calibrator is shrunk towards changing nothing, as if
+`PRIOR_MATCHES` more matches had been forecast perfectly, because a few thousand matches show mostly noise.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from touchline.forecasting.logistic import Floats, Ints, softmax
 from touchline.forecasting.metrics import SMALLEST_PROBABILITY, log_loss
 
 CalibrationMethod = Literal["identity", "temperature", "vector", "dirichlet", "isotonic"]
-# From the simplest to the freest: the order in which they are preferred.
+# From the simplest to the most flexible, which is the order of preference.
 METHODS: tuple[CalibrationMethod, ...] = get_args(CalibrationMethod)
 
-# A slope measured on 14,000 matches has a standard error of 0.025, and true slopes are nearer to 1 than that.
+# A slope measured on 14,000 matches has a standard error of 0.025, and true slopes are closer to 1 than that.
 PRIOR_MATCHES = 20_000.0
 N_FOLDS = 5
 NEWTON_STEPS = 50
@@ -32,7 +32,7 @@ Knots = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Calibrator(Protocol):
-    """Anything that makes better probabilities of probabilities."""
+    """Anything that improves probabilities."""
 
     def apply(self, probabilities: Floats) -> Floats:
         """(n, 3), each row summing to one; NaN rows stay NaN."""
@@ -62,9 +62,9 @@ class Affine:
 
 @dataclass(frozen=True)
 class Isotonic:
-    """A rising curve for each outcome, `share` of it and the rest the probability itself; then normalised.
+    """A rising curve for each outcome, mixed with the probability itself by `share`, then normalised.
 
-    `curves` are knots (probability, share that came in) of home, draw and away, joined by straight lines.
+    `curves` are knots (probability, observed share) of home, draw and away, joined by straight lines.
     """
 
     curves: tuple[Knots, ...]
@@ -81,9 +81,9 @@ class Isotonic:
 
 @dataclass(frozen=True)
 class Choice:
-    """The calibrator chosen, and the log loss of every method on matches it was not fitted on.
+    """The chosen calibrator, and every method's log loss on matches it was not fitted on.
 
-    `n_validated` counts these matches; `log_losses` is empty when there were too few blocks to try any.
+    `n_validated` counts these matches. `log_losses` is empty when there were too few blocks to compare methods.
     """
 
     method: CalibrationMethod
@@ -95,7 +95,7 @@ class Choice:
 def fit_calibrator(
     method: CalibrationMethod, probabilities: Floats, outcomes: Ints, prior_matches: float = PRIOR_MATCHES
 ) -> Calibrator:
-    """Fit one method; matches without probabilities are left out, and with none left nothing is changed.
+    """Fit one method on the matches that have probabilities. Without any, the result changes nothing.
 
     * temperature: one slope on log p (Guo et al. 2017)
     * vector: a slope and a bias for each outcome (Guo et al. 2017)
@@ -116,11 +116,11 @@ def fit_calibrator(
 
 
 def choose_calibrator(probabilities: Floats, outcomes: Ints, blocks: NDArray[np.generic]) -> Choice:
-    """The method that forecasts later matches best, fitted on all of them.
+    """The method that forecasts later matches best, fitted on all matches.
 
-    `blocks` (n,) sort by time: seasons or matchdays, which stay together. They are cut into `N_FOLDS` spans, and
-    each span but the first is forecast by calibrators fitted on the spans before it. The simplest method is taken
-    whose log loss there is within one standard error of the best one's (paired, over blocks).
+    `blocks` (n,) are seasons or matchdays, sorted by time and never split. They are divided into `N_FOLDS` spans, and
+    each span but the first is forecast by calibrators fitted on the spans before it. The choice is the simplest
+    method whose log loss there is within one standard error of the best one's (paired, over blocks).
     """
     known = np.isfinite(probabilities).all(axis=1)
     p, happened = probabilities[known], outcomes[known]
@@ -146,7 +146,7 @@ def _later_losses(method: CalibrationMethod, p: Floats, outcomes: Ints, fold: In
 
 
 def _is_as_good(behind: Floats, block: Ints) -> bool:
-    """Whether the mean of `behind` (n,) is within one standard error of zero, blocks being drawn, not matches."""
+    """Whether the mean of `behind` (n,) is within one standard error of zero, with blocks as the sampling units."""
     mean = float(behind.mean())
     residuals = np.bincount(block, behind - mean)
     return mean <= float(np.sqrt((residuals**2).sum()) / len(behind))
@@ -156,8 +156,8 @@ def _fit(design: Floats, offset: Floats, outcomes: Ints, prior_matches: float) -
     """Parameters (m,) of softmax(offset + design (n, 3, m) @ parameters) by penalised Newton steps from zero.
 
     The penalty is the information that `prior_matches` matches like these would carry for zero (Zellner 1986).
-    Directions about which the matches say nothing stay at zero. Raises numpy.linalg.LinAlgError when there is no
-    maximum, which needs a prior of no matches.
+    Directions in which the matches carry no information stay at zero. Raises numpy.linalg.LinAlgError when there is
+    no maximum, which can only happen without a prior.
     """
     n, _, m = design.shape
     missed = np.eye(3)[outcomes]

@@ -1,4 +1,4 @@
-"""From a frame of features to the numbers the models see."""
+"""Convert a frame of features to the numbers that the models see."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SINGLE_PRICES = ("pinnacle", "b365", "maximum")
 PRICE_HOURS = "market_price_hours"
 MOST_EXTREME = 4.0
 
-# Attack, defence, level and home advantage enter as the goals they let expect, and nothing else of them does.
+# Attack, defence, level and home advantage enter only through the goals expected from them.
 _STRENGTH_FEATURES = tuple(
     name
     for name in RATING_FEATURES
@@ -60,9 +60,9 @@ class Design:
 
 
 class ModelInput:
-    """Matches as models see them: `frame` of features (and of outcomes and closing prices, in training), and designs.
+    """Matches as models see them: the `frame` of features (in training, with outcomes and closing prices) and designs.
 
-    Each design is made once, when first asked for, and parts of the matches share it.
+    Each design is made once, on first use, and shared by subsets of the matches.
     """
 
     def __init__(self, frame: pd.DataFrame) -> None:
@@ -70,17 +70,17 @@ class ModelInput:
 
     @cached_property
     def history(self) -> Design:
-        """What is known without a market."""
+        """The design of the models without a market."""
         return history_design(self.frame)
 
     @cached_property
     def market(self) -> Design:
-        """What the market's models see."""
+        """The design of the models with a market."""
         return market_design(self.frame)
 
     @cached_property
     def closing(self) -> Design:
-        """The same at the close."""
+        """The market's design with closing prices added."""
         return closing_design(self.frame, self.market)
 
     @cached_property
@@ -99,7 +99,7 @@ class ModelInput:
         return self.frame["outcome"].to_numpy(dtype=np.int64)
 
     def rows(self, places: NDArray[np.intp]) -> ModelInput:
-        """Some of the matches, with what was made of them."""
+        """Some of the matches, with the designs made so far."""
         part = ModelInput(self.frame.iloc[places])
         for name in ("history", "market", "closing"):
             if name in self.__dict__:
@@ -111,13 +111,13 @@ class ModelInput:
 
 
 def history_design(features: pd.DataFrame) -> Design:
-    """What is known without a market: strengths, ratings, form, context, and home minus away of each pair."""
+    """The design without a market: strengths, ratings, form, context, and home minus away of each pair."""
     known = _plain(features)
     return Design.of(_expected_goals(features), known, _gaps(known))
 
 
 def market_design(features: pd.DataFrame) -> Design:
-    """The market's view, how its prices moved before other matches, and how far it is from the ratings."""
+    """The design with a market: its prices, their movements before earlier matches, and its distance to the ratings."""
     view = _market_view(features)
     history = _columns(features, MARKET_HISTORY_FEATURES)
     known = _plain(features)
@@ -145,7 +145,7 @@ def market_design(features: pd.DataFrame) -> Design:
 
 
 def closing_design(matches: pd.DataFrame, plain: Design) -> Design:
-    """`plain` (the market's design), the closing prices, and how far they are from those before and from each other."""
+    """`plain` (the market's design), the closing prices, and their distances to the earlier prices and each other."""
     closing, consensus, pinnacle = closing_coordinates(matches)
     before = log_odds(numbers(matches, PRICES))
     parts = {
@@ -160,7 +160,7 @@ def closing_design(matches: pd.DataFrame, plain: Design) -> Design:
 
 
 def closing_coordinates(matches: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
-    """Supremacy and draw (n, 2) of the close: the mean of consensus and Pinnacle, or the one there is; then each."""
+    """Supremacy and draw (n, 2) of the close: the mean of consensus and Pinnacle, or the available one; then each."""
     consensus, pinnacle = (
         log_odds(matches[[f"{source}_{outcome}" for outcome in ("home", "draw", "away")]].astype("float64"))
         for source in ("closing_price", "closing_pinnacle")
@@ -171,7 +171,7 @@ def closing_coordinates(matches: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
 
 
 def log_means(features: pd.DataFrame, speed: str) -> Floats:
-    """Logarithms of the goals expected of home and away (n, 2) by the strengths of one speed; no team is unknown."""
+    """Log goals expected of home and away (n, 2) by the strengths of one speed. Unknown teams count as new ones."""
     signal = STRENGTHS[speed][0]
     tier = numbers(features, ("competition_tier",)).to_numpy()[:, 0]
     side = {
@@ -190,7 +190,7 @@ def numbers(features: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
     missing = [name for name in names if name not in features]
     if missing:
         raise FeaturesUnavailable(
-            f"{len(missing)} features are missing, {', '.join(missing[:3])} among them: "
+            f"{len(missing)} features are missing, for example {', '.join(missing[:3])}: "
             "build the features with `touchline build`"
         )
     return features[list(names)].astype("float64")
@@ -202,7 +202,7 @@ def _columns(features: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Floats
 
 
 def _plain(features: pd.DataFrame) -> dict[str, Floats]:
-    """Features as they are; counts of matches by their logarithm, of which each more says less."""
+    """Features unchanged, except that counts of matches enter as logarithms, because each further match says less."""
     known = _columns(features, _PLAIN_FEATURES)
     for name in ("home_n_career", "away_n_career"):
         known[name] = np.log1p(np.nan_to_num(known[name]))
@@ -245,7 +245,7 @@ def _market_view(features: pd.DataFrame) -> dict[str, Floats]:
     }
     for name in SINGLE_PRICES:
         prices = market[[f"market_{name}_{outcome}" for outcome in ("home", "draw", "away")]]
-        # The highest prices of a market sum to less than one: powers would blow them up.
+        # The highest prices can have an overround below one, which the power method would distort.
         ahead = (np.log(consensus.to_numpy()) - np.log(prices.to_numpy())) if name == "maximum" else None
         own = log_odds(prices) - coordinates if ahead is None else None
         if own is not None:
@@ -281,7 +281,7 @@ class Scale:
         return cls(mean, np.where(spread > 1e-9, spread, 1.0))
 
     def apply(self, design: Design) -> Floats:
-        """Standard units (n, m), cut at four, unknown as 0."""
+        """Standard units (n, m), clipped at four, with unknown values as 0."""
         scaled = (design.values - self.mean) / self.spread
         return np.clip(
             np.nan_to_num(scaled, nan=0.0, posinf=MOST_EXTREME, neginf=-MOST_EXTREME),

@@ -1,4 +1,4 @@
-"""Which features each column of a design is made from."""
+"""Find the features that each column of a design is made from."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from touchline.features.catalogue import FEATURES
 from touchline.forecasting.design import Design, history_design, market_design
 from touchline.forecasting.specs import NO_ODDS, WITH_ODDS
 
-# Numbers that may be prices as well as ratings: three of 1.8, and two, are an overround of more than one.
+# Numbers that can be prices as well as ratings: two or three prices of 1.8 have an overround above one.
 LOWEST, HIGHEST = 1.7, 1.9
 CHANGE = 1.05
-# Smaller differences are what is left where a feature cancels out.
+# Smaller differences are rounding errors where a feature cancels out.
 SMALLEST_MOVE = 1e-5
 DESIGNS: Mapping[str, Callable[[pd.DataFrame], Design]] = {NO_ODDS: history_design, WITH_ODDS: market_design}
 
@@ -24,9 +24,9 @@ DESIGNS: Mapping[str, Callable[[pd.DataFrame], Design]] = {NO_ODDS: history_desi
 def sources(forecast: str) -> Mapping[str, tuple[str, ...]]:
     """The features behind each column that a forecast of `DESIGNS` sees, in the order of the catalogue.
 
-    Found by trying, so that it is true of the design as it is: one match, and the same with one feature changed,
-    feature by feature. Rows of a design depend on their own match alone, so all are made at once. What stands in
-    for unknown features is not looked at.
+    They are found by experiment, so that they are always true of the actual design: one feature of a match is changed
+    at a time. Rows of a design depend only on their own match, so all changes are tried at once. The treatment of
+    unknown features is not examined.
     """
     match = np.linspace(LOWEST, HIGHEST, len(FEATURES))
     matches = np.vstack([match, match * (1 + (CHANGE - 1) * np.eye(len(FEATURES)))])

@@ -1,4 +1,4 @@
-"""What a walk-forward showed: every forecast on the same matches, differences with their intervals."""
+"""Evaluate a walk-forward: score every forecast on the same matches, and give differences with intervals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from touchline.forecasting.metrics import (
 from touchline.forecasting.specs import MARKET_CLOSING, MARKET_PREMATCH, WITH_ODDS, ladder, pairs
 from touchline.forecasting.walk_forward import probabilities_of, probability_columns
 
-# A reference that covers fewer of the matches would shrink the comparison to where it happens to exist.
+# A reference that covers fewer of the matches would shrink the comparison to the matches it happens to cover.
 LEAST_COVERAGE = 0.5
 
 
@@ -71,7 +71,7 @@ def _evaluate_common(common: pd.DataFrame, compared: list[str], seed: int) -> di
 
 
 def _known(scores: dict[str, float]) -> dict[str, Any]:
-    """JSON has no NaN: the slope of a forecast that never varies is None."""
+    """JSON has no NaN, so the slope of a forecast that never varies is None."""
     return {name: None if np.isnan(value) else value for name, value in scores.items()}
 
 

@@ -1,4 +1,4 @@
-"""What forecasts are made of, in digests: the same digests mean the same forecasts."""
+"""Digests of everything that determines forecasts: the same digests mean the same forecasts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 PACKAGE = Path(__file__).parents[1]
-# Beside touchline.forecasting: what its designs are made with.
+# Sources outside touchline.forecasting that its designs depend on.
 SHARED_SOURCES = (
     "overround.py", "features/catalogue.py",
     "ratings/compiled.py", "ratings/elo.py", "ratings/pi.py", "ratings/strength.py",
@@ -28,9 +28,9 @@ def dataset_digest(matches: pd.DataFrame) -> str:
 
 @cache
 def modelling_digest(package: Path = PACKAGE) -> str:
-    """SHA-256 over what decides what a model is and says, beside data and parameters: our sources, and libraries.
+    """SHA-256 over what determines a model besides data and parameters: our source files and the libraries' versions.
 
-    How forecasts are reported decides nothing. `package` is the folder of touchline.
+    The report is left out, because it does not affect forecasts. `package` is the folder of touchline.
     """
     own = set(package.joinpath("forecasting").rglob("*.py"))
     own -= set(package.joinpath("forecasting", "report").rglob("*.py"))

@@ -1,4 +1,4 @@
-"""The forecaster: every candidate fitted and calibrated on one set of matches, ready to forecast others."""
+"""The forecaster: all candidates, fitted and calibrated on one set of matches, ready to forecast others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from touchline.forecasting.specs import (
 from touchline.forecasting.uncertainty import Intervals, Uncertainty, fit_uncertainty
 from touchline.overround import remove_overround
 
-# LightGBM and numpy leave the interpreter's lock, so models of one thread each share the cores.
+# LightGBM and numpy release the interpreter's lock, so single-threaded models can run in parallel.
 N_SIDE_BY_SIDE = 2
 REHEARSED = timedelta(days=730)
 LARGEST_REHEARSED_SHARE = 0.25
@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Forecast:
-    """What one candidate says about n matches; NaN rows where it cannot say.
+    """One candidate's forecasts of n matches; rows are NaN where it has none.
 
     `probabilities` (n, 3) home, draw, away; `expected_goals` (n, 2) home, away; `grid` (n, 11, 11) of scorelines,
     whose sums over home wins, draws and away wins are `probabilities`.
@@ -73,10 +73,10 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class Forecaster:
-    """Fitted candidates by name, the calibrator of each, and which of them is the forecast to publish.
+    """Fitted candidates by name, their calibrators, and the primary one, which is the forecast to publish.
 
-    `totals` says how many goals to expect where no price does. `sets` and `uncertainty` are of the primary forecast,
-    None without a rehearsal.
+    `totals` gives the expected goals where no price does. `sets` and `uncertainty` belong to the primary forecast and
+    are None without a rehearsal.
     """
 
     candidates: Mapping[str, Candidate]
@@ -88,7 +88,7 @@ class Forecaster:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the forecasts `predict` gives."""
+        """Names of the forecasts that `predict` gives."""
         return tuple(self.candidates)
 
     def probabilities(self, features: pd.DataFrame | ModelInput) -> dict[str, Floats]:
@@ -116,7 +116,7 @@ class Forecaster:
         return forecasts
 
     def intervals(self, probabilities: Mapping[str, Floats], level: float) -> Intervals | None:
-        """In what interval the true probabilities lie, by the primary forecast among `probabilities`; None unfitted."""
+        """Intervals of the true probabilities for the primary forecast of `probabilities`; None without a rehearsal."""
         if self.uncertainty is None:
             return None
         return self.uncertainty.intervals(probabilities[self.primary], _members(probabilities), level)
@@ -125,9 +125,9 @@ class Forecaster:
 def fit_forecaster(matches: pd.DataFrame, parameters: ForecasterParameters) -> Forecaster:
     """Fit on played `matches` (the columns of features.training.training_frame, in time order).
 
-    The last part of them (two years, at most a quarter) is first forecast, each half by candidates fitted on what
-    was played before it, as `walk_forward` does season by season: a rehearsal, see `finished`. Then everything is
-    fitted on all matches. Raises ValueError when there are none.
+    First comes a rehearsal (see `finished`): the last two years, or at most a quarter of the matches, are forecast in
+    two halves, each by candidates fitted on the matches before it, as in `walk_forward`. Then everything is fitted on
+    all matches. Raises ValueError when there are none.
     """
     if matches.empty:
         raise ValueError("no played match to learn from")
@@ -152,7 +152,7 @@ def fit_forecaster(matches: pd.DataFrame, parameters: ForecasterParameters) -> F
 
 
 def _rehearsal(rehearsed: Sequence[tuple[Mapping[str, Candidate], ModelInput]]) -> Rehearsal | None:
-    """What the candidates said of the matches after their own; parts that lack one of the last part are left out."""
+    """The candidates' forecasts of later matches. Halves without all the candidates of the last half are left out."""
     parts = [(found, late) for found, late in rehearsed if found and not late.frame.empty]
     if not parts:
         return None
@@ -167,11 +167,11 @@ def _rehearsal(rehearsed: Sequence[tuple[Mapping[str, Candidate], ModelInput]]) 
 def finished(
     candidates: Mapping[str, Candidate], rehearsal: Rehearsal | None, totals: Goals | None = None
 ) -> Forecaster:
-    """Candidates made a forecaster by what a rehearsal of them showed.
+    """Turn candidates and their rehearsal into a forecaster.
 
-    It gives each forecast that is calibrated its calibrator, and the primary one prediction sets and intervals of
-    probabilities. The primary forecast is the first of `primary_candidates` with the lowest log loss there, or the
-    first without a rehearsal.
+    The rehearsal gives each forecast that is calibrated its calibrator, and the primary one its prediction sets and
+    intervals. The primary forecast is the one of `primary_candidates` with the lowest log loss in the rehearsal, or
+    the first of them without a rehearsal.
     """
     able = [name for name in primary_candidates() if name in candidates]
     primary = able[0] if able else next(iter(candidates))
@@ -183,7 +183,7 @@ def finished(
     if not tried:
         return Forecaster(candidates, calibrators, primary, totals)
     losses = {name: log_loss(said[name], rehearsal.outcomes).mean() for name in tried}
-    # One that is silent on some matches cannot be published for all.
+    # A forecast that is missing for some matches cannot be published for all.
     primary = min(tried, key=lambda name: losses[name] if np.isfinite(losses[name]) else np.inf)
     uncertainty = fit_uncertainty(said[primary], rehearsal.outcomes, _members(said))
     sets = fit_prediction_sets(said[primary], rehearsal.outcomes)
@@ -201,7 +201,7 @@ def calibrators_by(rehearsal: Rehearsal) -> dict[str, Calibrator]:
 
 
 def calibrated(raw: Mapping[str, Floats], calibrators: Mapping[str, Calibrator]) -> dict[str, Floats]:
-    """Calibrated forecasts (n, 3) by name; where one cannot say, the forecast that stands in for it does."""
+    """Calibrated forecasts (n, 3) by name. Where one is NaN, its stand-in is used."""
     found = {name: calibrators.get(name, Identity()).apply(p) for name, p in raw.items()}
     for name, stand_in in stand_ins().items():
         if name in found and stand_in in found:
@@ -211,7 +211,7 @@ def calibrated(raw: Mapping[str, Floats], calibrators: Mapping[str, Calibrator])
 
 
 def prepared(matches: pd.DataFrame) -> ModelInput:
-    """Matches with every design made, so that fits side by side share them."""
+    """Matches with every design made, so that parallel fits share them."""
     made = ModelInput(matches)
     _ = made.history, made.market, made.prematch_coordinates, made.closing_coordinates
     return made
@@ -239,12 +239,12 @@ def _try(fit: Callable[[ModelInput], Candidate], matches: ModelInput) -> Candida
         return None
     except np.linalg.LinAlgError as error:
         log.warning(
-            "a candidate is left out, it cannot be fitted on %d matches: %s", len(matches.frame), error
+            "a candidate is left out: it cannot be fitted on %d matches: %s", len(matches.frame), error
         )
         return None
 
 
 def _members(probabilities: Mapping[str, Floats]) -> Floats:
-    """The forecasts (m, n, 3) whose disagreement says how sure the primary one is; the silent ones agree."""
+    """The forecasts (m, n, 3) whose disagreement measures the uncertainty; missing ones copy the first."""
     known = [probabilities[name] for name in nightly() if name in probabilities]
     return np.stack([np.where(np.isnan(each), known[0], each) for each in known])

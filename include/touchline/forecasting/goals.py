@@ -1,4 +1,4 @@
-"""Forecasts that are scoreline grids from the start: goal rates, and how the two sides' goals depend on each other."""
+"""Forecasts made as scoreline grids: goal rates, and the dependence between the two sides' goals."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from touchline.forecasting.scoreline import (
 from touchline.forecasting.training_weights import by_age
 
 Dependence = Literal["dixon_coles", "bivariate_poisson"]
-# Where the likelihood of the dependence is looked at: the correlation of Dixon & Coles, or the covariance in goals.
+# The values at which the likelihood is evaluated: the correlation of Dixon & Coles, or the covariance in goals.
 TRIED: dict[Dependence, Floats] = {
     "dixon_coles": np.linspace(-0.16, 0.06, 12), "bivariate_poisson": np.linspace(0.0, 0.24, 13),
 }  # fmt: skip
 TREES = Boosting(rounds=60, learning_rate=0.06, leaves=6, smallest_leaf=600, feature_share=0.3, ridge=50.0)
 HALF_LIFE = 8.0
 NEWTON_STEPS = 25
-# Goals as strengths expect them, home and away.
+# The goals expected from the strengths, home and away.
 PRIORS = (np.array([0.0, 1.0, 1.0]), np.array([0.0, -1.0, 1.0]))
 SPEED = "medium"
 
 
 @dataclass(frozen=True)
 class Goals:
-    """Goal rates, log-linear in what strengths expect or by LightGBM from there, and the grid they make.
+    """Goal rates and their grid. Rates are log-linear in the strengths' expected goals, or refined by LightGBM.
 
-    `line` (2, 3), for home and away: intercept, and slopes on half the gap and half the total of the logarithms that
-    strengths expect; the two are known with different certainty. `dependence` is a low-score correlation (Dixon & Coles
-    1997, eq. 4.2) or the covariance of a bivariate Poisson distribution (Karlis & Ntzoufras 2003, eq. 1).
+    `line` (2, 3), for home and away: intercept, and slopes on half the gap and half the total of the strengths' log
+    goals, which are known with different certainty. `dependence` is a low-score correlation (Dixon & Coles 1997,
+    eq. 4.2) or the covariance of a bivariate Poisson distribution (Karlis & Ntzoufras 2003, eq. 1).
     """
 
     kind: Dependence
@@ -51,7 +51,7 @@ class Goals:
 
     @classmethod
     def fit(cls, matches: ModelInput, kind: Dependence, seed: int, *, with_trees: bool = False) -> Goals:
-        """Fitted on the goals of the training matches, the last counting most."""
+        """Fitted on the goals of the training matches; recent matches count more."""
         goals = matches.frame[["home_goals", "away_goals"]].to_numpy(dtype=np.float64)
         weights = by_age(matches.frame, HALF_LIFE)
         halves = _halves(matches)
@@ -89,7 +89,7 @@ def _grid(kind: Dependence, rates: Floats, dependence: float) -> Floats:
 
 
 def _halves(matches: ModelInput) -> Floats:
-    """One, half the gap and half the total (n, 3) of the logarithms of goals that strengths expect."""
+    """One, half the gap and half the total (n, 3) of the strengths' log goals."""
     home, away = log_means(matches.frame, SPEED).T
     return np.column_stack([np.ones(len(home)), (home - away) / 2, (home + away) / 2])
 
@@ -99,7 +99,7 @@ def _poisson_line(design: Floats, goals: Floats, weights: Floats, prior: Floats)
     found = prior
     for _ in range(NEWTON_STEPS):
         rates = np.exp(np.clip(design @ found, -10.0, 10.0))
-        # A tenth of a match speaks for what strengths say, so that a handful of matches has an answer.
+        # A weak prior of a tenth of a match for the strengths' own goals, so that a few matches suffice.
         gradient = design.T @ (weights * (goals - rates)) - 0.1 * (found - prior)
         information = (design * (weights * rates)[:, None]).T @ design + 0.1 * np.eye(3)
         step = np.linalg.solve(information, gradient)
@@ -110,7 +110,7 @@ def _poisson_line(design: Floats, goals: Floats, weights: Floats, prior: Floats)
 
 
 def _likeliest(kind: Dependence, rates: Floats, goals: Floats, weights: Floats) -> float:
-    """The dependence under which the scorelines of the last matches are likeliest; a parabola between three tried."""
+    """The most likely dependence given the last matches' scorelines, from a parabola through the best three tried."""
     last = slice(-20_000, None)
     cells = np.minimum(goals[last], MAX_GOALS).astype(np.int64)
     rows = np.arange(len(cells))

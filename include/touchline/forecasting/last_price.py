@@ -1,4 +1,4 @@
-"""The forecast made at kick-off, from closing prices: what even the last price leaves out."""
+"""The forecast made at kick-off from closing prices, to measure what even the last price leaves out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from touchline.forecasting.residual import Residual, ResidualParameters, from_co
 
 @dataclass(frozen=True)
 class LastPrice:
-    """The close (mean of consensus and Pinnacle in log-odds), recalibrated, plus a share of learnt residuals."""
+    """The recalibrated close (mean of consensus and Pinnacle in log-odds), plus a share of learnt residuals."""
 
     residual: Residual
 

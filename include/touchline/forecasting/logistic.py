@@ -23,9 +23,9 @@ def softmax(scores: Floats) -> Floats:
 def fit_shared(design: Floats, outcomes: Ints, ridge: float = 0.0, offset: Floats | None = None) -> Floats:
     """Parameters (k,) of p = softmax over the outcomes of `offset` (n, 3) plus design (n, 3, k) times parameters.
 
-    Maximises the likelihood less `ridge` / 2 times the squared parameters; the maximum is unique as long as
-    the columns differ between outcomes and no outcome is told apart with certainty. Raises
-    numpy.linalg.LinAlgError when there is no maximum.
+    Maximises the log likelihood less `ridge` / 2 times the squared parameters. The maximum is unique as long as the
+    columns differ between outcomes and no outcome is separated with certainty. Raises numpy.linalg.LinAlgError when
+    there is no maximum.
     """
     n_parameters = design.shape[2]
     happened = np.eye(3)[outcomes]
@@ -57,13 +57,13 @@ def with_intercepts(scores: Floats) -> Floats:
 def fit_per_outcome(columns: Floats, outcomes: Ints, weights: Floats, ridge: float) -> Floats:
     """Coefficients (m + 1, 2) of draw and away against home on `columns` (n, m); the first row are intercepts.
 
-    Weighted likelihood less `ridge` / 2 times the squared coefficients, intercepts free.
+    Maximises the weighted log likelihood less `ridge` / 2 times the squared coefficients, intercepts free.
     """
     n, m = columns.shape
     design = np.column_stack([np.ones(n), columns])
     happened = np.eye(3)[outcomes][:, 1:]
     penalty = np.tile(np.r_[0.0, np.full(m, ridge)], 2)
-    # The curvature at base rates is near its largest, so it serves for every step: one big product, not ten.
+    # The curvature at base rates is close to its maximum and can serve every step: one large product instead of ten.
     shares = np.average(happened, axis=0, weights=weights)
     gram = (design * weights[:, None]).T @ design
     curvature = np.kron(np.diag(shares) - np.outer(shares, shares), gram) + np.diag(penalty)

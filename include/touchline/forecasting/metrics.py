@@ -22,8 +22,10 @@ FLAT = 1e-9
 
 @dataclass(frozen=True)
 class Scores:
-    """Means over `n` matches. `slope` is 1 and `ece` 0 for a calibrated forecast; lower is better elsewhere
-    but for `accuracy`."""
+    """Means over `n` matches. A calibrated forecast has `slope` 1 and `ece` 0.
+
+    Of the other scores, lower is better, except for `accuracy`.
+    """
 
     n: int
     rps: float
@@ -44,7 +46,7 @@ class Difference:
 
 
 def score(probabilities: Floats, outcomes: Ints) -> Scores:
-    """Every score of FORECASTING.md. Raises ValueError when there is no match."""
+    """Every score of the forecasts. Raises ValueError when there is no match."""
     if len(outcomes) == 0:
         raise ValueError("no match to score: the compared forecasts have none in common")
     return Scores(
@@ -69,13 +71,13 @@ def rps(probabilities: Floats, outcomes: Ints) -> Floats:
 
 
 def log_loss(probabilities: Floats, outcomes: Ints) -> Floats:
-    """Minus the natural logarithm of the probability given to what happened, of each match."""
+    """Minus the natural logarithm of the probability of the actual outcome, for each match."""
     happened = probabilities[np.arange(len(outcomes)), outcomes]
     return np.asarray(-np.log(np.maximum(happened, SMALLEST_PROBABILITY)), dtype=np.float64)
 
 
 def brier(probabilities: Floats, outcomes: Ints) -> Floats:
-    """Sum over the three outcomes of the squared error, of each match: 0 to 2; Brier (1950)."""
+    """Sum of the squared errors of the three outcomes, for each match: 0 to 2; Brier (1950)."""
     return np.asarray(((probabilities - np.eye(3)[outcomes]) ** 2).sum(axis=1), dtype=np.float64)
 
 
@@ -103,9 +105,9 @@ def expected_calibration_error(probabilities: Floats, outcomes: Ints) -> float:
 def calibration_slope(probabilities: Floats, outcomes: Ints) -> float:
     """Slope b of the recalibration softmax(a_k + b log p_k): below 1 overconfident, above 1 timid.
 
-    Cox (1958) in its multinomial form (Van Hoorde et al. 2014), one slope and an intercept per outcome, by
-    Newton's method on the likelihood, which is concave. NaN where it has no maximum: every outcome has to
-    occur, and forecasts have to differ.
+    Cox (1958) in its multinomial form (Van Hoorde et al. 2014), with one slope and an intercept per outcome, by
+    Newton's method on the concave log likelihood. NaN where that has no maximum: every outcome must occur, and
+    forecasts must differ.
     """
     log_p = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY))
     if len(np.unique(outcomes)) < 3 or np.ptp(log_p - log_p[:, :1], axis=0).max() < FLAT:
@@ -138,7 +140,7 @@ def paired_difference(first: Floats, second: Floats, resamples: Resamples) -> Di
     """Mean of `first - second` (scores of the same matches) with a 95 % interval.
 
     Paired bootstrap over blocks: whole matchdays are drawn, because matches of one day share weather, calendar
-    and news; Efron & Tibshirani (1993), percentile method.
+    and news. Efron & Tibshirani (1993), percentile method.
     """
     sums = np.bincount(resamples.day, first - second)
     sizes = np.bincount(resamples.day).astype(np.float64)

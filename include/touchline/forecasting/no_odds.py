@@ -17,7 +17,7 @@ TREES = Boosting(rounds=70, learning_rate=0.085, leaves=6, smallest_leaf=600, fe
 
 @dataclass(frozen=True)
 class NoOddsParameters:
-    """`ridge` of the straight line, and the half-lives in years by which old matches count less."""
+    """`ridge` of the linear model, and the half-lives in years by which older matches count less."""
 
     trees: Boosting = field(default_factory=lambda: TREES)
     ridge: float = 1000.0
@@ -27,7 +27,7 @@ class NoOddsParameters:
 
 @dataclass(frozen=True)
 class NoOdds:
-    """A ridge multinomial logistic, and LightGBM that goes on from it to what is not a straight line."""
+    """A ridge multinomial logistic, and LightGBM that starts from it and learns what is not linear."""
 
     trees: lightgbm.Booster
     scale: Scale

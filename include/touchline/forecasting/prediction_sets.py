@@ -1,4 +1,4 @@
-"""Sets of outcomes that contain what happens as often as stated, whether or not the probabilities are right."""
+"""Sets of outcomes that contain the actual outcome as often as stated, whether or not the probabilities are right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from touchline.forecasting.logistic import Floats, Ints
 
 COVERAGES = (0.8, 0.9)
 N_STRENGTHS = 3
-# With fewer matches of a strength its threshold says more about these matches than about the next.
+# With fewer matches of a strength, its threshold would say more about these matches than about future ones.
 FEWEST_OF_A_STRENGTH = 500
 
 
@@ -19,14 +19,14 @@ FEWEST_OF_A_STRENGTH = 500
 class PredictionSets:
     """Split conformal sets of home, draw and away, with the stated coverage at every strength of the favourite.
 
-    An outcome's score is the probability of all outcomes more probable than it, and half its own: the mean of the
-    randomised score of adaptive prediction sets (Romano, Sesia & Candès 2020), so that the same forecast always
-    gets the same set. The set is every outcome whose score is at most the threshold (strengths, coverages).
+    An outcome's score is the probability of all more probable outcomes plus half its own. That is the mean of the
+    randomised score of adaptive prediction sets (Romano, Sesia & Candès 2020), so the same forecast always gets the
+    same set. The set contains every outcome whose score is at most the threshold (strengths, coverages).
     `strength_edges` are the favourite's probabilities at which the next strength begins.
 
-    The coverage holds on average over matches that are to the calibration matches as these are to each other, by
-    a rank argument that asks nothing of the probabilities; seasons that differ from earlier ones may miss it. It
-    is exceeded where the favourite alone comes in more often.
+    The coverage holds on average over matches that are exchangeable with the calibration matches. It needs no
+    assumption about the probabilities, but seasons that differ from earlier ones may miss it. The actual coverage is
+    higher where the favourite alone wins more often than that.
     """
 
     coverages: tuple[float, ...]
@@ -34,7 +34,7 @@ class PredictionSets:
     thresholds: tuple[tuple[float, ...], ...]
 
     def sets(self, probabilities: Floats, coverage: float) -> NDArray[np.bool_]:
-        """Which of the outcomes (n, 3) are in the set; the favourite always, none where probabilities are NaN.
+        """Which of the outcomes (n, 3) are in the set: always the favourite, and none where probabilities are NaN.
 
         Raises ValueError for a coverage that was not fitted.
         """
@@ -51,8 +51,8 @@ def fit_prediction_sets(
 ) -> PredictionSets:
     """Thresholds from forecasts (n, 3) made out of sample and their outcomes (n,).
 
-    Favourites are told apart by `N_STRENGTHS` strengths of equally many matches, or not at all with fewer than
-    `FEWEST_OF_A_STRENGTH` of each. Raises ValueError when no match has probabilities.
+    Favourites are divided into `N_STRENGTHS` strengths of equally many matches, or not at all if a strength would have
+    fewer than `FEWEST_OF_A_STRENGTH`. Raises ValueError when no match has probabilities.
     """
     known = np.isfinite(probabilities).all(axis=1)
     p, happened = probabilities[known], outcomes[known]
@@ -70,13 +70,13 @@ def fit_prediction_sets(
 
 
 def _threshold(scores: Floats, coverage: float) -> float:
-    """The score that a fresh one of the same kind stays at or below with probability `coverage` at least."""
+    """The threshold that a new score of the same kind does not exceed with a probability of at least `coverage`."""
     rank = int(np.ceil((len(scores) + 1) * coverage))
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else float("inf")
 
 
 def _scores(p: Floats) -> Floats:
-    """Probability of the outcomes more probable than each (n, 3), and half its own; equals count half as well."""
+    """For each outcome (n, 3): the probability of all more probable ones, plus half its own and of equal ones."""
     above = (p[:, None, :] * (p[:, None, :] > p[:, :, None])).sum(axis=2)
     equal = (p[:, None, :] * (p[:, None, :] == p[:, :, None])).sum(axis=2)
     return np.asarray(above + equal / 2, dtype=np.float64)

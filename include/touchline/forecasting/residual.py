@@ -1,4 +1,4 @@
-"""Corrections of prices: few coefficients that recalibrate them, then small trees that learn what they leave out."""
+"""Corrections of prices: a few coefficients that recalibrate them, then small trees for what prices leave out."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ RESIDUAL_TREES = Boosting(
 
 @dataclass(frozen=True)
 class ResidualParameters:
-    """`share`: how much of what the trees found is believed; outcomes are noisy teachers.
+    """`share` is the part of the trees' correction that is applied, because outcomes are noisy.
 
-    `ridge` holds the coefficients of the recalibration near none; `bags` fits of the trees, each with a seed of its
-    own, are averaged.
+    `ridge` keeps the coefficients of the recalibration small. `bags` fits of the trees, each with its own seed, are
+    averaged.
     """
 
     trees: Boosting = field(default_factory=lambda: RESIDUAL_TREES)
@@ -32,7 +32,7 @@ class ResidualParameters:
 
 @dataclass(frozen=True)
 class Residual:
-    """`coefficients`: of supremacy, of the draw (about its mean), and for draw and away win; then the trees."""
+    """`coefficients` of supremacy, of the draw (about its mean), and for draw and away win; and the trees."""
 
     coefficients: Floats
     mean_draw: float
@@ -44,7 +44,7 @@ class Residual:
         cls, scores: Floats, coordinates: Floats, design: Design, outcomes: Ints, parameters: ResidualParameters,
         seed: int,
     ) -> Residual:  # fmt: skip
-        """Fitted on outcomes (n,) that begin from `scores` (n, 3); `coordinates` (n, 2) are of the prices."""
+        """Fitted on outcomes (n,), starting from `scores` (n, 3). `coordinates` (n, 2) are those of the prices."""
         mean_draw = float(coordinates[:, 1].mean())
         terms = _terms(coordinates, mean_draw)
         coefficients = fit_shared(terms, outcomes, parameters.ridge, offset=scores)
@@ -53,7 +53,7 @@ class Residual:
         return cls(coefficients, mean_draw, trees, parameters.share)
 
     def scores(self, scores: Floats, coordinates: Floats, design: Design) -> Floats:
-        """`scores` (n, 3), corrected."""
+        """The corrected `scores` (n, 3)."""
         found = np.mean([raw_scores(trees, design) for trees in self.trees], axis=0)
         return np.asarray(
             scores + _terms(coordinates, self.mean_draw) @ self.coefficients + self.share * found,
@@ -62,7 +62,7 @@ class Residual:
 
 
 def from_coordinates(coordinates: Floats) -> Floats:
-    """Scores (n, 3) of supremacy and draw (n, 2): their softmax are the probabilities they came from."""
+    """Scores (n, 3) of supremacy and draw (n, 2). Their softmax gives the original probabilities."""
     half = coordinates[:, 0] / 2
     return np.column_stack([half, coordinates[:, 1], -half])
 

@@ -1,7 +1,7 @@
-"""The scoreline grid P(home goals, away goals): every market of a match comes from it.
+"""The scoreline grid P(home goals, away goals), from which every market of a match is derived.
 
 A grid is (n, 11, 11): home goals 0 to 10 down, away goals 0 to 10 across, summing to one. Scorelines with more
-than ten goals for a side are left out and their probability is spread over the rest.
+than ten goals for a side are left out, and their probability is spread over the rest.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ CHUNK = 4096
 
 @dataclass(frozen=True)
 class GridShape:
-    """How grids differ from independent Poisson counts: the low-score correlation of Dixon & Coles (1997), and a
-    factor on wins by one goal, of which football has more."""
+    """How grids differ from independent Poisson counts: by the low-score correlation of Dixon & Coles (1997), and by
+    a factor on wins by one goal, which are more frequent in football."""
 
     correlation: float
     narrow_wins: float = 1.0
 
 
-# By log loss of the scoreline, on prices of 22 divisions. From home, draw and away alone the best correlation was
-# -0.07 on 46,749 matches of 2013 to 2019 and -0.06 on 30,172 of 2019 to 2023: this is between. It decides how many
-# goals a draw speaks for, and a factor on narrow wins would bias that. With the total, the two constants are the
-# best of 2013 to 2019; that they are needed was first seen on 2019 to 2023.
+# Chosen by log loss of the scoreline, on prices of 22 divisions. From home, draw and away alone, the best correlation
+# was -0.07 on 46,749 matches of 2013 to 2019 and -0.06 on 30,172 of 2019 to 2023; this is between the two. It decides
+# how many goals a draw probability implies, and a factor on narrow wins would bias that. With the total, the two
+# constants are the best of 2013 to 2019; the need for them was first seen on 2019 to 2023.
 SHAPE = GridShape(correlation=-0.065)
 SHAPE_WITH_TOTAL = GridShape(correlation=-0.05, narrow_wins=1.12)
 
@@ -52,8 +52,8 @@ SHAPE_WITH_TOTAL = GridShape(correlation=-0.05, narrow_wins=1.12)
 def scoreline_grid(rates: Floats, shape: GridShape = SHAPE) -> Floats:
     """Grid (n, 11, 11) of goal rates (n, 2) (home, away; goals per match).
 
-    Independent Poisson counts, corrected for what goals are not: independent at low scores (Dixon & Coles 1997,
-    eq. 4.2) and indifferent to a narrow lead; then normalised.
+    Independent Poisson counts, corrected for the dependence at low scores (Dixon & Coles 1997, eq. 4.2) and for the
+    excess of narrow wins, then normalised.
     """
     home, away = rates[:, 0:1], rates[:, 1:2]
     p_home = np.exp(_GOALS * np.log(home) - home - _LOG_FACTORIAL)
@@ -68,7 +68,7 @@ def scoreline_grid(rates: Floats, shape: GridShape = SHAPE) -> Floats:
 def bivariate_grid(rates: Floats, covariance: float) -> Floats:
     """Grid (n, 11, 11) of a bivariate Poisson distribution with means `rates` (n, 2) and one covariance, in goals.
 
-    Both counts share one of mean `covariance` (Karlis & Ntzoufras 2003, eq. 1), at most what the lower rate allows.
+    Both counts share a Poisson count of mean `covariance` (Karlis & Ntzoufras 2003, eq. 1), limited by the lower rate.
     """
     shared = np.minimum(covariance, 0.9 * rates.min(axis=1, keepdims=True))
     own = rates - shared
@@ -101,8 +101,8 @@ def expected_goals(grid: Floats) -> Floats:
 def grid_for(probabilities: Floats, shape: GridShape = SHAPE) -> Floats:
     """Grid (n, 11, 11) whose home, draw and away sums are `probabilities` (n, 3); NaN rows stay NaN.
 
-    The goal rates that reproduce the probabilities are solved for; what no pair of rates can reproduce is
-    made up by scaling the grid's three regions, so the sums are always exact.
+    The goal rates that reproduce the probabilities are solved for. What no pair of rates can reproduce is made up by
+    scaling the grid's three regions, so the sums are always exact.
     """
     known = np.isfinite(probabilities).all(axis=1)
     grids = np.empty((len(probabilities), MAX_GOALS + 1, MAX_GOALS + 1))
@@ -116,8 +116,8 @@ def grid_matching(probabilities: Floats, p_over: Floats, shape: GridShape = SHAP
     """Grid (n, 11, 11) of `probabilities` (n, 3) in which more than 2.5 goals have probability `p_over` (n,).
 
     Two goal rates and one factor on all draws (the diagonal inflation of Karlis & Ntzoufras 2003) meet the three
-    numbers. Home, draw and away are always exact; `p_over` is met as nearly as the rates allow. Rows whose
-    `p_over` is NaN get the grid of `grid_for`, rows without probabilities stay NaN.
+    numbers. Home, draw and away are always exact; `p_over` is met as closely as the rates allow. Rows whose
+    `p_over` is NaN get the grid of `grid_for`; rows without probabilities stay NaN.
     """
     known = np.isfinite(probabilities).all(axis=1) & np.isfinite(p_over)
     grids = np.empty((len(probabilities), MAX_GOALS + 1, MAX_GOALS + 1))
@@ -128,7 +128,7 @@ def grid_matching(probabilities: Floats, p_over: Floats, shape: GridShape = SHAP
 
 
 def solve_rates(probabilities: Floats, shape: GridShape = SHAPE) -> Floats:
-    """Goal rates (n, 2) whose grid gives `probabilities` (n, 3), or comes as near as rates can."""
+    """Goal rates (n, 2) whose grid gives `probabilities` (n, 3), or comes as close as rates can."""
     p = np.clip(probabilities, SMALLEST, 1.0).T
 
     def coordinates(logs: Floats, _: Ints) -> Floats:
@@ -162,8 +162,8 @@ def _first_guess(log_ratio: Floats, total: Floats) -> Floats:
 def _solve(target: Floats, logs: Floats, coordinates: Callable[[Floats, Ints], Floats]) -> Floats:
     """Rates (n, 2) at which `coordinates` are `target` (2, n), by damped Newton steps from `logs` (2, n).
 
-    `coordinates` takes logarithms of rates (2, m) and the places (m,) of these rows among the n. Each row
-    stops when it is there, or after `NEWTON_STEPS`: what other rows need does not change it.
+    `coordinates` takes logarithms of rates (2, m) and the places (m,) of these rows among the n. Each row stops when
+    it has converged, or after `NEWTON_STEPS`, independently of the other rows.
     """
     logs = np.clip(logs, np.log(LOWEST_RATE), np.log(HIGHEST_RATE))
     for start in range(0, target.shape[1], CHUNK):
@@ -198,7 +198,7 @@ def _newton_steps(
 def _sums(logs: Floats, shape: GridShape) -> tuple[Floats, Floats]:
     """Home, draw and away of `scoreline_grid` (3, n), and their parts with at most two goals (3, n).
 
-    Without the grid: but for the corrections it is the product of the goals of either side.
+    Computed without the grid, which is, apart from the corrections, the product of both sides' goal distributions.
     """
     home, away = np.exp(logs)
     p_home, p_away = (
@@ -233,7 +233,7 @@ def _corrections(home: Floats, away: Floats, correlation: float) -> dict[tuple[i
         (1, 0): 1 + away * correlation,
         (1, 1): np.full_like(home, 1 - correlation),
     }
-    # Above 1 / |correlation| goals a match the factor would turn negative.
+    # Above 1 / |correlation| goals a match, the factor would become negative.
     return {scoreline: np.maximum(factor, 0.0) for scoreline, factor in factors.items()}
 
 

@@ -1,4 +1,4 @@
-"""Markets from scoreline grids: one grid, so that no two markets of a match contradict each other.
+"""Markets from scoreline grids. All markets of a match come from one grid, so no two contradict each other.
 
 Grids are (n, size, size), home goals down and away goals across, as in `scoreline`. NaN grids give NaN markets.
 
@@ -76,7 +76,7 @@ def markets_of(grids: Floats) -> Markets:
 
 
 def fair_price(settlement: Floats) -> Floats:
-    """Decimal price at which a bet that settles so (..., 5) expects to lose nothing; infinite if it cannot win.
+    """Decimal price at which a bet with this settlement (..., 5) breaks even on average; infinite if it cannot win.
 
     A stake of 1 at price o returns o when won, (o + 1) / 2 when half won, 1, 1/2 and 0; the o with mean 1 is
     1 + (lost + half lost / 2) / (won + half won / 2).
@@ -88,7 +88,7 @@ def fair_price(settlement: Floats) -> Floats:
 
 
 def top_scorelines(grids: Floats, k: int) -> Scorelines:
-    """The `k` most probable scorelines of grids (n, size, size); of equals the one with fewer home goals first."""
+    """The `k` most probable scorelines of grids (n, size, size); of equal ones, that with fewer home goals first."""
     size = grids.shape[1]
     cells = grids.reshape(-1, size * size)
     best = np.argsort(-cells, axis=1, kind="stable")[:, :k]

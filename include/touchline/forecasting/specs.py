@@ -1,6 +1,6 @@
-"""The table of forecasts: one `ForecastSpec` each, from which everything that lists forecasts is derived.
+"""The table of forecasts: one `ForecastSpec` each, from which all lists of forecasts are derived.
 
-What is derived is computed when it is asked for, so that it is always that of `SPECS`.
+The lists are computed on demand, so they always agree with `SPECS`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Candidate(Protocol):
 
 @dataclass(frozen=True)
 class ForecasterParameters:
-    """Everything that decides what is fitted, beside the matches."""
+    """Everything besides the matches that determines the fit."""
 
     no_odds: NoOddsParameters = field(default_factory=NoOddsParameters)
     with_odds: WithOddsParameters = field(default_factory=WithOddsParameters)
@@ -50,23 +50,23 @@ Fit = Callable[[ModelInput, ForecasterParameters], Candidate]
 
 @dataclass(frozen=True)
 class ForecastSpec:
-    """Everything the code knows of a forecast by its name.
+    """Everything that the code knows about a forecast.
 
-    `fit` learns from played matches and raises NothingToLearn where they do not hold what it needs. A forecast without
+    `fit` learns from played matches and raises NothingToLearn where they lack what it needs. A forecast without
     `fit` is read off `closing_prices`, the prefix of price columns in a training frame, and can only be backtested.
     `backtest_name`: its name in a backtest, where that is not `name`.
-    `nightly`: place among the forecasts that are fitted every night and written to the ledger, 1 the first; None for
-    those that are only backtested.
-    `may_be_primary`: whether a nightly forecast may be the one to publish; it must then cover every match. The first
-    by `nightly` is taken where two are equally good.
-    `stand_in`: the forecast that speaks where this one cannot say.
+    `nightly`: rank among the forecasts that are fitted every night and written to the ledger, from 1; None for those
+    that are only backtested.
+    `may_be_primary`: whether a nightly forecast may be the one to publish; it must then cover every match. Of two
+    equally good ones, the first by `nightly` is taken.
+    `stand_in`: the forecast that is used where this one has none.
     `knows_prices`: it may take the total of goals from the market; the others must not know it.
-    `is_calibrated`: those with many free numbers are; a logistic of one rating is calibrated as it is fitted.
-    `at_close`: it is made from closing prices, so what it says could not be had a day before.
-    `is_reference`: it is what models are set against, and no model.
+    `is_calibrated`: it gets a calibrator. Models with many parameters do; a logistic on one rating does not need one.
+    `at_close`: it is made from closing prices, so it is not available a day before.
+    `is_reference`: it is not a model, but what models are compared with.
     `by_season`: `touchline backtest` prints it season by season.
-    `compared_with`: the forecasts, by their names in a backtest, from which its difference is measured.
-    `colour`: in every picture; None leaves it to the picture.
+    `compared_with`: the forecasts, by their names in a backtest, with which it is compared.
+    `colour`: its colour in every picture; None leaves that to the picture.
     """
 
     name: str
@@ -90,7 +90,7 @@ class ForecastSpec:
         return self.backtest_name or self.name
 
 
-# Their rank is their place: from the worst to the best known, so that tables read as a ladder.
+# In rank order, from the worst to the best known, so that tables read as a ladder.
 SPECS = (
     ForecastSpec(
         BASE_RATES, lambda matches, _: BaseRates.fit(matches),
@@ -153,47 +153,47 @@ def ladder() -> tuple[str, ...]:
 
 
 def fitted() -> tuple[str, ...]:
-    """What a backtest fits; the others are only read off prices."""
+    """The forecasts that a backtest fits; the others are only read off prices."""
     return tuple(spec.name for spec in SPECS if spec.fit is not None)
 
 
 def nightly() -> tuple[str, ...]:
-    """What is fitted every night and written to the ledger, in order of preference."""
+    """The forecasts that are fitted every night and written to the ledger, in order of preference."""
     return tuple(spec.name for spec in _nightly())
 
 
 def primary_candidates() -> tuple[str, ...]:
-    """What may be the forecast to publish, in order of preference."""
+    """The forecasts that may be published, in order of preference."""
     return tuple(spec.name for spec in _nightly() if spec.may_be_primary)
 
 
 def evaluated() -> tuple[str, ...]:
-    """What a training is judged by: what it registers, and what that is set against."""
+    """The forecasts by which a training is judged: those that it registers, and their references."""
     return BASE_RATES, *nightly()
 
 
 def pairs() -> tuple[tuple[str, str], ...]:
-    """Forecasts whose difference is measured, by their names in a backtest."""
+    """Pairs of forecasts that are compared, by their names in a backtest."""
     return tuple((spec.ladder_name, other) for spec in SPECS for other in spec.compared_with)
 
 
 def know_prices() -> frozenset[str]:
-    """Those that may take the total of goals from the market."""
+    """The forecasts that may take the total of goals from the market."""
     return frozenset(spec.name for spec in SPECS if spec.knows_prices)
 
 
 def to_calibrate() -> frozenset[str]:
-    """Those that get a calibrator from a rehearsal."""
+    """The forecasts that get a calibrator from a rehearsal."""
     return frozenset(spec.name for spec in SPECS if spec.is_calibrated)
 
 
 def stand_ins() -> dict[str, str]:
-    """By the name of a forecast that may be silent, the one that speaks for it."""
+    """The stand-in of each forecast that may be missing for some matches."""
     return {spec.name: spec.stand_in for spec in SPECS if spec.stand_in is not None}
 
 
 def read_off() -> dict[str, str]:
-    """By the name of a forecast that is not fitted, the prefix of the price columns it is read off."""
+    """For each forecast that is not fitted, the prefix of the price columns it is read off."""
     return {spec.name: spec.closing_prices for spec in SPECS if spec.closing_prices is not None}
 
 
@@ -203,24 +203,24 @@ def renamed() -> dict[str, str]:
 
 
 def at_close() -> tuple[str, ...]:
-    """Those made from closing prices."""
+    """The forecasts made from closing prices."""
     return tuple(spec.ladder_name for spec in SPECS if spec.at_close)
 
 
 def references() -> frozenset[str]:
-    """What models are set against, by every name it has."""
+    """The references that models are compared with, by all their names."""
     return frozenset(name for spec in SPECS if spec.is_reference for name in (spec.name, spec.ladder_name))
 
 
 def by_season() -> tuple[str, ...]:
-    """What `touchline backtest` prints season by season."""
+    """The forecasts that `touchline backtest` prints season by season."""
     return tuple(spec.ladder_name for spec in SPECS if spec.by_season)
 
 
 def fitters(
     parameters: ForecasterParameters, names: Sequence[str]
 ) -> dict[str, Callable[[ModelInput], Candidate]]:
-    """What fits each of the forecasts `names`, in their order. Raises KeyError for one that is not fitted."""
+    """The functions that fit the forecasts `names`, in their order. Raises KeyError for one that is not fitted."""
     known = {spec.name: spec.fit for spec in SPECS if spec.fit is not None}
     return {name: partial(_fit, known[name], parameters) for name in names}
 

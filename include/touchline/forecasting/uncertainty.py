@@ -1,19 +1,19 @@
-"""How sure each probability is: a standard error and an interval for every outcome of every match.
+"""The uncertainty of probabilities: a standard error and an interval for every outcome of every match.
 
-A match is played once, so no data can show its own true probability, and an error that every forecast of a match
-shares leaves no trace in outcomes. Two parts of the error do show, and these are what is measured:
+A match is played once, so no data can show its true probabilities, and an error that all forecasts of a match share
+leaves no trace in outcomes. Two parts of the error can be measured:
 
-* calibration: by how much the share that came in differs from the forecast among forecasts of about the same
-  probability, or the standard error of that share where this is larger;
+* calibration: how much the observed share differs from the forecast, among forecasts of about the same probability,
+  or the standard error of that share where this is larger;
 * disagreement: the spread of several forecasts of the same match ("members": candidates, or an ensemble's models),
   as the standard error of their mean if their errors are independent of each other.
 
 Members that learned from the same data err together, and then the spread is too small. If a better informed
 forecast of the same past matches is given as `reference` (closing prices, for forecasts made days before), the
-spread is scaled so that its mean square is that of the distance to the reference; intervals then say where
-the better informed forecast will lie, which is as near to the truth as can be seen.
+spread is scaled so that its mean square equals that of the distance to the reference. Intervals then say where the
+better informed forecast will lie, which is as close to the truth as we can see.
 
-Errors add up on the scale of log odds, so that an interval never leaves 0 to 1.
+Errors are added on the scale of log odds, so that an interval never leaves 0 to 1.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from touchline.forecasting.logistic import Floats, Ints
 
 MOST_BINS = 20
 FEWEST_PER_BIN = 500
-# A spread of a few members is noisy: the mean spread of all matches counts like this many members more.
+# The spread of a few members is noisy, so the mean spread of all matches counts as this many further members.
 PRIOR_MEMBERS = 4
 EDGE = 1e-9
 
@@ -43,11 +43,11 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """What matches of the past say about the errors of probabilities.
+    """The errors of probabilities, estimated from past matches.
 
-    `calibration` are pairs (log odds of a forecast, root mean square error of its calibration in log odds),
-    joined by straight lines; `spread` is the mean variance of a member in log odds, `scale` what the standard
-    error from disagreement is multiplied by.
+    `calibration` are pairs (log odds of a forecast, root mean square error of its calibration in log odds), joined by
+    straight lines. `spread` is the mean variance of a member in log odds; `scale` multiplies the standard error from
+    disagreement.
     """
 
     calibration: tuple[tuple[float, float], ...]
@@ -57,7 +57,7 @@ class Uncertainty:
     def intervals(self, probabilities: Floats, members: Floats, level: float) -> Intervals:
         """Intervals that contain the true probability with probability `level` (0 to 1), under the assumptions above.
 
-        `probabilities` (n, 3) are published; `members` (m, n, 3) are the forecasts they are set beside, m at
+        `probabilities` (n, 3) are the published ones. `members` (m, n, 3) are the forecasts whose spread counts, at
         least 2, in any order.
         """
         centre = _log_odds(probabilities)
@@ -78,12 +78,12 @@ def fit_uncertainty(
 ) -> Uncertainty:
     """Learn from forecasts (n, 3) made out of sample, their outcomes (n,) and their members (m, n, 3).
 
-    `reference` (n, 3) are better informed forecasts, NaN where there is none; without it the spread is not scaled.
-    Matches whose forecast or a member is NaN are left out. Raises ValueError when none is left, or with fewer
+    `reference` (n, 3) are better informed forecasts, NaN where there is none; without them the spread is not scaled.
+    Matches whose forecast or members are NaN are left out. Raises ValueError when no match is left, or with fewer
     than two members.
     """
     if len(members) < 2:
-        raise ValueError("disagreement needs two members at least")
+        raise ValueError("disagreement needs at least two members")
     known = np.isfinite(probabilities).all(axis=1) & np.isfinite(members).all(axis=(0, 2))
     if not known.any():
         raise ValueError("no forecast match to learn uncertainty from")
@@ -106,7 +106,7 @@ def _calibration(p: Floats, outcomes: Ints) -> tuple[tuple[float, float], ...]:
     found = []
     for part in np.array_split(order, n_bins):
         middle = float(forecast[part].mean())
-        # Of a share of about this probability: what came in itself would call an empty bin certain.
+        # The error follows from the forecast, because the observed share would make an empty bin certain.
         error = np.sqrt(max(middle * (1 - middle), EDGE) / len(part))
         bias = abs(float(happened[part].mean()) - middle)
         slope = max(middle * (1 - middle), EDGE)
@@ -115,7 +115,7 @@ def _calibration(p: Floats, outcomes: Ints) -> tuple[tuple[float, float], ...]:
 
 
 def _variance_of_mean(members: Floats, spread: float) -> Floats:
-    """Variance (n, 3) in log odds of the mean of `members`, each with its own spread and that of all matches."""
+    """Variance (n, 3) in log odds of the mean of `members`, from the match's own spread and that of all matches."""
     own = _log_odds(members).var(axis=0, ddof=1)
     freedom = len(members) - 1
     pooled = (PRIOR_MEMBERS * spread + freedom * own) / (PRIOR_MEMBERS + freedom)

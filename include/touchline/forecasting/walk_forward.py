@@ -1,4 +1,4 @@
-"""Walk-forward: each window is forecast by models that saw only matches played before it began."""
+"""Walk-forward: each window is forecast by models that saw only matches from before it began."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from touchline.forecasting.specs import (
 from touchline.overround import remove_overround
 
 IDENTITY = ["match_id", "competition", "season", "kickoff_at", "home_team", "away_team", "outcome"]
-# Prices a bettor could have had, by their prefix in a training frame and the one they are passed on under.
+# Prices that a bettor could have had: their prefix in a training frame, and their prefix in the result.
 BETTING_PRICES = {
     "market_price": "price", "best_price": "best_price",
     "closing_price": "closing_price", "best_closing_price": "best_closing_price",
@@ -53,11 +53,11 @@ log = logging.getLogger(__name__)
 
 Refit = Literal["season", "weekly"]
 REFITS: tuple[Refit, ...] = get_args(Refit)
-# Windows whose models are fitted at once: enough for the cores, few enough to remember their matches.
+# How many windows' models are fitted at once: enough to use the cores, few enough to keep their matches in memory.
 WINDOWS_AHEAD = 2
 SLACK = timedelta(days=60)
 
-# Called with the window that is done, how many are done, and how many there are.
+# Called with the finished window, the number of finished windows, and their total.
 WindowDone = Callable[[str, int, int], None]
 
 
@@ -82,19 +82,18 @@ def walk_forward(
     names: Sequence[str] | None = None,
     store: Path | None = None,
 ) -> pd.DataFrame:
-    """Forecast each of `seasons` by models fitted on what had kicked off before it, or each week of it, began.
+    """Forecast each of `seasons` by models fitted on the matches that kicked off before it, or before each week of it.
 
-    `matches` is a training frame (played matches in time order); features already know only what was observed
-    before each kick-off, so ratings and form move on through the season while the models stand still. What
-    began in the two years before the first is forecast likewise, to calibrate: each window is calibrated by the two
-    years before it.
-    `names` says which of `specs.fitted` to fit, all of them if None. Windows that are done are kept in the folder
-    `store` and not done again.
+    `matches` is a training frame (played matches in time order). Its features know only what was observed before each
+    kick-off, so ratings and form are updated through the season while the models stay fixed. Seasons that began in
+    the two years before the first are forecast in the same way: each window is calibrated on the two years before it.
+    `names` says which of `specs.fitted` to fit, all of them if None. Finished windows are kept in the folder `store`
+    and not computed again.
 
-    Returns one row a match with `IDENTITY`, learned_until (the last kick-off that was learned from), the prices of
+    Returns one row per match with `IDENTITY`, learned_until (the last kick-off that was learned from), the prices of
     `BETTING_PRICES` (<prefix>_<outcome>, NaN where there is none), and p_<forecast>_<outcome> for every name in
-    `specs.ladder()` that was fitted or read off, NaN where a forecast cannot say. A season before which nothing was
-    played is left out.
+    `specs.ladder()` that was fitted or read off, NaN where there is no forecast. A season without earlier matches is
+    left out. Raises ValueError when that leaves none.
     """
     windows = _windows(matches, seasons, refit)
     if not any(not window.is_rehearsal for window in windows):
@@ -135,7 +134,7 @@ def probability_columns(forecast: str) -> list[str]:
 
 
 def _windows(matches: pd.DataFrame, seasons: Sequence[str], refit: Refit) -> list[Window]:
-    """In time order; what began in the two years before the first asked for comes as rehearsals."""
+    """The windows in time order. Seasons that began in the two years before the first wanted one are rehearsals."""
     wanted = sorted(seasons)
     began = matches.groupby("season")["kickoff_at"].min().sort_values()
     first_asked, first_ever = began[wanted].min(), began.iloc[0]
@@ -148,7 +147,7 @@ def _windows(matches: pd.DataFrame, seasons: Sequence[str], refit: Refit) -> lis
         edges = [kickoffs.min(), kickoffs.max() + pd.Timedelta(1, "us")]
         is_rehearsal = season in earlier
         if refit == "weekly" and not is_rehearsal:
-            # On Tuesday noon the results of the weekend and of Monday night are known.
+            # By Tuesday noon, the results of the weekend and of Monday night are known.
             tuesdays = pd.date_range(edges[0].normalize(), edges[1], freq="W-TUE") + pd.Timedelta(12, "h")
             edges = [edges[0], *(noon for noon in tuesdays if edges[0] < noon < edges[1]), edges[1]]
         for start, end in pairwise(edges):
@@ -166,7 +165,7 @@ def _places(matches: pd.DataFrame, window: Window) -> np.ndarray[tuple[int], np.
 
 
 def _forecast(tested: ModelInput, candidates: Mapping[str, Candidate]) -> pd.DataFrame:
-    """What each candidate says before calibration."""
+    """Each candidate's forecasts before calibration."""
     return _frame(
         tested.frame[IDENTITY], {name: each.probabilities(tested) for name, each in candidates.items()}
     )
@@ -186,7 +185,7 @@ def _published(
     matches: pd.DataFrame,
     parameters: ForecasterParameters,
 ) -> pd.DataFrame:
-    """A window's forecasts, calibrated by what the same kinds of models said in the two years before it."""
+    """A window's forecasts, calibrated on the forecasts of the two years before it."""
     tested = matches.iloc[_places(matches, window)]
     found = {name: probabilities_of(raw[window], name) for name in _fitted_in(raw[window])}
     past = [
@@ -201,7 +200,7 @@ def _published(
         calibrators = calibrators_by(Rehearsal.of(said, known))
     found = calibrated(found, calibrators)
     for name, stand_in in stand_ins().items():
-        # Where there was nothing to learn (no training match had a price) it is silent on every match.
+        # A forecast that found nothing to learn (no training match had a price) is replaced for every match.
         if stand_in in found:
             found.setdefault(name, found[stand_in])
     for name, ladder_name in renamed().items():
@@ -241,12 +240,12 @@ def _kept(store: Path | None, window: Window) -> pd.DataFrame | None:
     try:
         return pd.read_parquet(_path(store, window))
     except (OSError, ValueError) as error:
-        log.warning("%s cannot be read (%s): the window is done again", _path(store, window), error)
+        log.warning("%s cannot be read (%s): the window is computed again", _path(store, window), error)
         return None
 
 
 def _keep(store: Path | None, window: Window, forecast: pd.DataFrame) -> None:
-    """Complete or not at all, even if another process does the same: a window half written would be taken for done."""
+    """Write a window atomically, because a half-written file would be taken for a finished one."""
     if store is None:
         return
     store.mkdir(parents=True, exist_ok=True)

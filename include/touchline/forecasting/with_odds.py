@@ -13,16 +13,16 @@ from touchline.forecasting.residual import Residual, ResidualParameters, from_co
 from touchline.forecasting.training_weights import by_age
 
 LARGEST_MOVE = 1.0
-# Prices of three to five hours before kick-off move half as far as those of the day before, and earlier ones hardly
-# further: of 2, 3, 5, 8, 12 and 24 this explains most of the movements of 2018/19 to 2021/22.
+# Prices from three to five hours before kick-off still move half as far as those of the day before, and earlier ones
+# hardly further. Of 2, 3, 5, 8, 12 and 24 hours, this explains most of the movements of 2018/19 to 2021/22.
 HOURS_OF_MOVEMENT = 5.0
 
 
 @dataclass(frozen=True)
 class MovementParameters:
-    """`share` of the movement found that is believed, by supremacy and draw alike.
+    """`share` is the part of the expected movement that is applied, to both supremacy and draw.
 
-    `fewest_moves`: closing prices needed before movements are learnt at all.
+    `fewest_moves` closing prices are needed before movements are learnt at all.
     """
 
     ridge: float = 300.0
@@ -33,7 +33,7 @@ class MovementParameters:
 
 @dataclass(frozen=True)
 class WithOddsParameters:
-    """The expected movement of prices, and what outcomes add to it."""
+    """Parameters of the expected movement of prices, and of the correction learnt from outcomes."""
 
     movement: MovementParameters = field(default_factory=MovementParameters)
     residual: ResidualParameters = field(default_factory=ResidualParameters)
@@ -43,8 +43,8 @@ class WithOddsParameters:
 class Movement:
     """A ridge regression of how far prices move from pre-match to the close, in supremacy and draw.
 
-    The whole movement is regressed on what was known; a price of h hours before kick-off has 1 - exp(-h / 5) of it
-    before it.
+    The full movement is regressed on what was known. A price from h hours before kick-off still has 1 - exp(-h / 5)
+    of it ahead.
     """
 
     scale: Scale
@@ -62,7 +62,7 @@ class Movement:
         return cls(scale, np.asarray(found, dtype=np.float64), parameters.share)
 
     def expected(self, design: Design) -> Floats:
-        """(n, 2); less the nearer to kick-off the price is, and none for a price of the last minute."""
+        """The expected movement (n, 2); smaller the closer the price is to kick-off, and zero at kick-off."""
         whole = self.coefficients[0] + self.scale.apply(design) @ self.coefficients[1:]
         return np.asarray(self.share * _still_to_come(design) * whole, dtype=np.float64)
 
@@ -71,9 +71,9 @@ class Movement:
 class WithOdds:
     """Market log-odds, plus the movement expected until the close, plus a share of learnt residuals.
 
-    Two things are learnt from past matches only: how prices moved from the pre-match consensus to the close
-    (a precise teacher), and where outcomes differed from that (a noisy one). Closing prices are never looked at
-    for the match that is forecast.
+    Two things are learnt from past matches: how prices moved from the pre-match consensus to the close (precise
+    data), and where outcomes differed from that (noisy data). Closing prices of the match being forecast are never
+    used.
     """
 
     movement: Movement | None
@@ -106,7 +106,7 @@ class WithOdds:
 
 
 def _still_to_come(design: Design) -> Floats:
-    """Share (n, 1) of the movement until the close that a price has before it."""
+    """Share (n, 1) of the movement until the close that is still ahead of a price."""
     hours = np.nan_to_num(design.column(PRICE_HOURS))
     return np.asarray(1.0 - np.exp(-hours / HOURS_OF_MOVEMENT), dtype=np.float64)[:, None]
 

@@ -1,7 +1,7 @@
-"""Which team does a source mean by a name? Settled, the same name, a like name, the same schedule, or doubtful.
+"""Decide which team a source means by a name: by a settled link, the same name, a similar name, or the schedule.
 
-Each rule speaks only where it is sure; names are one to one within a competition and season. A link that is wrong is
-worse than one that waits for a person, so whatever is left is returned with its best candidate and never guessed.
+Each rule decides only where it is sure; names are one to one within a competition and season. A wrong link is worse
+than one that waits for a person, so the remaining names are returned as doubtful, with their best candidate.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ Method = Literal["exact", "normalised", "fuzzy", "schedule", "manual"]
 
 @dataclass(frozen=True)
 class Rules:
-    """What a name needs to be settled. Likeness is from 0 to 100, shares from 0 to 1."""
+    """What it takes to settle a name. Likeness is from 0 to 100, shares from 0 to 1."""
 
     threshold: float = 88.0
     margin: float = 8.0
     min_match_days: int = 6
     min_share: float = 0.75
     share_margin: float = 0.25
-    # A name is taken back when a schedule fits it to less than this, and fits another team.
+    # A name is taken back when its schedule agrees less than this with its team and well with another team.
     contradiction: float = 0.5
 
 
@@ -34,9 +34,8 @@ class Rules:
 class Decision:
     """What is meant by `alias`. `team` is None when that is doubtful; `candidate` is then the best guess.
 
-    `score` is the likeness of names, or of schedules (100 times the share of agreeing match days) when `method` is
-    schedule. `runner_up` is the next best team and its score of the same kind. `method` is None
-    exactly when `team` is.
+    `score` is the likeness of the names, or, when `method` is schedule, 100 times the share of agreeing match days.
+    `runner_up` is the next best team, with a score of the same kind. `method` is None exactly when `team` is.
     """
 
     alias: str
@@ -52,8 +51,9 @@ class Decision:
 class Names:
     """What is known of one competition and season, in the names of the anchor source.
 
-    `teams` take part; `elsewhere` are the other teams of the country, which only the very same name can mean and
-    which otherwise compete for a name; likeness of names counts only when `teams` are (nearly) all that take part.
+    `teams` take part; `elsewhere` are the country's other teams. A name is linked to one of those only if it is the
+    same name; otherwise they are only rivals for it. Likeness of names counts only when `is_complete`: `teams` are
+    then (nearly) all that take part.
     """
 
     teams: frozenset[str]
@@ -102,8 +102,8 @@ def match(
 ) -> dict[str, Decision]:
     """Decide every alias of one source in one competition and season; the order of the input does not matter.
 
-    `settled` links stand as they are, whatever else is known. `withheld` aliases are for a person to decide.
-    `schedule` is the source's own fixture list. No new decision takes a team that another alias has.
+    `settled` links are kept, whatever else is known. `withheld` aliases are left for a person to decide.
+    `schedule` is the source's own fixture list. No new decision takes a team that another alias already has.
     """
     settled = settled or {}
     wanted = sorted(set(aliases))
@@ -133,7 +133,7 @@ def _same_text(board: _Board) -> list[Decision]:
 
 
 def _same_name(board: _Board) -> list[Decision]:
-    """Equal but for case, accents, legal form: only when it is so of one alias and one team of the whole country."""
+    """Same name up to case, accents and legal form, if exactly one alias and one team of the country share it."""
     known = board.names.teams | board.names.elsewhere
     n_teams = Counter(normalise(team).key for team in known)
     n_aliases = Counter(normalise(alias).key for alias in board.open)
@@ -176,9 +176,9 @@ def _same_schedule(board: _Board, schedules: Schedules) -> list[Decision]:
 
 
 def _take_back(board: _Board, schedules: Schedules, settled: Mapping[str, str]) -> None:
-    """Undo what names said where the schedule denies it and speaks for another team.
+    """Undo links made by name where the schedule contradicts them and supports another team.
 
-    A schedule that fits no team at all (a source whose clock is wrong) takes nothing back.
+    A schedule that fits no team at all (the source's dates are wrong) undoes nothing.
     """
     links, rules = board.links, board.rules
     for alias, team in links.items():
@@ -203,7 +203,7 @@ def _mutual(
     score: Callable[[str, str], float],
     margin: float,
 ) -> dict[str, _Ranked]:
-    """Aliases and teams that are each other's best, both by a margin over the runner-up."""
+    """Aliases and teams that are each other's best match, both by a margin over the runner-up."""
     found = {}
     for alias in aliases:
         ranked = _rank(teams, lambda team, alias=alias: score(alias, team))  # type: ignore[misc]
@@ -229,7 +229,7 @@ def _linked(alias: str, method: Method, ranked: _Ranked) -> Decision:
 
 
 def _doubtful(board: _Board, alias: str) -> Decision:
-    # Before a season has begun, the country's teams are the only ones there are.
+    # Before a season has begun, only the teams of the whole country are known.
     pool = board.free_teams() if board.names.teams else board.free_teams(elsewhere=True)
     ranked = _rank(pool, lambda team: similarity(alias, team))
     if ranked is None:

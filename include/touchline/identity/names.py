@@ -1,8 +1,8 @@
-"""Names of clubs: what is the same name, and how alike are two names, by rule and not by a list of clubs.
+"""Compare names of clubs, by rules instead of a list of clubs.
 
-Sources shorten names in a handful of ways: they drop the legal form ("FC"), the second word ("Leeds"), the end of a
-word ("Man", "Ath", "Peterboro"), its vowels ("Utd") or its middle ("Nott'm"), they write initials ("QPR") or spell
-what is foreign in their own way ("Olympiakos"). Words are compared one by one, so that a word left over on both sides
+Sources shorten names in a handful of ways. They drop the legal form ("FC"), the second word ("Leeds"), the end of a
+word ("Man", "Ath", "Peterboro"), its vowels ("Utd") or its middle ("Nott'm"); they write initials ("QPR"), or spell
+foreign names in their own way ("Olympiakos"). Words are compared one by one, so a word left over on both sides
 ("Sheffield United", "Sheffield Weds") counts against the pair, however many letters the rest has in common.
 """
 
@@ -16,7 +16,7 @@ from typing import Final
 
 from rapidfuzz.distance import Indel
 
-# Letters that Unicode does not take apart into a base letter and a mark.
+# Letters that Unicode does not decompose into a base letter and a mark.
 _LETTERS: Final = str.maketrans(
     {"ø": "o", "ł": "l", "ı": "i", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ß": "ss"}
 )
@@ -25,7 +25,7 @@ _DOTTED_INITIALS: Final = re.compile(r"\b(?:[^\W\d_]\.){1,}[^\W\d_]\b\.?")
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _ABBREVIATIONS: Final = {"saint": "st", "sankt": "st", "sint": "st", "sainte": "ste", "utd": "united"}
 
-# Legal forms and words for "football club" in the languages of the competitions; they tell no two clubs apart.
+# Legal forms and words for "football club" in the languages of the competitions; they do not distinguish clubs.
 _LEGAL_FORMS: Final = frozenset({
     "fc", "afc", "cfc", "cf", "sc", "ac", "acf", "as", "us", "ss", "ssc", "ud", "ad", "cd", "sd", "rcd", "rc",
     "ca", "cp", "sk", "fk", "nk", "sv", "tsv", "tsg", "vfb", "vfl", "fsv", "bsc", "msv", "spvgg", "kv", "kvc",
@@ -43,14 +43,14 @@ _RESERVES: Final = frozenset({
 
 # How much a word left over on one side takes from the score of an otherwise equal pair.
 _LEFT_OVER_COSTS: Final = 12.0
-# A pair with words left over on both sides is two clubs with something in common.
+# If both sides have words left over, the names are probably those of two clubs.
 _CONFLICT: Final = 0.7
 _CONFLICT_CEILING: Final = 70.0
 _RESERVE_CEILING: Final = 40.0
-# Below this likeness two words are different words; above it they may still be (Reggina and Reggiana), so a likeness
-# of letters alone supports the other words of a name and never makes one.
+# Below this likeness two words are different words. Above it they may still be (Reggina and Reggiana), so similar
+# letters support a match of other words, but are never enough alone.
 _SAME_WORD: Final = 0.85
-# Spellings of one sound; what is left of a word after them is compared.
+# Different spellings of one sound; words are compared after these replacements.
 _SOUNDS: Final = (("ph", "f"), ("ny", "n"), ("ou", "u"), ("ei", "i"), ("ae", "a"), ("oe", "o"), ("ue", "u"), ("c", "k"),
                   ("y", "i"), ("w", "v"))  # fmt: skip
 _REPEATED: Final = re.compile(r"(.)\1+")
@@ -59,20 +59,20 @@ _VOWELS: Final = frozenset("aeiouy")
 
 @dataclass(frozen=True)
 class Name:
-    """A name as it is compared: its telling words in order, and whether it is a second team ("II", "B")."""
+    """A name as it is compared: its distinguishing words in order, and whether it is a second team ("II", "B")."""
 
     words: tuple[str, ...]
     is_reserve: bool
 
     @property
     def key(self) -> tuple[tuple[str, ...], bool]:
-        """Equal for names that are the same but for case, accents, punctuation, legal form, numbers and word order."""
+        """Equal for names that differ only in case, accents, punctuation, legal form, numbers and word order."""
         return tuple(sorted(word.replace("'", "") for word in self.words)), self.is_reserve
 
 
 @lru_cache(maxsize=16384)
 def normalise(name: str) -> Name:
-    """The telling words of a name; a name made of nothing but legal forms keeps them all."""
+    """The distinguishing words of a name; a name made only of legal forms keeps them all."""
     words = _words(name)
     is_reserve = len(words) > 1 and any(word in _RESERVES for word in words[1:])
     plain = [word for word in words if not (is_reserve and word in _RESERVES)]
@@ -109,7 +109,7 @@ class _Pair:
 def _compare(left: tuple[str, ...], right: tuple[str, ...]) -> float:
     chosen = _pair_up(left, right)
     if not chosen:
-        # No word in common: the letters only put candidates for review in an order.
+        # No word in common: the letters only rank the candidates for review.
         return _CONFLICT_CEILING / 2 * Indel.normalized_similarity(" ".join(left), " ".join(right))
     matched_left = {index for pair in chosen for index in pair.left}
     matched_right = {index for pair in chosen for index in pair.right}
@@ -123,7 +123,7 @@ def _compare(left: tuple[str, ...], right: tuple[str, ...]) -> float:
     )
     if max(covered) < 1:
         return min(100 * likeness * _CONFLICT * (covered[0] + covered[1]) / 2, _CONFLICT_CEILING)
-    # Initials and beginnings of two or three letters support a longer word but do not make a name.
+    # Likenesses that are not firm (short initials, short beginnings of words) are never enough alone.
     if not any(pair.is_firm for pair in chosen):
         return min(100 * likeness, _CONFLICT_CEILING)
     return likeness * (100 - _LEFT_OVER_COSTS * (1 - min(covered)))
@@ -169,7 +169,7 @@ def _initials(short: tuple[str, ...], long: tuple[str, ...]) -> list[_Pair]:
 
 
 def _word_likeness(one: str, other: str) -> tuple[float, bool]:
-    """How alike two words are (0 when they are different words), and whether the likeness stands by itself."""
+    """How alike two words are (0 when they are different words), and whether that is enough on its own."""
     if one.replace("'", "") == other.replace("'", ""):
         return 1.0, True
     short, long = sorted((one, other), key=lambda word: (len(word), word))
@@ -179,10 +179,10 @@ def _word_likeness(one: str, other: str) -> tuple[float, bool]:
         return _contraction(short, long)
     if len(short) >= 2 and long.startswith(short):
         return 0.85 + 0.1 * len(short) / len(long), len(short) >= 6
-    # A nickname in the plural: Wolves, Weds.
+    # A plural nickname: Wolves, Weds.
     if len(short) >= 4 and short.endswith("s") and long.startswith(short[:-1]):
         return 0.94, len(short) >= 6
-    # Vowels left out: Rvs. A vowel after the first letter would let Bury stand for Burnley.
+    # Vowels left out: Rvs. Allowing a vowel after the first letter would match Bury with Burnley.
     if len(short) >= 3 and not _VOWELS & set(short[1:]) and short[-1] == long[-1] and _is_within(short, long):
         return 0.93, False
     if len(short) >= 5 and _sound(short) == _sound(long):

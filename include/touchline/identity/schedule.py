@@ -1,4 +1,4 @@
-"""Who plays whom and when, as evidence of which team a name means: it needs no likeness of names at all."""
+"""Fixture lists as evidence of which team a name means; the names need not be alike."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ScheduledMatch:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How many of the match days of a name a team can have played, out of `n_days` that both lists cover."""
+    """On how many of a name's match days the team plays too, out of the `n_days` that both lists cover."""
 
     n_agreeing: int
     n_days: int
@@ -47,14 +47,14 @@ class Schedules:
         self._aliases = _appearances(of_aliases)
         self._teams = _appearances(of_teams)
         days = [[match.played_on for match in matches] for matches in (of_aliases, of_teams)]
-        # A list may end where the other goes on: what is not yet played, or play-offs.
+        # One list may go on longer than the other: with matches still to be played, or with play-offs.
         self._window = (max(map(min, days)), min(map(max, days))) if all(days) else None
 
     def agreement(self, alias: str, team: str, links: Mapping[str, str]) -> Agreement:
         """Match days of `alias` on which `team` plays too (a day apart at most), at the same venue.
 
-        `links` are the names already settled: where they know an opponent, the team must have played that opponent,
-        and an opponent nobody has settled cannot be a team that is another name's.
+        `links` are the names already settled. Where they name the opponent, the team must have played that opponent;
+        an opponent not yet settled cannot be a team that already belongs to another name.
         """
         if self._window is None:
             return Agreement(0, 0)

@@ -1,7 +1,7 @@
-"""Links between the names of a source and the teams of the warehouse, and the names that wait for a person.
+"""Links from a source's names to the warehouse's teams, and the names that wait for a person.
 
-A team is called what the anchor source, football_data_uk, calls it. Links belong to a source and a country: a club
-keeps its name when it goes up or down.
+Teams bear the names that the anchor source, football_data_uk, gives them. A link belongs to a source and a country,
+not to a competition, because a club keeps its name when it is promoted or relegated.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from touchline.identity.names import similarity
 from touchline.identity.schedule import ScheduledMatch
 
 ANCHOR: Final = "football_data_uk"
-# Competitions change size by a few teams; a list of fewer than this share of the last season's is still growing.
+# Competitions change size by a few teams. A list shorter than this share of last season's is still growing.
 NEARLY_ALL: Final = 0.85
 N_CLOSE_NAMES = 3
 
-# A moved kick-off leaves several observations of a match: the last one known counts.
+# A moved kick-off leaves several observations of a match; the last one known counts.
 ANCHOR_MATCHES = """
 with observed as (
     select distinct on (fixture_key) competition, season, home_team, away_team, kickoff_on, status
@@ -99,22 +99,22 @@ class Review:
 
 
 def settled_links(connection: Connection, source: str, country: str) -> dict[str, str]:
-    """Which team each settled name of a source means; the anchor source needs no links and has none."""
+    """The team that each settled name of a source means. The anchor source needs no links and has none."""
     return {link.alias: link.team for link in links(connection, source, country) if link.team is not None}
 
 
 def links(connection: Connection, source: str | None = None, country: str | None = None) -> list[Link]:
-    """The link that counts of every name, undone ones included, in order of source, country and name."""
+    """The latest link of every name, undone links included, ordered by source, country and name."""
     return [Link(**row) for row in rows(connection, LAST_LINKS, {"source": source, "country": country})]
 
 
 def open_reviews(connection: Connection) -> list[Review]:
-    """The names that wait for a person, one row a source, country and name."""
+    """The names that wait for a person, one row per source, country and name."""
     return [Review(**row) for row in rows(connection, OPEN_REVIEWS)]
 
 
 def country_of(competition: str) -> str:
-    """The country whose clubs play in a competition; one that nobody has described is a country of its own."""
+    """The country whose clubs play in a competition. An unknown competition counts as a country of its own."""
     known = competitions().get(competition)
     return competition if known is None else known.country
 
@@ -125,10 +125,11 @@ def settle(
 ) -> dict[str, Decision]:  # fmt: skip
     """Decide which teams a source means by `aliases`, the names it uses in one competition and season.
 
-    New links and new doubtful names are written, in the caller's transaction; names settled before are not written
-    again. Give all the names a payload holds of this competition, and its fixture list as `schedule`: both make the
-    decisions safer. Only what the anchor source had said by `as_of` is used. A link undone by hand is not made again.
-    While the anchor source has said nothing of the country, names stay open without a review: nobody could answer it.
+    New links and new doubtful names are written in the caller's transaction; names settled before are not written
+    again. Pass all the names that a payload has in this competition, and its fixture list as `schedule`: both make
+    the decisions safer. Only data that the anchor source had published by `as_of` is used. A link undone by hand is
+    not made again. While the anchor source has no data on the country, names stay open without a review, because
+    nobody could answer it.
     """
     if source == ANCHOR:
         return {
@@ -162,7 +163,7 @@ def settle(
 def canonical_names(connection: Connection, competition: str, season: str, as_of: datetime) -> Names:
     """The teams of a competition and season, as the anchor source had them by `as_of`, and the country's others.
 
-    The others are those of this and the last season; as long as the season has not begun they are all there is.
+    The others are those of this and the last season. Until the season has begun, there are only others.
     """
     country = country_of(competition)
     codes = sorted(
@@ -187,9 +188,9 @@ def canonical_names(connection: Connection, competition: str, season: str, as_of
 def link(
     connection: Connection, source: str, country: str, alias: str, team: str, as_of: datetime, run_id: str
 ) -> Link:
-    """Say by hand which team a source means by a name; it counts over everything the rules say.
+    """Link a name of a source to a team by hand; this overrides every rule.
 
-    Raises TeamUnknown when the anchor source has no such team in this country, with the closest names it has.
+    Raises TeamUnknown, with the closest names, when the anchor source has no such team in this country.
     """
     known = _known_teams(connection, country)
     if team not in known:
@@ -206,7 +207,7 @@ def link(
 def unlink(
     connection: Connection, source: str, country: str, alias: str, as_of: datetime, run_id: str
 ) -> Link:
-    """Undo the link of a name; from then on only `link` can settle it. Raises TeamUnknown when it has none."""
+    """Undo the link of a name; after that, only `link` can settle it. Raises TeamUnknown when it has no link."""
     if alias not in settled_links(connection, source, country):
         raise TeamUnknown(
             f"{source} has no linked team {alias!r} in {country!r}; `touchline teams list` shows those it has"
@@ -230,9 +231,9 @@ def _teams(found: Iterable[Mapping[str, str]]) -> frozenset[str]:
 
 
 def _have_all_played(matches: Collection[Mapping[str, str]]) -> bool:
-    """False in the first round, when the list of teams still grows by the day.
+    """Whether every team has two matches; in the first round the list of teams still grows by the day.
 
-    One team with a single match is let through: that is a misspelled name more often than a team.
+    One team with a single match is tolerated, because it is usually a misspelled name.
     """
     n_matches = Counter(row[side] for row in matches for side in ("home_team", "away_team"))
     return sum(number < 2 for number in n_matches.values()) <= 1

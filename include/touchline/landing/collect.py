@@ -30,13 +30,13 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 Window = tuple[date, date]
-# The provider's pace is kept by the governor; this only hides how long one answer takes.
+# The governor keeps the provider's pace; this only hides the latency of each reply.
 REQUESTS_AT_ONCE = 6
 
 
 @dataclass(frozen=True)
 class CollectReport:
-    """What a collection did. `problems` are bodies that could not be had or used at all."""
+    """What a collection did. `problems` are bodies that could not be fetched, or not be used at all."""
 
     source: str
     as_of: str
@@ -76,7 +76,7 @@ class CollectReport:
 
 @dataclass
 class _Tally:
-    """What asking came to, over all sources."""
+    """The outcome of the requests, over all sources."""
 
     requests: int = 0
     new: int = 0
@@ -97,11 +97,11 @@ def collect(
 ) -> CollectReport:
     """Fetch and land everything the sources offer for `kinds` at `clock.as_of`, or for matches in `window`.
 
-    `only` names the sources to ask, all in use if empty. `window` is two UK days, both included; what this `run_id`
-    has already stored is not asked for again, so that a killed backfill goes on where it stopped. `on_progress` is
-    called with ("fetch" or "parse", done, total). A request that fails is reported and the rest goes on. Raises
-    SourceUnavailable when no source is there at all or every request failed (not when sources merely rest), and
-    SettingsInvalid when the database holds the other world (simulated against real).
+    `only` names the sources to ask; if empty, all sources in use are asked. `window` is two UK days, both included.
+    What this `run_id` has already stored is not requested again, so a killed backfill resumes where it stopped.
+    `on_progress` is called with ("fetch" or "parse", done, total). A failed request is reported, and the others
+    continue. Raises SourceUnavailable when there is no source, or when every request failed (unless all sources
+    merely rest), and SettingsInvalid when the database holds the other world (simulated or real).
     """
     tally, files, replayed = _Tally(), [], 0
     bookmakers = read_configuration(settings.sources_file).bookmakers
@@ -168,7 +168,7 @@ def _fetch_all(
     connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock, run_id: str,
     tally: _Tally, n_planned: int, on_progress: Progress | None,
 ) -> None:  # fmt: skip
-    """Ask for everything, several requests at once, and store the answers in the order of the requests."""
+    """Send several requests at once, and store the replies in the order of the requests."""
     for request, reply in _replies(connection, source, wanted, clock):
         tally.requests += 1
         if isinstance(reply, SourceUnavailable):
@@ -192,13 +192,13 @@ def _fetch_all(
 def _replies(
     connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock
 ) -> Iterator[tuple[Request, Reply | NoReply | SourceUnavailable]]:
-    """Answers in the order of the requests, each followed by those to the further requests its body names.
+    """Replies in the order of the requests. Further pages that a body names follow its own reply.
 
-    A source that rests (quota spent, circuit open) is told of once and not asked again.
+    A source that rests (quota spent, circuit open) is reported once and not asked again.
     """
     queue, is_resting = deque(wanted), False
     validators = payloads.last_validators(connection, source.name, [each.endpoint for each in wanted])
-    # No transaction stays open while a provider takes its time.
+    # No transaction may stay open while we wait for a provider.
     connection.commit()
 
     def ask(request: Request) -> Reply | NoReply | SourceUnavailable:
@@ -216,7 +216,7 @@ def _replies(
                 ahead.append((request, executor.submit(ask, request)))
             request, future = ahead.popleft()
             reply = future.result()
-            # Answers that were on their way are kept: they may have cost credits.
+            # Replies already on their way are kept, because they may have cost credits.
             if not (is_resting and isinstance(reply, SourceResting)):
                 yield request, reply
             is_resting = is_resting or isinstance(reply, SourceResting)
@@ -227,7 +227,7 @@ def _replies(
 def _parse_ahead(
     connection: Connection, source: Source, pending: Sequence[int]
 ) -> Iterator[tuple[Payload, Observations | PayloadRejected]]:
-    """Payloads with what they say; the next one is parsed while the caller writes this one."""
+    """Each payload with its parsed content; the next one is parsed while the caller writes this one."""
 
     def parse(payload: Payload) -> tuple[Payload, Observations | PayloadRejected]:
         try:
@@ -252,8 +252,8 @@ def _land(
     connection: Connection, payload: Payload, found: Observations | PayloadRejected,
     bookmakers: Mapping[str, str], run_id: str,
 ) -> FileReport | None:  # fmt: skip
-    """Write one payload's facts in one transaction; None when nothing could be read or another run was faster."""
-    # Not waiting for the disk is safe here and only here: what a power cut undoes is parsed again.
+    """Write one payload's facts in one transaction. None when it is unreadable, or another run was faster."""
+    # Not waiting for the disk is safe only here: whatever a power cut undoes is parsed again.
     connection.execute("set local synchronous_commit = off")
     payloads.lock_source(connection, payload.source)
     if payloads.is_parsed(connection, payload.payload_id):

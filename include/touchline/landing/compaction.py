@@ -1,8 +1,8 @@
-"""Compaction: of a closed month of price ticks, keep what anybody can still ask for by the hour.
+"""Compaction: thin out the price ticks of closed months to about one an hour.
 
-Kept of every series (match, source, bookmaker, market, line), month by month: the first quote, the last of each hour
-(UTC), the last before every kick-off ever announced, the last that a prediction could have used, and all closing
-prices. What is dropped can be parsed again from the payloads, which are never touched.
+Of every series (match, source, bookmaker, market, line) it keeps, in each month: the first quote, the last quote of
+each hour (UTC), the last before every kick-off ever announced, the last that each prediction could have used, and all
+closing prices. Payloads are never touched, so dropped ticks can be parsed again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from touchline.settings import Settings
 
 PREFIX: Final = "odds_observation_"
 
-# A quote stands from its known_at until the next one of its series; it counts at a cut when it stands just before it.
+# A quote stands from its known_at until the next quote of its series. A cut needs the quote standing just before it.
 _KEPT = sql.SQL("""
 with versions as materialized (
     select
@@ -34,7 +34,7 @@ with versions as materialized (
     )
 ),
 
--- Times are whole microseconds: known at or before the instant of a prediction is known before the next one.
+-- Times are whole microseconds: known at or before the instant of a prediction is known before the next microsecond.
 cuts as (
     select fixture_key, kickoff_at as cut_at from landing.fixture_observation
     union
@@ -66,7 +66,7 @@ select {columns} from {partition} where is_closing
 
 @dataclass(frozen=True)
 class CompactedMonth:
-    """One monthly partition: rows before and after; equal when there was nothing to drop."""
+    """One monthly partition: rows before and after, equal when there was nothing to drop."""
 
     partition: str
     rows_before: int
@@ -95,8 +95,8 @@ def compact(
 ) -> CompactionReport:
     """Compact every monthly partition before the month of `before` (UTC), each in a transaction of its own.
 
-    A kill leaves every month either as it was or compacted; a second run drops nothing more. Every month changed is
-    one row of ops.audit_log. Raises MonthNotClosed when `as_of` lies before the end of a month to be compacted.
+    A kill leaves every month either untouched or compacted; a second run drops nothing more. Each changed month gets
+    one row in ops.audit_log. Raises MonthNotClosed when `as_of` lies before the end of a month to be compacted.
     """
     limit = _month(before)
     if limit > as_of.astimezone(UTC):
@@ -136,7 +136,7 @@ def _compact_month(
                 "create table {} (like landing.odds_observation including defaults including constraints)"
             ).format(copy)
         )
-        # In the order of the index: all quotes of a match side by side.
+        # In index order, so that all quotes of a match lie side by side.
         after = connection.execute(
             sql.SQL("insert into {} ({}) select * from ({}) as kept order by fixture_key, known_at").format(
                 copy, sql.SQL(", ").join(map(sql.Identifier, COLUMNS)), kept

@@ -1,4 +1,4 @@
-"""Frames into PostgreSQL: COPY into a table, and long lists of keys as a parameter."""
+"""Send frames to PostgreSQL: COPY into a table, and long lists of keys as one parameter."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from psycopg import sql
 
 from touchline.database.engine import Connection
 
-# Bounds the text in memory, and is enough work for the server to read while the next piece is written.
+# Bounds the text in memory, yet keeps the server busy reading while the next piece is written.
 PIECE: Final = 50_000
 
 
 def copy_frame(connection: Connection, table: sql.Identifier, frame: pl.DataFrame) -> None:
-    """Append all rows of a frame to a table; the frame's columns are the table's, its times UTC."""
+    """Append all rows of a frame to a table. Columns are named as in the table; times are UTC."""
     if frame.is_empty():
         return
     statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(

@@ -1,4 +1,4 @@
-"""Observations into landing: COPY, and only what differs from what was last observed."""
+"""Write observations to landing: by COPY, and only where they differ from the last observed value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROVENANCE = ("payload_id", "row_number", "published_at", "observed_at", "known_
 
 @dataclass(frozen=True)
 class Target:
-    """A table of observations: what identifies a fact in it; everything else but provenance is its value."""
+    """A table of observations. `identity` identifies a fact; other columns, except provenance, are its value."""
 
     table: str
     identity: tuple[str, ...]
@@ -42,7 +42,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class FileReport:
-    """What one stored body gave; `rows` = `parsed` + `rejected`. Facts count what was new."""
+    """What one stored body gave; `rows` = `parsed` + `rejected`. Only new facts are counted."""
 
     payload_id: int
     endpoint: str
@@ -56,10 +56,10 @@ class FileReport:
 
 
 def write(connection: Connection, payload: Payload, observations: Observations, run_id: str) -> FileReport:
-    """Write what a payload says and that it has been parsed; part of the caller's transaction.
+    """Write a payload's facts and mark it as parsed, in the caller's transaction.
 
-    The facts of a request's first body are dated by the publisher's schedule (`known_at`), those of later
-    bodies by when we saw them.
+    Facts of a request's first body get `known_at` from the publisher's schedule; those of later bodies get the time
+    at which we saw them.
     """
     new = write_facts(connection, payload, observations)
     write_rejections(connection, payload, observations.rejections, run_id)
@@ -82,7 +82,7 @@ def write(connection: Connection, payload: Payload, observations: Observations, 
 def write_facts(
     connection: Connection, payload: Payload, observations: Observations, known_at: datetime | None = None
 ) -> Counts:
-    """Write the facts that are new, dated by `known_at` (UTC) if given; part of the caller's transaction."""
+    """Write the facts that are new, dated by `known_at` (UTC) if given, in the caller's transaction."""
     keys = {*observations.fixtures["fixture_key"], *observations.scores["fixture_key"]}
     known = _already_observed(connection, sorted(keys))
     return Counts(
@@ -93,7 +93,7 @@ def write_facts(
 
 
 def reject_payload(connection: Connection, payload: Payload, reason: str, run_id: str) -> None:
-    """Note that nothing of a payload can be used; it stays stored and is not tried again."""
+    """Record that nothing in a payload can be used; it stays stored and is not parsed again by a collection."""
     rejection = Rejection(0, "payload", "payload_unreadable", None, None, reason)
     write_rejections(connection, payload, [rejection], run_id)
     connection.execute(
@@ -112,10 +112,10 @@ def _already_observed(connection: Connection, keys: Sequence[str]) -> set[str]:
 
 
 def _dated(payload: Payload, facts: pl.DataFrame, known_at: datetime | None) -> pl.DataFrame:
-    """Facts with where they come from and from when on they could be used."""
+    """Facts with their provenance and the time from which they could be used."""
     utc = pl.Datetime("us", "UTC")
     observed = pl.lit(payload.observed_at, dtype=utc)
-    # What does not say when it was published was so by the time we saw it.
+    # A fact without a publication time was public, at the latest, when we saw it.
     published = pl.col("published_at").fill_null(observed)
     known = pl.min_horizontal(published, observed) if payload.is_backfill else observed
     return facts.with_columns(
@@ -170,7 +170,7 @@ def _write_changes(connection: Connection, target: Target, frame: pl.DataFrame) 
 def write_rejections(
     connection: Connection, payload: Payload, rejections: Sequence[Rejection], run_id: str
 ) -> None:
-    """Write why rows, fields and prices were not used; part of the caller's transaction."""
+    """Write why rows, fields and prices were not used, in the caller's transaction."""
     if not rejections:
         return
     columns = (

@@ -1,4 +1,4 @@
-"""The payload store: every body as received, before anybody reads it."""
+"""The payload store: every body exactly as received, before it is parsed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from touchline.database.engine import Connection, rows, scalar
 from touchline.errors import SettingsInvalid
 from touchline.sources.source import Reply, Request
 
-# Level 6 takes three times as long for a tenth less.
+# Level 6 takes three times as long and saves only a tenth more space.
 COMPRESSION = 3
 
 
@@ -32,14 +32,14 @@ class Payload:
 
 
 def lock_source(connection: Connection, source: str) -> None:
-    """Hold the source to this transaction: two collectors never store or parse the same thing twice."""
+    """Lock the source for this transaction, so that two collectors never store or parse the same thing twice."""
     connection.execute("select pg_advisory_xact_lock(hashtext('landing ' || %s))", (source,))
 
 
 def claim_world(connection: Connection, source: str, *, is_simulated: bool) -> None:
-    """Note on first use whether this database holds real or simulated football; refuse to mix them.
+    """Record on first use whether this database holds real or simulated football.
 
-    Raises SettingsInvalid when the database already holds the other kind.
+    Raises SettingsInvalid when the database already holds the other kind: the two are never mixed.
     """
     connection.execute(
         "insert into ops.world (is_simulated, first_source) values (%s, %s) on conflict do nothing",
@@ -57,7 +57,7 @@ def claim_world(connection: Connection, source: str, *, is_simulated: bool) -> N
 def last_validators(
     connection: Connection, source: str, endpoints: Sequence[str]
 ) -> Mapping[str, Mapping[str, str]]:
-    """HTTP validators of the last body stored for each of these endpoints that gave any."""
+    """HTTP validators of the last body stored for each of these endpoints, where there were any."""
     found = rows(
         connection,
         "select endpoint, last.validators from unnest(%s::text[]) as endpoint inner join lateral ("
@@ -69,7 +69,7 @@ def last_validators(
 
 
 def answered_in_run(connection: Connection, source: str, run_id: str) -> set[str]:
-    """Endpoints whose body a run has stored, or noted as seen again."""
+    """Endpoints whose body this run has stored, or recorded as seen again."""
     found = rows(
         connection,
         "select endpoint from landing.payload where source = %(source)s and run_id = %(run_id)s union "
@@ -83,7 +83,7 @@ def answered_in_run(connection: Connection, source: str, run_id: str) -> set[str
 def store(
     connection: Connection, request: Request, reply: Reply, observed_at: datetime, run_id: str
 ) -> Literal["new", "seen"]:
-    """Store a body, or note that the last one of this request was seen again."""
+    """Store a body, or record that the last body of this request was seen again."""
     lock_source(connection, request.source)
     digest = hashlib.sha256(reply.body).digest()
     last = rows(
@@ -108,7 +108,7 @@ def store(
 
 
 def note_seen(connection: Connection, request: Request, observed_at: datetime, run_id: str) -> None:
-    """Note that the last body of this request still stands at `observed_at`."""
+    """Record that the last body of this request was still current at `observed_at`."""
     connection.execute(
         "insert into landing.payload_seen (payload_id, observed_at, run_id) "
         "select payload_id, %s, %s from (select payload_id, observed_at from landing.payload where source = %s "
@@ -118,7 +118,7 @@ def note_seen(connection: Connection, request: Request, observed_at: datetime, r
 
 
 def unparsed(connection: Connection, source: str) -> list[int]:
-    """Ids of this source's payloads that nobody has parsed yet, oldest first."""
+    """Ids of this source's payloads that are not parsed yet, oldest first."""
     found = rows(
         connection,
         "select payload_id from landing.payload left join landing.payload_parsed using (payload_id) "
@@ -129,7 +129,7 @@ def unparsed(connection: Connection, source: str) -> list[int]:
 
 
 def read(connection: Connection, payload_id: int) -> Payload | None:
-    """A payload with its body as received, or None when it has been parsed meanwhile."""
+    """A payload with its body as received, or None when it has been parsed in the meantime."""
     return None if is_parsed(connection, payload_id) else read_again(connection, payload_id)
 
 

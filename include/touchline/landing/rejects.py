@@ -42,7 +42,7 @@ limit %(limit)s
 
 @dataclass(frozen=True)
 class RejectFilter:
-    """Which rejected rows: of one source, rule or scope, observed in a span of time (UTC). None is any."""
+    """Selects rejected rows by source, rule, scope and time of observation (UTC). None means any."""
 
     as_of: datetime
     source: str | None = None

@@ -1,6 +1,6 @@
-"""Rows that were rejected and can be used now: read again from the stored payloads, without asking the source.
+"""Replay: read rejected rows again from the stored payloads, without asking the source.
 
-A replayed fact counts as known from the instant of the replay: before it, no prediction could have used it.
+A replayed fact counts as known from the instant of the replay, because no earlier prediction could have used it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from touchline.sources.source import Observations, Request, Source
 # Source -> its name of a bookmaker -> ours.
 Bookmakers = Mapping[str, Mapping[str, str]]
 
-# Rows whose team has a link now, or whose match has been announced; and the newest body with each name in doubt,
-# which may be settled by what the anchor source has said since.
+# Rows whose team now has a link or whose match has now been announced, and the newest body with each doubtful name:
+# newer data of the anchor source may settle it.
 _READY: Final = """
 with waiting as (
     select payload.payload_id, payload.endpoint, rejected.rule, rejected.value
@@ -37,7 +37,7 @@ with waiting as (
     inner join landing.payload using (payload_id)
     where payload.source = %(source)s
         and rejected.scope = 'row'
-        -- As the index landing.rejected_row_waiting says it.
+        -- Written as in the index landing.rejected_row_waiting.
         and rejected.rule in ('team_doubtful', 'match_unknown')
         and not exists (
             select 1 from landing.rejected_row_settled as settled
@@ -79,7 +79,7 @@ order by payload_id
 
 @dataclass(frozen=True)
 class ReplayReport:
-    """What a replay came to: `n_settled` of `n_rows` looked at left quarantine; facts count what was new."""
+    """What a replay did: `n_settled` of the `n_rows` examined left quarantine. Only new facts are counted."""
 
     n_payloads: int = 0
     n_rows: int = 0
@@ -103,9 +103,9 @@ class ReplayReport:
 def replay_rejected(
     settings: Settings, clock: RunClock, run_id: str, source: str | None = None, rule: str | None = None
 ) -> ReplayReport:
-    """Read every rejected row again that is still in quarantine (of one source, of one rule).
+    """Read every row again that is still in quarantine, or only those of one source or rule.
 
-    For after a parser was mended, a competition added or a team linked.
+    Useful after a parser was fixed, a competition was added or a team was linked.
     """
     report = ReplayReport()
     bookmakers = read_configuration(settings.sources_file).bookmakers
@@ -121,7 +121,7 @@ def replay_rejected(
 def replay_waiting(
     connection: Connection, source: Source, bookmakers: Bookmakers, as_of: datetime, run_id: str
 ) -> ReplayReport:
-    """Replay the rows that waited for a team or a match which is known by now; commits payload by payload."""
+    """Replay the rows that waited for a team or match that is known by now. Commits after each payload."""
     if source.name == teams.ANCHOR:
         return ReplayReport()
     linked = [link.alias for link in teams.links(connection, source.name) if link.team is not None]
@@ -147,7 +147,7 @@ def _replay(
         except PayloadRejected:
             connection.commit()
             continue
-        # All of the body is resolved: its other names and matches help to settle those in doubt.
+        # The whole body is resolved, because its other names and matches help to settle the doubtful ones.
         names = bookmakers.get(source.name, {})
         resolved = resolve(connection, payload, found, names, as_of, run_id)
         report += _use_waiting(connection, payload, resolved, waiting, as_of, run_id)
@@ -159,12 +159,12 @@ def _use_waiting(
     connection: Connection, payload: Payload, resolved: Observations, waiting: Sequence[dict[str, Any]],
     as_of: datetime, run_id: str,
 ) -> ReplayReport:  # fmt: skip
-    # A body that could not be read at all is used whole once it can be.
+    # A body that was unreadable before is now used as a whole.
     is_whole = any(row["scope"] == "payload" for row in waiting)
     numbers = {row["row_number"] for row in waiting}
     chosen = resolved if is_whole else _only_rows(resolved, numbers)
     rejected = {each.row_number: each for each in chosen.rejections if each.scope == "row"}
-    # A row that fails for another reason than before is told under the new one.
+    # A row that now fails for a different reason is recorded under the new one.
     changed = [
         row
         for row in waiting
@@ -192,7 +192,7 @@ def _only_rows(found: Observations, numbers: set[int]) -> Observations:
 
 
 def _newest_only(connection: Connection, payload: Payload, found: Observations) -> Observations:
-    """Without the facts on which the source has had a later word of the same kind: an old one must not look new."""
+    """Drop facts that the source has since updated, so that an old fact does not look new."""
 
     def current(frame: pl.DataFrame, table: str) -> pl.DataFrame:
         later = rows(

@@ -1,7 +1,7 @@
-"""From a source's own words to ours: teams to canonical names, matches to the key they keep for ever.
+"""Translate a source's names and ids: teams to canonical names, matches to their permanent key.
 
-The names of the anchor source (football_data_uk) are canonical. A row of another source whose teams are not settled, or
-whose match nobody knows, is rejected with that reason and waits to be replayed (`touchline.landing.replay`).
+The names of the anchor source (football_data_uk) are canonical. A row of another source whose team is not settled or
+whose match is unknown is rejected with that reason, and waits to be replayed (`touchline.landing.replay`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from touchline.sources.source import Announced, Observations, Rejection
 TEAM_RULE: Final = "team_doubtful"
 MATCH_RULE: Final = "match_unknown"
 WAITING_RULES: Final = (TEAM_RULE, MATCH_RULE)
-# A match that two sources date a day apart is one match: some write the local day, some the day in UTC.
+# Two sources may date the same match a day apart, because some write the local day and some the UTC day.
 DAYS_APART: Final = 1
 
 _FIXTURES_OF_SEASON = """
@@ -43,12 +43,11 @@ def resolve(
     connection: Connection, payload: Payload, found: Observations, bookmakers: Mapping[str, str],
     as_of: datetime, run_id: str,
 ) -> Observations:  # fmt: skip
-    """The same observations with `fixture_key` in every frame; part of the caller's transaction.
+    """The same observations with `fixture_key` in every frame, in the caller's transaction.
 
-    `bookmakers` are the warehouse's names for those of the source that differ.
-
-    New links of teams and matches are written. Rows that cannot be resolved become rejections, so that parsed +
-    rejected still equals the rows of the body. `as_of` (UTC) limits which canonical names may be known.
+    `bookmakers` maps the source's names of bookmakers to the warehouse's where they differ. New links of teams and
+    matches are written. Rows that cannot be resolved become rejections, so parsed + rejected still equals the rows
+    of the body. `as_of` (UTC) limits which canonical names may be known.
     """
     if "fixture_key" in found.fixtures.columns:
         return _adopt(connection, found)
@@ -69,7 +68,7 @@ def resolve(
 
 
 def _adopt(connection: Connection, found: Observations) -> Observations:
-    """Keys of the anchor's rows, replaced where another source knows the match by another key: it was moved."""
+    """Replace the keys of moved matches in the anchor's rows by the key under which another source knows them."""
     own = found.fixtures
     known = _fixtures_of(connection, own).filter("is_linked")
     if known.is_empty():
@@ -87,7 +86,7 @@ def _adopt(connection: Connection, found: Observations) -> Observations:
 
 
 def _honestly_dated(found: Observations) -> Observations:
-    """No result dated before its match, and no word on what became of a match dated by its announcement."""
+    """Date no result before its kick-off, and no postponement or cancellation by the fixture's announcement."""
     kickoffs = found.fixtures.select("source_match_id", "kickoff_at")
     published = pl.col("published_at")
     return replace(
@@ -104,7 +103,7 @@ def _honestly_dated(found: Observations) -> Observations:
 
 
 def _name_bookmakers(names: Mapping[str, str], found: Observations) -> Observations:
-    """The warehouse's names of bookmakers. Where a source has one twice (two regions), the first stands."""
+    """Use the warehouse's names of bookmakers. Where a source lists one twice (two regions), the first counts."""
     key = ["source_match_id", "bookmaker", "market", "is_closing", "line"]
     quotes = found.quotes.with_columns(pl.col("bookmaker").replace(names))
     return replace(found, quotes=quotes.unique(key, keep="first", maintain_order=True))
@@ -113,7 +112,7 @@ def _name_bookmakers(names: Mapping[str, str], found: Observations) -> Observati
 def _name_teams(
     connection: Connection, source: str, found: Observations, as_of: datetime, run_id: str
 ) -> Observations:
-    """Canonical names for the source's; rows with a team in doubt are rejected, naming the field."""
+    """Replace the source's team names by canonical ones. A row with a doubtful team is rejected, naming the field."""
     fixtures = found.fixtures
     named: dict[tuple[str, str, str], str] = {}
     for (competition, season), group in fixtures.group_by("competition", "season", maintain_order=True):
@@ -158,7 +157,7 @@ def _name_teams(
 
 
 def _schedule(group: pl.DataFrame) -> list[ScheduledMatch]:
-    """Who plays whom when, of the matches whose day is meant."""
+    """Who plays whom and when, without postponed and cancelled matches."""
     meant = group.filter(~pl.col("status").is_in(["postponed", "cancelled"]))
     return [ScheduledMatch(*row) for row in meant.select("kickoff_on", "home_team", "away_team").iter_rows()]
 
@@ -166,7 +165,7 @@ def _schedule(group: pl.DataFrame) -> list[ScheduledMatch]:
 def _link_matches(
     connection: Connection, payload: Payload, fixtures: pl.DataFrame, run_id: str
 ) -> dict[str, str]:
-    """The key of every match of the body by the source's id; new links are written and never change."""
+    """The key of every match in the body, by the source's id. New links are written and never change."""
     ids = fixtures["source_match_id"].to_list()
     candidates = _fixtures_of(connection, fixtures)
     known = _known(connection, payload.source, ids, candidates["fixture_key"].to_list())
@@ -180,7 +179,7 @@ def _link_matches(
     for row in new.iter_rows(named=True):
         own = str(fixture_key(row["competition"], row["kickoff_on"], row["home_team"], row["away_team"]))
         key = found.get(row["source_match_id"], own)
-        # Two ids for one match: the second keeps its own words under a key of its own, and can be seen.
+        # Two ids for one match: the second gets a key of its own, so that the duplicate stays visible.
         if key in taken:
             key = str(
                 fixture_key(row["competition"], row["kickoff_on"], row["home_team"], row["source_match_id"])
@@ -201,7 +200,7 @@ def _link_matches(
 
 
 def _fixtures_of(connection: Connection, fixtures: pl.DataFrame) -> pl.DataFrame:
-    """The last version of every fixture of the competitions and seasons a frame speaks of."""
+    """The last version of every fixture of the competitions and seasons in a frame."""
     parameters = {
         "competitions": fixtures["competition"].unique().to_list(),
         "seasons": fixtures["season"].unique().to_list(),
@@ -214,7 +213,7 @@ def _fixtures_of(connection: Connection, fixtures: pl.DataFrame) -> pl.DataFrame
 
 
 def _nearest(wanted: pl.DataFrame, known: pl.DataFrame) -> dict[str, str]:
-    """For each wanted key the known key of the same pairing at most a day apart, the nearest day first."""
+    """For each wanted key, the known key of the same pairing at most a day apart; the nearest day wins."""
     if wanted.is_empty() or known.is_empty():
         return {}
     pairing = ["competition", "home_team", "away_team"]
@@ -238,7 +237,7 @@ def _known(
 
 
 def _reject_unlinked(found: Observations, links: Mapping[str, str]) -> Observations:
-    """Scores and quotes of matches that nobody has announced wait until somebody does."""
+    """Reject scores and quotes of matches that are not announced yet; they wait for the announcement."""
     waiting = pl.concat(
         frame.select("source_match_id", "row_number").filter(~pl.col("source_match_id").is_in(list(links)))
         for frame in (found.scores, found.quotes)

@@ -1,4 +1,4 @@
-"""What each step has read of landing: ops.seen_input."""
+"""Which inputs from landing each step has read: ops.seen_input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from touchline.database.engine import Connection
 
-# A step that goes back in time has seen it as of then.
+# A step that goes back in time has seen the input as of that earlier instant.
 _SEEN: Final = """
 insert into ops.seen_input (consumer, kind, input_id, as_of)
 select %(consumer)s, kind, input_id, %(as_of)s
@@ -22,6 +22,6 @@ where seen_input.as_of > excluded.as_of
 def note_seen(
     connection: Connection, consumer: str, inputs: Sequence[tuple[str, int]], as_of: datetime
 ) -> None:
-    """Note that a step (`consumer`) has read these inputs of landing.input, (kind, id), as of an instant (UTC)."""
+    """Record that a step (`consumer`) has read these inputs of landing.input, (kind, id), as of an instant (UTC)."""
     kinds, ids = [kind for kind, _ in inputs], [input_id for _, input_id in inputs]
     connection.execute(_SEEN, {"consumer": consumer, "as_of": as_of, "kinds": kinds, "ids": ids})

@@ -1,8 +1,8 @@
-"""Odds at volume: price ticks into monthly partitions, only where the price changed, and what stood at an instant.
+"""Price ticks at volume: stored in monthly partitions, and only where the price changed.
 
 The quotes of one match, source, bookmaker, market, stage (`is_closing`) and line are a *series*. Its versions have
-one order everywhere (`TIME_ORDER`): by when they could be used, then by when they were seen and where they stood in
-the body. The last version known at an instant is the quote that stood then; a tick that repeats it is not stored.
+one order everywhere (`TIME_ORDER`): by when they could be used, then by when they were seen, then by their place in
+the body. The quote standing at an instant is the last version known then; a tick that repeats it is not stored.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from touchline.landing.copying import copy_frame, uuid_array
 
 SERIES: Final = ("fixture_key", "source", "bookmaker", "market", "is_closing", "line")
 PRICES: Final = ("price_home", "price_draw", "price_away", "price_over", "price_under")
-# Prices come last: two prices in one place of one body must have an order, and no better one is known.
+# Prices come last, only so that two prices in the same place of one body have a fixed order.
 TIME_ORDER: Final = ("known_at", "observed_at", "payload_id", "quoted_at", "row_number", *PRICES)
 COLUMNS: Final = (*SERIES, *TIME_ORDER)
-# Bounds the memory beyond the caller's own frame: text of a chunk on its way, and its last quotes.
+# Bounds the memory beyond the caller's own frame: a chunk as text, and its last quotes.
 CHUNK: Final = 250_000
 
 _TABLE = sql.Identifier("landing", "odds_observation")
@@ -36,9 +36,9 @@ _SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
 }  # fmt: skip
 
 
-# Only the partitions between the first and the last month with quotes of these matches are read; their bounds are
-# constants, so that the planner sees no other. The last version of a series is the greatest array of TIME_ORDER, which
-# one hash aggregate finds: sorting takes three times as long, and a join depends on statistics a new month lacks.
+# Only partitions between the first and last month with quotes of these matches are read. The bounds are constants, so
+# that the planner can skip the others. The last version of a series is the greatest array of TIME_ORDER, found by one
+# hash aggregate: sorting takes three times as long, and a join needs statistics that a new month does not have.
 # Doubles hold microseconds (until 2106), ids (to 2^53) and prices exactly.
 _LAST = sql.SQL("""
 select {series}, {values} from (
@@ -56,7 +56,7 @@ def _names(columns: Sequence[str]) -> sql.Composed:
 
 
 def _last(condition: sql.Composable, start: sql.Composable, end: sql.Composable) -> sql.Composed:
-    """The last version of every series among the quotes that meet the condition, as `COLUMNS`."""
+    """The query for the last version of every series among the quotes that meet the condition, as `COLUMNS`."""
     types = {"payload_id": "bigint", "row_number": "integer"} | dict.fromkeys(PRICES, "real")
     order, values = [], []
     for place, name in enumerate(TIME_ORDER, start=1):
@@ -71,21 +71,21 @@ def _last(condition: sql.Composable, start: sql.Composable, end: sql.Composable)
 
 
 def ensure_partitions(connection: Connection, as_of: datetime) -> None:
-    """Make the partitions of the month of `as_of` and of the next one, so that none is missing when a month begins."""
+    """Create the partitions of the month of `as_of` and of the next one, so that none is missing at a month's start."""
     connection.execute("select landing.ensure_odds_partitions(%s)", (as_of,))
 
 
 def write_quotes(connection: Connection, quotes: pl.DataFrame) -> int:
-    """Store the quotes of a batch that differ from what stood before them; part of the caller's transaction.
+    """Store the quotes of a batch that differ from the version before them, in the caller's transaction.
 
     `quotes` holds `COLUMNS` in any order, rows in any order: fixture_key as `str(UUID)`, prices and line as Float32,
-    times as Datetime("us", "UTC"). A batch may hold several versions of a quote and several payloads; the caller
-    holds the source (`payloads.lock_source`). A late version, older than the last one stored, is kept unless it
-    equals that one or the late version before it. Returns the number of rows stored.
+    times as Datetime("us", "UTC"). A batch may hold several versions of a quote and several payloads. The caller
+    holds the source's lock (`payloads.lock_source`). A late version, older than the last one stored, is kept unless
+    its prices equal those of that one or of the late version before it. Returns the number of rows stored.
     """
     if quotes.is_empty():
         return 0
-    # Before anything is read: a compaction of these months waits for this batch, or this batch for it.
+    # Taken before anything is read, so that a compaction of these months waits for this batch, or this batch for it.
     connection.execute(sql.SQL("lock table only {} in row exclusive mode").format(_TABLE))
     for month in quotes["observed_at"].dt.truncate("1mo").unique().sort():
         connection.execute("select landing.ensure_odds_partition(%s)", (month,))
@@ -101,7 +101,7 @@ def write_quotes(connection: Connection, quotes: pl.DataFrame) -> int:
 
 
 def _changes(connection: Connection, chunk: pl.DataFrame, months: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a chunk in series and time order whose prices differ from those of the version before."""
+    """Rows of a chunk, in series and time order, whose prices differ from those of the version before."""
     if months.is_empty():
         return chunk.filter(_CHANGES_WITHIN)
     has_history = pl.struct("fixture_key", "source").is_in(

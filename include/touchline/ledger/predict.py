@@ -44,11 +44,11 @@ SHOWN_REFUSALS = 5
 
 @dataclass(frozen=True)
 class PredictReport:
-    """What a batch did. `n_fixtures` and `n_refused` count fixtures, the others rows (one a forecast).
+    """What a batch did. `n_fixtures` and `n_refused` count fixtures, the others rows (one per forecast).
 
-    `refusals` gives the reason for each refused fixture (by match id), `without_forecast` the match ids of which the
-    champion says nothing, `held` the reason for each competition that a quality gate holds and for which nothing new
-    was written, `shadow_problems` what went wrong with each challenger.
+    `refusals` gives the reason for each refused fixture (by match id), `without_forecast` the match ids for which the
+    champion has no forecast, `held` the reason for each competition that a quality gate holds and that got nothing
+    new, `shadow_problems` what went wrong with each challenger.
     """
 
     as_of: str
@@ -109,7 +109,7 @@ def predict_matches(
             if match_id is None
             else [_requested(connection, match_id, clock)]
         )
-        # What this very gate holds is forecast and checked again, so that it can be released.
+        # Competitions held by this gate itself are forecast and checked again, so that the hold can end.
         held = dict(held_competitions(connection, clock.as_of, without_gate=PREDICTIONS))
     fixtures, wanted = [each for each in fixtures if each["competition"] not in held], fixtures
     if not fixtures:
@@ -171,7 +171,7 @@ def _requested(connection: Connection, match_id: str, clock: RunClock) -> dict[s
 
 
 def _require_features_of_the_past(fixtures: Sequence[dict[str, Any]], clock: RunClock) -> None:
-    """A warehouse built as of a later instant holds what this run must not know."""
+    """Refuse fixtures without features, and a warehouse built as of a later instant, which knows too much."""
     missing = [fixture for fixture in fixtures if fixture["features_as_of"] is None]
     if missing:
         raise FeaturesUnavailable(
@@ -201,7 +201,7 @@ def _held(fixture: dict[str, Any], held: Mapping[str, str]) -> CompetitionHeld:
 
 
 def _told(held: Mapping[str, str], fixtures: Sequence[dict[str, Any]]) -> tuple[str, ...]:
-    """Competition, number of its fixtures and reason of each hold that touches a fixture."""
+    """Competition, number of its fixtures and reason, for each hold that affects a fixture."""
     n = Counter(fixture["competition"] for fixture in fixtures)
     return tuple(
         f"{competition} ({n[competition]} fixtures): {reason}"

@@ -33,8 +33,8 @@ COLUMNS = (
 # One writer at a time: the latest prediction of a match is read before a new one is written.
 WRITER_LOCK = 0x70D5BEEF
 
-# The database refuses a live prediction recorded after kick-off, and the whole batch with it. So matches that begin
-# during the write are taken out first.
+# The database refuses a live prediction recorded after kick-off, and with it the whole batch. So matches that begin
+# during the write are removed first.
 REFUSE = """
 delete from new_prediction
 where kickoff_at <= predicted_at
@@ -63,7 +63,7 @@ on conflict do nothing
 
 @dataclass(frozen=True)
 class Appended:
-    """What became of the rows given to `append`; `refused` says of each match (by id) that had begun when it did."""
+    """What `append` did with its rows. `refused` gives, by match id, the kick-off of each match that had begun."""
 
     n_written: int
     n_refused_rows: int
@@ -74,7 +74,7 @@ def predictions_of(
     fixtures: Sequence[Row], read: FeatureRead, model: RegisteredForecaster, role: str, clock: RunClock,
     run_id: str,
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
-    """Rows for the ledger, a fixture and forecast each; `fixtures` in the row order of `read.frame`.
+    """Rows for the ledger, one per fixture and forecast; `fixtures` are in the row order of `read.frame`.
 
     The primary forecast gets `role`; a champion's other forecasts get role baseline, a challenger's are left
     out. Where a forecast cannot be made `p_home` is NaN.
@@ -103,7 +103,7 @@ def predictions_of(
 
 
 def gate_frame(predictions: Sequence[Row]) -> pd.DataFrame:
-    """What the gate on predictions checks: one row a prediction, named by `row_key`."""
+    """The frame that the gate on predictions checks: one row per prediction, identified by `row_key`."""
     columns = [
         "match_id", "competition", "model_version", "forecast", "role", "p_home", "p_draw", "p_away",
         "expected_home_goals", "expected_away_goals",
@@ -132,7 +132,7 @@ def append(settings: Settings, predictions: Sequence[Row]) -> Appended:
     with connect(settings, "model") as connection:
         connection.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
         connection.execute("create temporary table new_prediction (like ledger.prediction) on commit drop")
-        # recorded_at is the server's to say.
+        # The server sets recorded_at.
         connection.execute("alter table new_prediction drop column recorded_at")
         _copy(connection, predictions)
         begun = rows(connection, REFUSE)

@@ -1,6 +1,6 @@
 """Settling: each prediction is scored once the result is known.
 
-A corrected result is a new revision, and so is a closing price that comes after the result.
+A corrected result makes a new revision, and so does a closing price that comes after the result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from touchline.ledger.built import require_built
 from touchline.overround import remove_overround
 from touchline.settings import Settings
 
-# Predictions whose match has a result that is not the one they were last settled with, or a closing price by now.
+# Predictions that were last settled with another result, or without a closing price that is known now.
 UNSETTLED = """
 select
     prediction.prediction_id, prediction.role, prediction.p_home, prediction.p_draw, prediction.p_away,
@@ -68,9 +68,9 @@ WRITER_LOCK = 0x70D5BEE5
 
 @dataclass(frozen=True)
 class SettleReport:
-    """What was settled, `n_corrected` of it for a corrected result and `n_closing` for a closing price that came later.
+    """What was settled: `n_corrected` after a corrected result, `n_closing` after a closing price that came later.
 
-    `rps` and `log_loss` are means over the `n_champion` of them that the champion made.
+    `rps` and `log_loss` are means over the champion's `n_champion` predictions among them.
     """
 
     as_of: str
@@ -98,7 +98,7 @@ class SettleReport:
 
 
 def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> SettleReport:
-    """Score every prediction whose result is known at `clock.as_of` and not settled yet, or without a closing price.
+    """Score every prediction with a result known at `clock.as_of` that is not settled yet, or lacked a closing price.
 
     Closing line value is ln(closing / pre-match probability) of the forecast's most probable outcome, market
     consensus with the overround removed: positive when the market moved towards the forecast. None without
@@ -106,11 +106,11 @@ def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> Sett
     """
     with connect(settings, "model") as connection:
         require_built(connection, "core.match_result", "core.match_odds")
-        # Two settling at once would both find the same predictions open.
+        # Two processes settling at once would find the same predictions open.
         connection.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
         found = rows(connection, UNSETTLED, {"as_of": clock.as_of})
         scored = list(zip(found, _score(found) if found else [], strict=True))
-        # Prices from which no probability follows tell nothing new.
+        # Prices that give no probabilities add nothing.
         scored = [
             (row, outcome)
             for row, outcome in scored

@@ -1,4 +1,4 @@
-"""Challengers forecast in the shadow: a failure of one costs its own predictions and no others."""
+"""Challengers forecast in the shadow: when one fails, only its own predictions are missing."""
 
 from __future__ import annotations
 

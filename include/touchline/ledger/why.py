@@ -13,12 +13,12 @@ from touchline.errors import MatchUnknown
 from touchline.identity.names import similarity
 from touchline.ledger.built import require_built
 
-# Names at least this much alike can be meant; what is less alike is suggested only.
+# Names at least this similar are accepted; less similar ones are only suggested.
 ALIKE: Final = 80.0
 SUGGESTIONS: Final = 5
 DAYS_AROUND: Final = 10
 
-# Fixtures that never became a match are in the view alone.
+# Fixtures that never became a match are only in the view.
 KNOWN: Final = """
 with known as (
     select match_id, competition, kickoff_at, home_team, away_team, status from core.match
@@ -52,7 +52,7 @@ where
 
 @dataclass(frozen=True)
 class Fixture:
-    """A match as the question finds it; `kickoff_at` in UTC, `match_id` None where only a rejected row tells of it."""
+    """The match asked about; `kickoff_at` in UTC, `match_id` None where it is only known from a rejected row."""
 
     match_id: UUID | None
     competition: str
@@ -108,7 +108,7 @@ def fixture_by_id(connection: Connection, match_id: UUID) -> Fixture:
 def fixture_by_names(connection: Connection, home: str, away: str, day: date) -> Fixture:
     """The fixture between two teams, in either order, on a day (UTC); a name may be written as any source would.
 
-    Raises MatchUnknown, with what comes nearest, when there is none, and with all candidates when there are several;
+    Raises MatchUnknown when there is no such fixture, with the nearest ones, or several, with all of them;
     WarehouseNotBuilt.
     """
     require_built(connection, "core.match", "analytics.unpredicted")
@@ -137,7 +137,7 @@ def fixture_by_names(connection: Connection, home: str, away: str, day: date) ->
 
 
 def _likeness(row: dict[str, Any], home: str, away: str) -> float:
-    """How alike the less alike of the two names is, in the order that suits better; 0 to 100."""
+    """The lower of the two names' likenesses, in whichever order of home and away fits better; 0 to 100."""
     return max(
         min(similarity(row["home_team"], one), similarity(row["away_team"], other))
         for one, other in ((home, away), (away, home))
@@ -145,16 +145,16 @@ def _likeness(row: dict[str, Any], home: str, away: str) -> float:
 
 
 def _in_force(found: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    """What is superseded is left out where what superseded it is there, too."""
+    """Leave out a superseded fixture where its successor is found too."""
     return [row for row in found if row["status"] != "superseded"] or found
 
 
 def _outside_the_view(kickoff_at: datetime, as_of: datetime, horizon_days: int) -> tuple[str, str, str, str]:
-    """Reason, detail, where to look and what to do about a match of which analytics.unpredicted says nothing."""
+    """Reason, detail, where to look and what to do for a match that is not in analytics.unpredicted."""
     first = kickoff_at - timedelta(days=horizon_days)
     if first > as_of:
         return (
-            "too_early", f"fixtures are predicted from {horizon_days} days before kick-off on",
+            "too_early", f"fixtures are predicted within {horizon_days} days of kick-off",
             "the setting TOUCHLINE_HORIZON_DAYS", f"nothing before {_minute(first)}",
         )  # fmt: skip
     if kickoff_at <= as_of:
@@ -163,7 +163,7 @@ def _outside_the_view(kickoff_at: datetime, as_of: datetime, horizon_days: int) 
             "analytics.prediction_history", "nothing: a prediction is written before kick-off or not at all",
         )  # fmt: skip
     return (
-        "not_built", "it came into the horizon after analytics.unpredicted was last built",
+        "not_built", "it entered the horizon after analytics.unpredicted was last built",
         "analytics.freshness", "run `touchline build`, then `touchline predict`",
     )  # fmt: skip
 

@@ -1,7 +1,8 @@
-"""Which evidence still counts: an alarm stands until a training, and its evidence until that training's champion.
+"""Decide which evidence still counts after an alarm.
 
-A training started by an alarm has the alarm's own `as_of`, and knows all that the alarm knew: it counts as one after.
-One that finds nothing new to learn takes a version there is: it follows the alarm, but begins no new evidence.
+An alarm is repeated until a training follows it. Its evidence counts until a champion from a later training predicts.
+A training started by an alarm has the alarm's own `as_of` and counts as later. A training that finds nothing new to
+learn confirms an existing version: it follows the alarm, but starts no new evidence.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Champion:
-    """A version that has spoken as champion: when it was trained, and first predicted (both UTC)."""
+    """A version that has predicted as champion: when it was trained, and when it first predicted (both UTC)."""
 
     trained_at: datetime
     spoke_at: datetime
@@ -45,7 +46,7 @@ class Champion:
 
 @dataclass(frozen=True)
 class Alarms:
-    """Alarms of before in time order, every champion there has been, and when versions were trained (UTC)."""
+    """Earlier alarms in time order, all champions so far, and when versions were trained (UTC)."""
 
     alarms: tuple[Alarm, ...] = ()
     champions: tuple[Champion, ...] = ()
@@ -54,8 +55,8 @@ class Alarms:
     def evidence_since(self, metric: str) -> datetime | None:
         """Predictions made at this instant or later are evidence; None when all are.
 
-        It is the first word of a champion that was trained after the alarm. Later champions change nothing: with a
-        training a night, evidence would never gather.
+        Evidence restarts with the first prediction of a champion that was trained after an alarm, and not with every
+        later champion: with nightly trainings it would never accumulate.
         """
         since: datetime | None = None
         for alarm in self.alarms:
@@ -66,9 +67,9 @@ class Alarms:
         return since
 
     def mark(self, finding: Finding) -> Finding:
-        """The finding, with a note if a training has followed an alarm on the same evidence.
+        """The finding, marked as told if a training has followed an alarm on the same evidence.
 
-        Until then the alarm is raised at every look: whoever was to hear it may have died.
+        Until then the alarm is raised on every run, because the training it should start may have been killed.
         """
         since = self.evidence_since(finding.metric)
         raised = [
@@ -86,7 +87,7 @@ def alarms_of(
 ) -> Alarms:
     """Alarms raised before `as_of`, and the champions of the ledger that are among the `trained` versions."""
     found = tuple(Alarm(**row) for row in rows(connection, ALARMS, {"as_of": as_of}))
-    # Without alarms nothing has to be answered, and the whole ledger need not be read.
+    # Without alarms there is no need to read the whole ledger.
     if not found:
         return Alarms()
     spoken = {
@@ -100,6 +101,6 @@ def alarms_of(
 
 
 def _trained_at(version: TrainedVersion, as_of: datetime) -> datetime:
-    """The last training known at `as_of` that made the version, or took it because there was nothing else to learn."""
+    """The last training known at `as_of` that made this version, or confirmed it for lack of new data."""
     confirmed = version.confirmed_as_of
     return version.as_of if confirmed is None or confirmed > as_of else confirmed

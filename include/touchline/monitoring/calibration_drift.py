@@ -16,8 +16,8 @@ from touchline.monitoring.settled import Settled
 from touchline.settings import Settings
 
 METRIC = "calibration"
-# Recalibrations softmax(bias + slope log p) that would matter: nothing nearer to (1, 0) is looked for, so a forecast
-# whose slope is 0.97 is not called miscalibrated however many matches there are.
+# Recalibrations softmax(bias + slope log p) that would matter. None is closer to (1, 0), so a forecast whose slope is
+# 0.97 is not called miscalibrated, however many matches there are.
 SLOPES = (0.8, 0.9, 1.0, 1.1, 1.25)
 HOME_BIASES = (-0.15, 0.0, 0.15)
 DRAW_BIASES = (-0.15, 0.0, 0.15)
@@ -33,8 +33,8 @@ def calibration_drift(
 ) -> Finding | None:
     """Evidence that a recalibration of the champion's probabilities would have described the outcomes better.
 
-    The detail gives the slope (below 1 overconfident) and what is observed minus promised of home wins, draws and
-    away wins. None while there are fewer than `settings.drift.fewest_matches`.
+    The detail gives the slope (below 1: overconfident) and the observed minus the forecast share of home wins, draws
+    and away wins. None while there are fewer than `settings.drift.fewest_matches`.
     """
     began = running_tests(settled.kickoff_on, as_of)
     if not len(began) or len(settled) - began[0] < settings.drift.fewest_matches:

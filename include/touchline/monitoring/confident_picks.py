@@ -1,4 +1,4 @@
-"""Confident picks: do the outcomes that the champion is sure of come in?"""
+"""Confident picks: are the outcomes that the champion is sure of as frequent as they should be?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from touchline.settings import Settings
 
 METRIC = "confident_picks"
 PROMISED, FLOOR = "promised", "floor"
-# Picks that come in less often than they should, by these log odds: 70 % become 66, 61 and 51 %.
+# How much less often picks come in than they should, in log odds: 70 % become 66, 61 and 51 %.
 SHORTFALLS = (0.2, 0.4, 0.8)
 SUREST = 1 - 1e-9
 

@@ -1,6 +1,6 @@
-"""Drift: every detector on what is known now, recorded once, and an alarm for what no training has followed.
+"""Drift: run every detector, record each finding once, and raise an alarm for drift that no training has followed.
 
-`settings.drift.false_alarms` is the rate of the whole: each of the four detectors has a quarter of it.
+`settings.drift.false_alarms` is the rate for all four detectors together; each gets a quarter of it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from touchline.registry.tracking import open_registry
 from touchline.settings import Settings
 
 METRICS = (feature_drift.METRIC, calibration_drift.METRIC, market_loss.METRIC, confident_picks.METRIC)
-# The oldest running test began at most so long ago.
+# The oldest running test began at most this long ago.
 LONGEST_EVIDENCE = timedelta(days=31 * TESTS_A_YEAR)
 SHOWN_ALARMS = 5
 
@@ -35,7 +35,7 @@ values (%(run_id)s, %(metric)s, %(subject)s, %(value)s, %(threshold)s, %(is_drif
     %(detail)s)
 on conflict (metric, subject, as_of) do nothing
 """
-# What is recorded is the word on an instant, also where more has been settled as of it since.
+# The first recorded finding for an instant stands, even if more matches have been settled as of it since.
 FOUND = """
 select metric, subject, value, threshold, n_matches, is_drift, detail from ops.drift_metric
 where as_of = %(as_of)s and n_matches is not null
@@ -51,8 +51,10 @@ order by drift_metric_id
 
 @dataclass(frozen=True)
 class DriftReport:
-    """What the detectors found as of an instant. `not_judged` names the metrics for which there are too few matches.
-    Features are looked at once a week; in between `findings` holds what was found then."""
+    """What the detectors found as of an instant. `not_judged` names the metrics with too few matches.
+
+    Features are compared once a week; for the rest of the week `findings` repeats that comparison.
+    """
 
     as_of: str
     findings: tuple[Finding, ...]
@@ -80,7 +82,7 @@ class DriftReport:
 def measure_drift(settings: Settings, clock: RunClock, run_id: str) -> DriftReport:
     """Run every detector as of `clock.as_of` and record what they found in ops.drift_metric.
 
-    The same `clock.as_of` is recorded once: a second look finds what the first has recorded, and adds what could not be
+    Each `clock.as_of` is recorded once: a second run reports what the first recorded, and adds what could not be
     judged then. Raises ServiceFailed when MLflow does not answer.
     """
     return judge_drift(settings, clock, run_id, trained_versions(open_registry(settings)))
@@ -130,7 +132,7 @@ def _of_features(
     connection: Connection, settings: Settings, as_of: datetime, alarms: Alarms,
     trained: Collection[TrainedVersion],
 ) -> list[Finding]:  # fmt: skip
-    """Once a week: the first look after Monday at which there are enough matches."""
+    """Compare the features. Needed once a week: the first time after Monday that there are enough matches."""
     since = alarms.evidence_since(feature_drift.METRIC)
     samples = feature_samples(connection, settings, as_of, since, trained)
     if samples is None:
@@ -140,7 +142,7 @@ def _of_features(
 
 
 def _found_this_week(connection: Connection, as_of: datetime, alarms: Alarms) -> list[Finding]:
-    """What an earlier look at this week's window found, unless a new champion has answered it since."""
+    """What an earlier run found for this week's window, unless a new champion has restarted the evidence since."""
     given = {
         "metric": feature_drift.METRIC,
         "monday": feature_drift.window_end(as_of),

@@ -1,4 +1,4 @@
-"""Feature drift: are the features that predictions are made from still those that the champion learnt from?"""
+"""Feature drift: do the features of current predictions still look like those that the champion learnt from?"""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from touchline.robust import stability_index
 from touchline.settings import Settings
 
 METRIC = "feature_drift"
-# One look a week, at the matches until Monday, however often this is asked: the level is that of a look.
+# However often this runs, there is one comparison a week, of the matches until Monday; the level applies to each.
 LOOKS_A_YEAR = 52
-# What follows the calendar (rest in a winter break, a table after three matches) differs from the year's average every
-# month, and from last year's same month with every international break.
+# Seasonal features (rest days in a winter break, a table after three matches) differ from the year's average in every
+# month, and from the same month of last year whenever an international break moves.
 COMPARED = tuple(name for name in FEATURES if name not in SEASONAL)
 BLOCK = timedelta(days=28)
 
@@ -36,7 +36,7 @@ class Comparison:
 
 
 def window_end(as_of: datetime) -> datetime:
-    """Midnight (UTC) before the last Monday: all looks of a week are one look."""
+    """Midnight (UTC) at which the last Monday began, so that all runs of a week see the same window."""
     monday = as_of - timedelta(days=as_of.weekday())
     return monday.replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -46,8 +46,8 @@ def feature_drift(
 ) -> list[Finding]:
     """A finding for each of the `COMPARED` features in `current`; none while either sample is too small.
 
-    Both frames have one row a match: home_team, kickoff_at (UTC) and the features (float, NaN when unknown).
-    `reference` is what the champion learnt from, `current` what predictions were made from. It is drift when the
+    Both frames have one row per match: home_team, kickoff_at (UTC) and the features (float, NaN when unknown).
+    `reference` is what the champion learnt from, `current` what predictions were made from. A feature drifts when its
     stability index is above `settings.drift.psi` and the difference is significant.
     """
     if min(len(reference), len(current)) < settings.drift.fewest_matches:
@@ -70,8 +70,8 @@ def compare(reference: pd.DataFrame, current: pd.DataFrame, features: Sequence[s
     """Both measures of each feature, in the order given.
 
     P-values are adjusted over the features by Benjamini & Yekutieli (2001), because features depend on each other
-    in ways that Benjamini & Hochberg's procedure does not allow for (goals for here are goals against there). A
-    team's matches within four weeks share most of their form, so that they count as one observation in the test.
+    in ways that Benjamini & Hochberg's procedure does not allow for (one side's goals for are the other's goals
+    against). A team's matches within four weeks share most of their form, so they count as one observation.
     """
     n = _n_blocks(reference) * _n_blocks(current) / (_n_blocks(reference) + _n_blocks(current))
     distances, indices = [], []
@@ -88,7 +88,7 @@ def compare(reference: pd.DataFrame, current: pd.DataFrame, features: Sequence[s
 
 
 def _known_or_lowest(frame: pd.DataFrame, feature: str) -> Floats:
-    """Values with -inf for unknown: a feature that goes missing is a difference like any other."""
+    """Values with -inf for unknown, so that a feature that goes missing counts as a difference."""
     values = frame[feature].to_numpy(dtype=np.float64)
     return np.where(np.isnan(values), -np.inf, values)
 

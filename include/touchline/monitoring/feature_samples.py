@@ -15,7 +15,7 @@ from touchline.settings import Settings
 
 A_YEAR = timedelta(days=365)
 
-# One row a match: the champion's last word on it, with the features it was made from.
+# One row per match: the champion's last prediction, with the features it was made from.
 USED = """
 select distinct on (match_id) competition, home_team, kickoff_at, model_version, features
 from ledger.prediction
@@ -35,7 +35,7 @@ where features.is_played and features.competition = any(%(competitions)s)
 
 @dataclass(frozen=True)
 class Samples:
-    """Frames of one row a match: home_team, kickoff_at (UTC) and the features to compare (float, NaN if unknown)."""
+    """Frames of one row per match: home_team, kickoff_at (UTC) and the features to compare (float, NaN if unknown)."""
 
     reference: pd.DataFrame
     current: pd.DataFrame
@@ -45,11 +45,11 @@ def feature_samples(
     connection: Connection, settings: Settings, as_of: datetime, since: datetime | None,
     trained: Collection[TrainedVersion],
 ) -> Samples | None:  # fmt: skip
-    """`current`: predictions made since `since` of kick-offs in the `settings.drift.window_days` until last Monday.
+    """The two samples to compare, or None.
 
-    `reference`: the last year that the champion learnt from before these, in the same competitions, because a
-    competition has its own level of everything. None when too few matches were predicted, or the champion is
-    none of the `trained` versions.
+    `current`: predictions made at or after `since`, of kick-offs in the `settings.drift.window_days` until last Monday.
+    `reference`: the last year before these that the champion learnt from, in the same competitions, because
+    competitions differ. None when too few matches were predicted, or the champion is not among the `trained` versions.
     """
     until = window_end(as_of)
     used = rows(
@@ -63,7 +63,7 @@ def feature_samples(
         return None
     champion = max(used, key=lambda row: row["kickoff_at"])["model_version"]
     trained_until = next((each.trained_until for each in trained if each.version == champion), None)
-    # A feature that is new in the catalogue is not unknown to predictions of before, it was not asked for.
+    # A feature that is new in the catalogue does not count as unknown in earlier predictions, which did not use it.
     features = [name for name in COMPARED if all(name in row["features"] for row in used)]
     if trained_until is None or not features:
         return None

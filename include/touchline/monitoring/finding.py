@@ -9,10 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of ops.drift_metric. `value` is in the metric's own unit; it is drift only if it reaches `threshold`.
+    """One row of ops.drift_metric. `value` is in the metric's own unit; below `threshold` it is never drift.
 
-    `detail` says the same in units a reader knows, and holds JSON values. `is_told` is True when a
-    training has followed an earlier alarm on this evidence.
+    `detail` says the same in familiar units, as JSON values. `is_told` is True when a training has followed an
+    earlier alarm on this evidence.
     """
 
     metric: str

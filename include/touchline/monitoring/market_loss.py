@@ -1,4 +1,4 @@
-"""Log loss against the closing market: is the champion further behind it than a good forecast is?"""
+"""Log loss against the closing market: is the champion further behind it than a good forecast would be?"""
 
 from __future__ import annotations
 

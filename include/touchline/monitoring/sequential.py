@@ -1,12 +1,11 @@
-"""Tests that may be looked at every day: what their evidence is worth does not depend on how often one looks.
+"""Sequential tests: they may be checked every day without raising more false alarms.
 
 Each test is an e-process: under the hypothesis that all is well its expectation never exceeds 1, so by Ville's
 inequality it *ever* reaches 1 / alpha with probability at most alpha (Ramdas, Grunwald, Vovk & Shafer 2023).
 
-One test that began long ago is slow to see a change: it has to make up for all that went well before. So a new
-test begins with each calendar month, and those of the last `TESTS_A_YEAR` months run side by side; each has its
-share of the false alarms that a year may have. Evidence is the decimal logarithm of the e-value: 3 stands for
-a thousand to one.
+A test that began long ago is slow to see a change, because it has to outweigh all the good matches before it. So a
+new test begins with each calendar month, and those of the last `TESTS_A_YEAR` months run side by side, sharing the
+year's false alarms. Evidence is the decimal logarithm of the e-value: 3 means a thousand to one.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from touchline.forecasting.logistic import Floats, Ints
 from touchline.monitoring.settled import Days
 
 TESTS_A_YEAR = 12
-# `mean_above_zero` is about as sharp as it can be where the summed variance is some ten times this: 1,000 matches
-# that differ by 0.2 nats. Far from it, it takes somewhat more matches.
+# `mean_above_zero` is most sensitive where the summed variance is some ten times this: 1,000 matches that differ by
+# 0.2 nats. Far from there it needs somewhat more matches.
 TYPICAL_VARIANCE = 4.0
 
 
@@ -36,7 +35,7 @@ class Evidence:
 
 
 def evidence_needed(false_alarms_a_year: float) -> float:
-    """Evidence at which a test raises the alarm, so that all of a year's tests together keep to the given rate."""
+    """The evidence at which a test raises an alarm, so that a year's tests together keep to the given rate."""
     return math.log10(TESTS_A_YEAR / false_alarms_a_year)
 
 
@@ -53,7 +52,7 @@ def likelihood_ratio(log_ratios: Floats, began: Ints) -> Evidence:
     """Evidence of a mixture of likelihood ratios, with equal weights.
 
     `log_ratios` (n, k): log of the probability that each of k alternatives gave to what happened, less that of
-    the hypothesis. Exact for any number of matches, as long as those of a day do not sway each other.
+    the hypothesis. Exact for any number of matches, if matches of the same day do not influence each other.
     """
     since = np.cumsum(log_ratios[::-1], axis=0)[::-1][began]
     values = (np.logaddexp.reduce(since, axis=1) - math.log(log_ratios.shape[1])) / math.log(10)
@@ -64,8 +63,8 @@ def mean_above_zero(excess: Floats, days: Days, began: Ints) -> Evidence:
     """Evidence that the mean of `excess` (n,) is above zero.
 
     One-sided normal mixture (Robbins 1970; Howard, Ramdas, McAuliffe & Sekhon 2021, eq. 3.7) over the sums of
-    matchdays, scaled by their squares (de la Pena 1999): exact where the sums of days are symmetric, and days, not
-    matches, are what has to be independent.
+    matchdays, scaled by their squares (de la Pena 1999). Exact if the sums of days are symmetric; only days, not
+    matches, have to be independent.
     """
     unique_days, day = np.unique(days, return_inverse=True)
     sums = np.bincount(day, excess, len(unique_days))

@@ -1,4 +1,4 @@
-"""The champion's settled predictions, as arrays: what three of the four drift detectors look at."""
+"""The champion's settled predictions as arrays, used by three of the four drift detectors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from touchline.forecasting.metrics import OUTCOMES
 
 Days = NDArray[np.datetime64]
 
-# The champion's last word on each match; a corrected result counts as corrected.
+# The champion's last prediction of each match, with the latest correction of its result.
 SETTLED = """
 with last_word as (
     select distinct on (match_id) prediction_id, kickoff_at, predicted_at, p_home, p_draw, p_away
@@ -69,7 +69,7 @@ class Settled:
 def settled_predictions(
     connection: Connection, model_name: str, as_of: datetime, kickoff_after: datetime
 ) -> Settled:
-    """What the champion last said of the matches that kicked off after `kickoff_after` and are settled at `as_of`."""
+    """The champion's last predictions of matches that kicked off after `kickoff_after` and are settled at `as_of`."""
     found = rows(
         connection, SETTLED, {"model_name": model_name, "as_of": as_of, "kickoff_after": kickoff_after}
     )
@@ -83,7 +83,7 @@ def settled_predictions(
 
 
 def instant(moment: datetime) -> np.datetime64:
-    """An aware datetime as numpy knows it, in UTC."""
+    """An aware datetime as numpy.datetime64, in UTC."""
     return np.datetime64(int(moment.timestamp() * 1_000_000), "us")
 
 

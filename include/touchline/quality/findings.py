@@ -1,4 +1,4 @@
-"""What a gate finds, in words a person can act on."""
+"""The findings of a gate, in words that a person can act on."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class GateReport:
-    """What a gate found; `held_because` says which competitions it holds now and why, `data_docs` is the page with the
-    details; None where none is written."""
+    """What a gate found. `held_because` says which competitions it holds now and why; `data_docs` is the page with the
+    details, None when it is not written."""
 
     gate: str
     n_expectations: int

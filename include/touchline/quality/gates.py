@@ -1,4 +1,4 @@
-"""Gates: what each checks, and what a failure means: a fact left out, a competition held, or the run stopped."""
+"""Gates: what each checks, and what a failure does: leave out a fact, hold a competition, or stop the run."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from touchline.quality.validation import project_folder, validate
 from touchline.quality.warehouse_suites import Window, core_suites, feature_suites
 from touchline.settings import Role, Settings
 
-# A hold stops the marks of a gate on the warehouse: its rows are looked at again until they pass.
+# While it holds something, a gate on the warehouse checks the same rows again until they pass.
 LAST_CLEAN = """
 select as_of from ops.quality_result
 where gate = %s and suite = 'gate' and success and as_of <= %s
 order by quality_result_id desc limit 1
 """
-# The payloads whose facts stand in core, and the replays of these: what lands while a gate runs is not among them.
+# The payloads whose facts are in core, and their replays; data that lands while a gate runs is not included.
 IN_CORE = """
 with standing as (
     select payload_id from core.match
@@ -43,12 +43,12 @@ from landing.input inner join standing using (payload_id)
 where input.kind = 'payload' or input.used_from <= %s
 """
 PREDICTIONS = "predictions"
-# Kick-offs move, and results are corrected: rows near the last pass are looked at again.
+# Kick-offs move and results are corrected, so rows near the last pass are checked again.
 MARGIN = timedelta(days=3)
 
 
 def check_landing(settings: Settings, as_of: datetime, run_id: str) -> GateReport:
-    """Check what has landed since this gate last passed; facts that cannot be right go to landing.quarantined_fact.
+    """Check what has landed since this gate last passed. Impossible facts go to landing.quarantined_fact.
 
     Raises QualityGateFailed for a failure that cannot be assigned to competitions.
     """
@@ -65,7 +65,7 @@ def check_landing(settings: Settings, as_of: datetime, run_id: str) -> GateRepor
 
 
 def check_core(settings: Settings, as_of: datetime, run_id: str, *, everything: bool = False) -> GateReport:
-    """Check the core layer alone: what changed since this gate last passed, or all of it. Raises QualityGateFailed."""
+    """Check only the core layer: what changed since this gate last passed, or all of it. Raises QualityGateFailed."""
     suites = core_suites(_window(settings, "core", as_of, everything=everything))
     return _pass_gate(settings, "core", suites, as_of, run_id, {}, inputs=_in_core(settings, as_of))
 
@@ -100,7 +100,7 @@ def check_training(settings: Settings, frame: pd.DataFrame, as_of: datetime, run
 
 
 def check_predictions(settings: Settings, frame: pd.DataFrame, as_of: datetime, run_id: str) -> GateReport:
-    """Check predictions before they are written; one row a prediction, named by `row_key`.
+    """Check predictions before they are written; one row per prediction, identified by `row_key`.
 
     Those of the report's `held` competitions must not be written. Raises QualityGateFailed.
     """
@@ -110,7 +110,7 @@ def check_predictions(settings: Settings, frame: pd.DataFrame, as_of: datetime, 
 
 
 def broken_challenger(settings: Settings, frame: pd.DataFrame) -> Mapping[str, str]:
-    """Check a challenger's predictions as `check_predictions` does; row key -> what it breaks, for rows not to write.
+    """Check a challenger's predictions as `check_predictions` does. Maps rows not to write to what they break.
 
     Nothing is held, because a challenger's predictions are not shown.
     """
@@ -119,7 +119,7 @@ def broken_challenger(settings: Settings, frame: pd.DataFrame) -> Mapping[str, s
     for finding in validate(settings, f"{PREDICTIONS}_challenger", suites, frame, "model"):
         if finding.success or finding.severity != "block":
             continue
-        # Of what cannot be pinned to rows every row is suspect.
+        # If a failure cannot be assigned to rows, every row is suspect.
         pinned = (
             [key for _, keys in finding.broken for key in keys] if finding.is_pinned else frame["row_key"]
         )
@@ -170,7 +170,7 @@ def _pass_gate(
             connection, gate, findings, as_of, run_id,
             {**observed, "n_blocking": len(stopping) + len(breaches), "held": sorted(held)},
         )  # fmt: skip
-        # What has landed is screened once, whatever is held: competitions that are held stay under watch by name.
+        # Landed facts are screened once, whatever is held; held competitions are watched by name.
         if inputs and not stopping and (gate == "landing" or not breaches):
             note_seen(connection, f"check_{gate}", inputs, as_of)
     report = GateReport(

@@ -1,4 +1,4 @@
-"""What rules and gates have found so far, for people, metrics and the board."""
+"""The findings of rules and gates so far, for people, metrics and the board."""
 
 from __future__ import annotations
 

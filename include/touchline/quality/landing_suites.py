@@ -1,4 +1,4 @@
-"""Expectations on what has landed: whole bodies, and what the rules found in them."""
+"""Expectations on landed data: whole bodies, and the findings of the rules in them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ REPLAY = "see `touchline rejects count`; fix the parser or wait for a corrected 
 
 
 def landing_suites(as_of: datetime, run_id: str, attempt: int, held: Collection[str]) -> list[Suite]:
-    """What every payload must hold that the gate has not looked at by `as_of` (UTC), and the newest season files of the
-    competitions that are `held` because of theirs; and what the rules found at this attempt of the run."""
+    """Expectations on every payload that the gate has not checked by `as_of` (UTC), on the newest season files of the
+    competitions `held` because of theirs, and on what the rules found at this attempt of the run."""
     return [_payloads(as_of, held), _rules(run_id, attempt)]
 
 
@@ -29,9 +29,9 @@ def _payloads(as_of: datetime, held: Collection[str]) -> Suite:
     season_file = f"source = '{ANCHOR}' and endpoint ~ '/[A-Z]+[0-9]*[.]csv$'"
     return Suite(
         "landing_payload",
-        # Rows that wait for a team or a match are not bad rows. Where one of several sources sends nonsense, others
-        # still speak; a season file of the anchor, whose names are everybody's, holds its competition. A newer body
-        # of the same request heals an older one.
+        # Rows that wait for a team or a match are not bad rows. When one of several sources sends nonsense, the others
+        # still deliver; but a bad season file of the anchor, which gives the names, holds its competition. A newer body
+        # of the same request replaces an older one.
         "select concat_ws(' ', 'payload', payload_id, source, endpoint) as row_key, "  # noqa: S608
         "substring(endpoint from '([A-Z]+[0-9]*)[.]csv$') as competition, n_rows, "
         "rejected_share, "
@@ -68,7 +68,7 @@ def _rules(run_id: str, attempt: int) -> Suite:
     )
     return Suite(
         "landing_rules",
-        # A hold is accepted by its rows: their names must not change with what else is found.
+        # Rows of a hold are accepted by key, so keys must not depend on other findings.
         f"select coalesce(key, concat_ws(' ', competition, samples[1])) as row_key, competition, {counts} "  # noqa: S608
         "from ops.rule_result left join lateral unnest(row_keys) as key on true "
         f"where run_id = {_quoted(run_id)} and attempt = {int(attempt)}",

@@ -11,7 +11,7 @@ REBUILD = "find the matches in core.match_result and landing, correct their sour
 
 
 def training_suites() -> list[Suite]:
-    """What a training set must hold before a model learns from it."""
+    """Expectations on a training set before a model learns from it."""
     return [
         Suite(
             "training_set",
@@ -37,7 +37,7 @@ def training_suites() -> list[Suite]:
 
 
 def prediction_suites() -> list[Suite]:
-    """What predictions must hold before they enter the ledger; checked on the frame that would be written."""
+    """Expectations on predictions before they enter the ledger, checked on the frame that would be written."""
     share = {"min_value": 0.0, "max_value": 1.0}
     exact = {"min_value": 1 - 1e-9, "max_value": 1 + 1e-9}
     return [
@@ -59,11 +59,11 @@ def prediction_suites() -> list[Suite]:
                     column="grid_sum", min_value=0.999, max_value=1.001,
                 ),
                 block(
-                    gxe.ExpectColumnValuesToBeBetween, "nothing: too late for a prediction",
+                    gxe.ExpectColumnValuesToBeBetween, "nothing: it is too late for a prediction",
                     column="seconds_to_kickoff", min_value=0, strict_min=True,
                 ),
                 block(
-                    gxe.ExpectCompoundColumnsToBeUnique, "the same match came twice: look at core.match",
+                    gxe.ExpectCompoundColumnsToBeUnique, "the same match appears twice: look at core.match",
                     column_list=["match_id", "model_version", "forecast"],
                 ),
                 warn(

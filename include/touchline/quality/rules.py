@@ -17,7 +17,7 @@ CATALOGUE: Final = Path(__file__).with_name("rules.yaml")
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. `is_waiting` marks rows that are not bad: they are used once a team or match is known."""
+    """One rule. `is_waiting` marks rows that are not bad, but are used once a team or match is known."""
 
     rule_id: str
     applies_to: Subject
@@ -35,7 +35,7 @@ class Rule:
 
 @cache
 def catalogue() -> dict[str, Rule]:
-    """All rules by id, in the order in which data meets them."""
+    """All rules by id, in the order in which they are applied."""
     found = yaml.safe_load(CATALOGUE.read_text())
     return {rule_id: Rule(rule_id, **values) for rule_id, values in found.items()}
 

@@ -1,4 +1,4 @@
-"""The rules of the landing gate: what is new is compared with what is known; what cannot be right is left out."""
+"""Apply the rules of the landing gate: compare new facts with known ones, and leave out impossible ones."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ from finding where severity = 'quarantine'
 
 @dataclass(frozen=True)
 class Screening:
-    """What a screening looked at and found.
+    """What a screening read and found.
 
-    `inputs` are the payloads and replays as (kind, id) of landing.input, `attempt` says which try of this run it
-    was, `n_left_out` the number of facts left out.
+    `inputs` are the payloads and replays as (kind, id) of landing.input, `attempt` counts the tries of this run,
+    `n_left_out` the facts left out.
     """
 
     inputs: tuple[tuple[str, int], ...]
@@ -66,10 +66,10 @@ class Screening:
 
 
 def screen(settings: Settings, as_of: datetime, run_id: str) -> Screening:
-    """Apply every rule of the landing gate to what it has not looked at yet and was known by `as_of` (UTC).
+    """Apply every rule of the landing gate to the facts known by `as_of` (UTC) that it has not screened yet.
 
-    Facts that break a rule of severity quarantine are written to landing.quarantined_fact, once a rule; what every rule
-    found is counted in ops.rule_result under `run_id`. The inputs count as looked at once the gate has noted them.
+    Facts that break a rule of severity quarantine are written to landing.quarantined_fact, once per rule. The findings
+    of every rule are counted in ops.rule_result under `run_id`. Inputs count as screened once the gate records them.
     """
     priorities = read_configuration(settings.sources_file).priorities
     with connect(settings, "transform") as connection:

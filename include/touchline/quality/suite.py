@@ -31,5 +31,5 @@ def quarantine(expectation: Callable[..., Any], advice: str, **arguments: Any) -
 
 
 def warn(expectation: Callable[..., Any], advice: str, **arguments: Any) -> Any:
-    """An expectation whose failure is recorded and shown, nothing more."""
+    """An expectation whose failure is only recorded and shown."""
     return expectation(meta={"severity": "warn", "advice": advice}, **arguments)

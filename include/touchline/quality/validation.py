@@ -1,4 +1,4 @@
-"""Suites through Great Expectations: one checkpoint a gate, its outcomes as findings."""
+"""Run suites through Great Expectations: one checkpoint per gate, with its outcomes as findings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Compiled(BytecodeCache):
 _TEMPLATES = _Compiled()
 URL_VARIABLE = "TOUCHLINE_QUALITY_URL"
 SAMPLES = 5
-# Great Expectations names at most this many rows that break an expectation, however complete the result.
+# Great Expectations names at most this many offending rows, even in its complete result format.
 MOST_ROWS = 10_000
 
 
@@ -78,7 +78,7 @@ def _validate(
                 validation_definitions=definitions,
                 actions=_actions(settings),
                 result_format={
-                    # Complete, because every competition that a bad row names is held.
+                    # Complete, because every competition with a bad row is held.
                     "result_format": "COMPLETE",
                     "partial_unexpected_count": MOST_ROWS,
                     "unexpected_index_column_names": ["row_key", "competition"],
@@ -89,7 +89,7 @@ def _validate(
             batch_parameters={"dataframe": frame} if frame is not None else None,
         )
     except ProgrammingError as error:
-        # A missing table, or one of another shape, cannot be judged, so it does not pass.
+        # A table that is missing or has another shape cannot be judged, so the expectation fails.
         return [_unchecked(gate, error)]
     finally:
         if "warehouse" in sources:
@@ -123,8 +123,8 @@ def _actions(settings: Settings) -> list[Any]:
 
     if not settings.data_docs:
         return []
-    # Every page makes a Jinja environment of its own and compiles all templates again, which takes longer than the
-    # checks; jinja2.Environment takes no cache from outside but through its arguments.
+    # Every page creates its own Jinja environment and compiles all templates again, which takes longer than the checks.
+    # jinja2.Environment accepts a cache only through its arguments.
     view.Environment = partial(Environment, bytecode_cache=_TEMPLATES)  # type: ignore[misc, assignment]
     return [UpdateDataDocsAction(name="data_docs")]
 
@@ -144,7 +144,7 @@ def _unchecked(gate: str, error: ProgrammingError) -> Finding:
 
 
 def _definition(context: Any, sources: dict[str, Any], suite: Suite, frame: pd.DataFrame | None) -> Any:
-    """A suite with what it looks at; `sources` holds the data sources that this gate has opened."""
+    """A suite with its data; `sources` holds the data sources that this gate has opened."""
     import great_expectations as gx
 
     if suite.query is None:
@@ -196,7 +196,7 @@ def _finding(suite: str, outcome: Any) -> Finding:
         n_unexpected=result.get("unexpected_count"),
         samples=tuple(_sample(row) for row in rows[:SAMPLES]) if is_failure else (),
         advice=meta.get("advice", "") if is_failure else "",
-        # Where rows are missing from the list, so may be competitions: it is not pinned.
+        # If the list of rows is incomplete, competitions may be missing, so the failure cannot be assigned to them.
         broken=_broken(rows) if is_failure and len(rows) < MOST_ROWS else (),
     )
 
@@ -218,7 +218,7 @@ def _sample(row: Any) -> str:
 
 def _exception(outcome: Any) -> str | None:
     info = outcome.exception_info or {}
-    # One record, or one a metric.
+    # One record, or one per metric.
     records = (
         [info]
         if "raised_exception" in info

@@ -9,10 +9,10 @@ import great_expectations.expectations as gxe
 
 from touchline.quality.suite import Suite, block, warn
 
-# An overround below 1 is a price nobody offers; the market's best prices are not in the consensus.
+# No bookmaker offers an overround below 1; the consensus does not include the market's best prices.
 OVERROUND_BOUNDS = (0.97, 1.35)
 ELO_BOUNDS = (400.0, 2800.0)
-# Goals by which a team beats an average one.
+# The goals by which a team beats an average team.
 PI_BOUNDS = (-10.0, 10.0)
 REBUILD = (
     "find the facts of these matches in landing, correct their source or quarantine, then `touchline build`"
@@ -24,9 +24,11 @@ COMPARE = (
 
 @dataclass(frozen=True)
 class Window:
-    """What a gate on the warehouse looks at, as of an instant (UTC): everything where `since` is None, otherwise
-    matches that kick off after `since` and those with a fact from a payload that the gate has not looked at, or that
-    was replayed since."""
+    """The matches that a gate on the warehouse checks, as of an instant (UTC).
+
+    Everything if `since` is None; otherwise matches that kick off after `since`, and those with a fact from a payload
+    that the gate has not checked, or that was replayed since.
+    """
 
     gate: str
     as_of: datetime
@@ -56,7 +58,7 @@ class Window:
 
 
 def core_suites(window: Window) -> list[Suite]:
-    """What the core layer must hold before ratings and features are built on it."""
+    """Expectations on the core layer before ratings and features are built on it."""
     return [
         Suite(
             "core_total",
@@ -132,7 +134,7 @@ def core_suites(window: Window) -> list[Suite]:
 
 
 def feature_suites(window: Window) -> list[Suite]:
-    """What the features must hold before a model learns from them or predicts with them."""
+    """Expectations on the features before a model learns from them or predicts with them."""
     ranges: dict[str, tuple[float | None, float | None]] = {
         "seconds_to_kickoff": (1e-6, None),
         "seconds_before_as_of": (0, None),
@@ -192,7 +194,7 @@ def feature_suites(window: Window) -> list[Suite]:
 
 
 def _consensus(window: Window) -> str:
-    """One row a match whose overround is impossible, so that it can be accepted by name, and one a competition."""
+    """One row per match with an impossible overround, so that it can be accepted by key, and one per competition."""
     low, high = OVERROUND_BOUNDS
     return (
         "select case when is_impossible then match_key else competition end as row_key, competition, "  # noqa: S608
@@ -211,7 +213,7 @@ def _consensus(window: Window) -> str:
 
 
 def _competitions(window: Window) -> str:
-    """One row a competition: its last eight weeks against the three years before them, in standard errors."""
+    """One row per competition: its last eight weeks against the three years before them, in standard errors."""
     recent = f"match.kickoff_at > {window.now} - interval '56 days'"
     goals = "(home_goals + away_goals)"
     return (
@@ -232,8 +234,8 @@ def _competitions(window: Window) -> str:
 
 
 def _volume(window: Window) -> str:
-    """One row a competition and day of the last two weeks: its matches against the same weekday and stage (hundred days
-    of the season) before, in robust deviations (median, MAD)."""
+    """One row per competition and day of the last two weeks: the number of matches against earlier days of the same
+    weekday and stage (hundred days of the season), in robust deviations (median, MAD)."""
     return (
         "select * from (with days as (select competition, season, kickoff_on, extract(dow from kickoff_on) as weekday, "  # noqa: S608
         "(kickoff_on - min(kickoff_on) over (partition by competition, season)) / 100 as stage, count(*) as n "

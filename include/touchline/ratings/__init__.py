@@ -1,1 +1,1 @@
-"""Team ratings: one state per team, updated match by match, never looking ahead."""
+"""Team ratings: one state per team, updated match by match and never looking ahead."""

@@ -1,4 +1,4 @@
-"""States of teams by the million: one compiled pass where results came in order, written as PostgreSQL's bytes."""
+"""Rate teams at volume: one compiled pass while results came in order, written in PostgreSQL's binary format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from touchline.ratings.versions import Versions
 Ids = NDArray[np.uint8]
 Times = NDArray[np.int64]
 
-# Microseconds from 1970 to 2000, where PostgreSQL's own count begins.
+# Microseconds from 1970 to 2000, PostgreSQL's epoch.
 _POSTGRES_EPOCH: Final = 946_684_800_000_000
 _COLUMNS: Final = ("team_id", "match_id", "kickoff_at", "valid_from", "valid_to", *STATE_COLUMNS)
 _TIMES: Final = ("kickoff_at", "valid_from", "valid_to")
@@ -30,10 +30,10 @@ _PIECE: Final = 20_000
 
 @dataclass(frozen=True)
 class Careers:
-    """States of teams after matches, one row a team and match.
+    """States of teams after matches, one row per team and match.
 
-    `team_ids` and `match_ids` (n, 16) are the bytes of the ids, times microseconds since 1970, `after`
-    (n, N_STATE_COLUMNS). `states` are those that teams ended with, `n_matches` how many matches were rated.
+    `team_ids` and `match_ids` (n, 16) are the bytes of the ids, times are microseconds since 1970, `after`
+    (n, N_STATE_COLUMNS) holds the states. `states` are each team's last, `n_matches` counts the matches rated.
     """
 
     team_ids: Ids
@@ -47,7 +47,7 @@ class Careers:
 
     @classmethod
     def of(cls, rated: Sequence[Rated]) -> Careers:
-        """States that were made one by one."""
+        """From states that were computed one by one."""
         return cls(
             _id_bytes([each.team_id for each in rated]),
             _id_bytes([each.key[1] for each in rated]),
@@ -61,9 +61,9 @@ class Careers:
 
 
 def rate_in_order(known: Versions) -> Careers:
-    """Rate the results before the first that came late, was corrected or withdrawn: each simply follows.
+    """Rate all results before the first one that came late, was corrected or was withdrawn.
 
-    What comes after is for touchline.ratings.history, which goes on from `states`.
+    touchline.ratings.history continues from `states` with the rest.
     """
     frame = known.frame[: _first_out_of_order(known.frame)]
     if frame.is_empty():
@@ -93,7 +93,7 @@ def rate_in_order(known: Versions) -> Careers:
 
 
 def _first_out_of_order(frame: pl.DataFrame) -> int:
-    """The first row, in order of kick-off, whose result came after a later one of its teams, or was not for good."""
+    """The first row, in order of kick-off, that became known after a later match of its teams, or was withdrawn."""
     is_for_good = (pl.col("valid_to") == FOREVER) & ~pl.col("match_id").is_duplicated()
     rows = frame.with_row_index("row").with_columns(is_for_good.alias("is_for_good"))
     sides = pl.concat(
@@ -124,7 +124,7 @@ def append(connection: Connection, careers: Careers) -> None:
 
 
 def _rows(careers: Careers, part: slice) -> NDArray[np.void]:
-    """Rows in the binary format of COPY: the number of fields, then the length and the big-endian bytes of each."""
+    """Rows in COPY's binary format: the number of fields, then the length and the big-endian bytes of each."""
     values = careers.after[part]
     layout: list[tuple[str, str] | tuple[str, str, tuple[int]]] = [("n_fields", ">i2")]
     for name in _COLUMNS:

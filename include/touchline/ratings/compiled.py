@@ -1,7 +1,7 @@
-"""The ratings, compiled: one pass over results in order, every number of both teams' states moved by each.
+"""The compiled ratings: one pass over results in order, each of which updates the states of both teams.
 
-Everything compiled lies in this one file: a stored compilation is renewed only when its own file changes.
-No fast-math: the same results give the same bits, however they are cut into batches.
+All compiled code is in this file, because a cached compilation is renewed only when its own file changes.
+Fast-math is off, so the same results give the same bits, however they are split into batches.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ N_RATED, N_CAREER, LAST_DAY, LAST_TIER, TIER_BEFORE = (
 MARKET_HOME, MARKET_N, MARKET_ERROR = (
     STATE_COLUMNS.index(f"market_{name}") for name in ("home_advantage", "n_rated", "error")
 )
-# Where those begin that are counted from there.
+# The first columns of the groups that are addressed by offset.
 STRENGTHS, LEVELS = STATE_COLUMNS.index("attack_slow"), STATE_COLUMNS.index("level_mixed")
 FORM, VENUE = STATE_COLUMNS.index("form_surprise_short"), STATE_COLUMNS.index("surprise_at_home")
 MARKET_RATING, MOVES = STATE_COLUMNS.index("market_rating_slow"), STATE_COLUMNS.index("move_last")
@@ -93,13 +93,13 @@ VENUE_MOVE_STEP = _step(8)
 SURPRISE_STEPS = (_step(1), _step(4))
 MARKET_ERROR_STEP = _step(3)
 
-# A shot on target and one off it, in goals: makes shots count as the goals they are worth on average.
+# The average worth of a shot on target and of one off it, in goals.
 ON_TARGET_WORTH, OFF_TARGET_WORTH = 0.213, 0.054
 # Share of the chances in the mixed signal; the rest are goals.
 CHANCES_SHARE = 0.38
 MOST_GOALS = 6.0
 OFF_SEASON_DAYS = 45.0
-# After an off-season a team counts as no better known than after this many matches, and is this much nearer its tier.
+# After an off-season, a team counts as known by at most this many matches, and moves this share of the way to its tier.
 KNOWN_AFTER_OFF_SEASON = 22.0
 OFF_SEASON_SHRINKAGE = 0.138
 TIER_STEP = 0.216
@@ -112,9 +112,9 @@ MARKET_NEWCOMER_RATE = 0.3
 MARKET_HOME_RATE = 0.05
 FIRST_MARKET_HOME = 0.5
 MARKET_KNOWN_AFTER_OFF_SEASON = 3.0
-# Log-odds: what moves further between two readings is a typing error.
+# In log-odds; a larger move between two readings is a typing error.
 LARGEST_MOVE = 1.0
-# What a market that is sure of the home side expects: goals and shots on target ahead per unit of p_home - p_away.
+# Goals and shots on target by which the market expects the home side to be ahead, per unit of p_home - p_away.
 GOALS_PER_EDGE, ON_TARGET_PER_EDGE = 2.2, 6.0
 USUAL_RED_CARDS, USUAL_YELLOW_CARDS, USUAL_POINTS = 0.1, 1.8, 1.37
 
@@ -152,7 +152,7 @@ def _towards(mean: float, value: float, step: float) -> float:
 
 @njit(cache=True)
 def _begin(state: Floats, tier: float, day: float, elo_first: Floats, pi_step_down: Floats) -> None:
-    """The state of a team that was never seen, before its first match in a competition of `tier`."""
+    """Set the state of a new team before its first match, in a competition of `tier`."""
     below = tier - 1.0
     state[:] = 0.0
     for place in range(2):
@@ -174,7 +174,7 @@ def _begin(state: Floats, tier: float, day: float, elo_first: Floats, pi_step_do
 
 @njit(cache=True)
 def _after_off_season(state: Floats, tier: float, day: float) -> None:
-    """Months without a match: less is known, teams are nearer to each other, and promotion shows in the tier."""
+    """After an off-season, make the state less certain, shrink it towards the tier, and note the tier before."""
     if day - state[LAST_DAY] <= OFF_SEASON_DAYS:
         return
     state[N_RATED] = min(state[N_RATED], KNOWN_AFTER_OFF_SEASON)
@@ -187,7 +187,7 @@ def _after_off_season(state: Floats, tier: float, day: float) -> None:
 
 @njit(cache=True)
 def _rate_strengths(home: Floats, away: Floats, signals: Floats, strengths: Floats, expected: Floats) -> None:
-    """Attack and defence at every speed; `expected` becomes the goals expected of the mixed signal at medium speed.
+    """Update attack and defence at every speed; set `expected` to the mixed signal's expected goals at medium speed.
 
     `signals` (3, 2): mixed, goals, chances of home and away. `strengths` (N_STRENGTHS, 3): signal, rate and
     newcomer's rate of each.
@@ -212,7 +212,7 @@ def _rate_strengths(home: Floats, away: Floats, signals: Floats, strengths: Floa
         away[defence] -= away_rate * home_error
         away[attack] += away_rate * away_error
         home[defence] -= home_rate * away_error
-        # The speed after which levels are named moves them: each signal has one.
+        # Each signal has one speed that updates its level and home advantage.
         if number == 1 or number == 3 or number == 4:
             for side in (home, away):
                 side[level] += LEVEL_RATE * (home_error + away_error)
@@ -221,7 +221,7 @@ def _rate_strengths(home: Floats, away: Floats, signals: Floats, strengths: Floa
 
 @njit(cache=True)
 def _note_form(state: Floats, values: Floats) -> None:
-    """`values` (N_FORM,): what the match was to the team; NaN leaves a mean as it is."""
+    """Update form by the match's `values` (N_FORM,) for the team; NaN leaves a mean unchanged."""
     for speed in range(2):
         for number in range(N_FORM):
             if not math.isnan(values[number]):
@@ -231,7 +231,7 @@ def _note_form(state: Floats, values: Floats) -> None:
 
 @njit(cache=True)
 def _rate_market(home: Floats, away: Floats, match: Floats) -> None:
-    """What prices said of both teams: ratings from the last word, how prices moved, what results were to it."""
+    """Update both teams by the prices: ratings from the last price, its movement, and the result against it."""
     before, last = match[PREMATCH_SUPREMACY], match[CLOSING_SUPREMACY]
     draw_before, last_draw = match[PREMATCH_DRAW], match[CLOSING_DRAW]
     move, draw_move = last - before, last_draw - draw_before
@@ -278,10 +278,10 @@ def rate_matches(
     elos: tuple[Elo, Elo], pis: tuple[Pi, Pi], strengths: Floats, elo_first: Floats, pi_step_down: Floats,
     goals_per_shot: float,
 ) -> None:  # fmt: skip
-    """Rate `matches` (n, N_MATCH_COLUMNS) in their order; NaN in a state's first column: never seen.
+    """Rate `matches` (n, N_MATCH_COLUMNS) in their order. A team is new if its state's first column is NaN.
 
-    `states` (teams, N_STATE_COLUMNS) is moved on; `after` (2n, N_STATE_COLUMNS) becomes the states after each match:
-    home side, away side, home side, ...
+    `states` (teams, N_STATE_COLUMNS) is updated in place. `after` (2n, N_STATE_COLUMNS) receives the states after
+    each match: home side, away side, home side, ...
     """
     signals = np.empty((3, 2))
     expected = np.empty(2)

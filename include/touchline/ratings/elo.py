@@ -14,7 +14,7 @@ from touchline.ratings import compiled
 
 @dataclass(frozen=True, slots=True)
 class EloParameters:
-    """How ratings move and where they begin.
+    """How ratings move, and where they begin.
 
     `home_advantage` and `tier_step` are in rating points.
     """
@@ -27,10 +27,10 @@ class EloParameters:
 
     @property
     def compiled(self) -> compiled.Elo:
-        """What the compiled update reads."""
+        """The parameters as the compiled update reads them."""
         return compiled.Elo(self.k0, self.exponent, self.home_advantage)
 
 
 GOALS = EloParameters()
-# Margins in shots on target are wider than in goals: each shot counts for less.
+# Margins in shots on target are wider than in goals, so each shot counts for less.
 SHOTS = EloParameters(k0=6.0, exponent=0.55)

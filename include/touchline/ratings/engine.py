@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from touchline.ratings import compiled, elo, pi, strength
 from touchline.ratings.compiled import N_MATCH_COLUMNS, N_STATE_COLUMNS, Floats
 
-# A plain tuple: building a named one costs as much as rating.
+# A plain tuple, because building a named one takes as long as rating.
 State = tuple[float, ...]
 
 _STRENGTHS = strength.as_array()
@@ -59,11 +59,11 @@ assert len(NUMBERS) + 1 == N_MATCH_COLUMNS, "the day comes first, then these"
 
 
 def rate(results: Iterable[Result], states: dict[str, State]) -> list[State]:
-    """Rate results given in order of (kickoff_at, match_id); updates `states` by team.
+    """Rate results given in order of (kickoff_at, match_id), and update `states` by team.
 
-    Returns the states after each match: home side, away side, home side, ... The state after a match depends on the
-    two teams' states before it and the result alone, so going on from stored states equals rating everything again,
-    bit for bit.
+    Returns the states after each match: home side, away side, home side, ... The state after a match depends only on
+    the two teams' states before it and on the result. So continuing from stored states equals rating everything
+    again, bit for bit.
     """
     played = list(results)
     teams = {team: place for place, team in enumerate({team for each in played for team in each[1:3]})}
@@ -80,8 +80,8 @@ def rate(results: Iterable[Result], states: dict[str, State]) -> list[State]:
 def rate_arrays(matches: Floats, sides: NDArray[np.int64], states: Floats) -> Floats:
     """Rate matches (n, N_MATCH_COLUMNS: the day of the kick-off, then `NUMBERS`; NaN where unknown).
 
-    `sides` (n, 2) are the rows of home and away side in `states` (teams, N_STATE_COLUMNS), which is moved on; a team
-    never seen has NaN there. Returns the states after each match (2n, N_STATE_COLUMNS): home side, away side, ...
+    `sides` (n, 2) are the rows of home and away side in `states` (teams, N_STATE_COLUMNS), which is updated in place;
+    a new team has NaN there. Returns the states after each match (2n, N_STATE_COLUMNS): home side, away side, ...
     """
     after = np.empty((2 * len(matches), N_STATE_COLUMNS))
     compiled.rate_matches(

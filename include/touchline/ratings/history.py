@@ -1,8 +1,8 @@
 """Ratings as they were known at every instant: results are learned in the order in which they became known.
 
-Almost always that is the order of kick-offs, and each result adds a state to both teams. A late, corrected or withdrawn
-result does not: from its kick-off on everything is rated again, and the states that come out otherwise hold from that
-instant on, while those before keep the period in which they were what was known. Times are microseconds since 1970.
+Almost always that is the order of kick-offs, and each result adds a state to both teams. After a late, corrected or
+withdrawn result, every match from its kick-off on is rated again. States that differ hold from the instant when the
+change became known; the old states keep the period in which they were known. Times are microseconds since 1970.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Rated:
 
 @dataclass
 class History:
-    """What is known at an instant, moved on by `learn`.
+    """What is known at an instant; `learn` moves it forward.
 
-    `before` holds the states of teams before the first match of `chain`, the results standing in order of rating;
-    `careers` a team's states after its matches in that order. `rated` collects every state made by learning, `closed`
-    every state that ceased to hold.
+    `chain` holds the standing results in order of rating, `before` the states of teams before the first of them, and
+    `careers` each team's states after its matches. `rated` collects every new state, `closed` every state that no
+    longer holds.
     """
 
     before: dict[str, State] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class History:
     closed: list[Rated] = field(default_factory=list)
 
     def learn_all(self, versions: Iterable[Version], since: int) -> None:
-        """Learn, instant by instant, what became known and what was withdrawn at or after `since`."""
+        """Learn, instant by instant, the results that became known or were withdrawn at or after `since`."""
         new: dict[int, list[Version]] = defaultdict(list)
         gone: dict[int, list[Version]] = defaultdict(list)
         for version in versions:
@@ -70,7 +70,7 @@ class History:
             self.learn(instant, new.get(instant, []), gone.get(instant, []))
 
     def learn(self, instant: int, new: Sequence[Version], gone: Sequence[Version]) -> None:
-        """Results that became known and results withdrawn at one instant (a correction is both)."""
+        """Learn the results that became known and those withdrawn at one instant (a correction is both)."""
         arrived = sorted((version.key, version.result) for version in new)
         if not gone and all(self._is_next(*each) for each in arrived):
             self._append(instant, arrived)
@@ -86,7 +86,7 @@ class History:
         self._rate_again(instant, first, tail)
 
     def _is_next(self, key: Key, result: Result) -> bool:
-        """Whether both teams have played nothing later, so that the result simply follows."""
+        """Whether neither team has a later match, so that the result can simply be appended."""
         careers = (self.careers.get(result.home_team_id), self.careers.get(result.away_team_id))
         return all(not career or career[-1].key < key for career in careers)
 
@@ -103,7 +103,7 @@ class History:
                 self.chain.append((key, result))
 
     def _rate_again(self, instant: int, first: Key, tail: Sequence[tuple[Key, Result]]) -> None:
-        """Rate the matches from `first` on; keep a team's states up to the first that comes out otherwise."""
+        """Rate the matches from `first` on again, and keep each team's states up to the first that differs."""
         old: dict[str, list[Rated]] = {}
         for team, career in self.careers.items():
             place = bisect_left(career, first, key=lambda rated: rated.key)

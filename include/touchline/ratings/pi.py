@@ -15,7 +15,7 @@ from touchline.ratings import compiled
 
 @dataclass(frozen=True, slots=True)
 class PiParameters:
-    """Learning rates `rate` (lambda) and `carry` (gamma), and the goals that a tier lower costs a new team."""
+    """Learning rates `rate` (lambda) and `carry` (gamma), and how many goals lower a new team starts per tier."""
 
     rate: float = 0.05
     carry: float = 0.70
@@ -23,11 +23,11 @@ class PiParameters:
 
     @property
     def compiled(self) -> compiled.Pi:
-        """What the compiled update reads."""
+        """The parameters as the compiled update reads them."""
         return compiled.Pi(self.rate, self.carry)
 
 
 GOALS = PiParameters()
 SHOTS = PiParameters(rate=0.06)
-# Over the seasons that have both, a shot on target is worth about 0.3 goals: puts shots on the scale of goals.
+# Over the seasons that have both, a shot on target is worth about 0.3 goals. This puts shots on the scale of goals.
 GOALS_PER_SHOT_ON_TARGET = 0.3

@@ -1,4 +1,4 @@
-"""Bring features.team_rating up to date: only what became known since the last time is learned."""
+"""Bring features.team_rating up to date, learning only what became known since the last time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ END = "'9999-12-31 00:00Z'::timestamptz"
 LEARNED = f"result.valid_from >= %(since)s or (valid_to >= %(since)s and valid_to < {END})"
 STANDING = "result.valid_from < %(since)s and valid_to >= %(since)s and kickoff_at >= %(kickoff_at)s"
 
-# What is known just before the instant from which on everything is learned again.
+# Restores what was known just before the instant from which everything is learned again.
 REWIND = (
     "delete from features.team_rating where valid_from >= %(since)s",
     f"update features.team_rating set valid_to = {END} where valid_to >= %(since)s and valid_to < {END}",  # noqa: S608
@@ -79,9 +79,9 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class RatingsReport:
-    """What an update did: results learned (a correction counts again), teams rated, states that ceased to hold.
+    """What an update did: results learned (a correction counts again), teams rated, and states that no longer hold.
 
-    `known_from` is the instant from which on results were learned, None when nothing was new.
+    `known_from` is the earliest instant of the results learned, None when nothing was new.
     """
 
     as_of: str
@@ -104,10 +104,10 @@ class RatingsReport:
 def update_ratings(
     settings: Settings, as_of: datetime, run_id: str, *, is_full: bool = False
 ) -> RatingsReport:
-    """Learn the results that core.result_version knows now and the ratings do not.
+    """Learn the results in core.result_version that the ratings do not include yet, in one transaction.
 
-    They stand as of when core does (UTC), whatever `as_of` says. The outcome equals learning everything from scratch,
-    bit for bit. One transaction.
+    The ratings are then as of the same instant as core (UTC), whatever `as_of` says, and equal, bit for bit, to
+    learning everything from scratch.
     """
     with building(settings):
         planned = plan(settings, "ratings", as_of, _definition(), is_full=is_full)
@@ -145,13 +145,13 @@ def update_ratings(
 
 
 def _definition() -> str:
-    """Stored ratings of another code, or other parameters, are learned anew."""
+    """The digest of code and parameters; ratings stored under another one are learned anew."""
     files = [*sorted(Path(__file__).parent.glob("*.py")), Path(overround.__file__)]
     return definition_of("ratings", [path.read_text() for path in files])
 
 
 def _follow_code(connection: Connection) -> None:
-    """Give the empty table the columns of a state that are new, and take those from it that are none any more."""
+    """Add new state columns to the empty table, and drop those that no longer exist."""
     found = rows(
         connection,
         "select attname from pg_attribute where attrelid = 'features.team_rating'::regclass "
@@ -172,7 +172,7 @@ def _follow_code(connection: Connection) -> None:
 
 
 def _rewound(connection: Connection, versions: Sequence[Version], known: dict[str, Any]) -> History:
-    """What was known just before `known["since"]`, from the first kick-off on that the versions to learn speak of."""
+    """What was known just before `known["since"]`, from the earliest kick-off among the versions to learn."""
     for statement in REWIND:
         connection.execute(statement, known)
     if not versions:

@@ -1,4 +1,4 @@
-"""Results as core.result_version knows them, with the prices known when they were, as numbers for the engine."""
+"""Results from core.result_version with the prices known at the time, as numbers for the engine."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ copy (
 
 @dataclass(frozen=True)
 class Versions:
-    """One row a version, in order of kick-off and match: `frame` with ids, times (microseconds since 1970), NUMBERS."""
+    """One row per version, by kick-off and match: `frame` has ids, times (microseconds since 1970) and NUMBERS."""
 
     frame: pl.DataFrame
 
     def versions(self, start: int = 0) -> list[Version]:
-        """Those from row `start` on, one by one."""
+        """The versions from row `start` on, one by one."""
         rows = self.frame[start:]
         columns = {
             name: rows[name].to_list() for name in (*Result._fields, "match_id", "valid_from", "valid_to")
@@ -64,7 +64,7 @@ class Versions:
 
 
 def read_versions(connection: Connection, condition: str, parameters: dict[str, Any]) -> Versions:
-    """The versions of core.result_version that a condition holds for."""
+    """The versions in core.result_version that meet a condition."""
     lines = BytesIO()
     with (
         connection.cursor() as cursor,

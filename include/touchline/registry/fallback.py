@@ -19,13 +19,13 @@ from touchline.registry.logged_run import Training, log_training, registered_ver
 from touchline.registry.tracking import Registry
 from touchline.settings import Settings
 
-# What a baseline is made by, instead of a digest of parameters and code.
+# The recipe of a baseline, in place of a digest of parameters and code.
 BASELINE: Final = "baseline"
 
 
 @dataclass(frozen=True)
 class WhereSilent:
-    """A candidate that cannot forecast every match, and another for the matches where it has no forecast."""
+    """A candidate that cannot forecast every match, and another for the remaining matches."""
 
     first: Candidate
     otherwise: Candidate
@@ -38,8 +38,8 @@ class WhereSilent:
 def register_baseline(registry: Registry, settings: Settings, refused: Training) -> str:
     """Register a version that forecasts the market's probabilities, for the training of a refused version.
 
-    Its held-out predictions are those of market and base rates in the refused version's walk-forward. Registered once
-    a training set; returns the version. The aliases stay as they are.
+    Its held-out predictions are those of market and base rates in the refused version's walk-forward. It is registered
+    once per training set. Returns the version; the aliases do not change.
     """
     key = hashlib.sha256(f"{refused.key}|{BASELINE}".encode()).hexdigest()
     version = registered_version(registry, key)
@@ -56,8 +56,11 @@ def register_baseline(registry: Registry, settings: Settings, refused: Training)
 
 
 def baseline_forecaster(matches: pd.DataFrame, fitted: Forecaster) -> Forecaster:
-    """One forecast: `market` (that of `fitted`, and base rates of `matches` where a match has no price), or
-    `base_rates` alone where `fitted` knows no market. It looks at no feature that could have seen an outcome."""
+    """A forecaster without features that could have seen an outcome.
+
+    Its one forecast is `market` (that of `fitted`, with base rates of `matches` where a match has no price), or
+    `base_rates` where `fitted` has no market.
+    """
     base_rates = BaseRates.fit(ModelInput(matches))
     if MARKET not in fitted.candidates:
         return Forecaster({BASE_RATES: base_rates}, {}, BASE_RATES)
@@ -70,7 +73,7 @@ def _predicted(predictions: pd.DataFrame, primary: str) -> pd.DataFrame:
 
 
 def _evaluated(evaluation: dict[str, Any], primary: str) -> dict[str, Any]:
-    """Every forecast is scored where all speak, and there the baseline is the market itself."""
+    """All forecasts are scored on the matches that all of them cover, where the baseline equals the market."""
     scores = evaluation["forecasts"]
     if primary != MARKET or MARKET_PREMATCH not in scores:
         return evaluation

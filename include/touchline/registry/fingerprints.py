@@ -1,4 +1,4 @@
-"""What a model was made of, in digests: the same three digests mean the same model."""
+"""Digests of what a model was made of: the same three digests mean the same model."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What becomes of a registered version: its verdict, its alias, and a baseline where no model may be champion.
+"""Settle a registered version: its verdict, its alias, and a baseline where no model may be champion.
 
-A kill at any point leaves nothing wrong: the verdict is noted last, and a version without one is judged again.
+A kill at any point does no harm: the verdict is recorded last, and a version without one is judged again.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ AWAITING_APPROVAL: Final = "awaiting approval"
 
 
 def is_settled(registry: Registry, version: str) -> bool:
-    """True when a version has its verdict; without a champion every verdict is open again."""
+    """True when a version has its verdict. Without a usable champion, every verdict is open again."""
     tags = registry.client.get_model_version(registry.model_name, version).tags
     return VERDICT in tags and _readable_champion(registry) is not None
 
 
 def settle_version(registry: Registry, settings: Settings, version: str, training: Training) -> None:
-    """Judge a version, move the aliases accordingly, write its card, and note the verdict with it."""
+    """Judge a version, move the aliases accordingly, write its card, and record the verdict."""
     champion = _readable_champion(registry)
     verdict = _verdict(registry, settings.promotion, version, champion, training)
     state = _move_aliases(registry, settings.promotion, version, champion, verdict)
@@ -38,7 +38,7 @@ def settle_version(registry: Registry, settings: Settings, version: str, trainin
     if _needs_baseline(registry, training, champion, verdict, state):
         baseline = register_baseline(registry, settings, training)
         reason = f"version {version} may not be champion"
-        # Noted first: once it is champion, nobody judges it again.
+        # Recorded first, because a version that is champion already is not judged again.
         _note(registry, baseline, "promoted", Verdict("promoted", (reason,)))
         models.promote(registry, baseline)
         reasons.append(f"forecasts fall back to version {baseline}, the market's prices")
@@ -61,7 +61,7 @@ def _verdict(
     recipe_of_champion = None if holder is None else holder.recipe
     is_taken_back = new.recipe != recipe_of_champion and new.recipe in _taken_back(registry)
     if verdict.state == "promoted" and is_taken_back:
-        reason = "a version made like it was rolled back; promote by hand if wanted"
+        reason = "a version with the same recipe was rolled back; promote by hand if wanted"
         return Verdict("challenger", (reason, *verdict.reasons), verdict.comparison)
     return verdict
 
@@ -100,7 +100,7 @@ def _note(registry: Registry, version: str, state: str, verdict: Verdict) -> Non
 
 
 def _readable_champion(registry: Registry) -> str | None:
-    """The champion's version, None when there is none that this code can forecast with."""
+    """The champion's version; None when there is none, or this code cannot forecast with it."""
     try:
         models.load(registry)
     except ModelUnavailable:

@@ -1,4 +1,4 @@
-"""Signs that a model has seen the outcome: a forecast better than any market can be is not skill."""
+"""Detect models that have seen the outcome: a forecast far better than the market is not skill."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from touchline.forecasting.specs import BASE_RATES, MARKET_CLOSING
 from touchline.forecasting.walk_forward import probabilities_of
 from touchline.overround import remove_overround
 
-# Nats by which nothing honest beats the closing market: more than twice what lies between the pre-match and the
+# Nats by which no honest forecast beats the closing market: more than twice the gap between the pre-match and the
 # closing market (0.0038 over 22 divisions), which is all that a perfect reader of news could gain.
 BEYOND_THE_CLOSE = 0.01
-# Nats by which nothing honest beats base rates, asked where there are no closing prices. The closing market itself
-# gains 0.077 over 22 divisions (30,172 matches, 2019/20 to 2022/23) and 0.154 in the most lopsided, the Scottish
-# Premiership; the home side's goals, known after the match, gain 0.297.
+# Nats by which no honest forecast beats base rates, used where there are no closing prices. The closing market gains
+# 0.077 over 22 divisions (30,172 matches, 2019/20 to 2022/23) and 0.154 in the most uneven one, the Scottish
+# Premiership. The home side's goals, known only after the match, gain 0.297.
 BEYOND_BASE_RATES = 0.25
 FEWEST_MATCHES = 200
 N_BINS = 20
-# Weight, in matches, of the shares over all matches in the shares of a bin.
+# The weight, in matches, that the overall shares have in the shares of a bin.
 PRIOR_MATCHES = 5.0
 
 
@@ -93,7 +93,7 @@ def _too_good(
     else:
         reference, other, allowed, rows = "base rates", base_rates, BEYOND_BASE_RATES, said
     own, others = log_loss(p[rows], outcomes[rows]), log_loss(other[rows], outcomes[rows])
-    # Most are far from it: only what looks too good is worth a bootstrap.
+    # Most forecasts are far from the limit; only those that look too good are worth a bootstrap.
     if len(own) < FEWEST_MATCHES or (own - others).mean() >= -allowed:
         return
     days = matches["kickoff_at"].dt.date.to_numpy()[rows]
@@ -103,7 +103,7 @@ def _too_good(
 
 
 def _is_informed(closing: Floats, base_rates: Floats, outcomes: Ints) -> bool:
-    """Prices that are worse than base rates (teams mixed up, a feed gone mad) are no measure of anything."""
+    """Whether prices are better than base rates. Otherwise (mixed-up teams, a broken feed) they are no yardstick."""
     if len(outcomes) < FEWEST_MATCHES:
         return False
     return bool(log_loss(closing, outcomes).mean() < log_loss(base_rates, outcomes).mean())

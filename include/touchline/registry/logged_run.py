@@ -27,7 +27,7 @@ from touchline.registry.promotion import PREDICTIONS, walk_forward_of
 from touchline.registry.tracking import Registry
 from touchline.settings import Settings
 
-# What unpickling and forecasting import, beside touchline itself.
+# What unpickling and forecasting import, besides touchline itself.
 REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas", "scipy")
 N_EXAMPLES = 3
 EXPERIMENT_SIMULATED = " (simulated)"
@@ -36,7 +36,7 @@ EVALUATION, LEAKAGE, RECIPE = "evaluation.json", "leakage.json", "recipe"
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is to be learnt, and how: `key` identifies data, parameters and code, `recipe` the latter two
+    """The data to learn from, and how: `key` identifies data, parameters and code, `recipe` only the latter two
     (registry.fingerprints)."""
 
     matches: pd.DataFrame
@@ -49,8 +49,8 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Training(Lesson):
-    """A lesson learnt: everything a run logs. `predictions` is a frame of walk_forward, `evaluation` what evaluate
-    said of it, `leaks` what the features gave away."""
+    """A finished lesson with everything that a run logs. `predictions` is a frame of walk_forward, `evaluation` its
+    result from evaluate, and `leaks` are features that know the outcome."""
 
     forecaster: Forecaster
     predictions: pd.DataFrame
@@ -59,7 +59,7 @@ class Training(Lesson):
 
 
 def log_training(registry: Registry, training: Training) -> str:
-    """Log the run, register the model, tag the version; returns the version. The aliases stay as they are."""
+    """Log the run, register the model and tag the version. Returns the version; the aliases do not change."""
     import mlflow
 
     from touchline.registry.pyfunc_model import ForecastModel
@@ -101,7 +101,7 @@ def log_training(registry: Registry, training: Training) -> str:
 
 
 def stored_training(registry: Registry, version: str, lesson: Lesson) -> Training:
-    """What was logged with a registered version of these matches and parameters, read back."""
+    """Read back what was logged with a registered version of these matches and parameters."""
     found = registry.client.get_model_version(registry.model_name, version)
     with tempfile.TemporaryDirectory() as folder:
         predictions = walk_forward_of(registry.client, found.run_id, Path(folder))
@@ -182,7 +182,7 @@ def _log_predictions(predictions: pd.DataFrame) -> None:
 
 
 def require_registered_model(registry: Registry) -> None:
-    """Create the registered model that versions and tags belong to, unless it is there."""
+    """Create the registered model that versions and tags belong to, unless it exists."""
     from mlflow.exceptions import MlflowException
 
     try:

@@ -1,6 +1,6 @@
 """The model card: what a version is for, what it was made from, how good it is, and where it is weak.
 
-After Mitchell et al. (2019), "Model Cards for Model Reporting". It is made from what is stored with the version, so
+After Mitchell et al. (2019), "Model Cards for Model Reporting". It is made only from data stored with the version, so
 that card and registry agree.
 """
 
@@ -25,7 +25,7 @@ from touchline.registry.tracking import Registry
 
 CARD: Final = "model_card.md"
 N_WORST = 5
-# Fewer matches of a competition say nothing about it.
+# With fewer matches, a competition's figures mean nothing.
 FEWEST_OF_COMPETITION = 50
 SHOWN_SCORES = {"rps": "RPS", "log_loss": "log loss", "brier": "Brier", "accuracy": "accuracy"}
 
@@ -61,7 +61,7 @@ def write_card(registry: Registry, version: str, state: str, verdict: Verdict) -
     )  # fmt: skip
     registry.client.log_text(found.run_id, model_card(source), CARD)
     registry.client.update_model_version(
-        registry.model_name, version, description=f"{_first_words(source)}\n\nThe run's artifact `{CARD}` says more."
+        registry.model_name, version, description=f"{_first_words(source)}\n\nDetails: the run's artifact `{CARD}`."
     )  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def _comparison(source: CardSource) -> Iterator[str]:
     yield from ("## Against the champion", "")
     found = source.verdict.comparison
     if found is None:
-        yield "There was no champion to compare with, or it was not asked."
+        yield "There was no champion, or the version was not compared with it."
         return
     yield (
         f"Log loss {_interval(found)} on {found.n_matches:,} matches of the last season (below zero, this version is "

@@ -1,7 +1,7 @@
 """Registered models: load one, list them, move the champion forward and back.
 
-The champion is the alias `champion`. Who held it before is kept in order in the tag `champion_history` of the
-registered model, the present holder last; the last hundred of them.
+The champion is the version with the alias `champion`. The tag `champion_history` of the registered model lists the
+last hundred champions in order, the present one last.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from touchline.forecasting.forecaster import Forecaster
 from touchline.registry.tracking import Registry
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-# The version that waits for a person's approval; meanwhile it forecasts in the shadow, also beside a newer challenger.
+# The version that waits for a person's approval. Meanwhile it forecasts in the shadow, even beside a newer challenger.
 CANDIDATE = "candidate"
 STATE = "state"
 HISTORY = "champion_history"
-# MLflow keeps a tag of 5000 characters; with a champion a night the whole history would be longer within two years.
+# MLflow limits a tag to 5000 characters, which one champion per night would exceed within two years.
 LONGEST_HISTORY = 100
 ROLLED_BACK = "rolled_back"
 AS_OF, CONFIRMED_AS_OF = "as_of", "confirmed_as_of"
 TRAIN_FIRST = "train one with `touchline train`"
-# Matches with no known feature: a model that expects today's features can forecast them.
+# Matches without any known feature, which every model that expects today's features can forecast.
 UNKNOWN_MATCHES = 3
 
 
@@ -61,9 +61,9 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class TrainedVersion:
-    """What a version learnt from: everything known at `as_of`, kick-offs until `trained_until` (both UTC).
+    """The data of a version: everything known at `as_of`, with kick-offs until `trained_until` (both UTC).
 
-    `confirmed_as_of` is the latest instant as of which a training found nothing else to learn, and took this version.
+    `confirmed_as_of` is the `as_of` of the last training that found nothing new to learn and reused this version.
     """
 
     version: str
@@ -89,7 +89,7 @@ class ChampionReport:
 
 
 def load(registry: Registry, alias: str = CHAMPION) -> RegisteredForecaster:
-    """The forecaster behind an alias; downloaded, unpickled and tried on today's features once a version.
+    """The forecaster behind an alias; each version is downloaded, unpickled and tried on today's features once.
 
     Raises ModelUnavailable when no version has the alias, or this code cannot read it or forecast with it;
     ServiceFailed when MLflow does not answer or the download fails.
@@ -103,7 +103,7 @@ def load(registry: Registry, alias: str = CHAMPION) -> RegisteredForecaster:
 def load_version(registry: Registry, version: str) -> RegisteredForecaster:
     """The forecaster of a version that exists. Raises ModelUnavailable and ServiceFailed as `load` does."""
     found = registry.client.get_model_version(registry.model_name, version)
-    # The run id makes the folder unique over registries that count versions from one again.
+    # The run id keeps folders of different registries apart, each of which counts versions from one.
     folder = registry.folder / f"{version}-{found.run_id}"
     return RegisteredForecaster(
         registry.model_name, version, _read_forecaster(f"models:/{registry.model_name}/{version}", folder)
@@ -148,7 +148,7 @@ def versions(registry: Registry) -> list[ModelVersion]:
 
 
 def trained_versions(registry: Registry) -> list[TrainedVersion]:
-    """When each registered version was trained, in no particular order; one question to the registry."""
+    """When each registered version was trained, in no particular order, by a single request."""
     found = registry.client.search_model_versions(f"name = '{registry.model_name}'")
     return [
         TrainedVersion(
@@ -162,7 +162,7 @@ def trained_versions(registry: Registry) -> list[TrainedVersion]:
 
 
 def confirm(registry: Registry, version: str, as_of: datetime) -> None:
-    """Note that a training as of `as_of` learnt nothing that the version does not know."""
+    """Record that a training as of `as_of` found nothing new to learn beyond this version."""
     found = registry.client.get_model_version(registry.model_name, version)
     latest = _confirmed_as_of(found) or datetime.fromisoformat(found.tags[AS_OF])
     if as_of > latest:
@@ -172,7 +172,7 @@ def confirm(registry: Registry, version: str, as_of: datetime) -> None:
 
 
 def confirm_newest(registry: Registry, as_of: datetime) -> None:
-    """As `confirm`, of the version that was trained last: what it was trained on has not changed since."""
+    """As `confirm`, for the version that was trained last: its training data has not changed since."""
     trained = trained_versions(registry)
     if trained:
         newest = max(trained, key=lambda each: (each.confirmed_as_of or each.as_of, int(each.version)))
@@ -185,16 +185,16 @@ def _confirmed_as_of(version: Any) -> datetime | None:
 
 
 def promote(registry: Registry, version: str) -> ChampionReport:
-    """Give `version` the alias champion and note it in the history; nothing happens when it has it already.
+    """Give `version` the alias champion and record it in the history; does nothing when it has the alias already.
 
-    It is no challenger or candidate any more, and counts as not rolled back. Raises ModelUnavailable when
-    there is no such version, or this code cannot forecast with it; then the alias stays where it was.
+    The version stops being challenger or candidate, and no longer counts as rolled back. Raises ModelUnavailable when
+    there is no such version, or this code cannot forecast with it; then the alias does not move.
     """
     require_version(registry, version)
     load_version(registry, version)
     before = aliased_version(registry, CHAMPION)
     history = [each for each in _champions_until(registry, before) if each != version]
-    # The history first: after a kill in between it still holds the champion, and what follows it is ignored.
+    # The history first: after a kill in between, the entries after the actual champion are ignored.
     kept = [*history, version][-LONGEST_HISTORY:]
     registry.client.set_registered_model_tag(registry.model_name, HISTORY, json.dumps(kept))
     registry.client.set_registered_model_alias(registry.model_name, CHAMPION, version)
@@ -210,9 +210,9 @@ def promote(registry: Registry, version: str) -> ChampionReport:
 def rollback(registry: Registry) -> ChampionReport:
     """Give the alias champion back to the version that held it before the present one.
 
-    The version rolled back is tagged, so that training promotes neither it nor one made like it again, unless the
-    champion is made like it too. Raises ModelUnavailable when there is no champion, or none before it, or this code
-    cannot forecast with that one; then the alias stays where it was.
+    The version rolled back is tagged, so that training promotes neither it nor another version with its recipe, unless
+    the champion has that recipe too. Raises ModelUnavailable when there is no champion, or none before it, or this
+    code cannot forecast with that one; then the alias does not move.
     """
     current = aliased_version(registry, CHAMPION)
     if current is None:
@@ -258,18 +258,18 @@ def require_version(registry: Registry, version: str) -> None:
         registry.client.get_model_version(registry.model_name, version)
     except MlflowException as error:
         raise ModelUnavailable(
-            f"{registry.model_name} has no version {version}: `touchline models` lists those there are"
+            f"{registry.model_name} has no version {version}: `touchline models` lists all versions"
         ) from error
 
 
 @lru_cache(maxsize=4)
 def _read_forecaster(model_uri: str, folder: Path) -> Forecaster:
-    """From the copy in `folder`, downloaded if it is not there.
+    """Read the copy in `folder`, after downloading it if needed.
 
-    That a model is unreadable is said of a complete copy alone: a store that does not answer says nothing about it.
+    Only a complete copy can prove a model unreadable; a store that does not answer proves nothing.
     """
     if folder.exists():
-        # A copy kept from before may be damaged: what lies in the registry decides.
+        # An old copy may be damaged, so the registry's own decides.
         with suppress(Exception):
             return _able_forecaster(folder)
         shutil.rmtree(folder, ignore_errors=True)
@@ -287,7 +287,7 @@ def _read_forecaster(model_uri: str, folder: Path) -> Forecaster:
 
 
 def _able_forecaster(folder: Path) -> Forecaster:
-    """Unpickled, and tried: after a change of features a model still unpickles, and fails at every forecast."""
+    """Unpickle and try a model: after a change of features it would still unpickle, but fail at every forecast."""
     import mlflow
 
     forecaster = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model().forecaster
@@ -297,7 +297,7 @@ def _able_forecaster(folder: Path) -> Forecaster:
 
 
 def _download(model_uri: str, folder: Path) -> None:
-    """Into `folder` all at once, so that a kill leaves nothing half there. Raises ServiceFailed."""
+    """Download into `folder` atomically, so that a kill leaves no half copy. Raises ServiceFailed."""
     import mlflow
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -306,7 +306,7 @@ def _download(model_uri: str, folder: Path) -> None:
             mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=draft)
         except (mlflow.exceptions.MlflowException, OSError) as error:
             raise ServiceFailed(_not_downloaded(model_uri, f"{type(error).__name__}: {error}")) from error
-        # An empty folder is all that MLflow leaves of files it does not find.
+        # MLflow creates an empty folder when it does not find the files.
         if not Path(draft, "MLmodel").exists():
             raise ServiceFailed(_not_downloaded(model_uri, "its files are not in the artifact store"))
         # Another process may have finished first; its copy is the same.
@@ -317,6 +317,6 @@ def _download(model_uri: str, folder: Path) -> None:
 
 def _not_downloaded(model_uri: str, reason: str) -> str:
     return (
-        f"{model_uri} could not be downloaded ({reason}): see that MLflow and its artifact store answer "
+        f"{model_uri} could not be downloaded ({reason}): check that MLflow and its artifact store answer "
         "(`touchline doctor`), then run this again; if the files are lost, `touchline models promote` another version"
     )

@@ -1,4 +1,4 @@
-"""A forecaster's parameters as flat values by dotted name, as MLflow keeps them, and back."""
+"""Convert a forecaster's parameters to flat values by dotted name, as MLflow keeps them, and back."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def flat(parameters: ForecasterParameters) -> dict[str, Any]:
 def with_values(base: ForecasterParameters, values: Mapping[str, Any]) -> ForecasterParameters:
     """`base` with some values replaced; they may be text, as MLflow keeps them.
 
-    What was stored by other code need not fit this one: a name that `base` does not have, and a value that is not
-    of the kind of the one it replaces, are ignored with a warning.
+    Values stored by other code need not fit this code: a name that `base` does not have, or a value of another kind
+    than the one it replaces, is ignored with a warning.
     """
     known = flat(base)
     for name in sorted(values.keys() - known.keys()):

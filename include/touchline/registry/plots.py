@@ -1,4 +1,4 @@
-"""Pictures logged with every model: is it calibrated, and does it beat the market, season by season."""
+"""Pictures logged with every model: whether it is calibrated, and whether it beats the market, season by season."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from touchline.forecasting.specs import (
 )
 from touchline.forecasting.walk_forward import probabilities_of
 
-# A share of fewer forecasts says little, and draws the eye.
+# A share from fewer forecasts says little, but attracts attention.
 FEWEST_IN_BIN = 20
 
 
@@ -46,7 +46,7 @@ def reliability_diagram(predictions: pd.DataFrame, forecasts: list[str], title: 
 
 
 def skill_by_season(evaluation: dict[str, Any], title: str) -> Figure:
-    """Log loss of the reference less that of each forecast, a group of bars a season: above zero beats it.
+    """Log loss of the reference minus that of each forecast, one group of bars per season; above zero is better.
 
     The reference is the pre-match market, or base rates where there is no market.
     """

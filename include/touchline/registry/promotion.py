@@ -22,10 +22,10 @@ from touchline.registry.leakage import Leak, leaking_forecast
 from touchline.registry.training_set import FEWEST_MATCHES, gate_seasons
 
 PREDICTIONS = "predictions/walk_forward.parquet"
-# Mean log loss that a version may lose and is still not worse: a quarter of what lies between pre-match and closing
+# How much mean log loss a version may lose and still not be worse: a quarter of the gap from pre-match to closing
 # market.
 LARGEST_LOSS = 0.001
-# Nats behind the market (or base rates) from which on a model is not worth publishing, if it is surely behind.
+# A model that is surely more nats than this behind the market (or base rates) is not worth publishing.
 LARGEST_DEFICIT = 0.002
 # Two versions whose probabilities differ by less are the same model, whatever their code looks like.
 SAME_PROBABILITY = 1e-6
@@ -36,7 +36,7 @@ State = Literal["promoted", "challenger", "refused"]
 
 @dataclass(frozen=True)
 class Contestant:
-    """A version before the gate: a frame of walk_forward, its primary forecast, how and from what it was made."""
+    """A version before the gate: its walk_forward frame, primary forecast, recipe, and the end of its data."""
 
     predictions: pd.DataFrame
     primary: str
@@ -46,8 +46,9 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Rules:
-    """`confidence`: probability of being better that a version made otherwise has to show; `patience`: how far the
-    champion's data may end before those of a version that is merely not worse; `seed` of the bootstrap."""
+    """`confidence` is the probability of being better that a version with another recipe has to reach. `patience` is
+    how long the champion's data may end before those of a version that is merely not worse. `seed` is the bootstrap's.
+    """
 
     confidence: float
     patience: timedelta
@@ -101,7 +102,7 @@ def judge(new: Contestant, champion: Contestant | None, leaks: tuple[Leak, ...],
 
 
 def compare(first: Floats, second: Floats, matches: pd.DataFrame, seed: int) -> Comparison | None:
-    """Two forecasts (n, 3) of the same `matches` (outcome, kickoff_at), where both exist; None if they never do."""
+    """Compare two forecasts (n, 3) of `matches` (outcome, kickoff_at) where both exist; None if that is nowhere."""
     known = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     if not known.any():
         return None
@@ -164,6 +165,6 @@ def _against(new: Contestant, champion: Contestant, rules: Rules) -> Verdict:
         return Verdict("promoted", (f"not worse: {told}", aged), found)
     return Verdict(
         "challenger",
-        (f"made otherwise, and better only with probability {found.p_better:.3f}: {told}",),
+        (f"another recipe, and better only with probability {found.p_better:.3f}: {told}",),
         found,
     )

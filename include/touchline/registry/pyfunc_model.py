@@ -20,7 +20,7 @@ UNCERTAIN = (
 
 
 class ForecastModel(PythonModel):
-    """Features in (the catalogue's columns), the primary forecast out, one row a match."""
+    """Features in (the catalogue's columns), the primary forecast out, one row per match."""
 
     def __init__(self, forecaster: Forecaster) -> None:
         self.forecaster = forecaster
@@ -28,10 +28,10 @@ class ForecastModel(PythonModel):
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Probabilities and expected goals, `COLUMNS`; then what is known of their uncertainty, `UNCERTAIN`.
+        """Probabilities and expected goals (`COLUMNS`), followed by their uncertainty (`UNCERTAIN`).
 
-        p_<outcome>_low and _high hold the true probability with probability `LEVEL`, in_set_<outcome> says whether the
-        outcome is in the prediction set of that coverage. Without a rehearsal intervals are NaN, and sets hold all.
+        p_<outcome>_low and _high enclose the true probability with probability `LEVEL`. in_set_<outcome> says whether
+        the outcome is in the prediction set of that coverage. Without a rehearsal, intervals are NaN and sets hold all.
         """
         del context, params
         forecasts = self.forecaster.predict(model_input)

@@ -1,4 +1,4 @@
-"""What tuning may change: a range for each parameter, by its dotted name."""
+"""The parameters that tuning may change, by dotted name, each with its range."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Range:
     log: bool = False
 
 
-# Few dimensions: a search of some dozen trials finds its way in ten, not in twenty-five. Left out is what hardly
-# moves the log loss, or says the same as a neighbour (leaves and smallest leaf, rounds and learning rate).
+# Few dimensions, because a search of some dozen trials can cover ten, but not twenty-five. Parameters are left out
+# that hardly change the log loss or overlap with another (leaves and smallest leaf, rounds and learning rate).
 SEARCH_SPACE: Final[Mapping[str, Range]] = {
     "no_odds.trees.rounds": Range(40, 300, log=True),
     "no_odds.trees.leaves": Range(3, 12),

@@ -37,9 +37,9 @@ def tracking_uri(settings: Settings) -> str:
 
 
 def open_registry(settings: Settings) -> Registry:
-    """The registered model of these settings; the fluent API of this process points to the same server.
+    """The registered model of these settings; the fluent API of this process uses the same server.
 
-    Raises ServiceFailed when nothing answers there, at once instead of after MLflow's minutes of retries.
+    Raises ServiceFailed when nothing answers there, immediately instead of after MLflow's minutes of retries.
     """
     address = tracking_uri(settings)
     try:

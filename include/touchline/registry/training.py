@@ -1,7 +1,7 @@
 """Train: evaluate by walking forward, fit on everything, log, register, and ask the gate about the champion.
 
-A kill at any point leaves nothing wrong: a run without a registered version is ignored and made again, and a
-version whose verdict was not noted is judged by the next run.
+A kill at any point does no harm: a run without a registered version is ignored and repeated, and a version without
+a recorded verdict is judged by the next run.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from touchline.settings import Settings
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What training did. Scores are of the primary forecast on the held-out seasons; None when it was reused
-    from a version that had none. `alias` is champion, candidate, challenger, or empty for a version that has none;
-    `state` is what the gate made of it (registry.gate). `challenger` is the second training of a night in which tuned
-    parameters, or other defaults, differ from the champion's."""
+    """What training did. Scores are those of the primary forecast on the held-out seasons, None when a reused version
+    has none. `alias` is champion, candidate, challenger, or empty; `state` is the gate's decision (registry.gate).
+    `challenger` is the second training of a night in which tuned parameters, or new defaults, differ from the
+    champion's."""
 
     as_of: str
     model_name: str
@@ -76,7 +76,7 @@ class TrainReport:
 def train(settings: Settings, as_of: datetime, run_id: str) -> TrainReport:
     """Train on every match known at `as_of` and register the forecaster under `registry.model_name`.
 
-    Models are trained with the champion's parameters on all that is known now. If the wanted parameters (those of the
+    Models are trained with the champion's parameters on everything known now. If the wanted parameters (those of the
     last tuning, else the defaults) differ, a second training with these challenges the champion. See `train_on` and
     `training_set.learnable_matches`. Raises QualityGateFailed.
     """
@@ -88,7 +88,7 @@ def train(settings: Settings, as_of: datetime, run_id: str) -> TrainReport:
     if wanted == kept:
         return report
     challenger = train_on(settings, matches, wanted, as_of, run_id)
-    # The second verdict may have taken the alias from the first.
+    # The second verdict may have moved the alias away from the first version.
     first = _report(registry, as_of, report.version, is_reused=report.is_reused)
     return replace(first, challenger=challenger)
 
@@ -98,7 +98,7 @@ def train_on(
 ) -> TrainReport:
     """Evaluate, fit, log, register and judge a forecaster of `matches` (a training frame).
 
-    `promotion.judge` decides about the version and `gate.settle_version` carries the decision out. A registered version
+    `promotion.judge` judges the version, and `gate.settle_version` carries out the decision. A registered version
     with the same data, parameters and code is reused. Raises ModelUnavailable when there are too few matches,
     ServiceFailed when MLflow does not answer.
     """
@@ -131,7 +131,7 @@ def _learn(lesson: Lesson, seasons: list[str]) -> Training:
 
 
 def _champion_parameters(registry: Registry, seed: int) -> ForecasterParameters | None:
-    """What the champion was trained with, as far as this code knows it; None without one, and for a baseline."""
+    """The champion's parameters, as far as this code knows them; None without a champion, and for a baseline."""
     version = models.aliased_version(registry, models.CHAMPION)
     if version is None:
         return None

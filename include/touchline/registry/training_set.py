@@ -1,4 +1,4 @@
-"""Which matches a model learns from, and on which seasons it is tested."""
+"""The matches that a model learns from, and the seasons on which it is tested."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FEWEST_MATCHES = 300
 def learnable_matches(settings: Settings, as_of: datetime, run_id: str) -> pd.DataFrame:
     """Every match known at `as_of` since `settings.training_since`, features joined as of each kick-off.
 
-    Without the competitions whose rows the gate on training sets holds. Raises QualityGateFailed.
+    Competitions that the gate on training sets holds are left out. Raises QualityGateFailed.
     """
     matches = training_frame(settings, as_of, since=settings.training_since)
     if matches.empty:
@@ -27,7 +27,7 @@ def learnable_matches(settings: Settings, as_of: datetime, run_id: str) -> pd.Da
 
 
 def evaluated_seasons(matches: pd.DataFrame, n: int, as_of: datetime) -> list[str]:
-    """The last `n` seasons before whose first match at least `FEWEST_MATCHES` had been played.
+    """The last `n` of the seasons that began after at least `FEWEST_MATCHES` matches.
 
     Raises ModelUnavailable when there is none.
     """
@@ -48,7 +48,7 @@ def evaluated_seasons(matches: pd.DataFrame, n: int, as_of: datetime) -> list[st
 def gate_seasons(matches: pd.DataFrame) -> list[str]:
     """The seasons on which versions are compared: the last, and as many before it as make `FEWEST_MATCHES`.
 
-    `matches` has a row a match and a column `season`. Tuning leaves these seasons alone.
+    `matches` has one row per match and a column `season`. Tuning does not use these seasons.
     """
     sizes = matches.groupby("season").size().sort_index(ascending=False).cumsum()
     n_seasons = min(int((sizes < FEWEST_MATCHES).sum()) + 1, len(sizes))

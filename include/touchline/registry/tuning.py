@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 # Tag of the registered model with the values found last, as JSON.
 TUNED = "tuned_parameters"
-# Optuna's own choice: enough complete trials for a median to mean something.
+# Optuna's default: enough complete trials for a meaningful median.
 TRIALS_BEFORE_PRUNING = 5
 
 
 @dataclass(frozen=True)
 class TuneReport:
-    """What a search found. Log losses are means over `seasons`, of the forecasts with and without odds; `values` are
-    the best by dotted name; `is_changed` says whether they differ from those that training used before."""
+    """What a search found. Log losses are means over `seasons`, of the forecasts with and without odds. `values` are
+    the best parameters by dotted name; `is_changed` says whether they differ from those that training used before."""
 
     as_of: str
     model_name: str
@@ -62,7 +62,7 @@ class TuneReport:
 def tune(
     settings: Settings, as_of: datetime, run_id: str, budget_seconds: float, n_trials: int | None = None
 ) -> TuneReport:
-    """Search on every match known at `as_of` and store what was found; see `tune_on`."""
+    """Search on every match known at `as_of` and store the result; see `tune_on`."""
     open_registry(settings)
     return tune_on(
         settings, learnable_matches(settings, as_of, run_id), as_of, run_id, budget_seconds, n_trials
@@ -75,9 +75,9 @@ def tune_on(
 ) -> TuneReport:  # fmt: skip
     """Search around `base` (what training would use now), which is the first trial, and store the best parameters.
 
-    No trial begins after `budget_seconds`; the one under way is finished. With `n_trials` and a budget that suffices
-    the same matches, code and seed find the same. Matches of the seasons on which versions are compared, and later
-    ones, are not looked at. Raises SettingsInvalid without a budget, ModelUnavailable when there are too few matches.
+    No trial begins after `budget_seconds`; the one under way is finished. With `n_trials` and a sufficient budget, the
+    same matches, code and seed give the same result. Matches of the seasons on which versions are compared, and later
+    ones, are not used. Raises SettingsInvalid without a budget, ModelUnavailable when there are too few matches.
     """
     if budget_seconds <= 0:
         raise SettingsInvalid(
@@ -96,8 +96,8 @@ def search(
     matches: pd.DataFrame, seasons: Sequence[str], base: ForecasterParameters, budget_seconds: float,
     n_trials: int | None,
 ) -> Study:  # fmt: skip
-    """An Optuna study of the mean log loss over walk-forward `seasons`; a trial behind the median of the others after
-    a season is not finished."""
+    """An Optuna study of the mean log loss over walk-forward `seasons`. A trial that is worse than the median of the
+    others after a season is stopped."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -113,7 +113,7 @@ def search(
 
 
 def tuned_parameters(registry: Registry, seed: int) -> ForecasterParameters:
-    """The defaults with what the last tuning found, as far as this code knows it."""
+    """The defaults with the values of the last tuning, as far as this code knows them."""
     stored = _stored(registry)
     return with_values(ForecasterParameters(seed=seed), stored.get("values", {}))
 
@@ -133,7 +133,7 @@ def _mean_log_loss(
     for step, season in enumerate(seasons):
         predictions = walk_forward(matches, [season], parameters, names=evaluated())
         outcomes = predictions["outcome"].to_numpy()
-        # Each half of the parameters decides one of the two forecasts.
+        # Each half of the parameters determines one of the two forecasts.
         losses = [
             log_loss(probabilities_of(predictions, name), outcomes).sum() for name in (WITH_ODDS, NO_ODDS)
         ]
@@ -185,7 +185,7 @@ def _store(
 
 
 def _trials_table(study: Study) -> pd.DataFrame:
-    """One row a trial: number, state, mean log loss (so far, when pruned) and its values."""
+    """One row per trial: number, state, mean log loss (so far, when pruned) and its values."""
     return pd.DataFrame(
         {
             "trial": trial.number,

@@ -14,13 +14,13 @@ from touchline.settings import Settings
 
 
 def application() -> FastAPI:
-    """The application of this process's settings; granian's workers call it."""
+    """The application for this process's settings; granian's workers call this function."""
     settings = Settings()
     return create_app(settings, present_of(settings))
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     settings = Settings()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default=settings.bind_host)

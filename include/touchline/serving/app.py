@@ -26,17 +26,17 @@ DESCRIPTION = """
 Football forecasts that can prove they did not know the future. Read-only.
 
 * A prediction is written before kick-off or not at all, and never changed.
-* Every reply that shows football says with `is_simulated` whether the football is invented.
+* In every reply that shows football, `is_simulated` says whether the football is invented.
 * Times are UTC, probabilities lie between 0 and 1, prices are decimal.
 * Errors are problem documents (RFC 9457): `detail` says what is wrong and what to do.
 """
 TAGS = [
-    {"name": "predictions", "description": "What is said about matches, and what came of it."},
+    {"name": "predictions", "description": "Forecasts of matches, and their outcomes."},
     {"name": "matches", "description": "Fixtures, results and prices."},
-    {"name": "models", "description": "Who predicts, and how well."},
+    {"name": "models", "description": "The models that predict, and how well they do."},
     {"name": "health", "description": "For operators and orchestrators."},
 ]
-# The page is whole in itself: nothing may be loaded from elsewhere, whatever a team is called.
+# The page is self-contained. Nothing may be loaded from elsewhere, even if a team's name contained HTML.
 BOARD_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-store",
@@ -44,7 +44,7 @@ BOARD_HEADERS = {
 
 
 def create_app(settings: Settings, present: Present) -> FastAPI:
-    """The application for these settings; `present` gives the run clock's present (UTC), asked once a request."""
+    """The application for these settings. `present` gives the run clock's present (UTC), once per request."""
     reader, measures = Reader(settings), Measures()
 
     @asynccontextmanager
@@ -87,7 +87,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         )
         schemas = document["components"]["schemas"]
         schemas["Problem"] = Problem.model_json_schema()
-        # FastAPI's own error format, which no route of ours replies with.
+        # FastAPI's own error format, which our routes never use.
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         app.openapi_schema = document

@@ -42,7 +42,7 @@ _pages.filters |= {"since": since, "percent": percent}
 
 
 async def page(settings: Settings, reader: Reader, present: Present, competition: str | None) -> str:
-    """The page as HTML, with the fixtures of one competition or of all; without data it says what to do."""
+    """The page as HTML, with the fixtures of one or all competitions. Without data it says what to do."""
     state = await read_state(reader, present)
     values: dict[str, Any] = {
         "version": __version__,

@@ -17,12 +17,12 @@ N_CONNECTIONS = 10
 
 Row = Mapping[str, Any]
 
-# The connection is of no use any more, or there is none to be had: a new one may do better.
+# The connection is lost, or none could be made; a new one may work.
 LOST = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    # A connection that was ended while the pool made it ready.
+    # A connection that was closed while the pool prepared it.
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -35,7 +35,7 @@ LOST = (
 class Reader:
     """Reads with the role `touchline_api`, in read-only sessions with a statement timeout.
 
-    Connects on first use and again after the database was away, so the API may start before it.
+    It connects on first use, and reconnects when the database comes back, so the API may start first.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -44,12 +44,12 @@ class Reader:
         self._connecting = asyncio.Lock()
 
     async def rows(self, query: str, *parameters: Any) -> list[Row]:
-        """All rows. Raises DatabaseUnavailable when nothing answers, or not within the statement timeout."""
+        """All rows. Raises DatabaseUnavailable when the database does not answer within the statement timeout."""
         try:
             return await self._fetch(query, parameters)
         except asyncpg.QueryCanceledError as error:
             raise DatabaseUnavailable(
-                f"the database took longer than {STATEMENT_TIMEOUT}: ask for less, or again when it is less busy"
+                f"the database took longer than {STATEMENT_TIMEOUT}: ask for less, or try again later"
             ) from error
         except LOST as error:
             raise DatabaseUnavailable(
@@ -75,7 +75,7 @@ class Reader:
             raise
         except LOST:
             self._drop(pool)
-        # A server that was restarted broke every idle connection: nobody has to hear of that.
+        # A restarted server breaks every idle connection, so try once more on a new one.
         return list(await (await self._connected()).fetch(query, *parameters))
 
     async def _connected(self) -> asyncpg.Pool:

@@ -58,7 +58,7 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
     ) -> schemas.UpcomingPredictions:
         """The latest prediction of every fixture ahead, soonest first.
 
-        The champion and the challenger have one a fixture, the baselines one a fixture and forecast.
+        The champion and the challenger have one prediction per fixture, the baselines one per fixture and forecast.
         """
         as_of = await now(reader, present)
         filters = (role, as_of, since, until, competition)
@@ -76,9 +76,9 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
 
     @router.get("/unpredicted", tags=["predictions"], responses=documented(422, 503))
     async def unpredicted(competition: CompetitionCode = None) -> schemas.Unpredicted:
-        """Every fixture of the horizon without a prediction: why, where to look, what to do.
+        """Every fixture of the horizon without a prediction: why, where to look, and what to do.
 
-        The reasons are those of the last build; what was predicted since is left out.
+        The reasons are those of the last build. Fixtures predicted since then are left out.
         """
         as_of = await now(reader, present)
         found = await reader.rows(queries.REASONS, as_of, competition)
@@ -94,7 +94,7 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
     async def prediction(
         prediction_id: Annotated[UUID, Path(examples=[schemas.A_PREDICTION])],
     ) -> schemas.Prediction:
-        """One prediction with its features, its scoreline grid, and what came of it."""
+        """One prediction with its features, its scoreline grid, and its outcome."""
         row = await reader.row(queries.PREDICTION, prediction_id)
         if row is None:
             raise HTTPException(404, f"there is no prediction {prediction_id}")
@@ -102,7 +102,7 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
 
     @router.get("/matches/{match_id}", tags=["matches"], responses=documented(404, 422, 503))
     async def match(match_id: Annotated[UUID, Path(examples=[schemas.A_MATCH])]) -> schemas.Match:
-        """One match with its result, the last quote of every bookmaker, and every prediction made of it."""
+        """One match with its result, the last quote of every bookmaker, and all its predictions."""
         row = await reader.row(queries.MATCH, match_id)
         if row is None:
             raise HTTPException(404, f"there is no match {match_id}")
@@ -119,7 +119,7 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
 
     @router.get("/sources", tags=["health"], responses=documented(503))
     async def sources() -> schemas.Sources:
-        """Each source's circuit breaker, last answer, last failure, and what is left of its quota."""
+        """Each source's circuit breaker, last answer, last failure, and remaining quota."""
         found = await reader.rows(queries.SOURCE_STATES)
         return schemas.Sources(
             is_simulated=settings.is_simulated, sources=[schemas.SourceState(**row) for row in found]
@@ -131,7 +131,7 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
 async def _refuse_unknown(reader: Reader, competition: str) -> None:
     known = [row["competition"] for row in await reader.rows(queries.COMPETITIONS)]
     if competition not in known:
-        message = f"there is no competition {competition}; known are {', '.join(known)}"
+        message = f"there is no competition {competition}; the known ones are {', '.join(known)}"
         problem = {
             "type": "value_error",
             "loc": ("query", "competition"),

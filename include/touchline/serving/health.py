@@ -1,4 +1,4 @@
-"""Routes for operators: is it alive, is it ready, how is it doing."""
+"""Routes for operators: liveness, readiness and measures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def health_routes(reader: Reader, measures: Measures, present: Present) -> APIRo
 
     @router.get("/v1/health/live")
     async def live() -> schemas.Liveness:
-        """The process runs. Says nothing of the database: restarting the API would not bring that back."""
+        """The process runs. The database is not checked, because restarting the API would not repair it."""
         return schemas.Liveness()
 
     @router.get("/v1/health/ready", responses={503: {"model": schemas.Readiness}})

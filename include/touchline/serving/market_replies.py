@@ -1,4 +1,4 @@
-"""From a prediction of the ledger to its markets, as the API and the command line show them."""
+"""The markets of a prediction in the ledger, as the API and the command line show them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ N_SCORELINES = 10
 def markets(row: Row) -> schemas.PredictionMarkets:
     """Markets of a row with the columns of `replies.summary` and `scoreline_grid`."""
     stored = np.array(row["scoreline_grid"], dtype=np.float64)
-    # Stored digits leave the sum a rounding error from one.
+    # Stored digits are rounded, so the sum is not exactly one.
     grids = (stored / stored.sum())[None]
     found = markets_of(grids)
     results = ("home", "draw", "away")

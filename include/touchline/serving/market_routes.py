@@ -34,7 +34,7 @@ def market_routes(reader: Reader, present: Present) -> APIRouter:
     async def match_markets(
         match_id: Annotated[UUID, Path(examples=[schemas.A_MATCH])],
     ) -> market_schemas.PredictionMarkets:
-        """Every market of the champion's last word on a match, with fair prices."""
+        """Every market of the champion's latest prediction of a match, with fair prices."""
         as_of = await now(reader, present)
         row = await reader.row(queries.LAST_WORD, match_id, as_of)
         if row is None:

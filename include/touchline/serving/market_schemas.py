@@ -1,4 +1,4 @@
-"""What the API replies about the markets of a prediction. Everything comes from its scoreline grid."""
+"""The API's replies about the markets of a prediction, all derived from its scoreline grid."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from touchline.serving.schemas import PredictionSummary, Price
 
-# Grids are stored in single precision: what is beyond is noise.
+# Grids are stored in single precision; further digits are noise.
 Share = Annotated[float, AfterValidator(lambda p: round(p, 6))]
 
 FairPrice = Annotated[
     Price | None,
-    Field(description="at which a bet expects to lose nothing; null if it cannot win", examples=[2.17]),
+    Field(description="price at which a bet breaks even on average; null if it cannot win", examples=[2.17]),
 ]
 
 
@@ -25,8 +25,10 @@ class Chance(BaseModel):
 
 
 class Bet(BaseModel):
-    """The five ways in which a bet on a line settles; they sum to one. Quarter lines have halves, whole lines a
-    returned stake."""
+    """The probabilities of the five ways in which a bet on a line settles; they sum to one.
+
+    Quarter lines can be half won or half lost, whole lines can return the stake.
+    """
 
     won: Share = Field(examples=[0.46])
     half_won: Share = Field(examples=[0.0])
@@ -53,7 +55,7 @@ class DoubleChance(BaseModel):
 
 
 class DrawNoBet(BaseModel):
-    """Home or away; a draw returns the stake. The probabilities are those of matches that are not drawn."""
+    """Home or away; a draw returns the stake. The probabilities are conditional on no draw."""
 
     home: Chance
     away: Chance
@@ -75,10 +77,10 @@ class GoalsLine(BaseModel):
 
 
 class HandicapLine(BaseModel):
-    """Asian handicap: the line is added to the home side's goals before sides are compared."""
+    """Asian handicap: the line is added to the home side's goals before the sides are compared."""
 
     line: float = Field(
-        description="goals the home side is given; negative when it gives them", examples=[-0.25]
+        description="goals added to the home side's; negative when it is the favourite", examples=[-0.25]
     )
     home: Bet
     away: Bet

@@ -15,10 +15,10 @@ UNKNOWN = float("nan")
 
 
 class Measures:
-    """Requests as they come, and the state of the pipeline as last read. One registry an application.
+    """Requests as they come, and the state of the pipeline as last read. One registry per application.
 
-    Times of the pipeline are on the run clock, which `touchline_run_clock_timestamp_seconds` gives too: an age is
-    the difference of the two, also where the clock is virtual.
+    The pipeline's times are on the run clock, whose present is `touchline_run_clock_timestamp_seconds`. An age is the
+    difference of the two, even where the clock is virtual.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Measures:
             registry=self.registry,
         )
         self.seconds = Histogram(
-            "touchline_api_request_seconds", "Time to answer, by route.", ["route"], registry=self.registry
+            "touchline_api_request_seconds", "Response time, by route.", ["route"], registry=self.registry
         )
         self._ready = self._gauge("touchline_ready", "1 when predictions can be served.")
         self._now = self._gauge("touchline_run_clock_timestamp_seconds", "The run clock's present.")
@@ -51,13 +51,15 @@ class Measures:
         )
 
         self._circuits = self._source_gauge(
-            "touchline_source_circuit_open", "1 while a source is left alone."
+            "touchline_source_circuit_open", "1 while a source is not called."
         )
-        self._credits = self._source_gauge("touchline_source_remaining_credits", "As the source last said.")
+        self._credits = self._source_gauge(
+            "touchline_source_remaining_credits", "Credits left, as last reported."
+        )
         self._heard = self._source_gauge(
             "touchline_source_last_success_timestamp_seconds", "Run clock of a source's last answer."
         )
-        self._calls = self._source_gauge("touchline_source_calls", "Calls ever made to a source.")
+        self._calls = self._source_gauge("touchline_source_calls", "All calls made to a source.")
         self._failed_calls = self._source_gauge(
             "touchline_source_failed_calls", "Calls to a source that failed."
         )
@@ -110,7 +112,7 @@ class Measures:
 
 
 class RequestMeter:
-    """ASGI middleware: counts and times every request, also those that end in an error."""
+    """ASGI middleware that counts and times every request, including those that end in an error."""
 
     def __init__(self, app: ASGIApp, measures: Measures) -> None:
         self._app = app
@@ -131,7 +133,7 @@ class RequestMeter:
         try:
             await self._app(scope, receive, watch)
         finally:
-            # The route's pattern, not the path: ids would make a series each.
+            # The route's pattern instead of the path, because every id would create its own series.
             route = getattr(scope.get("route"), "path", "other")
             self._measures.requests.labels(route, scope["method"], status).inc()
             self._measures.seconds.labels(route).observe(time.perf_counter() - started)

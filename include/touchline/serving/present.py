@@ -1,4 +1,4 @@
-"""What time it is for the API: the edge where a server process reads its clock."""
+"""The API's clock: the only place where the server process reads it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ RETRY_AFTER = {"Retry-After": "5"}
 
 
 class Problem(BaseModel):
-    """What is wrong, as RFC 9457 has it."""
+    """A problem document as defined by RFC 9457."""
 
     title: str = Field(examples=["Not Found"], description="name of the status")
     status: int = Field(examples=[404], description="HTTP status")
@@ -68,7 +68,7 @@ def handle_problems(app: FastAPI) -> None:
         return _reply(503, NOT_BUILT, headers=RETRY_AFTER)
 
     async def broken(_: Request, __: Exception) -> JSONResponse:
-        return _reply(500, "an error of ours; the API's log has it in full")
+        return _reply(500, "internal error; the API's log has the details")
 
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)

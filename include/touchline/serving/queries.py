@@ -11,7 +11,7 @@ prediction.expected_home_goals, prediction.expected_away_goals, prediction.model
 prediction.forecast, prediction.role, prediction.predicted_at, prediction.is_simulated
 """
 
-# One row a fixture, or a fixture and forecast for the baselines, who are several.
+# One row per fixture, or per fixture and forecast for the baselines, of which there are several.
 # $1 role, $2 present, $3 from, $4 to, $5 competition
 UPCOMING_FROM: Final = """
 from core.match as match
@@ -28,7 +28,7 @@ where match.status = 'scheduled' and not match.is_played and match.kickoff_at > 
     and ($5::text is null or match.competition = $5)
 """
 
-# The kick-off is the match's: it may have been moved since the prediction.
+# The kick-off comes from the match, because it may have been moved since the prediction.
 UPCOMING: Final = f"""
 with page as materialized (
     select {SUMMARY.replace("prediction.kickoff_at", "match.kickoff_at")}, competition.name as competition_name
@@ -138,7 +138,7 @@ order by state.source
 
 LAST_AS_OF: Final = "select max(as_of) as as_of from ops.pipeline_run"
 
-# Fixtures of the next day that nobody has predicted.
+# Fixtures of the next day without a prediction.
 UNPREDICTED: Final = """
 select count(*) as n from core.match as match
 where match.status = 'scheduled' and not match.is_played
@@ -149,7 +149,7 @@ where match.status = 'scheduled' and not match.is_played
     )
 """
 
-# Why fixtures have no prediction, as of the last build; what began long ago or was predicted since is left out.
+# Why fixtures have no prediction, as of the last build, without those that began long ago or were predicted since.
 # $1 present, $2 competition
 REASONS: Final = """
 select competition, kickoff_at, home_team, away_team, match_id, reason, detail, look_at, what_to_do

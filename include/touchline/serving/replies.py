@@ -1,4 +1,4 @@
-"""From rows of the database to replies."""
+"""Convert rows of the database to replies."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SIDES = ("home", "draw", "away")
 
 
 def summary(row: Row) -> schemas.PredictionSummary:
-    """The columns every prediction has."""
+    """The fields that every prediction has."""
     return schemas.PredictionSummary(**_summary(row))
 
 
 def upcoming(found: Sequence[Row]) -> list[schemas.UpcomingPrediction]:
-    """Predictions with their fair prices, the best on offer, and the market's view."""
+    """Predictions with their fair prices, the best prices on offer, and the market's probabilities."""
     if not found:
         return []
     names = [f"market_price_{side}" for side in SIDES]
@@ -42,7 +42,7 @@ def prediction(row: Row, outcome: Row | None) -> schemas.Prediction:
 
 
 def match(row: Row, quotes: Sequence[Row], predictions: Sequence[Row]) -> schemas.Match:
-    """A match with all that belongs to it."""
+    """A match with its result, quotes and predictions."""
     result = None
     if row["outcome"] is not None:
         result = schemas.Result(

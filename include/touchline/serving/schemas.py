@@ -1,4 +1,4 @@
-"""What the API replies with. Probabilities are between 0 and 1, times are UTC, prices are decimal."""
+"""The API's replies. Probabilities are between 0 and 1, times are UTC, prices are decimal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 Side = Literal["home", "draw", "away"]
 Role = Literal["champion", "challenger", "baseline"]
 
-# Stored in single precision, which would show as 2.180000066757202.
+# Prices are stored in single precision, which would show as 2.180000066757202.
 Price = Annotated[float, AfterValidator(lambda price: round(price, 4))]
 CellProbability = Annotated[float, AfterValidator(lambda p: float(f"{p:.7g}"))]
 
@@ -37,7 +37,7 @@ class Prices(BaseModel):
 
 
 class Outcome(BaseModel):
-    """What came of a prediction; scores are lower the better the forecast was."""
+    """The outcome of a prediction. For its scores, lower is better."""
 
     home_goals: int = Field(examples=[2])
     away_goals: int = Field(examples=[1])
@@ -47,16 +47,16 @@ class Outcome(BaseModel):
     brier: float = Field(description="sum over the three outcomes", examples=[0.438])
     is_correct: bool = Field(description="the most probable outcome is the one that happened")
     closing_probabilities: Probabilities | None = Field(
-        description="the closing market without its overround; null without closing prices"
+        description="the closing market's, without its overround; null without closing prices"
     )
     closing_line_value: float | None = Field(
         description="ln(closing / pre-match market probability) of the forecast's favourite; positive when the "
         "market moved towards the forecast",
         examples=[0.012],
     )
-    settled_at: datetime = Field(description="run clock of the settling")
+    settled_at: datetime = Field(description="run clock when it was settled")
     revision: int = Field(
-        description="above 1 when the result was corrected, or the closing price came after it", examples=[1]
+        description="above 1 when the result was corrected or the closing price came later", examples=[1]
     )
 
 
@@ -77,25 +77,25 @@ class PredictionSummary(BaseModel):
     model_version: str = Field(description="version in the MLflow registry", examples=["3"])
     forecast: str = Field(description="which of the model's forecasts", examples=["with_odds"])
     role: Role = Field(description="the champion is the forecast in use", examples=["champion"])
-    predicted_at: datetime = Field(description="run clock of the prediction; before kick-off, always")
+    predicted_at: datetime = Field(description="run clock of the prediction; always before kick-off")
     is_simulated: bool = SIMULATED
 
 
 class UpcomingPrediction(PredictionSummary):
-    """A prediction of a fixture, beside what the market thinks of it and offers."""
+    """A prediction of a fixture, with the market's probabilities and best prices."""
 
     competition_name: str = Field(examples=["Premier League"])
-    fair_prices: Prices = Field(description="the prices at which this forecast expects to lose nothing")
+    fair_prices: Prices = Field(description="the prices at which a bet breaks even if this forecast is right")
     best_prices: Prices = Field(description="the best pre-match price on offer, over all bookmakers")
     market_probabilities: Probabilities | None = Field(
-        description="the pre-match consensus without its overround; null without prices"
+        description="the pre-match consensus's, without its overround; null without prices"
     )
 
 
 class UpcomingPredictions(BaseModel):
     """A page of predictions; `total` counts all that match the filters."""
 
-    as_of: datetime = Field(description="the present these are ahead of: the run clock")
+    as_of: datetime = Field(description="the present by the run clock; all kick-offs are after it")
     is_simulated: bool = SIMULATED
     total: int = Field(examples=[57])
     limit: int = Field(examples=[100])
@@ -107,13 +107,11 @@ class UnpredictedFixture(BaseModel):
     """A fixture without a prediction, and the first reason that applies."""
 
     match_id: UUID | None = Field(
-        description="null where only a rejected row tells of it", examples=[A_MATCH]
+        description="null where the fixture is only known from a rejected row", examples=[A_MATCH]
     )
     competition: str = Field(examples=["E0"])
     kickoff_at: datetime
-    home_team: str = Field(
-        description="as the source names it where that is not settled", examples=["Arsenal"]
-    )
+    home_team: str = Field(description="the source's own name where it is not settled", examples=["Arsenal"])
     away_team: str = Field(examples=["Chelsea"])
     reason: str = Field(description="rejected, unknown_team, quarantined, held, ...", examples=["held"])
     detail: str = Field(description="the evidence in words: row, rule, hold, run or message")
@@ -122,7 +120,7 @@ class UnpredictedFixture(BaseModel):
 
 
 class Unpredicted(BaseModel):
-    """Every fixture of the horizon, and of the day before, that has no prediction; soonest first."""
+    """Every fixture without a prediction from the day before to the end of the horizon, soonest first."""
 
     as_of: datetime = Field(description="the present: the run clock")
     is_simulated: bool = SIMULATED
@@ -132,11 +130,11 @@ class Unpredicted(BaseModel):
 class Prediction(PredictionSummary):
     """A prediction with everything it was made from."""
 
-    features_as_of: datetime = Field(description="nothing learned later is in the features")
-    feature_store: Literal["online", "offline"] = Field(description="where the features were read")
+    features_as_of: datetime = Field(description="the features contain nothing learned later")
+    feature_store: Literal["online", "offline"] = Field(description="where the features were read from")
     feature_hash: str = Field(description="SHA-256 of the features in name order")
     features: dict[str, float | None] = Field(
-        description="values by name; null when unknown then", examples=[{"home_elo": 1612.4}]
+        description="values by name; null when unknown at the time", examples=[{"home_elo": 1612.4}]
     )
     scoreline_grid: list[list[CellProbability]] = Field(
         description="P(home goals = row, away goals = column), both 0 to 10; sums to one"
@@ -152,7 +150,7 @@ class Result(BaseModel):
     home_goals: int = Field(examples=[2])
     away_goals: int = Field(examples=[1])
     outcome: Side = Field(examples=["home"])
-    known_at: datetime = Field(description="when we learned it, or the publisher's schedule for old files")
+    known_at: datetime = Field(description="when we learned it; for old files, by the publisher's schedule")
 
 
 class Quote(BaseModel):
@@ -207,7 +205,7 @@ class ModelRecord(BaseModel):
     brier: float | None = Field(examples=[0.5771])
     accuracy: float | None = Field(examples=[0.537])
     log_loss_behind_closing: float | None = Field(
-        description="mean of log loss minus the closing market's on the same matches; positive is worse than it",
+        description="mean log loss minus the closing market's on the same matches; positive is worse",
         examples=[0.004],
     )
     is_simulated: bool = SIMULATED
@@ -221,16 +219,16 @@ class Models(BaseModel):
 
 
 class SourceState(BaseModel):
-    """How speaking with one source goes; calls, credits and failures count from the beginning."""
+    """The state of one source. Calls, credits used and failed calls are counted from the beginning."""
 
     source: str = Field(examples=["the_odds_api"])
     circuit: Literal["closed", "open", "half_open"] = Field(
-        description="open: not asked for some minutes after many failures in a row", examples=["closed"]
+        description="open: not called for some minutes after many failures in a row", examples=["closed"]
     )
     n_failures: int = Field(description="failures in a row", examples=[0])
     last_success_at: datetime | None = Field(description="run clock of the last answer")
     last_failure_at: datetime | None = Field(description="run clock of the last failure")
-    remaining_credits: int | None = Field(description="as the source last said", examples=[412])
+    remaining_credits: int | None = Field(description="as last reported by the source", examples=[412])
     quota_spent_until: datetime | None
     n_calls: int = Field(examples=[1310])
     n_credits: int = Field(examples=[980])
@@ -238,7 +236,7 @@ class SourceState(BaseModel):
 
 
 class Sources(BaseModel):
-    """Every source that was ever asked over HTTP."""
+    """Every source that was ever called over HTTP."""
 
     is_simulated: bool = SIMULATED
     sources: list[SourceState]
@@ -251,11 +249,11 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether predictions can be served; when not, what is missing and what to do about it."""
+    """Whether predictions can be served, and if not, what is missing and what to do about it."""
 
     status: Literal["ok", "not ready"] = Field(examples=["ok"])
     reasons: list[str] = Field(description="why not; empty with status ok", examples=[[]])
-    warnings: list[str] = Field(description="worth a look, but no reason to stop serving", examples=[[]])
+    warnings: list[str] = Field(description="worth checking, but no reason to stop serving", examples=[[]])
     as_of: datetime | None = Field(default=None, description="the run clock's present")
     last_predicted_at: datetime | None = Field(default=None, description="newest prediction, run clock")
     prediction_age_seconds: float | None = Field(

@@ -1,4 +1,4 @@
-"""The pipeline's state as the API sees it: what is missing, how old things are, what time it is."""
+"""The pipeline's state as the API sees it: what is missing, how old the data is, and what time it is."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from touchline.serving.problems import NOT_BUILT
 
 NOT_MIGRATED = "the database is not migrated: run `touchline database start`"
 NO_PREDICTION = "there is no prediction yet: run `make run`, or `touchline train` and `touchline predict`"
-NO_PRESENT = "the simulated world's clock does not answer and no run has left its own: run `touchline up`"
+NO_PRESENT = "the simulated world's clock does not answer and no run has been recorded: run `touchline up`"
 CLOCK_STOPPED = "the simulated world's clock does not answer: the time is that of the last run"
 
 
 @dataclass(frozen=True)
 class State:
-    """`reasons` say why nothing can be served; times are UTC on the run clock, None where not known."""
+    """`reasons` say why nothing can be served. Times are UTC on the run clock, None where unknown."""
 
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ async def now(reader: Reader, present: Present) -> datetime:
 
 
 async def read_state(reader: Reader, present: Present) -> State:
-    """Look at everything once; never raises for what is merely missing."""
+    """Read the whole state; missing parts become reasons, not errors."""
     try:
         row = await reader.row(queries.STATE)
     except DatabaseUnavailable as error:

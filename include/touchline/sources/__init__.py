@@ -1,1 +1,1 @@
-"""Where data comes from: one module a provider."""
+"""Where data comes from: one module per provider."""

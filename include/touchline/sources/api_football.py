@@ -31,9 +31,9 @@ from touchline.sources.prices import add_quote, number, overround
 from touchline.sources.source import Announced, Kind, NoReply, Observations, Reply, Request
 
 KEY_SETTING: Final = "TOUCHLINE_API_FOOTBALL_KEY"
-# The limit is one of calls a minute; the provider does not say when the minute ends.
+# The limit is on calls per minute, but the provider does not say when the minute ends.
 SECONDS_AFTER_TOO_MANY: Final = 60.0
-# Fixtures and results carry no time of publication: a result is out three hours after kick-off at the latest.
+# Results carry no time of publication; they are taken to be public three hours after kick-off.
 RESULT_DELAY: Final = timedelta(hours=3)
 # A season of prices has some 40 pages; a damaged total must not become a flood of requests.
 MOST_PAGES: Final = 200
@@ -56,7 +56,7 @@ PAGE: Final = re.compile(r"([?&]page=)1(?=&|$)")
 
 
 class ApiFootballDialect:
-    """How API-Football speaks: the key in a header, errors in the body of a 200, calls and credits in headers."""
+    """API-Football's dialect: the key in a header, errors in the body of a 200, calls and credits in headers."""
 
     key_header: str | None = "x-apisports-key"
     key_parameter: str | None = None
@@ -75,7 +75,7 @@ class ApiFootballDialect:
         if reply.status == httpx.codes.TOO_MANY_REQUESTS or "rateLimit" in errors:
             return Verdict("again", message or f"status {reply.status}", SECONDS_AFTER_TOO_MANY)
         if "requests" in errors:
-            # The quota comes back at midnight UTC; which midnight that is only the caller's clock knows.
+            # The quota is renewed at midnight UTC. Only the caller's clock knows which midnight that is.
             return Verdict("quota_spent", message)
         if (
             reply.status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
@@ -95,7 +95,7 @@ class ApiFootballDialect:
 
 
 class ApiFootball:
-    """One request a competition and season for fixtures and scores; prices by pages."""
+    """One request per competition and season for fixtures and scores; prices come in pages."""
 
     name = "api_football"
     ignored: Sequence[str] = ()
@@ -124,14 +124,14 @@ class ApiFootball:
         return self._client.get(request, validators)
 
     def backfill(self, kinds: Sequence[Kind], start: date, end: date) -> Sequence[Request]:
-        """Every season that the days touch, oldest first. Prices of past matches are not to be had."""
+        """Every season that the days touch, oldest first. Prices of past matches are not available."""
         if not {"fixtures", "scores"} & set(kinds):
             return []
         wanted = seasons.codes_by_season(self._leagues, start, end)
         return [Request(self.name, f"fixtures?league={league}&season={year}") for year, league in wanted]
 
     def more(self, request: Request, body: bytes) -> Sequence[Request]:
-        """Pages 2 to the last, as the first page counts them."""
+        """Pages 2 to the last, from the total that the first page gives."""
         if PAGE.search(request.endpoint) is None:
             return []
         try:
@@ -184,7 +184,7 @@ class ApiFootball:
             row.score = None if score is None else {**score, "published_at": kickoff + RESULT_DELAY}
 
     def _read_odds(self, item: Fields, row: Row) -> None:
-        """Quotes of one fixture, which is named by its id alone. Bets of other kinds are no facts of ours."""
+        """Quotes of one fixture, which is named only by its id. Markets that we do not use are ignored."""
         row.match_id = item.identifier("fixture.id")
         self._competition(item)
         kickoff, updated = item.moment("fixture.date"), item.moment("update")
@@ -215,7 +215,7 @@ Quote = tuple[str, float, Mapping[str, object]]
 
 
 def _score(item: Fields, row: Row, *, is_played: bool) -> dict[str, object] | None:
-    """Goals after ninety minutes, in extra time alone and in the shoot-out; None for an awarded match without."""
+    """Goals after ninety minutes, in extra time alone and in the shoot-out; None for an awarded match without them."""
     goals = item.pair("score.fulltime")
     if goals is None:
         if is_played:
@@ -236,7 +236,7 @@ def _score(item: Fields, row: Row, *, is_played: bool) -> dict[str, object] | No
 
 
 def _quotes(bet: Fields, row: Row) -> list[Quote]:
-    """Market, line and prices of the bets that are markets of ours; others are set aside."""
+    """Market, line and prices, if the bet is on one of our markets; empty otherwise."""
     name = bet.text("name")
     if name != MATCH_WINNER and name not in WITH_LINE:
         return []
@@ -270,7 +270,7 @@ def _side_and_line(entry: Fields, sides: Mapping[str, str], *, has_line: bool) -
 
 
 def _refuse_second(entry: Fields) -> None:
-    reason = "the outcome stands twice in this bet"
+    reason = "the outcome appears twice in this bet"
     raise FieldInvalid(entry.path("value"), entry.find("value"), reason, "duplicate_quote")
 
 
@@ -279,9 +279,9 @@ def _pairs(
 ) -> dict[float, tuple[object, object]]:
     """Prices of both sides by line; None where a side is missing.
 
-    Nothing says whether the away side's handicap is written as the home side's (Home -0.5 with Away -0.5) or as its own
-    (Away +0.5); both are seen. The reading stands under which more lines find their partner; where that does not
-    decide, the one under which the overrounds lie closer together, and of two equal ones the first.
+    The away side's handicap may be written as the home side's (Home -0.5 with Away -0.5) or as its own (Away +0.5).
+    Both occur, and nothing says which. We take the reading under which more lines find their partner. If that does
+    not decide, we take the one with the more similar overrounds, and if both are equal, the first.
     """
     mirrored = {-line + 0.0: price for line, price in second.items()}
     readings = [second, mirrored] if may_mirror else [second]
@@ -297,7 +297,7 @@ def _pairs(
 
 
 def _errors(reply: RawReply) -> dict[str, Any]:
-    """The `errors` of a body by name; empty when there are none, or the body is no JSON object."""
+    """The `errors` of a body by name; empty when there are none, or the body is not a JSON object."""
     try:
         said = decode(reply.body, "errors")
     except PayloadRejected:

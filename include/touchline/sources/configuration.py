@@ -1,4 +1,4 @@
-"""`config/sources.yaml` as checked values: which source gives what for which competition, and whose word counts."""
+"""`config/sources.yaml` as checked values: what each source gives for which competition, and which takes precedence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Strict(BaseModel):
 
 
 class SourceConfiguration(_Strict):
-    """One source. `competitions` maps our code to the provider's; limits are the provider's, or tighter."""
+    """One source. `competitions` maps our code to the provider's. Limits are the provider's, or tighter."""
 
     address: str
     gives: tuple[Kind, ...]
@@ -37,7 +37,7 @@ class SourceConfiguration(_Strict):
 
 
 class SandboxConfiguration(_Strict):
-    """How the simulated world differs: its pace, and its competitions by source."""
+    """What differs in the simulated world: the pace, and the competitions of each source."""
 
     calls_per_minute: float = Field(gt=0)
     competitions: dict[str, dict[str, str]]
@@ -56,7 +56,7 @@ class SourcesConfiguration(_Strict):
         return self.bookmakers.get(source, {}).get(name, name)
 
     def in_sandbox(self, source: str, address: str) -> SourceConfiguration:
-        """The same source as the simulated world at `address` speaks it."""
+        """The same source as served by the simulated world at `address`."""
         changes = {
             "address": address,
             "calls_per_minute": self.sandbox.calls_per_minute,

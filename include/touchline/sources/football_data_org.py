@@ -30,7 +30,7 @@ from touchline.sources.prices import add_quote
 from touchline.sources.source import Announced, Kind, NoReply, Observations, Reply, Request
 
 KEY_SETTING: Final = "TOUCHLINE_FOOTBALL_DATA_ORG_KEY"
-# The limit is one of calls a minute.
+# The limit is on calls per minute.
 LONGEST_WINDOW_SECONDS: Final = 60.0
 STATUSES: Final = {
     "SCHEDULED": "scheduled",
@@ -50,7 +50,7 @@ PRICES: Final = {"price_home": "odds.homeWin", "price_draw": "odds.draw", "price
 
 
 class FootballDataOrgDialect:
-    """How football-data.org speaks: the key in a header, calls a minute in headers, reasons in `message` or `error`."""
+    """football-data.org's dialect: the key and the calls left in headers, reasons in `message` or `error`."""
 
     key_header: str | None = "X-Auth-Token"
     key_parameter: str | None = None
@@ -91,7 +91,7 @@ class FootballDataOrgDialect:
 
 
 class FootballDataOrg:
-    """One request a competition and season; it holds fixtures and scores alike."""
+    """One request per competition and season, which gives both fixtures and scores."""
 
     name = "football_data_org"
     ignored: Sequence[str] = ()
@@ -112,19 +112,19 @@ class FootballDataOrg:
         return self._client.get(request, validators)
 
     def backfill(self, kinds: Sequence[Kind], start: date, end: date) -> Sequence[Request]:
-        """Every season that the days touch, oldest first; what the plan does not reach is refused by the provider."""
+        """Every season that the days touch, oldest first. The provider refuses seasons outside the plan."""
         if not {"fixtures", "scores"} & set(kinds):
             return []
         wanted = seasons.codes_by_season(self._codes, start, end)
         return [Request(self.name, f"competitions/{code}/matches?season={year}") for year, code in wanted]
 
     def more(self, request: Request, body: bytes) -> Sequence[Request]:
-        """Nothing: a season is one reply."""
+        """Nothing, because a season is one reply."""
         del request, body
         return []
 
     def parse(self, request: Request, body: bytes) -> Observations:
-        """Read any list of matches. Raises PayloadRejected when the body is none."""
+        """Read any list of matches. Raises PayloadRejected when the body is not one."""
         matches = match_list(decode(body, request.endpoint), "matches", request.endpoint)
         return read_rows(matches, self._read)
 
@@ -157,7 +157,7 @@ class FootballDataOrg:
         if status in ("played", "awarded"):
             score = row.optional(lambda: _score(match, row, is_played=status == "played"))
             row.score = None if score is None else {**score, "published_at": published}
-        # After kick-off lastUpdated no longer dates the price, which cannot be had any more either.
+        # After kick-off, lastUpdated no longer dates the price, and nobody can bet at it.
         is_priced = any(match.find(place) is not None for place in PRICES.values())
         if status == "scheduled" and is_priced and published is not None:
             offered = {ours: match.find(theirs) for ours, theirs in PRICES.items()}

@@ -1,8 +1,8 @@
-"""A provider's limits and circuit breaker, kept in PostgreSQL so that every process obeys the same ones.
+"""A provider's limits and circuit breaker, kept in PostgreSQL so that all processes share them.
 
-Pace is wall time, read from the database's clock: two calls are at least a minute / calls_per_minute apart, whoever
-makes them. Budgets and the circuit go by `as_of`, so that a replay behaves as the day it replays; an open circuit also
-closes by wall time, for a clock that stands still.
+The pace follows wall time, read from the database's clock: any two calls are at least a minute / calls_per_minute
+apart, whichever process makes them. Budgets and the circuit follow `as_of`, so that a replay behaves like the day it
+replays. An open circuit also half-opens by wall time, in case `as_of` stands still.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ where source = %(source)s
 class DatabaseGovernor:
     """Limits of one source at `as_of` (UTC). Safe to share between threads; use as a context manager.
 
-    Calls to a source with a budget are made one after the other, across processes: between the look at what is left and
-    the note of what was used nobody else may look. PostgreSQL frees the lock when the process that holds it dies.
+    Calls to a source with a budget are made one at a time across all processes: no process may check the budget while
+    another has checked it but not yet recorded its use. PostgreSQL frees the lock when its holder dies.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class DatabaseGovernor:
         return wait.total_seconds()
 
     def after_call(self, request: Request, allowance: Allowance, verdict: Verdict) -> None:
-        """Note the call and how it went; failures that may pass count towards opening the circuit."""
+        """Record the call and its outcome. Only failures that may pass count towards opening the circuit."""
         succeeded = verdict.kind in ("answered", "not_offered")
         values = {
             "source": self._source,
@@ -149,7 +149,7 @@ class DatabaseGovernor:
             state["last_success_as_of"] is not None
             and state["last_success_as_of"].date() == self._as_of.date()
         )
-        # What was left yesterday may have been renewed overnight: the day's first call finds out.
+        # Credits may have been renewed overnight, so the first call of the day is always made.
         if remaining is not None and asked_today and remaining - cost < kept:
             raise SourceResting(
                 f"{self._source}: {remaining} credits are left and {kept} are kept back (keep_credits in "
@@ -187,13 +187,13 @@ class DatabaseGovernor:
                 self._turn.release()
 
     def _check_circuit(self, connection: Connection, state: dict[str, Any]) -> None:
-        """Let one call through after the rest; whoever comes before it is answered waits for the next rest."""
+        """After the pause, let one call through; calls made before it is answered must wait for another pause."""
         if state["circuit"] == "closed":
             return
         rested = max(self._as_of - state["opened_as_of"], state["now"] - state["opened_at"])
         if rested < COOL_DOWN:
             raise SourceResting(
-                f"{self._source}: left alone for {COOL_DOWN.total_seconds() / 60:.0f} minutes after "
+                f"{self._source}: not called for {COOL_DOWN.total_seconds() / 60:.0f} minutes after "
                 f"{state['n_failures']} failures in a row, the last: {state['last_error']}"
             )
         connection.execute(

@@ -1,6 +1,7 @@
-"""Speak HTTP with a provider: one connection, its limits kept, its errors understood, its key never shown.
+"""HTTP with a provider: keep its limits, interpret its errors, and never show its key.
 
-What differs between providers is a `Protocol` here: where the key goes, what a reply means, what it says about limits.
+The protocol `Dialect` holds what differs between providers: where the key goes, what a reply means, and what it says
+about limits.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from touchline.sources.source import NoReply, Reply, Request
 TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=10.0, pool=5.0)
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.3, 8.0
-# A provider that asks for a longer pause than this is asked again by the next run.
+# If a provider asks for a longer pause than this, the next run tries again.
 LONGEST_PATIENCE_SECONDS = 65.0
 USER_AGENT = "touchline (batch collection; see project README)"
-# Its messages hold the whole address, and with it a key in the query.
+# Its messages contain the whole address, and so any key in the query.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 VALIDATORS = (("etag", "If-None-Match"), ("last_modified", "If-Modified-Since"))
 
@@ -44,9 +45,9 @@ class RawReply:
 class Verdict:
     """What a reply means.
 
-    `answered`: the body is what was asked for. `not_offered`: the provider has no such thing. `again`: the failure may
-    pass, after `wait_seconds` where the provider says so. `quota_spent`: nothing more until `until` (UTC; None when the
-    provider does not say). `refused`: asking again will not help. `reason` holds no key.
+    `answered`: the body is what was asked for. `not_offered`: the provider does not have it. `again`: the failure may
+    pass, after `wait_seconds` where the provider says so. `quota_spent`: no more calls before `until` (UTC; None when
+    the provider does not say). `refused`: asking again will not help. `reason` contains no key.
     """
 
     kind: Literal["answered", "not_offered", "again", "quota_spent", "refused"]
@@ -65,16 +66,16 @@ class Allowance:
 
 
 class Dialect(Protocol):
-    """How one provider speaks."""
+    """The conventions of one provider."""
 
     key_header: str | None
     key_parameter: str | None
 
     def judge(self, reply: RawReply) -> Verdict:
-        """What a reply means; status 304 is not asked about."""
+        """What a reply means; never called for status 304."""
 
     def allowance(self, reply: RawReply) -> Allowance:
-        """What its headers say is left."""
+        """What is left, according to its headers."""
 
 
 class Governor(Protocol):
@@ -84,7 +85,7 @@ class Governor(Protocol):
         """Seconds to wait before asking. Raises SourceResting when the quota is spent or the circuit is open."""
 
     def after_call(self, request: Request, allowance: Allowance, verdict: Verdict) -> None:
-        """Note how it went."""
+        """Record the call and its outcome."""
 
 
 class _Again(Exception):
@@ -95,7 +96,7 @@ class _Again(Exception):
 
 @dataclass
 class ProviderClient:
-    """One provider over HTTP. `get` is the only way out to the network; it waits, retries, and understands."""
+    """One provider over HTTP. `get` is the only way to the network: it keeps the pace and retries."""
 
     name: str
     address: str
@@ -112,7 +113,7 @@ class ProviderClient:
         self._client = httpx.Client(
             base_url=self.address,
             timeout=self.timeout,
-            # A redirect would take the key along to whoever it names.
+            # A redirect would carry the key to another host.
             follow_redirects=self.key is None,
             headers=headers,
         )
@@ -126,7 +127,7 @@ class ProviderClient:
     def get(self, request: Request, validators: Mapping[str, str]) -> Reply | NoReply:
         """One GET with the validators of the last body, retried with backoff and jitter where that can help.
 
-        Raises SourceUnavailable, without the key, for what does not pass.
+        Raises SourceUnavailable, without the key in its message, when that does not help.
         """
         attempts = Retrying(
             retry=retry_if_exception_type(_Again),
@@ -179,7 +180,7 @@ class ProviderClient:
             verdict, allowance = Verdict("answered"), self.dialect.allowance(raw)
         else:
             verdict, allowance = self.dialect.judge(raw), self.dialect.allowance(raw)
-        # A provider may quote the key that it was sent.
+        # A provider's message may quote our key.
         return replace(verdict, reason=self._without_key(verdict.reason)), allowance
 
     def _ask(self, request: Request, validators: Mapping[str, str]) -> RawReply | Verdict:
@@ -187,12 +188,12 @@ class ProviderClient:
         parameters = {}
         if self.key is not None and self.dialect.key_parameter is not None:
             parameters[self.dialect.key_parameter] = self.key.get_secret_value()
-        # Copying with the key keeps the parameters that the endpoint already has.
+        # Merging the key in keeps the parameters that the endpoint already has.
         url = httpx.URL(request.endpoint).copy_merge_params(parameters)
         try:
             reply = self._client.get(url, headers=headers)
         except (httpx.TransportError, httpx.TooManyRedirects, httpx.DecodingError) as error:
-            # The message of an error may hold the address that was asked, and with it the key.
+            # The message may contain the address, and so the key; the caller removes it.
             return Verdict("again", f"{type(error).__name__}: {error}")
         return RawReply(
             reply.status_code,
@@ -204,7 +205,7 @@ class ProviderClient:
         return text if self.key is None else text.replace(self.key.get_secret_value(), "***")
 
     def _body_without_key(self, body: bytes) -> bytes:
-        """The bytes as received, but for a key that the provider sent back: it must not be stored."""
+        """The bytes as received, with our key masked where the provider sends it back: it must not be stored."""
         if self.key is None:
             return body
         secret = self.key.get_secret_value().encode()
@@ -212,7 +213,7 @@ class ProviderClient:
 
 
 def judge_status(reply: RawReply) -> Verdict:
-    """What the bare status says, for providers whose bodies say no more."""
+    """The verdict by status alone, for replies whose body says nothing more."""
     if reply.status == httpx.codes.OK:
         return Verdict("answered")
     if reply.status == httpx.codes.NOT_FOUND:
@@ -223,13 +224,13 @@ def judge_status(reply: RawReply) -> Verdict:
 
 
 def retry_after(reply: RawReply) -> float | None:
-    """Seconds of a Retry-After header; None without one, or when it holds a date."""
+    """Seconds from a Retry-After header; None without one, or when it gives a date."""
     text = reply.headers.get("retry-after", "")
     return float(text) if text.isdecimal() else None
 
 
 def _wait(state: RetryCallState) -> float:
-    """What the provider asks for, or exponential backoff; with full jitter, so that processes do not march in step."""
+    """The pause the provider asks for, or exponential backoff; with jitter, so that processes do not retry in step."""
     failure = state.outcome.exception() if state.outcome is not None else None
     asked = failure.verdict.wait_seconds if isinstance(failure, _Again) else None
     if asked is not None:

@@ -1,4 +1,4 @@
-"""Read JSON that may hold anything: what a body says, or which field of it says nothing that can be used."""
+"""Read untrusted JSON: give the value of a field, or name the field that is unusable."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MOST_GOALS: Final = 30
 # The longest shoot-out of a first-class match ended 23-22.
 MOST_PENALTIES: Final = 60
 _LONGEST_TEXT = 200
-# More digits are no count, id or time; Python refuses to read thousands of them.
+# No count, id or time has more digits; Python refuses to read thousands of them.
 _MOST_DIGITS = 18
 _YEARS = range(1990, 2101)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Controls, and halves of surrogate pairs: PostgreSQL and UTF-8 can hold neither NUL nor the latter.
+# Control characters and lone surrogates: PostgreSQL cannot store NUL, and UTF-8 cannot encode lone surrogates.
 _NO_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _LONG_TOKEN = re.compile(r"[A-Za-z0-9]{20,}")
 
 
 class FieldInvalid(Exception):
-    """A field says nothing that can be used. `place` is its path, such as `score.fullTime.home`."""
+    """A field is unusable. `place` is its path, such as `score.fullTime.home`."""
 
     def __init__(self, place: str, value: object, reason: str, rule: str = "field_invalid") -> None:
         super().__init__(f"{place}: {reason}")
@@ -36,14 +36,15 @@ class FieldInvalid(Exception):
 
 
 def decode(body: bytes, place: str) -> Any:
-    """The value of a JSON body. Raises PayloadRejected, naming `place`, for an empty body, a web page, and what is
-    cut, no JSON, or nested too deeply."""
+    """The value of a JSON body.
+
+    Raises PayloadRejected, naming `place`, when the body is empty, a web page, cut short, not JSON, or nested too
+    deeply.
+    """
     if not body.strip():
         raise PayloadRejected(f"{place}: the body is empty; fetch it again")
     if body.lstrip()[:1] == b"<":
-        raise PayloadRejected(
-            f"{place}: a web page came instead of JSON; check the address or fetch it again"
-        )
+        raise PayloadRejected(f"{place}: a web page instead of JSON; check the address or fetch it again")
     try:
         return json.loads(body.decode("utf-8-sig"), parse_int=_whole_number)
     except UnicodeDecodeError as error:
@@ -60,38 +61,38 @@ def match_list(value: object, field_name: str | None, place: str) -> list[Any]:
     if field_name is None:
         if isinstance(value, list):
             return value
-        raise PayloadRejected(f"{place}: an array was expected, {kind_of(value)} came: {shown(value)}")
+        raise PayloadRejected(f"{place}: expected an array, got {kind_of(value)}: {shown(value)}")
     if not isinstance(value, dict):
         raise PayloadRejected(
-            f"{place}: an object with the field {field_name} was expected, {kind_of(value)} came"
+            f"{place}: expected an object with the field {field_name}, got {kind_of(value)}"
         )
     if not isinstance(value.get(field_name), list):
         raise PayloadRejected(
-            f"{place}: the field {field_name} is missing or no array; the body begins {shown(value)}"
+            f"{place}: the field {field_name} is missing or not an array; the body begins {shown(value)}"
         )
     return list(value[field_name])
 
 
 @dataclass(frozen=True)
 class Fields:
-    """A JSON object read by dotted paths; methods raise FieldInvalid with the path, that of the object included."""
+    """A JSON object read by dotted paths. Methods raise FieldInvalid with the full path of the field."""
 
     value: Mapping[str, Any]
     at: str = ""
 
     def path(self, place: str) -> str:
-        """The whole path of a place in this object."""
+        """The full path of a place in this object."""
         return f"{self.at}.{place}" if self.at else place
 
     def find(self, place: str) -> Any:
-        """The value at `place`; None when it, or what would hold it, is not there."""
+        """The value at `place`; None when it, or an object on the way to it, is missing."""
         value: Any = self.value
         for key in place.split("."):
             value = value.get(key) if isinstance(value, dict) else None
         return value
 
     def text(self, place: str) -> str:
-        """A text with something in it, at most 200 characters, no-break spaces as spaces."""
+        """A text of 1 to 200 characters; no-break spaces become spaces."""
         value = self.find(place)
         if not isinstance(value, str):
             raise FieldInvalid(self.path(place), value, "a text was expected")
@@ -143,7 +144,7 @@ class Fields:
         return found
 
     def count(self, place: str, most: int = MOST_GOALS) -> int | None:
-        """A whole number from 0 to `most`, or a text of one; None when there is none."""
+        """A whole number from 0 to `most`, which may be written as text; None when it is missing."""
         value = self.find(place)
         if value is None:
             return None
@@ -154,7 +155,7 @@ class Fields:
         return int(value)
 
     def pair(self, place: str, most: int = MOST_GOALS) -> tuple[int, int] | None:
-        """`home` and `away` of a score; None when neither is there."""
+        """`home` and `away` of a score; None when both are missing."""
         home, away = self.count(f"{place}.home", most), self.count(f"{place}.away", most)
         if home is None and away is None:
             return None
@@ -187,7 +188,7 @@ class Fields:
         return names
 
     def code(self, place: str, known: Mapping[str, T], rule: str, advice: str) -> T:
-        """What `known` holds for the text or number at `place`."""
+        """What `known` has for the text or number at `place`."""
         value = self.find(place)
         key = str(value) if _is_int(value) else value
         if not isinstance(key, str) or key not in known:
@@ -198,7 +199,7 @@ class Fields:
 def as_object(value: object, place: str) -> Fields:
     """The fields of an object at `place`; raises FieldInvalid for anything else."""
     if not isinstance(value, dict):
-        raise FieldInvalid(place, value, f"an object was expected, {kind_of(value)} came")
+        raise FieldInvalid(place, value, f"expected an object, got {kind_of(value)}")
     return Fields(value, place)
 
 
@@ -207,7 +208,7 @@ def shown(value: object, longest: int = _LONGEST_TEXT) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        # Far more than is shown, so that a huge text costs nothing.
+        # Cut early, so that a huge text costs nothing.
         text = value[: longest * 2].encode("ascii", "backslashreplace").decode()
         text = _NO_TEXT.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
     else:
@@ -219,7 +220,7 @@ def shown(value: object, longest: int = _LONGEST_TEXT) -> str | None:
 
 
 def quoted_message(value: object) -> str:
-    """A provider's own words for an error of ours; long runs of letters and digits, which may be a key, are masked."""
+    """A provider's message for use in our own error. Long runs of letters and digits are masked; they may be a key."""
     return _LONG_TOKEN.sub("***", shown(value) or "no message")
 
 

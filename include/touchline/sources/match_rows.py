@@ -1,7 +1,7 @@
-"""One match object of a JSON body is one row: parsed, or rejected naming the field.
+"""Read the match objects of a JSON body: each is one row, which is parsed, or rejected with the field named.
 
-A provider's module says what a row means in a function `(Fields, Row) -> None`; what that function cannot read it lets
-`Fields` raise, and the row is rejected whole.
+A provider's module interprets a row in a function `(Fields, Row) -> None`. When a field that it needs is unusable,
+`Fields` raises, and the whole row is rejected.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from touchline.sources.source import (
 
 T = TypeVar("T")
 
-# Providers that do not say when a fixture list came out: it is public weeks ahead of the match.
+# For providers that do not date their fixture lists: these are public weeks ahead of the match.
 FIXTURE_NOTICE: Final = timedelta(days=30)
 _LONGEST_ROW_TEXT = 1000
 
 
 @dataclass
 class Row:
-    """What one match object says. Nothing of it counts before all of it has been read.
+    """The content of one match object. It counts only once all of it has been read.
 
-    `about` says early which fixture it is, in case the rest cannot be read.
+    `about` is set early, so that a rejected row can say which fixture it was about.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Row:
     quoted: set[tuple[str, str, float]] = field(default_factory=set)
 
     def reject(self, scope: str, problem: FieldInvalid) -> None:
-        """Set a field or a price aside; the row stands."""
+        """Reject only a field or a price; the row stands."""
         assert scope in ("field", "price")
         self.rejections.append(
             Rejection(
@@ -57,7 +57,7 @@ class Row:
         )  # fmt: skip
 
     def optional(self, read: Callable[[], T]) -> T | None:
-        """What `read` gives, or None with the field set aside."""
+        """The result of `read`; None when the field is unusable, which rejects only that field."""
         try:
             return read()
         except FieldInvalid as problem:
@@ -66,7 +66,7 @@ class Row:
 
 
 def read_rows(items: Sequence[object], read: Callable[[Fields, Row], None]) -> Observations:
-    """One row an item: parsed, or rejected. Of two with the same match id the first stands."""
+    """Read each item as one row, parsed or rejected. Of rows with the same match id, the first stands."""
     parsed: list[Row] = []
     rejections: list[Rejection] = []
     seen: set[str] = set()
@@ -98,7 +98,7 @@ def read_rows(items: Sequence[object], read: Callable[[Fields, Row], None]) -> O
 def _read_one(item: object, row: Row, read: Callable[[Fields, Row], None], seen: set[str]) -> None:
     read(Fields(as_object(item, f"[{row.number - 1}]").value), row)
     if row.match_id in seen:
-        reason = "the same match stands in an earlier row of this body"
+        reason = "the same match appears in an earlier row of this body"
         raise FieldInvalid("id", row.match_id, reason, "duplicate_row")
 
 

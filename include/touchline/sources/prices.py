@@ -1,4 +1,4 @@
-"""A quote is kept whole or not at all: all its prices, each possible, together plausible, taken before kick-off."""
+"""Check quotes: a quote is kept only if it has all its prices, they are plausible, and it is from before kick-off."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,6}(\.[0-9]{1,6})?")
 
 
 def number(value: object) -> float | None:
-    """A finite number, also one written as text; None for anything else."""
+    """A finite number, which may be written as text; None for anything else."""
     if isinstance(value, str):
         return float(value) if _NUMBER.fullmatch(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -48,7 +48,7 @@ def add_quote(
 ) -> None:
     """Add a quote to the row, or a rejection naming `place`.
 
-    `offered` maps price_home and so on to what the provider gives; `line` is the goals line, the handicap of the home
+    `offered` maps price_home and so on to the provider's values. `line` is the goals line, the handicap of the home
     side, or 0 for 1x2.
     """
     try:
@@ -59,7 +59,7 @@ def add_quote(
             _refuse(place, _together(offered), reason, "price_in_play")
         name = (bookmaker, market, points)
         if name in row.quoted:
-            reason = "the same bookmaker, market and line stand earlier in this match"
+            reason = "the same bookmaker, market and line appear earlier in this match"
             _refuse(place, _together(offered), reason, "duplicate_quote")
     except FieldInvalid as problem:
         row.reject("price", problem)
@@ -94,7 +94,7 @@ def _check(place: str, market: str, offered: Mapping[str, object]) -> dict[str, 
     for name in names:
         price = number(offered[name])
         if price is None or not 1.0 < price <= HIGHEST_PRICE:
-            reason = f"a decimal price lies above 1 and up to {HIGHEST_PRICE:.0f}"
+            reason = f"a decimal price must be above 1 and at most {HIGHEST_PRICE:.0f}"
             raise FieldInvalid(place, together, reason, "price_invalid")
         prices[name] = price
     low, high = BOOKMAKER_BOUNDS

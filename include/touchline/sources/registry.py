@@ -1,4 +1,4 @@
-"""Which sources the settings ask for. A new source is one line in FACTORIES and one entry in config/sources.yaml."""
+"""Open the sources that the settings ask for. A new one is a line in FACTORIES and an entry in config/sources.yaml."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from touchline.sources.http import Dialect, ProviderClient
 from touchline.sources.simulated import provider_address
 from touchline.sources.source import Kind, Source
 
-# Source -> module, class, dialect. The class takes its SourceConfiguration and the client through which it speaks.
+# Source -> module, class, dialect. The class is constructed from its SourceConfiguration and its ProviderClient.
 FACTORIES: Final[dict[str, tuple[str, str, str]]] = {
     "football_data_uk": ("touchline.sources.football_data_uk.site", "SiteSource", "SiteDialect"),
     "football_data_org": ("touchline.sources.football_data_org", "FootballDataOrg", "FootballDataOrgDialect"),
@@ -70,7 +70,7 @@ def plan_sources(settings: Settings) -> list[SourcePlan]:
 
 
 def provider_name(settings: Settings) -> str | None:
-    """The one configured source that the settings name, `football-data-uk` or `football_data_uk`; else None."""
+    """The configured source that the settings name, as `football-data-uk` or `football_data_uk`; else None."""
     name = settings.source.replace("-", "_")
     return name if name in read_configuration(settings.sources_file).sources else None
 
@@ -92,9 +92,9 @@ def sources_giving(settings: Settings, kind: Kind) -> list[str]:
 
 @contextmanager
 def open_sources(settings: Settings, as_of: datetime, only: Sequence[str] = ()) -> Iterator[list[Source]]:
-    """The sources in use (of those named by `only`, if any), ready to be asked at `as_of` (UTC).
+    """The sources in use (limited to `only`, if given), ready to be asked at `as_of` (UTC).
 
-    Raises SourceUnavailable when a folder is not there, or no source is left.
+    Raises SourceUnavailable when the folder is missing, or no source is left.
     """
     folder = source_folder(settings)
     with ExitStack() as stack:
@@ -118,7 +118,7 @@ def _open(settings: Settings, plan: SourcePlan, as_of: datetime, stack: ExitStac
     configuration = plan.configuration.model_copy(update={"history_seasons": settings.history_seasons})
     governor = stack.enter_context(DatabaseGovernor(settings, plan.name, configuration, as_of))
     dialect: Dialect = getattr(module, dialect_name)()
-    # No waiting passes time in the simulated world: asking again there is only another draw.
+    # Waiting does not advance the simulated world's clock, so there is no point in it before a retry.
     sleep = _not_at_all if settings.is_simulated else time.sleep
     client = ProviderClient(plan.name, configuration.address, dialect, governor, plan.key, sleep)
     return factory(configuration, stack.enter_context(client))

@@ -1,4 +1,4 @@
-"""Which season a match belongs to, and what it is called: `2025/26`, or `2025` where seasons are calendar years."""
+"""The season a match belongs to, and its label: `2025/26`, or `2025` where seasons are calendar years."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import date
 
 from touchline.sources.football_data_uk.addresses import season_label, season_start_year
 
-# Brazil's season of 2020 ended in February 2021; by its rules it is 2020 all the same. Argentina's seasons have been
-# calendar years only since 2021 (its file says which), and Japan's are until 2025.
+# Brazil's season of 2020 ended in February 2021 and is still called 2020. Argentina's seasons have been calendar years
+# only since 2021 (its file names the season), and Japan's were until 2025.
 CALENDAR_YEAR = frozenset({"ARG", "BRA", "CHN", "FIN", "IRL", "JPN", "NOR", "SWE", "USA"})
 
 

@@ -1,4 +1,4 @@
-"""Where the one server of the simulated world speaks as which of the four providers."""
+"""The addresses under which the simulated world's single server acts as each of the four providers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ UK_FILES: Final = "football_data_uk"
 FOOTBALL_DATA_ORG: Final = "football_data_org"
 THE_ODDS_API: Final = "the_odds_api"
 API_FOOTBALL: Final = "api_football"
-# The files of football-data.co.uk stand at the root.
+# The files of football-data.co.uk are at the root.
 PREFIXES: Final = {
     FOOTBALL_DATA_ORG: "football_data_org/v4",
     THE_ODDS_API: "the_odds_api/v4",
@@ -17,12 +17,12 @@ PREFIXES: Final = {
 
 
 def provider_address(server_address: str, source: str) -> str:
-    """The base address under which the server at `server_address` speaks as `source`; KeyError when it does not."""
+    """The base address at which the server at `server_address` acts as `source`. Raises KeyError when it does not."""
     return server_address if source == UK_FILES else f"{server_address}/{PREFIXES[source]}"
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """The source a path without its leading slash belongs to, and the rest of it below that source's base."""
+    """Split a path without its leading slash into the source and the rest below that source's base."""
     for source, prefix in PREFIXES.items():
         if path.startswith(prefix + "/"):
             return source, path[len(prefix) + 1 :]

@@ -14,8 +14,8 @@ KINDS: tuple[Kind, ...] = ("fixtures", "odds", "scores")
 Scope = Literal["payload", "row", "field", "price"]
 
 _UTC: Final = pl.Datetime("us", "UTC")
-# The frames of a source with match ids of its own. Landing turns source_match_id into the fixture_key, and teams into
-# the names of the warehouse; the frames of football_data_uk, whose names those are, hold fixture_key instead.
+# The frames of a source that has its own match ids. Landing replaces source_match_id by fixture_key, and team names by
+# the warehouse's. Those are football_data_uk's names, so its own frames hold fixture_key from the start.
 FIXTURE_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "source_match_id": pl.String, "competition": pl.String, "season": pl.String, "home_team": pl.String,
     "away_team": pl.String, "kickoff_on": pl.Date, "kickoff_at": _UTC, "is_kickoff_time_known": pl.Boolean,
@@ -37,10 +37,10 @@ QUOTE_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
 
 @dataclass(frozen=True)
 class Request:
-    """One thing to ask a source for.
+    """One request to a source.
 
-    `endpoint` (path and query, parameters in order of name) is stable over time and holds no secret; `cost` is what
-    the provider charges for it, in its own credits.
+    `endpoint` (path and query, parameters sorted by name) is stable over time and contains no secret. `cost` is what
+    the provider charges, in its own credits.
     """
 
     source: str
@@ -60,14 +60,14 @@ class Reply:
 
 @dataclass(frozen=True)
 class NoReply:
-    """There is nothing to store: the body has not changed, or the source does not offer it."""
+    """Nothing to store: the body has not changed, or the source does not offer it."""
 
     reason: Literal["not_modified", "not_offered"]
 
 
 @dataclass(frozen=True)
 class Announced:
-    """The fixture a row is about, its teams as the source names them; `kickoff_at` in UTC."""
+    """The fixture a row is about, with the source's team names; `kickoff_at` in UTC."""
 
     competition: str
     kickoff_at: datetime
@@ -79,7 +79,7 @@ class Announced:
 class Rejection:
     """Something that could not be used. `row_number` counts data rows from 1; 0 is the payload itself.
 
-    `fixture` is the fixture a rejected row is about, where that could be read.
+    `fixture` is the fixture that a rejected row is about, if that could be read.
     """
 
     row_number: int
@@ -94,10 +94,10 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Observations:
-    """What one payload says. `n_parsed` + the rejected rows = `n_rows`, always.
+    """The content of one payload. `n_parsed` + the rejected rows = `n_rows`, always.
 
     Frames hold the columns of landing.fixture_observation, score_observation and odds_observation, without
-    source, payload_id, observed_at and known_at, which the landing adds. A match is named by fixture_key, or by
+    source, payload_id, observed_at and known_at, which landing adds. A match is identified by fixture_key, or by
     source_match_id as in FIXTURE_SCHEMA, SCORE_SCHEMA and QUOTE_SCHEMA.
     """
 
@@ -110,22 +110,22 @@ class Observations:
 
 
 class Source(Protocol):
-    """One provider. Implementations hold their address; they never read the clock."""
+    """One provider. Implementations never read the clock."""
 
     name: str
     ignored: Sequence[str]
 
     def requests(self, kinds: Sequence[Kind], as_of: datetime) -> Sequence[Request]:
-        """What to ask for these kinds of facts at `as_of`; raises SourceUnavailable when nothing is there."""
+        """The requests for these kinds of facts at `as_of`. Raises SourceUnavailable when nothing is there."""
 
     def fetch(self, request: Request, as_of: datetime, validators: Mapping[str, str]) -> Reply | NoReply:
-        """Ask; `validators` are those of the last stored body. Raises SourceUnavailable."""
+        """Send a request with the `validators` of the last stored body. Raises SourceUnavailable."""
 
     def backfill(self, kinds: Sequence[Kind], start: date, end: date) -> Sequence[Request]:
-        """What to ask for everything about matches from `start` to `end` (UK days, both included), oldest first."""
+        """The requests for all matches from `start` to `end` (UK days, both included), oldest first."""
 
     def more(self, request: Request, body: bytes) -> Sequence[Request]:
-        """What a body says must be asked as well: its further pages."""
+        """The further requests that a body makes necessary: its other pages."""
 
     def parse(self, request: Request, body: bytes) -> Observations:
         """Read a stored body. Raises PayloadRejected when none of it can be used."""

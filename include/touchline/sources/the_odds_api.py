@@ -38,24 +38,24 @@ SECONDS_AFTER_TOO_MANY: Final = 2.0
 SCORES_COST, HISTORICAL_FACTOR = 2, 10
 SNAPSHOT_HOURS: Final = (0, 6, 12, 18)
 HISTORY_BEGINS: Final = date(2020, 6, 6)
-# What an exchange asks of those who bet against a team: no price that one can back.
+# An exchange's prices for betting against an outcome; nobody can back a team at them.
 PASSED_OVER: Final = frozenset({"h2h_lay"})
 SPORT: Final = re.compile(r"sports/[^/?]+/(?P<what>odds|scores|events)\b")
 
 
 class TheOddsApiDialect:
-    """How The Odds API speaks: the key in the query, `error_code` rather than the status, credits in headers."""
+    """The Odds API's dialect: the key in the query, `error_code` rather than the status, credits in headers."""
 
     key_header: str | None = None
     key_parameter: str | None = "apiKey"
 
     def judge(self, reply: RawReply) -> Verdict:
-        """What a reply means; a spent quota comes with status 401, as wrong keys do."""
+        """What a reply means. A spent quota comes with status 401, just like a wrong key."""
         code, message = _error(reply)
         if code is None and reply.status == httpx.codes.OK:
             return Verdict("answered")
         if code == "OUT_OF_USAGE_CREDITS":
-            # Credits come back with the month, or day, of the plan; the provider does not say when.
+            # Credits are renewed each month or day, depending on the plan; the provider does not say when.
             return Verdict("quota_spent", message)
         if code == "EXCEEDED_FREQ_LIMIT" or (code is None and reply.status == httpx.codes.TOO_MANY_REQUESTS):
             return Verdict("again", message, SECONDS_AFTER_TOO_MANY)
@@ -74,7 +74,7 @@ class TheOddsApiDialect:
 
 
 class TheOddsApi:
-    """One request a competition for prices, one for scores."""
+    """One request per competition for prices, and one for scores."""
 
     name = "the_odds_api"
     ignored: Sequence[str] = ()
@@ -86,7 +86,7 @@ class TheOddsApi:
         self._client = client
 
     def requests(self, kinds: Sequence[Kind], as_of: datetime) -> Sequence[Request]:
-        """Prices, scores of the last three days, and (free) lists of events where only fixtures are wanted."""
+        """Prices, scores of the last three days, and (free) lists of events if fixtures are wanted without prices."""
         del as_of
         wanted = [kind for kind in self._gives if kind in kinds]
         found = []
@@ -105,7 +105,7 @@ class TheOddsApi:
         return self._client.get(request, validators)
 
     def backfill(self, kinds: Sequence[Kind], start: date, end: date) -> Sequence[Request]:
-        """A snapshot of all prices every six hours (UTC), oldest first. Scores of the past are not to be had."""
+        """A snapshot of all prices every six hours (UTC), oldest first. Past scores are not available."""
         if "odds" not in kinds or "odds" not in self._gives:
             return []
         first = max(start, HISTORY_BEGINS)
@@ -125,7 +125,7 @@ class TheOddsApi:
         ]
 
     def more(self, request: Request, body: bytes) -> Sequence[Request]:
-        """Nothing: replies have one page."""
+        """Nothing, because replies have one page."""
         del request, body
         return []
 
@@ -185,7 +185,7 @@ class TheOddsApi:
 
 
 def _read_bookmakers(event: Fields, row: Row, kickoff: datetime, snapshot_at: datetime | None) -> None:
-    """All quotes of an event; what cannot be read is set aside bookmaker by bookmaker and market by market."""
+    """Read all quotes of an event. A bad entry rejects only its own bookmaker or market."""
     home, away = event.text("home_team"), event.text("away_team")
     for index, item in enumerate(row.optional(lambda: event.items("bookmakers")) or []):
         place = f"bookmakers[{index}]"
@@ -213,7 +213,7 @@ def _read_bookmakers(event: Fields, row: Row, kickoff: datetime, snapshot_at: da
 
 
 def _quotes(market: Fields, home: str, away: str) -> list[tuple[str, object, dict[str, object]]]:
-    """Market, line and prices: one h2h quote, or one quote a point. Raises FieldInvalid for an outcome of no name."""
+    """Market, line and prices: one quote for h2h, else one per point. Raises FieldInvalid for an unknown outcome."""
     key = market.text("key")
     if key in PASSED_OVER:
         return []
@@ -237,14 +237,14 @@ def _quotes(market: Fields, home: str, away: str) -> list[tuple[str, object, dic
             line = -line
         prices = by_line.setdefault(line, dict.fromkeys(outcomes.values()))
         if prices[ours] is not None:
-            reason = "the outcome stands twice with the same point"
+            reason = "the outcome appears twice with the same point"
             raise FieldInvalid(outcome.path("name"), outcome.find("name"), reason, "duplicate_quote")
         prices[ours] = outcome.find("price")
     return [(name, line, prices) for line, prices in by_line.items()]
 
 
 def _read_score(event: Fields, row: Row, kickoff: datetime) -> None:
-    """`completed` with its score, or a match that is being played or has not begun."""
+    """Read the status, and the score if the match is completed."""
     assert row.fixture is not None
     completed = event.find("completed")
     if not isinstance(completed, bool):
@@ -267,7 +267,7 @@ def _goals(event: Fields) -> tuple[int, int]:
         team = entry.code("name", names, "outcome_unknown", f"not one of {', '.join(names)}")
         goals = entry.count("score", MOST_GOALS)
         if goals is None or team in found:
-            raise FieldInvalid(entry.path("score"), entry.find("score"), "one score a team was expected")
+            raise FieldInvalid(entry.path("score"), entry.find("score"), "one score per team was expected")
         found[team] = goals
     home, away = names
     if len(found) != len(names):
@@ -276,7 +276,7 @@ def _goals(event: Fields) -> tuple[int, int]:
 
 
 def _error(reply: RawReply) -> tuple[str | None, str]:
-    """`error_code` and the message of an error body; no code when there is none."""
+    """`error_code` and message of an error body; None and a message when there is no code."""
     if reply.status == httpx.codes.OK and b'"error_code"' not in reply.body[:2000]:
         return None, ""
     try:

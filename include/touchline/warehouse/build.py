@@ -32,7 +32,7 @@ SELECTIONS: dict[Layer, list[str]] = {
 class BuildReport:
     """What a build did; `n_models` counts seeds and models, `seconds` is wall time.
 
-    `is_full` is False when only the changes since the last build were worked in: `n_changed` matches.
+    `is_full` is False when only the changes since the last build were processed: `n_changed` matches.
     """
 
     layer: str
@@ -59,7 +59,7 @@ def build_layer(
 ) -> BuildReport:
     """Build and test a layer as of an instant (UTC): what has changed since its last build, or all (`is_full`).
 
-    Features take over the `as_of` of core, whatever `as_of` is given. Raises WarehouseBuildFailed with every failing
+    Features use the `as_of` of core, whatever `as_of` is given. Raises WarehouseBuildFailed with every failing
     model or test, its message and the place of its SQL.
     """
     with building(settings):
@@ -76,11 +76,11 @@ def build_layer(
 
 
 def _renew_views(settings: Settings, as_of: datetime, priorities: Mapping[str, list[str]]) -> None:
-    """Make the analysts' views again, which dbt drops with the tables they read; only if they had been built before."""
+    """Recreate the analysts' views, which dbt drops with the tables they read, if they had been built before."""
     if stands_as_of(settings, "analytics") is not None:
         environment = {"TOUCHLINE_DBT_AS_OF": as_of.isoformat(), **_priorities(priorities)}
         run = run_dbt(settings, "run", "--select", *SELECTIONS["analytics"], environment=environment)
-        # They are built and tested again as the last step of a build, which fails with its reasons.
+        # They are built and tested again in the last step of a build, which reports the reasons if it fails.
         for result in run.results:
             if result.status != "success":
                 log.warning("%s could not be renewed: %s", result.node.name, result.message)
@@ -91,14 +91,14 @@ def _build(
     started: float,
 ) -> BuildReport:  # fmt: skip
     as_of = planned.as_of
-    # Views hold no rows: while their SQL is the same, the tests of the tables they read have tested them.
+    # Views hold no rows: while their SQL is unchanged, the tests of the tables they read are enough.
     is_tested = layer != "analytics" or planned.is_full
     run = run_dbt(
         settings,
         "build" if is_tested else "run",
         "--select",
         *SELECTIONS[layer],
-        # Unit tests belong to the test suite; indirect selection keeps tests that look at later layers out.
+        # Unit tests belong to the test suite; indirect selection excludes tests that read later layers.
         *(["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"] if is_tested else []),
         *(["--full-refresh"] if planned.is_full else []),
         environment=_moment(priorities, planned),
@@ -131,7 +131,7 @@ def _build(
 
 
 def _moment(priorities: Mapping[str, list[str]], planned: Plan) -> Mapping[str, str]:
-    """The values that macros read at run time. As dbt variables, each new value would have the project parsed again."""
+    """The values that macros read at run time. As dbt variables, they would make dbt parse the project again."""
     values = {"AS_OF": planned.as_of.isoformat()}
     if not planned.is_full:
         assert planned.built_as_of is not None, "an increment goes on from a build"

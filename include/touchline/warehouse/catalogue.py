@@ -1,4 +1,4 @@
-"""The catalogue: of every table and view its owner, description, grain, promised freshness, and its age now."""
+"""The catalogue: owner, description, grain, promised freshness and present age of every table and view."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METADATA: Final = PROJECT_ROOT / "config" / "metadata.yaml"
 SCHEMAS: Final = ("landing", "staging", "core", "features", "ledger", "analytics", "ops")
 PROMISE: Final = re.compile(r"(\d+) ?(min|h|d)\b")
 UNITS: Final = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-# Partitions are parts of their table.
+# Partitions belong to their table.
 TABLES: Final = """
 select nspname || '.' || relname as name, relkind in ('v', 'm') as is_view
 from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid
@@ -37,10 +37,10 @@ State = Literal["fresh", "late", "empty", "unpromised", "unknown"]
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """One table or view. What is not described is None.
+    """One table or view. Fields without a description are None.
 
-    `newest_at` (UTC, by the run clock) is the time of its newest row, or for a dbt model that of the last build of its
-    layer; `age_hours` counts from there to the `as_of` asked for. `state` compares the age with the promise.
+    `newest_at` (UTC, by the run clock) is the time of its newest row, or, for a dbt model, of the last build of its
+    layer. `age_hours` is the time from then to the `as_of` asked for. `state` compares the age with the promise.
     """
 
     name: str
@@ -64,13 +64,13 @@ def catalogue(settings: Settings, as_of: datetime, schema: str | None = None) ->
 
 
 def described_by_file(path: Path = METADATA) -> Mapping[str, Mapping[str, str]]:
-    """What config/metadata.yaml says of the tables that dbt does not build, by `schema.table`."""
+    """The descriptions in config/metadata.yaml of the tables that dbt does not build, by `schema.table`."""
     found: dict[str, dict[str, str]] = yaml.safe_load(path.read_text())
     return found
 
 
 def described_by_dbt(settings: Settings) -> Mapping[str, Mapping[str, str]]:
-    """What the dbt models say of themselves in description and `meta:`; nothing before the first build."""
+    """The descriptions and `meta:` of the dbt models; empty before the first build."""
     path = settings.home / "dbt" / settings.warehouse_database / "target" / "manifest.json"
     return dict(_models(json.loads(path.read_text()))) if path.exists() else {}
 
@@ -78,7 +78,7 @@ def described_by_dbt(settings: Settings) -> Mapping[str, Mapping[str, str]]:
 def _models(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str]]]:
     for node in manifest["nodes"].values():
         if node["resource_type"] in ("model", "seed", "snapshot"):
-            # dbt keeps what a YAML has under config: meta: apart from what it has under meta:.
+            # dbt keeps config: meta: and meta: of the YAML apart.
             meta = {**node.get("meta", {}), **node["config"].get("meta", {})}
             yield f"{node['schema']}.{node['alias']}", {"description": node["description"], **meta}
 

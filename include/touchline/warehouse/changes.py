@@ -1,8 +1,8 @@
-"""What a build has to work in: the matches with newly landed facts, and whether these changes are enough.
+"""Plan a build: find the matches with newly landed facts, and decide between an incremental and a full build.
 
-ops.layer_build records for each layer its `as_of`, the last change worked in, and its definition. If the next build
-can continue from there, it works in what changed; otherwise, or when that is quicker, the layer is built in full. Both
-end in the same tables.
+ops.layer_build records for each layer its `as_of`, the last change processed, and its definition. If the next build
+can continue from there, it processes only what changed; otherwise, or when that is quicker, the layer is built in
+full. Both end in the same tables.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from touchline.settings import PROJECT_ROOT, Settings
 from touchline.warehouse.landed import note_changes, note_everything
 
 PlannedLayer = Literal["core", "ratings", "features", "analytics"]
-# Those that work in changes; analytics holds views, which have nothing to catch up with.
+# The layers that process changes; analytics holds views, which have nothing to catch up with.
 CHANGING_LAYERS: tuple[PlannedLayer, ...] = ("core", "ratings", "features")
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a layer is to be built: in full, or the changes after `since`, known from `known_from` on (UTC).
+    """How a layer is to be built: in full, or from the changes after `since`, known from `known_from` on (UTC).
 
     `built_as_of` is the `as_of` of the layer's last build. `known_from` is no later than that, because a fixture's
     features move with the clock.
@@ -47,7 +47,7 @@ class Plan:
 
 @contextmanager
 def building(settings: Settings) -> Iterator[None]:
-    """One build at a time: another waits here until this one has ended."""
+    """Allow one build at a time: another waits here until this one has ended."""
     with connect(settings, "transform") as connection:
         connection.autocommit = True
         connection.execute("select pg_advisory_lock(hashtext('warehouse build'))")
@@ -59,9 +59,9 @@ def plan(
 ) -> Plan:
     """The plan that brings a layer to `as_of` (UTC); a plan of core first records what has landed since.
 
-    Ratings and features take over the `as_of` of core and work in what core has. A layer that must be built in full
-    loses its row in ops.layer_build, and so do the layers that read it, so that a build that dies starts again from
-    nothing. `is_full` asks for a full build. Raises WarehouseBuildFailed when core was not built.
+    Ratings and features use the `as_of` of core and process what core has. A layer that must be built in full loses
+    its row in ops.layer_build, and so do the layers that read it, so that after a killed build the next one is full
+    again. `is_full` asks for a full build. Raises WarehouseBuildFailed when core was not built.
     """
     with connect(settings, "transform") as connection:
         built = _built(connection, layer)
@@ -106,7 +106,7 @@ def stands_as_of(settings: Settings, layer: PlannedLayer) -> datetime | None:
 
 
 def note_built(settings: Settings, done: Plan, run_id: str) -> None:
-    """Record that a layer was built as planned; changes that every layer has worked in are removed."""
+    """Record that a layer was built as planned; changes that every layer has processed are removed."""
     with connect(settings, "transform") as connection:
         note_built_in(connection, done, run_id)
 
@@ -128,7 +128,7 @@ def note_built_in(connection: Connection, done: Plan, run_id: str) -> None:
 
 
 def definition_of(layer: PlannedLayer, *parts: object) -> str:
-    """Digest of what a layer's tables depend on beside the facts: its models, seeds and macros, and `parts`."""
+    """Digest of what a layer's tables depend on besides the facts: its models, seeds and macros, and `parts`."""
     digest = hashlib.sha256(json.dumps(parts, default=str).encode())
     folders = ("models/staging", "models/core", "seeds", "macros", f"models/{layer}")
     paths = [path for folder in folders for path in sorted((DBT_PROJECT / folder).rglob("*.*"))]

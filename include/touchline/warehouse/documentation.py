@@ -10,7 +10,7 @@ from touchline.errors import WarehouseBuildFailed
 from touchline.settings import Settings
 from touchline.warehouse.invocation import dbt_result, target_folder
 
-# dbt cuts a column's description off after two words until it is clicked; people scan for the meaning.
+# dbt cuts a column's description off after two words until it is clicked, but readers scan for the meaning.
 READABLE = """<style>
 .column-row td:nth-child(3) { white-space: normal !important; max-width: none !important; width: 60%; }
 .detail-group .detail-body, .detail-value { white-space: normal !important; overflow-x: visible !important; }

@@ -1,4 +1,4 @@
-"""Any analytics view as a Parquet or CSV file: read by the analysts' role, in batches, whole or not at all."""
+"""Export an analytics view as a Parquet or CSV file: read by the analysts' role, in batches, whole or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEMA = "analytics"
 FORMATS = (".parquet", ".csv")
 # Rows held in memory at a time.
 BATCH = 20_000
-# An export sorts whole views on purpose; the one-minute limit against careless queries is not for it.
+# An export sorts whole views on purpose, so the one-minute limit against careless queries does not apply.
 TIMEOUT = "30min"
 TYPES: dict[str, pa.DataType] = {
     "boolean": pa.bool_(),
@@ -73,10 +73,10 @@ def list_views(settings: Settings) -> list[str]:
 def export_view(settings: Settings, view: str, path: Path) -> Exported:
     """Write every row of a view to `path` (`.parquet` or `.csv`), ordered by its columns from left to right.
 
-    The file appears when it is complete; one that was there stays until then. Equal rows of builds of the same instant
-    give an equal file. In Parquet times are UTC microseconds, uuids text, and the comments of view and columns go
-    along; in CSV null is an empty field and an empty text is "". Raises ExportImpossible for an unknown view, form or
-    type of a column, and when a build takes the view away meanwhile.
+    The file appears when it is complete; an older one stays until then. Equal rows of builds as of the same instant
+    give an equal file. In Parquet, times are UTC microseconds, uuids are text, and the comments of view and columns are
+    included. In CSV, null is an empty field and an empty text is "". Raises ExportImpossible for an unknown view, file
+    format or column type, and when a build drops the view meanwhile.
     """
     if path.suffix not in FORMATS:
         raise ExportImpossible(f"{path}: write to a file ending in {' or '.join(FORMATS)}, or to a folder")
@@ -111,15 +111,15 @@ def _opened(settings: Settings, view: str) -> Iterator[tuple[ServerCursor[Any], 
         try:
             as_of: datetime = scalar(connection, "select as_of from analytics.freshness")
             schema = _schema(connection, view, as_of)
-            # A build has to wait for whoever reads a view it renews, and everybody else for the build. With hold, the
-            # rows are set aside by the commit and the view is free again while the file is written.
+            # A build waits for readers of a view that it renews, and everybody else waits for the build. With hold, the
+            # commit stores the rows, so the view is free while the file is written.
             with connection.cursor("export", binary=True, withhold=True) as cursor:
                 cursor.execute(_query(view, schema))
                 connection.commit()
                 yield cursor, schema, as_of
         except UndefinedTable as error:
             raise ExportImpossible(
-                f"{SCHEMA}.{view} went away while it was read: the warehouse is being built; try again in a minute"
+                f"{SCHEMA}.{view} was dropped while it was read: the warehouse is being built; try again in a minute"
             ) from error
 
 
@@ -134,7 +134,7 @@ def _schema(connection: Connection, view: str, as_of: datetime) -> pa.Schema:
     unknown = [f"{column['name']} ({column['type']})" for column in columns if column["type"] not in TYPES]
     if unknown:
         raise ExportImpossible(
-            f"{SCHEMA}.{view} has columns of types that no file holds faithfully: {', '.join(unknown)}; "
+            f"{SCHEMA}.{view} has columns whose types cannot be exported exactly: {', '.join(unknown)}; "
             f"cast them in the view to one of {', '.join(TYPES)}"
         )
     described = scalar(
@@ -151,7 +151,7 @@ def _schema(connection: Connection, view: str, as_of: datetime) -> pa.Schema:
 
 def _query(view: str, schema: pa.Schema) -> sql.Composed:
     names = [sql.Identifier(name) for name in schema.names]
-    # A uuid is written as people see it; every other type is read as it is.
+    # A uuid is written as text; every other type is read unchanged.
     chosen = [
         sql.SQL("{}::text").format(name) if pa.types.is_string(field.type) else name
         for name, field in zip(names, schema, strict=True)

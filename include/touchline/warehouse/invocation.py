@@ -1,4 +1,4 @@
-"""One call of dbt in this process: its connection, its state on disk, and the project parsed once for all calls."""
+"""Call dbt in this process: its connection, its state on disk, and the project, which is parsed once for all calls."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from touchline.settings import Settings
 from touchline.warehouse.changes import DBT_PROJECT
 
 PASSWORD: Final = "DBT_ENV_SECRET_PASSWORD"  # noqa: S105 dbt masks variables of this prefix in its logs.
-# Parsed projects held at a time, one a database; each takes some 30 MB.
+# Parsed projects held at a time, one per database; each takes some 30 MB.
 MOST_PARSED: Final = 4
 
 
 @dataclass(frozen=True)
 class DbtRun:
-    """What a dbt command did: one result a node, when it ended (UTC), and dbt's manifest of the project."""
+    """What a dbt command did: one result per node, when it ended (UTC), and dbt's manifest of the project."""
 
     results: list[Any]
     ended_at: datetime
@@ -34,9 +34,9 @@ class DbtRun:
 def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] | None = None) -> DbtRun:
     """Run one dbt command in process, with `environment` for its macros.
 
-    The project is parsed when it, or the connection, is another than in the calls before. Of dbt's artefacts only
-    `manifest.json` is written, once a parse: other processes read descriptions from it. Raises WarehouseBuildFailed
-    when dbt could not even begin (a broken project, no connection).
+    The project is parsed when it, or the connection, differs from earlier calls. Of dbt's artefacts only
+    `manifest.json` is written, once per parse, because other processes read descriptions from it. Raises
+    WarehouseBuildFailed when dbt could not even begin (a broken project, no connection).
     """
     manifest = parsed_project(settings)
     _keep(manifest, target_folder(settings))
@@ -47,7 +47,7 @@ def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] 
 
 
 def parsed_project(settings: Settings) -> Any:
-    """dbt's manifest of the project for a database: that of the last call while neither is another.
+    """dbt's manifest of the project for a database, reused from the last call while neither has changed.
 
     Raises WarehouseBuildFailed when the project cannot be parsed.
     """
@@ -80,11 +80,11 @@ def _state(settings: Settings) -> Path:
     return settings.home / "dbt" / settings.warehouse_database
 
 
-# dbt writes the database into every node, so each has a manifest of its own. Macros read the environment only when a
-# node is run, never while parsing, so that a manifest stays right from one `as_of` to the next.
+# dbt writes the database into every node, so each database has its own manifest. Macros read the environment only when
+# a node is run, never while parsing, so a manifest is valid for every `as_of`.
 @lru_cache(maxsize=MOST_PARSED)
 def _parsed(state: Path, connection: tuple[tuple[str, str], ...], files: tuple[Any, ...]) -> Any:
-    """dbt's manifest of the project as its files are now, for the connection that the environment names."""
+    """dbt's manifest of the project's present files, for the connection that the environment names."""
     _forget_other_project(state / "target", hashlib.sha256(repr(files).encode()).hexdigest())
     return _invoke(state, ("parse", "--no-write-json"))
 
@@ -130,7 +130,7 @@ def _invoke(state: Path, arguments: tuple[str, ...], manifest: Any = None) -> An
             "--target-path", str(state / "target"),
         ]
     )  # fmt: skip
-    # A command that began and found failures has a result all the same.
+    # A command that began and found failures still has a result.
     if outcome.result is None:
         raise WarehouseBuildFailed(
             f"dbt {arguments[0]} could not begin: {outcome.exception}; the log is in {state / 'logs'}"
@@ -142,9 +142,8 @@ def _keep_behaviour_flags_few() -> None:
     """Undo what earlier calls left in dbt's list of behaviour flags.
 
     Every call makes an adapter, which appends its own flags to the module's list of defaults
-    (`BaseAdapter.behavior`, dbt-adapters 1.x), and every flag in it looks through the whole call stack for a name of
-    the module that it comes from. The hundredth call of a process spent seconds there. The name is only shown in a
-    notice that a flag is off.
+    (`BaseAdapter.behavior`, dbt-adapters 1.x). Every flag in that list searches the whole call stack for the name of
+    its module, which is only shown in a notice that a flag is off. The hundredth call of a process spent seconds there.
     """
     from dbt.adapters.base import impl
     from dbt_common.behavior_flags import BehaviorFlagRendered

@@ -1,4 +1,4 @@
-"""What has landed since the last build, as the matches it is about: ops.match_change."""
+"""Record the matches with facts that have landed since the last build: ops.match_change."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any, Final
 from touchline.database.engine import Connection, rows, scalar
 from touchline.landing.seen import note_seen
 
-# Beyond this share of all matches, or of all that is known, working it in piece by piece takes longer than building
-# everything.
+# Beyond this share of all matches, or of all known facts, an incremental build takes longer than a full one.
 LARGEST_SHARE: Final = 0.2
 
 _PENDING: Final = """
@@ -23,7 +22,7 @@ order by payload_id
 """
 
 # The partitions of landing.odds_observation are chosen by the times of the payloads. Ratings read a result with the
-# prices that were known when it was: a price that counts as known before a result that was built makes it news.
+# prices known at that time, so a price that counts as known before an already built result makes that result new.
 _TOUCHED: Final = """
 with pending as (
     select payload_id, min(coalesce(known_since, '-infinity')) as known_since
@@ -77,8 +76,8 @@ select exists (
 )
 """
 
-# A fact about a built match that counts as known before the last build: mostly a source's first body. It changes the
-# past of the match, from which names and pairings may have disappeared.
+# A fact about a built match that counts as known before the last build, usually from a source's first body. It changes
+# the past of the match, from which names and pairings may have disappeared.
 _REWRITTEN: Final = """
 select exists (
     select from unnest(%(payload_ids)s::bigint[], %(known_since)s::timestamptz[]) as pending (payload_id, known_since)
@@ -88,7 +87,7 @@ select exists (
 )
 """
 
-# Whether more than a share of the known facts was learnt since the first of the changes, or is about changed matches.
+# Whether more than this share of the known facts was learnt since the first change, or is about changed matches.
 _IS_MUCH: Final = """
 with change as (
     select count(distinct match_id) as n_matches, min(known_from) as known_from from ops.match_change
@@ -139,7 +138,7 @@ on conflict (change_id, match_id) do update set known_from = least(match_change.
 
 def note_changes(connection: Connection, as_of: datetime, change_id: int, built: dict[str, Any]) -> bool:
     """Record the matches with newly landed facts; False when a full build is needed instead."""
-    # A fixture taken back after it was built leaves traces in too many places to follow.
+    # A fixture withdrawn after it was built leaves traces in too many places to follow.
     if scalar(connection, _TAKEN_BACK):
         return False
     pending = rows(connection, _PENDING)
@@ -172,6 +171,6 @@ def note_everything(connection: Connection, as_of: datetime) -> None:
 
 
 def _note_seen(connection: Connection, pending: list[dict[str, Any]], as_of: datetime) -> None:
-    """What was observed after `as_of` stays pending: some of it may not be known yet."""
+    """Record inputs as seen. Those observed after `as_of` stay pending, because some may not be known yet."""
     done = [(each["kind"], each["input_id"]) for each in pending if each["used_from"] <= as_of]
     note_seen(connection, "build_core", done, as_of)

@@ -1,1 +1,1 @@
-"""The backtest's report: what the forecasts were worth, in scores and in money, for people to read."""
+"""The backtest's report for people: the value of the forecasts in scores and in money."""

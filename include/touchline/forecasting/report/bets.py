@@ -1,7 +1,7 @@
-"""Value bets and their stakes: what a bettor who believed a forecast would have put on, at prices on offer.
+"""Value bets and their stakes: what a bettor who trusted a forecast would have staked, at prices on offer.
 
 A bet is one outcome of one match. Bets of a matchday (UTC date of the kick-off) are placed together, before any of
-them is decided: stakes come from the bankroll of the evening before.
+them is decided, so stakes come from the bankroll of the evening before.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class Staking:
     """When to bet, and how much.
 
     * `threshold`: a bet needs p * price > 1 + threshold; of several outcomes of a match the best one is taken
-    * `kelly_share`: the part of the full Kelly stake that is put on
+    * `kelly_share`: the part of the full Kelly stake that is staked
     * `largest_stake`, `largest_day`: shares of the bankroll, for one bet and for one matchday
-    * `largest_lead`: a price this many times the consensus is taken for a mistake that the bookmaker would void
-    * `bankroll`: of the Kelly bettor on the first day, in units; a flat stake is one unit
+    * `largest_lead`: a price this many times the consensus counts as a mistake that the bookmaker would void
+    * `bankroll`: the Kelly bettor's on the first day, in units; a flat stake is one unit
     """
 
     threshold: float = 0.02
@@ -58,18 +58,18 @@ class Staking:
 
 
 def prices_for(forecast: str) -> tuple[Prices, ...]:
-    """Prices that could be had when a forecast could be made: one made of closing prices comes too late for others."""
+    """The prices still on offer when a forecast is made; one made from closing prices can only use closing prices."""
     if is_at_the_close(forecast):
         return BEST_CLOSING, CONSENSUS_CLOSING
     return BEST_PREMATCH, CONSENSUS_PREMATCH
 
 
 def value_bets(predictions: pd.DataFrame, forecast: str, prices: Prices, staking: Staking) -> pd.DataFrame:
-    """At most one bet a match, in order of kick-off: the outcome with the highest expected return, if high enough.
+    """At most one bet per match, in order of kick-off: the outcome with the highest expected return, if high enough.
 
     Columns: match_id, kickoff_at, day (UTC date), p, price, overround (of the three prices), fair_close (the closing
     price of that outcome without overround: Pinnacle's, else the consensus, NaN where there is neither), won.
-    Raises ForecastInSample for forecasts that nothing proves to be out of sample.
+    Raises ForecastInSample for forecasts that are not proved to be out of sample.
     """
     require_out_of_sample(predictions)
     p, offered = probabilities_of(predictions, forecast), prices.of(predictions)
@@ -132,7 +132,7 @@ def daily_profit(staked: pd.DataFrame) -> pd.Series[float]:
 
 
 def drawdown(balances: Floats) -> float:
-    """The longest way down from a peak: the largest of (highest balance so far - balance), in units."""
+    """The largest fall from a peak, (highest balance so far - balance), in units."""
     return float((np.maximum.accumulate(balances) - balances).max(initial=0.0))
 
 
@@ -143,7 +143,7 @@ def relative_drawdown(balances: Floats) -> float:
 
 
 def longest_losing_run(won: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
-    """Most bets lost in a row."""
+    """The largest number of bets lost in a row."""
     longest = run = 0
     for each in won:
         run = 0 if each else run + 1
@@ -152,7 +152,7 @@ def longest_losing_run(won: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
 
 
 def _fair_close(predictions: pd.DataFrame) -> Floats:
-    """(n, 3): one over the probability of the sharpest closing market there is."""
+    """(n, 3): one over the probability of the sharpest available closing market."""
     known = [
         1 / probabilities_of(predictions, name)
         for name in (MARKET_CLOSING_PINNACLE, MARKET_CLOSING)

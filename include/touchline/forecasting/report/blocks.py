@@ -36,7 +36,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Banner:
-    """A banner that must not be overlooked."""
+    """A prominent banner."""
 
     text: str
 
@@ -50,7 +50,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows; the first column is left-aligned. A folded table opens when it is asked for."""
+    """Text in rows; the first column is left-aligned. A folded table opens on a click."""
 
     title: str
     columns: tuple[str, ...]
@@ -60,7 +60,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG image; `name` is its file's beside Markdown, `caption` what is to be seen in it."""
+    """A PNG image; `name` is its file name beside Markdown, `caption` says what it shows."""
 
     name: str
     caption: str
@@ -87,7 +87,7 @@ def markdown_page(blocks: Sequence[Block], pictures: str) -> str:
 
 
 def picture(name: str, caption: str, figure: Figure) -> Picture:
-    """A figure as a block, the same bytes for the same figure."""
+    """A figure as a block; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": None})
     return Picture(name, caption, buffer.getvalue())

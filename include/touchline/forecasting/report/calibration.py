@@ -1,4 +1,4 @@
-"""Calibration by probability and by outcome: does what is said to happen in one of three cases do so?"""
+"""Calibration by probability and by outcome: do outcomes occur as often as forecast?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from touchline.forecasting.metrics import N_CALIBRATION_BINS, OUTCOMES
 
 TAILS = (0.025, 0.975)
 POOLED = "pooled"
-# Where a bin was hardly ever forecast its share is a coin toss, and draws the eye.
+# The share of a bin that was hardly ever forecast is mostly chance, but attracts attention.
 FEWEST_IN_BIN = 50
 
 
@@ -51,15 +51,15 @@ def calibration_cells(probabilities: Floats, outcomes: Ints) -> list[Calibration
 
 
 def pooled_cells(probabilities: Floats, outcomes: Ints) -> list[CalibrationCell]:
-    """The same with the three outcomes of every match in one heap.
+    """The same with the three outcomes of every match pooled.
 
-    The three shares of a match hang together, so that the binomial band is a little too wide here.
+    The three outcomes of a match depend on each other, so the binomial band is a little too wide here.
     """
     return _cells(POOLED, probabilities.ravel(), np.eye(3)[outcomes].ravel())
 
 
 def calibration_at_large(probabilities: Floats, outcomes: Ints) -> list[CalibrationCell]:
-    """One cell an outcome: mean forecast and share of all matches."""
+    """One cell per outcome: mean forecast and observed share over all matches."""
     return [
         _cell(name, 0.0, 1.0, probabilities[:, k], (outcomes == k).astype(np.float64))
         for k, name in enumerate(OUTCOMES)

@@ -19,7 +19,7 @@ PER_ROW = 3
 
 
 def reliability_diagrams(compared: Compared) -> Figure:
-    """A panel a forecast: observed share against forecast, outcomes pooled, over the band that chance explains."""
+    """One panel per forecast: observed share against forecast, outcomes pooled, over the band that chance explains."""
     figure, panels = _grid(len(compared.names), height=2.9)
     for axes, name in zip(panels, compared.names, strict=False):
         cells = pooled_cells(compared.probabilities(name), compared.outcomes)
@@ -50,7 +50,7 @@ def reliability_diagrams(compared: Compared) -> Figure:
 
 
 def distance_from_calibration(compared: Compared, names: Sequence[str]) -> Figure:
-    """Share less forecast, a row a forecast and a column an outcome: a magnifying glass on the diagonal."""
+    """Observed share minus forecast, one row per forecast and one column per outcome: the diagonal magnified."""
     figure = Figure(figsize=(WIDTH, 2.3 * len(names) + 0.6), layout="constrained")
     panels = figure.subplots(len(names), len(OUTCOMES), sharex=True, sharey=True, squeeze=False)
     for row, name in zip(panels, names, strict=True):

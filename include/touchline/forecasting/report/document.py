@@ -49,11 +49,11 @@ def write_report(
     evaluation: Mapping[str, Any],
     importance: pd.DataFrame | None = None,
 ) -> ReportFiles:
-    """Write report.html, report.md and pictures/ into a folder, making it if need be.
+    """Write report.html, report.md and pictures/ to a folder, which is created if needed.
 
-    `predictions` is a frame of `walk_forward`, `evaluation` what `evaluate` said of it (or the object of
+    `predictions` is a frame of `walk_forward`, `evaluation` its result from `evaluate` (or the object of
     `touchline backtest --json`), `importance` a frame of `forecaster_importance`. The same input writes the same
-    bytes. Raises ForecastInSample for forecasts that nothing proves to be out of sample, and ValueError when the
+    bytes. Raises ForecastInSample for forecasts that are not proved to be out of sample, and ValueError when the
     forecasts have no match in common.
     """
     require_out_of_sample(predictions)
@@ -100,20 +100,20 @@ def _header(predictions: pd.DataFrame, compared: Compared) -> Iterator[Block]:
     yield Paragraph(
         f"{len(predictions):,} matches of {len(codes)} competition{'s' if len(codes) > 1 else ''} from "
         f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, seasons {', '.join(sorted(predictions['season'].unique()))}. Every "
-        "forecast was made by models that had seen nothing from its match's kick-off on. Compared on the "
+        "forecast was made by models that had seen nothing from its match's kick-off on. They are compared on the "
         f"{len(compared.matches):,} matches that all of these cover: {', '.join(compared.names)}."
     )
     yield Paragraph(f"Competitions: {named}.")
 
 
 def _in_short(compared: Compared, found: Mapping[str, Scores]) -> Iterator[str]:
-    """The answers first: how each model does against the reference, how near the close, how calibrated."""
+    """The answers first: each model against the reference, its distance to the close, and its calibration."""
     overall = {each.forecast: each for each in skill_by(compared, "season") if each.group == EVERYTHING}
     for name in reversed(compared.models()):
         if name not in overall:
             continue
         saved = overall[name].saved
-        verdict = "ahead of" if saved.low > 0 else "behind" if saved.high < 0 else "not told apart from"
+        verdict = "ahead of" if saved.low > 0 else "behind" if saved.high < 0 else "not distinguishable from"
         yield (
             f"{name} is {verdict} {compared.reference}: log loss saved per match in thousandths, with its "
             f"95 % interval, is {thousandths(saved)}. Its calibration slope is "

@@ -21,8 +21,8 @@ N_LEADING = 20
 class FeatureEntry:
     """One feature. `missing` is the share of played matches without it, None when none was played.
 
-    `used_by` names the forecasts whose models see it. `importance` is by forecast, in log-odds, empty where no model
-    was looked at.
+    `used_by` names the forecasts whose models see it. `importance` is by forecast, in log-odds, and empty without a
+    model.
     """
 
     name: str
@@ -38,8 +38,8 @@ def describe_features(matches: pd.DataFrame, importance: pd.DataFrame | None) ->
     """Every feature, in the order of the catalogue.
 
     `matches` is a training frame, `importance` a frame of `forecaster_importance`, None without a model. The models'
-    columns are made of features, most of one of each side; a column's importance is shared equally by those it is
-    made from, so that all features together have that of all columns.
+    columns are made from features, most of them from one feature of each side. A column's importance is shared equally
+    by its features, so all features together have the importance of all columns.
     """
     shared: dict[str, dict[str, float]] = defaultdict(dict)
     if importance is not None:
@@ -70,14 +70,14 @@ def missing_text(share: float | None) -> str:
 
 
 def importance_text(entry: FeatureEntry, forecast: str) -> str:
-    """Thousandths of log-odds; a dash where the forecast does not see the feature, empty where no model is known."""
+    """Thousandths of log-odds; a dash where the forecast does not see the feature, empty without a model."""
     if forecast not in entry.used_by:
         return "-"
     return f"{1000 * entry.importance[forecast]:.2f}" if forecast in entry.importance else ""
 
 
 def mean_missing(entries: Sequence[FeatureEntry]) -> float | None:
-    """Share of unknown values over features and matches together."""
+    """Share of unknown values over all features and matches."""
     known = [entry.missing for entry in entries if entry.missing is not None]
     return sum(known) / len(known) if known else None
 
@@ -89,8 +89,9 @@ def _blocks(entries: Sequence[FeatureEntry], matches: pd.DataFrame) -> Iterator[
         "Missing is the share of those matches for which a feature is unknown. Importance is how far a feature moves "
         "the log-odds of home, draw and away in an average match, in thousandths: the mean absolute SHAP value of the "
         "model's columns, each shared equally by the features it is made from (`forecasting/design_sources.py`). For "
-        "with_odds it is what is added to the market's prices, so that prices, where the forecast begins, seem small. "
-        "Features that say the same share their weight. A dash: the forecast does not see the feature."
+        "with_odds it is what is added to the market's prices; since the forecast starts from these, prices seem "
+        "unimportant. Features with the same information share its weight. A dash means that the forecast does not "
+        "see the feature."
     )
     groups = {
         group: [entry for entry in entries if entry.group == group]

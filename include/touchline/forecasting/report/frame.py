@@ -1,4 +1,4 @@
-"""What the report reads from a frame of `walk_forward`: which forecasts there are, and the matches they share."""
+"""What the report reads from a frame of `walk_forward`: the forecasts in it, and the matches they share."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from touchline.forecasting.metrics import OUTCOMES, Resamples, log_loss, resampl
 from touchline.forecasting.specs import BASE_RATES, MARKET_PREMATCH, NO_ODDS, at_close, references
 from touchline.forecasting.walk_forward import probabilities_of, probability_columns
 
-# Log loss per match, in nats. The whole way from pre-match to closing price is about 0.004, so what is further
-# off than this would flatten every picture that has the market in it.
+# Log loss per match, in nats. The whole gap from pre-match to closing price is about 0.004, so forecasts further away
+# than this would flatten every picture with the market in it.
 NEAR = 0.005
 
 
@@ -49,30 +49,30 @@ class Compared:
         return probabilities_of(self.matches, name)
 
     def saved(self, name: str) -> Floats:
-        """Log loss of the reference less that of a forecast, of each match (n,): above zero beats it."""
+        """Log loss of the reference minus that of a forecast, for each match (n,); above zero is better."""
         reference = log_loss(self.probabilities(self.reference), self.outcomes)
         return np.asarray(reference - log_loss(self.probabilities(name), self.outcomes), dtype=np.float64)
 
     def near(self) -> tuple[str, ...]:
-        """Rivals that can share a scale with the reference; all of them where none can.
+        """Rivals that can share a scale with the reference; all of them if none can.
 
-        Their log loss is within `NEAR` of it, or no further off than twice the lead of the best.
+        Their log loss is within `NEAR` of it, or at most twice as far away as the lead of the best.
         """
         reach = max(NEAR, 2 * self.saved(self.names[-1]).mean())
         found = tuple(name for name in self.rivals if abs(self.saved(name).mean()) <= reach)
         return found or self.rivals
 
     def models(self) -> tuple[str, ...]:
-        """Forecasts worth a close look: no_odds, and what is near the reference and no reference itself."""
+        """Forecasts worth a close look: no_odds, and those near the reference that are not references."""
         own = (name for name in self.names if name not in references())
         return tuple(name for name in own if name == NO_ODDS or name in self.near())
 
 
 def compare(predictions: pd.DataFrame, seed: int) -> Compared:
-    """Line the forecasts of a frame up on common matches. Raises ValueError when they have none.
+    """Restrict the forecasts of a frame to common matches. Raises ValueError when they have none.
 
-    As in `evaluation.evaluate`, a forecast that covers less than half of the matches does not shrink the
-    comparison to where it happens to exist.
+    As in `evaluation.evaluate`, a forecast that covers less than half of the matches is left out instead of shrinking
+    the comparison.
     """
     coverage = {name: float(_covered(predictions, name).mean()) for name in forecasts_in(predictions)}
     names = tuple(name for name, share in coverage.items() if share >= LEAST_COVERAGE)
@@ -102,7 +102,7 @@ def forecasts_in(predictions: pd.DataFrame) -> tuple[str, ...]:
 
 
 def is_at_the_close(forecast: str) -> bool:
-    """Whether a forecast is made from closing prices, as its name or the beginning of it says."""
+    """Whether a forecast is made from closing prices, according to its name or prefix."""
     return forecast.startswith(at_close())
 
 
@@ -136,7 +136,7 @@ def _covered(predictions: pd.DataFrame, name: str) -> np.ndarray[tuple[int], np.
 
 
 def _ladder(matches: pd.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:
-    """From the worst to the best, so that tables read as a ladder."""
+    """The names from the worst to the best, so that tables read as a ladder."""
     outcomes = matches["outcome"].to_numpy(dtype=np.int64)
     return tuple(
         sorted(

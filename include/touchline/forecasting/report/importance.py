@@ -1,7 +1,7 @@
-"""What the models look at: exact TreeSHAP, which LightGBM computes itself, and its counterpart of a straight line.
+"""Importance of features: exact TreeSHAP, which LightGBM computes itself, and its counterpart for linear models.
 
 Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for trees": the
-contributions of the features to one raw score, and its expected value, add up to that score exactly.
+contributions of the features to one raw score, plus its expected value, add up to that score exactly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from touchline.forecasting.no_odds import NoOdds
 from touchline.forecasting.specs import NO_ODDS, WITH_ODDS
 from touchline.forecasting.with_odds import WithOdds
 
-# The mean of so many matches is known to two digits, and takes seconds instead of minutes.
+# The mean over this many matches is exact to two digits, and takes seconds instead of minutes.
 MOST_MATCHES = 4000
 # How supremacy and draw, the two coordinates of a price movement, act on home, draw and away.
 MOVEMENT = np.array([[0.5, 0.0, -0.5], [0.0, 1.0, 0.0]])
@@ -31,19 +31,19 @@ def tree_contributions(booster: lightgbm.Booster, design: Design) -> Floats:
     """(n, features, outcomes) contributions to the raw scores; one score in place of outcomes for a count."""
     told = booster.predict(design.values, pred_contrib=True, num_threads=N_THREADS)
     n, m = design.values.shape
-    # One block an outcome, and in each the expected value after the features.
+    # One block per outcome, each with the expected value after the features.
     blocks = np.asarray(told, dtype=np.float64).reshape(n, -1, m + 1)
     return np.asarray(blocks[:, :, :m].transpose(0, 2, 1), dtype=np.float64)
 
 
 def forecaster_importance(forecaster: Forecaster, matches: pd.DataFrame) -> pd.DataFrame:
-    """Mean absolute contribution of each feature to what a forecast adds up, in log-odds units.
+    """Mean absolute contribution of each feature to the score of a forecast, in log-odds units.
 
-    Columns: forecast, feature, one an outcome, mean.
+    Columns: forecast, feature, one per outcome, mean.
 
-    with_odds: what is added to the market's log-odds, movements and residuals together. no_odds: its straight line and
-    its trees together. Other forecasts have no rows. `matches` has the catalogue's features; of more than
-    `MOST_MATCHES` an even selection is looked at.
+    For with_odds, the score is what is added to the market's log-odds: movements and residuals together. For no_odds,
+    it is the linear model and the trees together. Other forecasts have no rows. `matches` has the catalogue's features;
+    of more than `MOST_MATCHES`, an even selection is used.
     """
     seen = ModelInput(matches.iloc[:: max(1, -(-len(matches) // MOST_MATCHES))])
     parts = []
@@ -61,7 +61,7 @@ def forecaster_importance(forecaster: Forecaster, matches: pd.DataFrame) -> pd.D
 
 
 def _no_odds(model: NoOdds, design: Design) -> Floats:
-    """Home is the outcome that others are set against: its scores on the line are none."""
+    """Home is the reference outcome, so the linear model contributes nothing to its score."""
     weights = np.column_stack([np.zeros(len(design.names)), model.coefficients[1:]])
     return model.scale.apply(design)[:, :, None] * weights + tree_contributions(model.trees, design)
 
@@ -77,7 +77,7 @@ def _with_odds(model: WithOdds, design: Design) -> Floats:
 
 
 def _importance(contributions: Floats, features: Sequence[str]) -> pd.DataFrame:
-    # Against the mean match, as TreeSHAP is.
+    # Relative to the mean match, as in TreeSHAP.
     size = np.abs(contributions - contributions.mean(axis=0)).mean(axis=0)
     found = pd.DataFrame(size, columns=list(OUTCOMES)).assign(mean=size.mean(axis=1))
     found.insert(0, "feature", list(features))

@@ -1,4 +1,4 @@
-"""Intervals for sums over sums, from whole matchdays drawn with replacement."""
+"""Intervals for ratios of sums, from whole matchdays drawn with replacement."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Estimate:
 def ratio(numerator: Floats, denominator: Floats, resamples: Resamples) -> Estimate:
     """Sum of `numerator` (n,) over sum of `denominator` (n,), both of the rows that `resamples` was drawn for.
 
-    Rows outside of what is estimated have zero in both; with a denominator of ones it is a mean. Draws in which
-    the denominator vanishes are passed over. Efron & Tibshirani (1993), percentile method, blocks of matchdays.
+    Rows that do not belong to the estimate have zero in both; with a denominator of ones the ratio is a mean. Draws
+    with a denominator of zero are skipped. Efron & Tibshirani (1993), percentile method, blocks of matchdays.
     """
     n_days = resamples.draws.shape[1]
     over, under = (np.bincount(resamples.day, each, n_days) for each in (numerator, denominator))

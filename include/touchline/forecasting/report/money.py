@@ -1,4 +1,4 @@
-"""Money: what the bets of a forecast came to, with intervals, and a plain sentence of what that proves."""
+"""Money: the results of a forecast's bets, with intervals, and a plain sentence about what they prove."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from touchline.forecasting.report.wording import percent, signed_percent
 
 Plan = Literal["flat", "kelly"]
 PLANS: tuple[Plan, ...] = ("flat", "kelly")
-# Fewer bets or days than this give an interval that means nothing.
+# With fewer bets or days than this, an interval means nothing.
 FEWEST_BETS = 30
 FEWEST_DAYS = 10
 THRESHOLDS = (0.0, 0.02, 0.05, 0.1)
@@ -67,9 +67,9 @@ class Money:
 
 
 def all_money(predictions: pd.DataFrame, seed: int) -> list[Money]:
-    """Every forecast, flat and Kelly, at the best and the consensus price of its time; where it found no bet, too.
+    """Every forecast, flat and Kelly, at the best and the consensus price of its time, even if it found no bet.
 
-    Raises ForecastInSample for forecasts that nothing proves to be out of sample.
+    Raises ForecastInSample for forecasts that are not proved to be out of sample.
     """
     calendar = resample_matchdays(matchdays(predictions), seed)
     return [
@@ -131,7 +131,7 @@ def money(
 
 
 def truth(found: Money) -> str:
-    """What the bets prove, in a sentence a bettor would rather not read."""
+    """One honest sentence about what the bets prove."""
     who = f"{found.forecast}, {found.plan} stakes at the {found.prices.label}"
     if found.n_bets == 0:
         return f"{who}: no bet was worth placing."
@@ -154,7 +154,7 @@ def truth(found: Money) -> str:
 
 
 def _by_the_close(found: Money) -> str:
-    """Bets that won more than the closing line says they were worth were lucky, or the close was wrong."""
+    """Compare a profit with the bets' worth at the close: the rest was luck, or the close was wrong."""
     if found.closing_value is None or found.plan == "kelly" or is_at_the_close(found.forecast):
         return ""
     worth = signed_percent(found.closing_return)
@@ -176,7 +176,7 @@ def _closing_value(staked: pd.DataFrame, resamples: Resamples) -> Estimate:
 
 
 def _final(staked: pd.DataFrame, staking: Staking, resamples: Resamples) -> Estimate:
-    """The bankroll after other mixes of the same matchdays: growth is a product, so its logarithm is a sum."""
+    """The bankroll for resampled matchdays: growth is a product, so its logarithm is a sum."""
     gains = staked["share"] * (staked["won"].astype("float64") * staked["price"] - 1.0)
     a_day = np.bincount(resamples.day, gains.to_numpy(dtype=np.float64), resamples.draws.shape[1])
     growth = np.log1p(a_day)

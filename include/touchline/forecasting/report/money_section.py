@@ -1,4 +1,4 @@
-"""The section about money: every forecast bet through the same matches, and what that proves."""
+"""The section about money: bets by every forecast on the same matches, and what they prove."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from touchline.forecasting.report.wording import (
 
 CAVEATS = (
     "Every bet is on a match that was played after everything its forecast had learned from; a frame that does "
-    "not prove this is refused. What models learned is out of sample; which models and settings were kept may not "
-    "be, if people looked at these seasons when they chose.",
-    "The best price is the highest of all bookmakers of the source when it took them. Nobody has an account with "
-    "each of them, exchanges among them take commission, winners are limited, and prices move while one looks. "
-    "The best price shows the most that could have been had, the consensus price what an average bookmaker paid.",
-    "Any stake is taken to be accepted. Kelly bankrolls that grow large would not have been.",
-    "Features are as of just before kick-off, pre-match prices up to days older: a forecast may know a result "
+    "not prove this is refused. So the models are out of sample. The choice of models and settings may not be, if "
+    "people looked at these seasons when they chose.",
+    "The best price is the highest of all the source's bookmakers when it collected them. Nobody has an account with "
+    "each of them, exchanges take commission, winners are limited, and prices move quickly. The best price is an "
+    "upper limit; the consensus price is what an average bookmaker paid.",
+    "Every stake is assumed to be accepted. Bookmakers would not accept the stakes of a large Kelly bankroll.",
+    "Features are as of just before kick-off, but pre-match prices can be days older, so a forecast may know a result "
     "that came in between.",
     "The closing line is the sharper judge: it needs far fewer bets to show an edge than profit does. Bets that "
-    "made money without beating it were lucky, more likely than not. For bets at closing prices it is no judge: "
-    "there it says only by how much the best price is above the others of the same moment.",
+    "made money without beating it were probably lucky. For bets at closing prices it only says by how much the best "
+    "price is above the others at the same moment.",
     "Each row is one strategy out of many in this report. One in twenty intervals misses the truth by chance.",
 )
 
@@ -43,7 +43,7 @@ def money(
     yield Heading("Money")
     if not any(each.n_bets for each in found):
         yield Paragraph(
-            "No forecast found a price worth taking, or the frame has no prices: there is nothing to tell."
+            "No forecast found a price worth taking, or the frame has no prices: there is nothing to report."
         )
         return
     yield Paragraph(_rules(Staking()))
@@ -68,11 +68,11 @@ def truths(compared: Compared, found: Sequence[Money]) -> Iterator[str]:
 
 def _rules(staking: Staking) -> str:
     return (
-        f"A bet is placed where probability times price is above {1 + staking.threshold:.2f}, on the best outcome of "
-        f"a match only. Flat stakes are one unit. Kelly stakes are {staking.kelly_share:g} of the full Kelly share of "
+        f"A bet is placed where probability times price is above {1 + staking.threshold:.2f}, only on the best outcome "
+        f"of a match. Flat stakes are one unit. Kelly stakes are {staking.kelly_share:g} of the full Kelly share of "
         f"the bankroll ({staking.bankroll:g} units on the first day), at most {100 * staking.largest_stake:g} % on a "
         f"bet and {100 * staking.largest_day:g} % on a matchday, whose bets are all placed before the first is "
-        f"decided. A price above {staking.largest_lead:g} times the consensus is taken for a mistake that would be "
+        f"decided. A price above {staking.largest_lead:g} times the consensus counts as a mistake that would be "
         "voided. Forecasts made from closing prices bet at closing prices, all others at pre-match prices. "
         "Intervals are 95 %, from whole matchdays drawn with replacement."
     )
@@ -118,7 +118,7 @@ def _threshold_table(compared: Compared, predictions: pd.DataFrame, seed: int) -
         for threshold, each in by_threshold(predictions, name, seed)
     ]  # fmt: skip
     return Table(
-        "Flat stakes at the best price for other thresholds, so that the one above is not the one that came out best",
+        "Flat stakes at the best price for other thresholds, to show that the one above was not picked for its result",
         ("forecast", "threshold", "bets", "profit (units)", "yield", "closing-line value", "beat the close",
          "worth at the close"),
         tuple(rows), is_folded=True,

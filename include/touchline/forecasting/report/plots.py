@@ -1,7 +1,7 @@
 """Pictures of skill: against the market by season and competition, gap to the close, worst slices, importance.
 
-Colours are those of Okabe & Ito (2008), which people who cannot tell red from green can tell apart; every
-forecast has a marker of its own as well. All pictures have a white ground.
+Colours are those of Okabe & Ito (2008), which colour-blind readers can distinguish; every forecast also has its own
+marker. All pictures have a white background.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ N_FEATURES = 15
 
 
 def skill_by_season(skills: Sequence[Skill], compared: Compared) -> Figure:
-    """Seasons from left to right, all of them last; forecasts near the market apart from those far behind it."""
+    """Seasons from left to right, then all together; forecasts near the market and far from it have separate panels."""
     panels = _panels(compared)
     figure = Figure(figsize=(WIDTH, 3.3 * len(panels) + 0.4), layout="constrained")
     for axes, names in zip(_rows(figure, len(panels)), panels, strict=True):
@@ -48,7 +48,7 @@ def skill_by_season(skills: Sequence[Skill], compared: Compared) -> Figure:
 
 
 def skill_by_competition(skills: Sequence[Skill], compared: Compared) -> Figure:
-    """Competitions from top to bottom, all of them last; one panel for near forecasts, one for far ones."""
+    """Competitions from top to bottom, then all together; one panel for near forecasts, one for far ones."""
     panels, places = _panels(compared), _groups(skills)
     figure = Figure(figsize=(WIDTH, 0.36 * len(places) + 1.6), layout="constrained")
     for axes, names in zip(_columns(figure, len(panels)), panels, strict=True):
@@ -68,7 +68,7 @@ def skill_by_competition(skills: Sequence[Skill], compared: Compared) -> Figure:
 
 
 def gap_closed(gaps: Sequence[Gap], compared: Compared) -> Figure:
-    """Share of the way from pre-match to closing market, by season; 100 % is as good as the closing price."""
+    """Share of the gap from pre-match to closing market, by season; 100 % is as good as the closing price."""
     known = [each for each in gaps if each.forecast in compared.near() and each.share is not None]
     groups = list(dict.fromkeys(each.group for each in gaps))
     names = list(dict.fromkeys(each.forecast for each in known))
@@ -136,7 +136,7 @@ def importance_bars(importance: pd.DataFrame, forecast: str) -> Figure:
 
 
 def colour_of(name: str, names: Sequence[str]) -> str:
-    """The same colour for a forecast in every picture; spare ones for those without one of their own."""
+    """The same colour for a forecast in every picture; spare colours for forecasts without their own."""
     return own_colour(name) or SPARE_COLOURS[list(names).index(name) % len(SPARE_COLOURS)]
 
 
@@ -171,7 +171,7 @@ def _points(
 
 
 def _set_apart(axes: Axes, n_groups: int, *, vertical: bool) -> None:
-    """Shade the last group, which is all of the others together."""
+    """Shade the last group, which contains all the others."""
     shade = axes.axvspan if vertical else axes.axhspan
     shade(n_groups - 1.5, n_groups - 0.5, color="#eef2f6", zorder=0, linewidth=0)
     if vertical:

@@ -1,4 +1,4 @@
-"""Sections about scores: how good, by season and competition, and how near to the closing price."""
+"""Sections about scores: overall, by season and competition, and compared with the closing price."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from touchline.forecasting.report.wording import percent, thousandths
 from touchline.forecasting.specs import MARKET_PREMATCH
 from touchline.forecasting.walk_forward import probabilities_of
 
-# Fewer matches without a price are not worth a table.
+# With fewer matches without a price, a table is not worthwhile.
 FEWEST_UNPRICED = 50
 
 
@@ -31,7 +31,7 @@ def scores(compared: Compared, found: Mapping[str, Scores], evaluation: Mapping[
     """The ladder of forecasts, and the paired differences of the evaluation."""
     yield Heading("Scores")
     yield Paragraph(
-        f"All on the same {len(compared.matches):,} matches, the ones that every forecast in the table covers; "
+        f"All scores are on the same {len(compared.matches):,} matches, which every forecast in the table covers, "
         "from the worst to the best log loss. RPS, log loss, Brier and ECE (expected calibration error): lower is "
         "better. A slope below 1 is overconfident, above 1 timid."
     )
@@ -63,12 +63,11 @@ def scores(compared: Compared, found: Mapping[str, Scores], evaluation: Mapping[
 
 
 def skill(compared: Compared, predictions: pd.DataFrame, seed: int) -> Iterator[Block]:
-    """Skill against the reference by season and by competition; the matches nobody priced apart."""
+    """Skill against the reference by season and by competition; matches without prices separately."""
     yield Heading(f"Skill against {compared.reference}")
     yield Paragraph(
-        f"Log loss per match saved against {compared.reference}: above zero beats it. Bars are 95 % intervals from "
-        "whole matchdays drawn with replacement. Forecasts far from the reference have a panel of their own, with a "
-        "scale of its own."
+        f"Log loss per match saved against {compared.reference}; above zero is better. Bars are 95 % intervals from "
+        "whole matchdays drawn with replacement. Forecasts far from the reference have their own panel and scale."
     )
     for column, plural, draw in (
         ("season", "seasons", plots.skill_by_season),
@@ -96,15 +95,15 @@ def skill(compared: Compared, predictions: pd.DataFrame, seed: int) -> Iterator[
 
 
 def gap(compared: Compared) -> Iterator[Block]:
-    """How much of the way to the closing price is gone, season by season; nothing without both markets."""
+    """How much of the gap to the closing price is closed, season by season; nothing without both markets."""
     found = [each for each in gap_to_closing(compared) if each.forecast in compared.near()]
     if not found:
         return
     yield Heading("Gap to the closing price")
     yield Paragraph(
-        "The closing price is the best forecast known. The gap is what the market itself gains in log loss from "
-        "pre-match to close; the share is how much of it a forecast gains that never saw a closing price. Where the "
-        "gap is not clearly above zero, a share of it means nothing and is not given."
+        "The closing price is the best forecast known. The gap is the market's own gain in log loss from pre-match to "
+        "close; the share is how much of it a forecast gains without closing prices. Where the gap is not clearly "
+        "above zero, a share of it means nothing and is not given."
     )
     if any(each.share for each in found):
         yield picture(

@@ -29,10 +29,10 @@ class Skill:
 
 @dataclass(frozen=True)
 class Gap:
-    """How much of the way from the pre-match to the closing market a forecast goes.
+    """How much of the gap from the pre-match to the closing market a forecast closes.
 
-    `width` is the market's own log loss saved from pre-match to close. `share` is None where that is not clearly
-    above zero: a share of nothing is no figure.
+    `width` is the log loss that the market itself saves from pre-match to close. `share` is None where that is not
+    clearly above zero.
     """
 
     group: str
@@ -53,7 +53,7 @@ def skill_by(compared: Compared, column: str) -> list[Skill]:
 
 
 def gap_to_closing(compared: Compared, column: str = "season") -> list[Gap]:
-    """The gap closed by every forecast that does without closing prices; empty without both markets."""
+    """The gap closed by every forecast made without closing prices; empty without both markets."""
     if not {MARKET_PREMATCH, MARKET_CLOSING} <= set(compared.names):
         return []
     loss = {name: log_loss(compared.probabilities(name), compared.outcomes) for name in compared.names}

@@ -1,4 +1,4 @@
-"""Where a forecast is worst: slices of the matches, with intervals that know how many slices were looked at."""
+"""Where a forecast is worst: slices of the matches, with intervals that allow for the number of slices."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ WEEKEND = (4, 5, 6, 0)
 
 @dataclass(frozen=True)
 class SliceResult:
-    """Log loss of a forecast less that of its reference in one slice: above zero the forecast is worse there.
+    """Log loss of a forecast minus that of its reference in one slice; above zero the forecast is worse.
 
-    `lost` has the interval of this slice alone; `together` the one that holds for all slices at once.
+    `lost` has the interval for this slice alone, `together` the one that holds for all slices at once.
     """
 
     kind: str
@@ -43,14 +43,14 @@ class SliceResult:
 
     @property
     def stands(self) -> bool:
-        """Whether the difference is real though it was picked out of many."""
+        """Whether the difference is established, even though it was picked out of many."""
         return self.together.excludes_zero
 
 
 def slices_of(compared: Compared) -> dict[tuple[str, str], Mask]:
-    """Every slice by kind and name, over what is known before kick-off only.
+    """Every slice by kind and name, using only what is known before kick-off.
 
-    Slices by result (matches that were drawn) would be no test: any forecast is worst where it is surprised.
+    Slices by result (such as drawn matches) would prove nothing: every forecast is worst where it is surprised.
     """
     matches = compared.matches
     values = {
@@ -77,8 +77,8 @@ def slice_results(compared: Compared, forecast: str, reference: str) -> list[Sli
     """Every slice of a forecast against a reference, the worst first.
 
     The simultaneous interval is value +- c standard errors, where c is the 95th percentile, over the draws, of the
-    largest standardised deviation of any slice (Romano & Wolf 2005): it keeps its promise for all slices
-    together, and knows that slices overlap.
+    largest standardised deviation of any slice (Romano & Wolf 2005). It holds for all slices together, and allows for
+    overlapping slices.
     """
     found = slices_of(compared)
     if not found:
@@ -110,7 +110,7 @@ def _drawn_means(compared: Compared, values: Floats, masks: Floats) -> tuple[Flo
         np.column_stack([np.bincount(resamples.day, weights * mask, n_days) for mask in masks.T])
         for weights in (values, np.ones(len(values)))
     )
-    # Twenty matchdays and more: a draw without any of them does not happen, but must not divide by zero.
+    # With twenty or more matchdays, a draw without any of them does not happen, but must not divide by zero.
     drawn = (resamples.draws @ sums) / np.maximum(resamples.draws @ sizes, 1.0)
     return sums.sum(axis=0) / sizes.sum(axis=0), drawn
 
@@ -121,7 +121,7 @@ def _parts(column: pd.Series[str]) -> Iterator[tuple[str, Mask]]:
 
 
 def _confidence(compared: Compared) -> pd.Series[str]:
-    """By the reference's highest probability, and which side has it."""
+    """Slices by the reference's highest probability, and the side that has it."""
     p = compared.probabilities(compared.reference)
     level = np.searchsorted(CONFIDENCE, p.max(axis=1), side="right")
     sides = np.where(p[:, 0] >= p[:, 2], "home ahead", "away ahead")
@@ -129,7 +129,7 @@ def _confidence(compared: Compared) -> pd.Series[str]:
 
 
 def _time_of_the_season(matches: pd.DataFrame) -> pd.Series[str]:
-    """Counted in the matches of the frame, which may begin within a season."""
+    """Slices by the matches a side has played, counted in the frame, which may begin within a season."""
     sides = pd.concat([matches["home_team"], matches["away_team"]])
     season = pd.concat([matches["competition"] + matches["season"]] * 2)
     order = pd.concat([matches["kickoff_at"]] * 2)
@@ -143,7 +143,7 @@ def _time_of_the_season(matches: pd.DataFrame) -> pd.Series[str]:
 
 
 def _newcomers(matches: pd.DataFrame) -> pd.Series[str]:
-    """Promoted or relegated sides: those the competition did not have in the season before in the frame."""
+    """Promoted or relegated sides: those that were not in the competition in the frame's previous season."""
     names = pd.Series(None, index=matches.index, dtype=object)
     for _, competition in matches.groupby("competition"):
         before: set[str] | None = None

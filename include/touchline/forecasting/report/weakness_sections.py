@@ -1,4 +1,4 @@
-"""Sections about weaknesses: how calibrated, where worst, and what the trees look at."""
+"""Sections about weaknesses: calibration, the worst slices, and the importance of features."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from touchline.forecasting.report.wording import percent, thousandths, thousandt
 from touchline.forecasting.specs import MARKET_CLOSING
 
 N_WORST = 20
-# Kinds of so many slices that a table of all of them is no reading.
+# Kinds with too many slices for a readable table.
 NARROW = ("competition", "competition and season")
 
 
 def calibration(compared: Compared) -> Iterator[Block]:
-    """Reliability diagrams, the distance by outcome, and the figures behind them."""
+    """Reliability diagrams, deviations by outcome, and the figures behind them."""
     yield Heading("Calibration")
     yield Paragraph(
-        "Of what is forecast at 30 %, 30 % should happen. The grey band is where 95 of 100 shares would be if every "
-        "forecast were right (binomial): one point in twenty outside of it is chance."
+        "Of the outcomes forecast at 30 %, 30 % should happen. If every forecast were right, 95 of 100 shares would be "
+        "in the grey band (binomial); so one point in twenty is outside by chance."
     )
     yield picture("reliability", "Reliability of every forecast.", diagrams.reliability_diagrams(compared))
     shown = compared.models()
@@ -65,13 +65,13 @@ def calibration(compared: Compared) -> Iterator[Block]:
 
 
 def worst(compared: Compared) -> Iterator[Block]:
-    """For each model the slices in which it loses most to the market of its time."""
+    """For each model, the slices in which it loses most to the market of its time."""
     yield Heading("Where it is worst")
     yield Paragraph(
         "Competitions, seasons, months, sides new to a competition, early and late matches, favourites: every slice "
-        f"of enough matches is compared with the market, and the {N_WORST} worst are shown. Picked out of many, some "
-        "look bad by chance. The thin interval is honest about that: it holds for all slices at once, and only where "
-        "it leaves out zero is a weakness established."
+        f"of enough matches is compared with the market, and the {N_WORST} worst are shown. Among so many, some look "
+        "bad by chance. The thin interval allows for that: it holds for all slices at once, and a weakness is "
+        "established only where it excludes zero."
     )
     for name in reversed(compared.models()):
         reference = MARKET_CLOSING if is_at_the_close(name) else compared.reference
@@ -101,7 +101,7 @@ def importance(found: pd.DataFrame | None) -> Iterator[Block]:
     yield Paragraph(
         "Mean absolute SHAP value of each feature (exact, from the trees themselves): how far it moves the log-odds "
         "of home, draw and away in an average match. It says what a model uses, not what causes results; features "
-        "that say the same share their weight."
+        "with the same information share its weight."
     )
     for name in found["forecast"].drop_duplicates():
         yield picture(
@@ -130,8 +130,8 @@ def _multiplicity(found: Sequence[SliceResult]) -> str:
     alone = sum(each.lost.low > 0 for each in found)
     together = sum(each.stands and each.lost.value > 0 for each in found)
     return (
-        f"{len(found)} slices looked at. Taken alone {alone} are worse than the reference, where "
-        f"{0.025 * len(found):.1f} would be by chance if it were as good everywhere; taken together {together} "
+        f"{len(found)} slices were compared. Taken alone, {alone} are worse than the reference; if the forecast were "
+        f"as good everywhere, {0.025 * len(found):.1f} would be worse by chance. Taken together, {together} "
         f"{'is' if together == 1 else 'are'} established."
     )
 

@@ -1,7 +1,7 @@
-"""When things happen at football-data.co.uk, as polars expressions over a date column.
+"""The publication times of football-data.co.uk, as polars expressions over a date column.
 
-The files do not say when a fact became public. The publisher does, in its notes: prices are collected on Friday
-afternoon for weekend games and on Tuesday afternoon for midweek games; results follow in the night. These
+The files do not say when a fact became public, but the publisher's notes do: prices are collected on Friday
+afternoon for weekend games and on Tuesday afternoon for midweek games, and results follow overnight. These
 presumed times date the facts of files that were downloaded long after the event.
 """
 
@@ -10,12 +10,12 @@ from __future__ import annotations
 import polars as pl
 
 UK_ZONE = "Europe/London"
-# Files before 2019/20 give no kick-off time: the customary one stands in, and is marked as not known.
+# Files before 2019/20 give no kick-off time; the customary one is used, and marked as not known.
 CUSTOMARY_WEEKEND = pl.duration(hours=15)
 CUSTOMARY_WEEKDAY = pl.duration(hours=19, minutes=45)
 RESULT_DELAY = pl.duration(days=1, hours=6)
 COLLECTION_TIME = pl.duration(hours=15)
-# A price in a pre-match column was taken before kick-off, whatever the day's timetable.
+# A price in a pre-match column was taken before kick-off, even if the match began before the collection time.
 LAST_COLLECTION_BEFORE_KICKOFF = pl.duration(hours=1)
 # Fixture lists are public weeks ahead.
 FIXTURE_NOTICE = pl.duration(days=30)

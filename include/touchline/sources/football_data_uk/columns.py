@@ -1,7 +1,7 @@
-"""Which columns of a football-data.co.uk file hold what.
+"""The meaning of the columns of a football-data.co.uk file.
 
-The provider's names changed over the years: `BbAv`/`BbMx` (BetBrain) until 2018/19, `Avg`/`Max` after; a `C`
-after the bookmaker's code marks closing prices. Pinnacle is `PS` for 1X2 and `P` elsewhere; it is PS here.
+The provider's names changed over the years: `BbAv`/`BbMx` (BetBrain) until 2018/19, `Avg`/`Max` after. A `C`
+after the bookmaker's code marks closing prices. The files call Pinnacle `PS` for 1X2 and `P` elsewhere; we use PS.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ BOOKMAKER_NAMES = {
     "BbMx": "market_maximum",
     "P": "PS",
 }
-# Half-time results and statistics share the shape of a bookmaker's columns; these codes are not bookmakers.
+# Half-time results and statistics have columns shaped like a bookmaker's; these codes are not bookmakers.
 NOT_BOOKMAKERS = frozenset({"", "FT", "HT", "F", "H", "A"})
 PRICE_COLUMNS = ("price_home", "price_draw", "price_away", "price_over", "price_under")
 
@@ -61,7 +61,7 @@ class QuoteColumns:
 
 
 def quote_columns(header: Sequence[str]) -> list[QuoteColumns]:
-    """All quotes a header offers, in the header's order. Unknown bookmakers are found by shape."""
+    """All quotes that a header offers, in its order. Unknown bookmakers are recognised by their columns' shape."""
     return list(_quote_columns(tuple(header)))
 
 
@@ -82,7 +82,7 @@ def _quote_columns(header: tuple[str, ...]) -> tuple[QuoteColumns, ...]:
 
 
 def _split_closing(code: str, suffix: str, present: set[str]) -> tuple[str, bool]:
-    # A trailing C marks closing prices only where the same bookmaker's earlier prices stand beside it:
+    # A trailing C marks closing prices only if the file also has the same bookmaker's earlier prices:
     # VC is a bookmaker (VC Bet), and its closing prices are VCC.
     if code.endswith("C") and code[:-1] + suffix in present:
         return code[:-1], True

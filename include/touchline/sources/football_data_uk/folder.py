@@ -1,7 +1,7 @@
 """A folder of downloaded files (`SSSS/DIV.csv`, `new/CCC.csv`), served as the site would have served it at `as_of`.
 
-A season file then holds the matches whose result was out; the later rows of a season that has begun are only
-fixtures, with those pre-match prices that had been collected. So not even the stored payload knows the future.
+A season file then holds only the matches whose result was public. Later matches of a season that has begun are
+served as fixtures, with the pre-match prices collected by then. So not even the stored payload knows the future.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class FolderSource:
         try:
             table = read_table(body, str(path), required_columns(request.endpoint))
         except PayloadRejected:
-            # Stored as it is; parsing will say what is wrong with it.
+            # Stored as it is; the parser will report what is wrong with it.
             return Reply(body, content_type="text/csv")
         published = _times(table)["published_at"].fill_null(as_of) <= as_of
         if published.all():
@@ -90,12 +90,12 @@ class FolderSource:
         return Reply(_write(table.header, kept), content_type="text/csv")
 
     def backfill(self, kinds: Sequence[Kind], start: date, end: date) -> Sequence[Request]:
-        """The files of the seasons that the days touch, oldest first; they hold results and prices alike."""
+        """The files of the seasons that the days touch, oldest first. They hold both results and prices."""
         if not kinds:
             return []
         years = range(season_start_year(start), season_start_year(end) + 1)
         files = [(read_endpoint(endpoint), endpoint) for endpoint in sorted(self._files)]
-        # A new leagues file holds every season.
+        # A "new leagues" file holds every season.
         touched = [
             (0 if file is None else file.start_year, endpoint)
             for file, endpoint in files
@@ -104,7 +104,7 @@ class FolderSource:
         return [Request(self.name, endpoint) for _, endpoint in sorted(touched)]
 
     def more(self, request: Request, body: bytes) -> Sequence[Request]:
-        """Nothing: files have no pages."""
+        """Nothing, because files have no pages."""
         del request, body
         return []
 
@@ -130,7 +130,7 @@ class FolderSource:
             upcoming = _upcoming_rows(table, endpoint, as_of)
             rows += upcoming
             header += [name for row in upcoming[:1] for name in row if name not in header]
-        # The order of files must not decide the bytes.
+        # The bytes must not depend on the order of the files.
         cells = sorted([row.get(name, "") for name in header] for row in rows)
         return _write(header, cells)
 
@@ -173,7 +173,7 @@ def _times(table: Table) -> pl.DataFrame:
 
 
 def _endpoint(path: Path) -> str | None:
-    """Where the site has a file of the folder; None for what the site does not have."""
+    """The site's path of a file in the folder; None when the site has no such file."""
     if path.parent.name == "new":
         competition = read_new_league(f"new/{path.name}")
         return None if competition is None else endpoint_of(competition)
@@ -187,7 +187,7 @@ def _has_begun(endpoint: str, as_of: datetime) -> bool:
 
 
 def _is_over(endpoint: str, as_of: datetime) -> bool:
-    """True for seasons whose every result was out; never for a file of all seasons."""
+    """True when every result of the season was public; never for a file of all seasons."""
     file = read_endpoint(endpoint)
     return file is not None and file.start_year < season_start_year(uk_day(as_of)) - 1
 
@@ -206,7 +206,7 @@ def _read(path: Path) -> bytes:
 def _write(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    # Positional names stand for blank header cells.
+    # Names such as #12 stand for blank or repeated header cells.
     writer.writerow(["" if name.startswith("#") else name for name in header])
     writer.writerows(rows)
     return text.getvalue().encode()

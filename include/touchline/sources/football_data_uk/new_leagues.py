@@ -1,11 +1,12 @@
-"""The "new leagues" files, `new/ARG.csv` and so on: one file a country with all its seasons since about 2012.
+"""The "new leagues" files, `new/ARG.csv` and so on: one file per country with all its seasons since about 2012.
 
-They name their columns differently, hold closing prices of 1X2 only, and say the season in every row: `2012` for a
-calendar year, `2012/2013` otherwise. The competition is the file's; the column League also names play-offs and cups.
+They have their own column names, hold closing prices of 1X2 only, and give the season in every row: `2012` for a
+calendar year, `2012/2013` otherwise. The file decides the competition, because the column League also names play-offs
+and cups.
 
-Older copies write `PH`, `MaxH`, `AvgH`. Newer ones hold the same numbers as `PSCH`, `MaxCH`, `AvgCH`, beside other
-bookmakers' closing prices: the bare columns were closing prices all along. So a bare column is a pre-match price only
-in a file that has closing columns as well.
+Older copies write `PH`, `MaxH`, `AvgH`. Newer ones have the same numbers in `PSCH`, `MaxCH`, `AvgCH`, beside other
+bookmakers' closing prices; so the older columns were closing prices too. A column without the `C` is therefore a
+pre-match price only in a file that has closing columns as well.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ CODES = (
 NEW_LEAGUE_FILE = re.compile(r"^new/(?P<competition>[A-Z]{3})\.csv$")
 # VC is a bookmaker; every other code that ends in C marks closing prices here.
 NOT_CLOSING = frozenset({"VC"})
-# Mexico's season begins in the first days of July UK time, others' later; those of calendar years end, at the latest,
-# in the February after (Brazil's of 2020).
+# Mexico's season begins in the first days of July UK time, the others later. Calendar-year seasons end by the following
+# February at the latest (Brazil's of 2020).
 EARLIEST_START = (6, 1)
 
 
@@ -41,7 +42,7 @@ def endpoint_of(competition: str) -> str:
 
 
 def read_season(text: str) -> tuple[str, date] | None:
-    """The warehouse's label of a season and its first possible day; None when the text is no season.
+    """The warehouse's label of a season and its first possible day; None when the text is not a season.
 
     `2012` stays `2012`; `2012/2013` becomes `2012/13`.
     """
@@ -57,14 +58,14 @@ def read_season(text: str) -> tuple[str, date] | None:
 
 
 def new_league_quotes(header: Sequence[str]) -> list[QuoteColumns]:
-    """All quotes a header offers; see above for which of them are closing prices."""
+    """All quotes that a header offers; see above for which of them are closing prices."""
     found = [_undo_closing(columns) for columns in quote_columns(header)]
     has_closing_columns = any(columns.is_closing for columns in found)
     return found if has_closing_columns else [replace(columns, is_closing=True) for columns in found]
 
 
 def _undo_closing(columns: QuoteColumns) -> QuoteColumns:
-    """Closing columns without earlier ones beside them read like a bookmaker whose code ends in C."""
+    """Correct `quote_columns`: without earlier columns, it takes closing columns for a bookmaker ending in C."""
     code = columns.prices[0][1].removesuffix("H")
     bare = code.removesuffix("C")
     if columns.market != "1x2" or columns.is_closing or code in NOT_CLOSING or bare in ("", code):

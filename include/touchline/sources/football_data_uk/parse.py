@@ -1,4 +1,4 @@
-"""From a stored body to observations: every data row is parsed or rejected, every bad value is named."""
+"""Parse a stored body into observations: every data row is parsed or rejected, and every bad value is named."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SEASON_DAYS = 430
 def parse(endpoint: str, body: bytes) -> Observations:
     """Read a season file, fixtures.csv or a new leagues file.
 
-    Raises PayloadRejected when the body is no such file at all.
+    Raises PayloadRejected when the body is not such a file.
     """
     table = read_table(body, endpoint, required_columns(endpoint))
     reading = _Reading(table, read_endpoint(endpoint), read_new_league(endpoint))
@@ -58,18 +58,18 @@ def parse(endpoint: str, body: bytes) -> Observations:
 
 
 def required_columns(endpoint: str) -> Sequence[str]:
-    """The columns without which a file is none of this provider's."""
+    """The columns that every file of this provider has."""
     return REQUIRED if read_new_league(endpoint) is None else NEW_LEAGUES_REQUIRED
 
 
 def offered_quotes(endpoint: str, header: Sequence[str]) -> list[QuoteColumns]:
-    """The quotes that the columns of a file make."""
+    """The quotes that the columns of a file offer."""
     return quote_columns(header) if read_new_league(endpoint) is None else new_league_quotes(header)
 
 
 @dataclass(frozen=True)
 class _Problem:
-    """Why a row says nothing."""
+    """Why a row is unusable."""
 
     rule: str
     field: str | None
@@ -78,7 +78,7 @@ class _Problem:
 
 @dataclass
 class _Reading:
-    """One pass over the rows of a table, collecting what each row says and why some say nothing."""
+    """One pass over the rows of a table, collecting the content of each and the reasons for rejections."""
 
     table: Table
     season_file: SeasonFile | None
@@ -139,7 +139,7 @@ class _Reading:
         key = fixture_key(competition, day, home, away)
         if key in seen:
             return _Problem(
-                "duplicate_row", "HomeTeam", "the same match stands in an earlier row of this file"
+                "duplicate_row", "HomeTeam", "the same match appears in an earlier row of this file"
             )
         seen.add(key)
         clock_time = self.cell(row, "Time")
@@ -174,7 +174,7 @@ class _Reading:
             return _Problem(
                 "unknown_competition",
                 "Div",
-                f"{competition!r} is no competition we know; add it to dbt_project/seeds/competition.csv",
+                f"{competition!r} is not a known competition; add it to dbt_project/seeds/competition.csv",
             )
         if self.season_file is not None and competition != self.season_file.competition:
             reason = f"{competition} in the file of {self.season_file.competition}"
@@ -188,7 +188,7 @@ class _Reading:
                 return _Problem("season_format", "Season", "not a season as 2012 or 2012/2013")
             label, first_day = found
         elif self.season_file is None:
-            # A list of fixtures says no season, so the day decides.
+            # A list of fixtures does not give the season, so the day decides.
             return label_of(competition, start_year_of(competition, day))
         else:
             start_year = self.season_file.start_year
@@ -207,7 +207,7 @@ class _Reading:
         return int(home), int(away)
 
     def accepted(self) -> pl.DataFrame:
-        """One row a parsed row, with kick-off and publication times (UTC)."""
+        """The parsed rows, with kick-off and publication times (UTC)."""
         frame = pl.DataFrame(self.rows, schema=_ROW_SCHEMA)
         day = pl.col("kickoff_on")
         frame = frame.with_columns(kickoff_at=calendar.kickoff_at(day, pl.col("time")))
@@ -253,7 +253,7 @@ def read_time(text: str) -> int | None:
 
 
 def _team(text: str) -> str:
-    # No-break spaces stand inside some names of older files.
+    # Some names in older files contain no-break spaces.
     return text.replace("\xa0", " ")
 
 

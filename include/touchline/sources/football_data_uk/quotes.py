@@ -1,4 +1,4 @@
-"""Prices of a football-data.co.uk file: one row a bookmaker, market and stage; bad prices are set aside."""
+"""Prices of a football-data.co.uk file: one row per bookmaker, market and stage. Bad prices are rejected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from touchline.sources.source import Rejection
 
 HIGHEST_PRICE = 1001.0
 # Sum of 1/price. Over 1.7 million real 1X2 triples, 99.99 % lie between 1.01 and 1.21 (the best prices of the
-# whole market between 0.78 and 1.11); what lies outside these bounds are typing errors such as 1.2 for 3.2.
+# whole market between 0.78 and 1.11). Values outside the bounds below are typing errors such as 1.2 for 3.2.
 BOOKMAKER_BOUNDS = (0.97, 1.35)
 MARKET_MAXIMUM_BOUNDS = (0.80, 1.35)
 
@@ -33,9 +33,9 @@ _CELL_SCHEMA = {
 def read_quotes(
     table: Table, offered: Sequence[QuoteColumns], matches: pl.DataFrame
 ) -> tuple[pl.DataFrame, list[Rejection]]:
-    """All quotes of the parsed rows, and the prices that were set aside.
+    """All quotes of the parsed rows, and the rejected prices.
 
-    `offered` says which columns make quotes; `matches` holds one row a parsed row (row_number from 1, kickoff_at,
+    `offered` says which columns make quotes. `matches` has one row per parsed row (row_number from 1, kickoff_at,
     prices_collected_at, result_published_at). A quote is kept whole or not at all.
     """
     rows = [table.rows[number - 1] for number in matches["row_number"]]
@@ -51,9 +51,9 @@ def read_quotes(
 
 
 def _cells(table: Table, rows: list[list[str]], offered: Sequence[QuoteColumns]) -> pl.DataFrame:
-    """One row a match and offered quote with at least one price cell filled; cells are still text.
+    """One row per match and offered quote with at least one price cell filled; cells are still text.
 
-    One frame for the whole file: a frame a bookmaker would cost more than the work in it.
+    One frame for the whole file, because a frame per bookmaker would cost more than the work in it.
     """
     position = {name: index for index, name in enumerate(table.header)}
     parts: dict[str, list[Any]] = {name: [] for name in _CELL_SCHEMA}
@@ -90,7 +90,7 @@ def _cells(table: Table, rows: list[list[str]], offered: Sequence[QuoteColumns])
 
 
 def _judge(cells: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
-    """Cells with prices as numbers, times, and the `problem` of those that cannot be used (else null)."""
+    """Cells with their times, prices as numbers, and the `problem` of unusable ones (else null)."""
     texts = [pl.col(name) for name in PRICE_COLUMNS]
     numbers = [pl.col(f"{name}_number") for name in PRICE_COLUMNS]
     low, high = (
@@ -133,7 +133,7 @@ def _judge(cells: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
 def _rejection(columns: QuoteColumns, row: dict[str, Any]) -> Rejection:
     reasons = {
         "quote_incomplete": "a quote needs all its prices",
-        "price_invalid": f"a decimal price lies above 1 and up to {HIGHEST_PRICE:.0f}",
+        "price_invalid": f"a decimal price must be above 1 and at most {HIGHEST_PRICE:.0f}",
         "overround_impossible": f"the implied probabilities sum to {row['overround']:.3f}, "
         f"which is not in [{row['low']}, {row['high']}]",
         "line_missing": "a handicap quote needs its line",

@@ -14,17 +14,17 @@ from touchline.sources.source import Kind, NoReply, Observations, Reply, Request
 
 
 class SiteDialect:
-    """Plain files: no key, no limits but politeness, nothing said beyond the status."""
+    """Plain files: no key, no stated limits, and no information beyond the status."""
 
     key_header = None
     key_parameter = None
 
     def judge(self, reply: RawReply) -> Verdict:
-        """What the status says."""
+        """The verdict by status."""
         return judge_status(reply)
 
     def allowance(self, reply: RawReply) -> Allowance:
-        """The site does not say."""
+        """Nothing, because the site does not say."""
         del reply
         return Allowance()
 
@@ -42,8 +42,8 @@ class SiteSource:
     def requests(self, kinds: Sequence[Kind], as_of: datetime) -> Sequence[Request]:
         """Season files, oldest first, and the list of fixtures.
 
-        For fixtures alone the files of the present season are asked for too: the list holds only some days, and these
-        files all teams, by whose names other sources' teams are known.
+        The files of the current season are requested even for fixtures alone: the list covers only a few days, but
+        these files name all teams, which is needed to match other sources' names.
         """
         newest = season_start_year(uk_day(as_of))
         first = newest - self._configuration.history_seasons if "scores" in kinds else newest
@@ -53,19 +53,19 @@ class SiteSource:
         return [Request(self.name, endpoint) for endpoint in wanted]
 
     def backfill(self, kinds: Sequence[Kind], start: date, end: date) -> Sequence[Request]:
-        """The files of the seasons that the days touch, oldest first; they hold results and prices alike."""
+        """The files of the seasons that the days touch, oldest first. They hold both results and prices."""
         if not kinds:
             return []
         years = range(season_start_year(start), season_start_year(end) + 1)
         return [Request(self.name, endpoint) for endpoint in self._files(years)]
 
     def more(self, request: Request, body: bytes) -> Sequence[Request]:
-        """Nothing: files have no pages."""
+        """Nothing, because files have no pages."""
         del request, body
         return []
 
     def fetch(self, request: Request, as_of: datetime, validators: Mapping[str, str]) -> Reply | NoReply:
-        """One GET with the validators of the last body; raises SourceUnavailable for what does not pass."""
+        """One GET with the validators of the last body. Raises SourceUnavailable when it fails for good."""
         del as_of
         return self._client.get(request, validators)
 

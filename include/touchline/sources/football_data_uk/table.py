@@ -1,4 +1,4 @@
-"""From the bytes of a football-data.co.uk file to rows of text, losing none."""
+"""Read the bytes of a football-data.co.uk file as rows of text, losing none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLANK_AT_EDGE = re.compile(r"(?:^|[,\"])[ \t\xa0]|[ \t\xa0](?:[,\"\r\n]|$)", re.
 
 @dataclass(frozen=True)
 class Table:
-    """Trimmed text cells: `rows` hold exactly one cell a header name; `lengths` are the cells each row really had."""
+    """Trimmed text cells. `rows` have exactly one cell per header name; `lengths` count the original cells of each."""
 
     header: list[str]
     rows: list[list[str]]
@@ -25,7 +25,7 @@ class Table:
 
 
 def read_table(body: bytes, place: str, required: Sequence[str] = REQUIRED) -> Table:
-    """Read a CSV body. Rows that are blank (bare commas) are layout, not data, and are passed over.
+    """Read a CSV body. Blank rows (bare commas) are layout, not data, and are skipped.
 
     Raises PayloadRejected, naming `place`, for an empty body, a web page, or a header without the
     `required` columns.
@@ -35,7 +35,7 @@ def read_table(body: bytes, place: str, required: Sequence[str] = REQUIRED) -> T
     text = decode(body)
     if text.lstrip()[:1] == "<":
         raise PayloadRejected(
-            f"{place}: a web page came instead of a CSV file; check the address or download again"
+            f"{place}: a web page instead of a CSV file; check the address or download it again"
         )
     # PostgreSQL text cannot hold NUL, and a damaged file may.
     lines = csv.reader(io.StringIO(text.replace("\x00", "\N{SYMBOL FOR NULL}")))
@@ -54,7 +54,7 @@ def _read_lines(lines: Iterator[list[str]], text: str, place: str, required: Seq
         )
     width = len(header)
     rows, lengths = [], []
-    # Few files have blanks around cells; trimming thirteen million clean cells would double the reading time.
+    # Few files have blanks around cells, and trimming thirteen million clean cells would double the reading time.
     needs_trim = BLANK_AT_EDGE.search(text) is not None
     for raw in lines:
         cells = [cell.strip() for cell in raw] if needs_trim else raw
@@ -75,12 +75,12 @@ def decode(body: bytes) -> str:
 
 
 def _is_shorter_than_the_others(lengths: Sequence[int]) -> bool:
-    # One complete row is evidence enough that the file was meant to go on.
+    # A single row has no others to compare with and counts as cut.
     return len(lengths) == 1 or lengths[-1] < min(lengths[:-1])
 
 
 def _clean_header(cells: Sequence[str]) -> list[str]:
-    """Names trimmed; blank and repeated names become positional ones, so that the first column of a name counts."""
+    """Trimmed names. Blank and repeated names become positional ones, so the first column of a name counts."""
     header: list[str] = []
     seen: set[str] = set()
     for position, cell in enumerate(cells):
