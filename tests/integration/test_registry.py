@@ -288,7 +288,13 @@ def test_a_model_this_code_cannot_read_is_named(registry: Settings, matches: pd.
         models.load(open_registry(registry))
 
 
-@pytest.mark.parametrize("fault", [requests.ConnectionError("reset"), MlflowException("504 Gateway Timeout")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        requests.ConnectionError("reset"),
+        pytest.param(MlflowException("504 Gateway Timeout"), marks=pytest.mark.nightly),
+    ],
+)
 def test_a_store_that_does_not_answer_costs_no_champion_its_alias(
     registry: Settings, matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
@@ -312,6 +318,7 @@ def test_a_missing_server_is_reported_at_once(settings: Settings, tmp_path: Path
         models.load(open_registry(nowhere))
 
 
+@pytest.mark.nightly  # By day the run from nothing trains from a warehouse (tests/end_to_end).
 def test_training_reads_the_warehouse(registry: Settings, tmp_path: Path) -> None:
     """From season files to a champion, through landing, dbt, ratings and Feast."""
     write_season_folder(tmp_path, 2019, 3)

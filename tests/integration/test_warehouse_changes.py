@@ -96,7 +96,10 @@ def test_a_build_of_the_same_instant_changes_nothing(world: Settings):
     assert digests(world) == before
 
 
-@pytest.mark.parametrize(("kind", "is_full"), [("score", False), ("quote", False), ("fixture", True)])
+@pytest.mark.parametrize(
+    ("kind", "is_full"),
+    [pytest.param("score", False, marks=pytest.mark.nightly), ("quote", False), ("fixture", True)],
+)
 def test_a_fact_set_aside_after_it_was_built_is_gone_from_everything(
     world: Settings, kind: str, is_full: bool
 ):
