@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import psycopg
@@ -40,12 +38,6 @@ def open_url(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
         ) from error
     with connection:
         yield connection
-
-
-@cache
-def query(name: str) -> str:
-    """The SQL of a file beside the code, such as "lineage/sql/fixture"; its parameters are written `%(name)s`."""
-    return files("touchline").joinpath(f"{name}.sql").read_text()
 
 
 def rows(connection: Connection, query: str, parameters: Any = None) -> list[DictRow]:

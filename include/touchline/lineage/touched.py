@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from touchline.database.engine import Connection, connect, query, rows, scalar
+from touchline.database.engine import Connection, connect, rows, scalar
+from touchline.database.queries import query
 from touchline.errors import PayloadUnknown
 from touchline.lineage.trace import MATCHES_PER_TEAM, whose_word_counts
 from touchline.settings import Settings

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from touchline.database.engine import Connection, connect, query, rows, scalar
+from touchline.database.engine import Connection, connect, rows, scalar
+from touchline.database.queries import query
 from touchline.errors import PredictionUnknown
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
