@@ -86,17 +86,15 @@ def _apply(connection: Connection, rule: Rule, parameters: dict[str, object]) ->
     if rule.severity == "block":
         columns += ", row_keys"
     statement = sql.SQL(
-        "insert into finding (rule, severity, kind, {columns}) select {rule}, {severity}, {kind}, "
+        "insert into finding (rule, severity, kind, {columns}) "
+        "select {rule}, {severity}, {kind}, {columns} from ({check}) as broken"
     ).format(
         columns=sql.SQL(columns),
         rule=sql.Literal(rule.rule_id),
         severity=sql.Literal(rule.severity),
         kind=sql.Literal(rule.applies_to),
-    )
-    query = sql.SQL("{columns} from ({check}) as broken").format(
-        columns=sql.SQL(columns),
         check=sql.SQL(rule.check or ""),
     )
-    connection.execute(statement + query, parameters)
+    connection.execute(statement, parameters)
     if rule.severity == "quarantine":
         connection.execute(query("quality/sql/quarantine"), {**parameters, "rule": rule.rule_id})
