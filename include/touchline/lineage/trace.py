@@ -71,7 +71,7 @@ def _find(connection: Connection, prediction_id: str) -> dict[str, Any]:
             f"{prediction_id!r} is not the beginning of a prediction's id: those are hexadecimal digits and "
             "dashes, as in analytics.upcoming_predictions or on the board"
         )
-    bounds = {"first": UUID(digits.ljust(32, "0")), "last": UUID(digits.ljust(32, "f"))}
+    bounds = {"first_id": UUID(digits.ljust(32, "0")), "last_id": UUID(digits.ljust(32, "f"))}
     found = rows(
         connection, query("lineage/sql/predictions_by_id"), {**bounds, "limit": CANDIDATES_SHOWN + 1}
     )

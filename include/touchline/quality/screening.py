@@ -16,12 +16,6 @@ from touchline.sources.configuration import read_configuration
 
 _FACTS: Final = ("fixture", "score", "quote")
 _QUOTE_COLUMNS: Final = "bookmaker, market, line, is_closing"
-_FINDINGS: Final = """
-create temporary table finding (
-    rule text, severity text, kind text, competition text, fixture_key uuid, payload_id bigint, bookmaker text,
-    market text, line real, is_closing boolean, row_keys text[], reason text
-) on commit drop
-"""
 _RESULTS: Final = """
 insert into ops.rule_result (run_id, rule, competition, attempt, severity, n, samples, row_keys, as_of)
 select %(run_id)s, rule, coalesce(competition, ''), %(attempt)s, severity, count(*),
@@ -65,7 +59,6 @@ def screen(settings: Settings, as_of: datetime, run_id: str) -> Screening:
         }  # fmt: skip
         for statement in query("quality/checks/prepare").split(";\n"):
             connection.execute(statement, parameters)
-        connection.execute(_FINDINGS)
         for rule in landing_rules():
             _apply(connection, rule, parameters)
         connection.execute(_RESULTS, parameters)

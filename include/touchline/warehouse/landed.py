@@ -36,7 +36,7 @@ def note_changes(connection: Connection, as_of: datetime, change_id: int, built:
     return not scalar(
         connection,
         query("warehouse/sql/is_much_changed"),
-        {"since": built["change_id"], "share": LARGEST_SHARE},
+        {"built_change_id": built["change_id"], "share": LARGEST_SHARE},
     )
 
 

@@ -6,5 +6,5 @@ select match.match_id, match.competition, match.season, match.home_team, match.a
 from core.match
 left join core.match_result on match.match_id = match_result.match_id and match_result.known_at <= %(as_of)s
 where match.known_at <= %(as_of)s and match.kickoff_at > %(since)s and match.status <> 'superseded'
-    and match.kickoff_at <= %(as_of)s + %(ahead)s::interval
+    and match.kickoff_at <= %(as_of)s::timestamptz + %(ahead)s::interval
 order by match.kickoff_at, match.match_id

@@ -8,7 +8,7 @@ chosen as (
     select match_id from ranked where back <= %(reference)s
     union
     select match_id from core.match
-    where kickoff_at > %(correctable)s and kickoff_at <= %(as_of)s + %(ahead)s::interval
+    where kickoff_at > %(correctable)s and kickoff_at <= %(as_of)s::timestamptz + %(ahead)s::interval
 )
 select match.match_id, match.competition, match.season, match.home_team, match.away_team, match.kickoff_at,
     odds.bookmaker, odds.market, odds.line, odds.stage, odds.price_home, odds.price_draw, odds.price_away,

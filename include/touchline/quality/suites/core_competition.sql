@@ -2,10 +2,10 @@
 with judged as (
     select
         competition, (home_goals + away_goals) as goals, (outcome = 'home')::int as is_home_win,
-        match.kickoff_at > %(as_of)s - interval '56 days' as is_recent
+        match.kickoff_at > %(as_of)s::timestamptz - interval '56 days' as is_recent
     from core.match_result
     inner join core.match using (match_id)
-    where match.kickoff_at > %(as_of)s - interval '3 years'
+    where match.kickoff_at > %(as_of)s::timestamptz - interval '3 years'
 ),
 
 compared as (

@@ -5,4 +5,4 @@ select
 from core.match
 left join features.match_features as features using (match_id)
 where status = 'scheduled' and not match.is_played
-    and match.kickoff_at between %(as_of)s and %(as_of)s + interval '7 days'
+    and match.kickoff_at between %(as_of)s and %(as_of)s::timestamptz + interval '7 days'

@@ -2,7 +2,7 @@
 -- matches
 with change as (
     select count(distinct match_id) as n_matches, min(known_from) as known_from from ops.match_change
-    where change_id > %(since)s
+    where change_id > %(built_change_id)s
 ),
 
 size as (
