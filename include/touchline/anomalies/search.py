@@ -21,6 +21,7 @@ from touchline.anomalies.detectors import (
 )
 from touchline.anomalies.finding import nothing
 from touchline.database.engine import Connection, connect, scalar
+from touchline.database.queries import query
 from touchline.settings import Settings
 
 # Prices and results of a match become known, and are corrected, within weeks of its kick-off.
@@ -28,38 +29,6 @@ LATEST_CORRECTION = STRETCH
 FIXTURES_AHEAD = "60 days"
 SHOWN = 5
 
-MATCHES = """
-select match.match_id, match.competition, match.season, match.home_team, match.away_team, match.kickoff_at,
-    match_result.known_at as result_known_at, match_result.home_goals, match_result.away_goals, home_shots, away_shots,
-    home_shots_on_target, away_shots_on_target, home_corners, away_corners, home_fouls, away_fouls,
-    home_yellow_cards, away_yellow_cards, home_red_cards, away_red_cards
-from core.match
-left join core.match_result on match.match_id = match_result.match_id and match_result.known_at <= %(as_of)s
-where match.known_at <= %(as_of)s and match.kickoff_at > %(since)s and match.status <> 'superseded'
-    and match.kickoff_at <= %(as_of)s + %(ahead)s::interval
-order by match.kickoff_at, match.match_id
-"""
-QUOTES = """
-with ranked as (
-    select match_id, row_number() over (partition by competition order by kickoff_at desc, match_id) as back
-    from core.match
-    where kickoff_at <= %(since)s and kickoff_at > %(year_before)s and is_played
-),
-chosen as (
-    select match_id from ranked where back <= %(reference)s
-    union
-    select match_id from core.match
-    where kickoff_at > %(correctable)s and kickoff_at <= %(as_of)s + %(ahead)s::interval
-)
-select match.match_id, match.competition, match.season, match.home_team, match.away_team, match.kickoff_at,
-    odds.bookmaker, odds.market, odds.line, odds.stage, odds.price_home, odds.price_draw, odds.price_away,
-    odds.price_over, odds.price_under, odds.known_at
-from chosen
-inner join core.match on chosen.match_id = match.match_id
-inner join core.match_odds as odds on chosen.match_id = odds.match_id
-where odds.known_at <= %(as_of)s and odds.bookmaker <> 'consensus'
-order by match.kickoff_at, match.match_id, odds.bookmaker, odds.market, odds.line, odds.stage
-"""
 FEATURES = """
 select * from features.match_features
 where kickoff_at > %(year_before)s and kickoff_at <= %(as_of)s + %(ahead)s::interval
@@ -139,8 +108,8 @@ def read_world(connection: Connection, since: datetime, as_of: datetime) -> Worl
         "as_of": as_of, "ahead": FIXTURES_AHEAD, "year_before": since - YEAR, "reference": REFERENCE_MATCHES,
         "correctable": since - LATEST_CORRECTION,
     }  # fmt: skip
-    matches = _frame(connection, MATCHES, {**given, "since": since - HISTORY})
-    quotes = _frame(connection, QUOTES, {**given, "since": since})
+    matches = _frame(connection, query("anomalies/sql/matches"), {**given, "since": since - HISTORY})
+    quotes = _frame(connection, query("anomalies/sql/quotes"), {**given, "since": since})
     features = _frame(connection, FEATURES, given)
     names = tuple(judged_features(features.columns))
     wanted = [*names, "market_n_bookmakers"]

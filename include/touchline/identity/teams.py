@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from touchline.database.engine import Connection, rows
+from touchline.database.queries import query
 from touchline.errors import TeamUnknown
 from touchline.identity.competitions import competitions
 from touchline.identity.matching import Decision, Method, Names, match
@@ -24,45 +25,12 @@ ANCHOR: Final = "football_data_uk"
 NEARLY_ALL: Final = 0.85
 N_CLOSE_NAMES = 3
 
-# A moved kick-off leaves several observations of a match; the last one known counts.
-ANCHOR_MATCHES = """
-with observed as (
-    select distinct on (fixture_key) competition, season, home_team, away_team, kickoff_on, status
-    from landing.fixture_observation
-    where source = %(anchor)s and competition = any(%(competitions)s) and known_at <= %(as_of)s
-    order by fixture_key, known_at desc, payload_id desc
-),
-
-ranked as (
-    select observed.*, dense_rank() over (partition by competition order by season desc) as season_rank
-    from observed
-    where season <= %(season)s
-)
-
-select competition, season, home_team, away_team, kickoff_on, status from ranked where season_rank <= 2
-"""
 LAST_LINKS = """
 select distinct on (source, country, alias) source, country, alias, team, method, score, runner_up, runner_up_score,
     observed_at, run_id
 from landing.team_link
 where (%(source)s::text is null or source = %(source)s) and (%(country)s::text is null or country = %(country)s)
 order by source, country, alias, team_link_id desc
-"""
-OPEN_REVIEWS = """
-with last_link as (
-    select distinct on (source, country, alias) source, country, alias, team
-    from landing.team_link order by source, country, alias, team_link_id desc
-),
-
-last_review as (
-    select distinct on (source, country, alias) source, country, competition, season, alias, candidate, score,
-        runner_up, runner_up_score, observed_at
-    from landing.team_review order by source, country, alias, team_review_id desc
-)
-
-select last_review.* from last_review left join last_link using (source, country, alias)
-where last_link.team is null
-order by source, country, competition, alias
 """
 
 
@@ -110,7 +78,7 @@ def links(connection: Connection, source: str | None = None, country: str | None
 
 def open_reviews(connection: Connection) -> list[Review]:
     """The names that wait for a person, one row per source, country and name."""
-    return [Review(**row) for row in rows(connection, OPEN_REVIEWS)]
+    return [Review(**row) for row in rows(connection, query("identity/sql/open_reviews"))]
 
 
 def country_of(competition: str) -> str:
@@ -170,7 +138,7 @@ def canonical_names(connection: Connection, competition: str, season: str, as_of
         {competition, *(code for code, known in competitions().items() if known.country == country)}
     )
     found = rows(
-        connection, ANCHOR_MATCHES,
+        connection, query("identity/sql/anchor_matches"),
         {"anchor": ANCHOR, "competitions": codes, "season": season, "as_of": as_of},
     )  # fmt: skip
     own = [row for row in found if row["competition"] == competition]

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect, rows
+from touchline.database.queries import query
 from touchline.errors import PayloadRejected
 from touchline.identity import teams
 from touchline.landing import observations, payloads
@@ -27,54 +28,6 @@ from touchline.sources.source import Observations, Request, Source
 
 # Source -> its name of a bookmaker -> ours.
 Bookmakers = Mapping[str, Mapping[str, str]]
-
-# Rows whose team now has a link or whose match has now been announced, and the newest body with each doubtful name:
-# newer data of the anchor source may settle it.
-_READY: Final = """
-with waiting as (
-    select payload.payload_id, payload.endpoint, rejected.rule, rejected.value
-    from landing.rejected_row as rejected
-    inner join landing.payload using (payload_id)
-    where payload.source = %(source)s
-        and rejected.scope = 'row'
-        -- Written as in the index landing.rejected_row_waiting.
-        and rejected.rule in ('team_doubtful', 'match_unknown')
-        and not exists (
-            select 1 from landing.rejected_row_settled as settled
-            where settled.rejected_row_id = rejected.rejected_row_id
-        )
-)
-
-select payload_id from waiting where rule = %(team_rule)s and value = any(%(aliases)s)
-union
-select payload_id from waiting where rule = %(match_rule)s and exists (
-    select 1 from landing.match_link as link where link.source = %(source)s and link.source_match_id = waiting.value
-)
-union
-select max(payload_id) from waiting where rule = %(team_rule)s group by value
-order by payload_id
-"""
-_UNSETTLED: Final = """not exists (
-        select 1 from landing.rejected_row_settled as settled
-        where settled.rejected_row_id = rejected.rejected_row_id
-    )"""
-_WAITING: Final = f"""
-select rejected.rejected_row_id, rejected.row_number, rejected.scope, rejected.rule, rejected.value
-from landing.rejected_row as rejected
-where rejected.payload_id = %(payload_id)s
-    and rejected.scope in ('row', 'payload')
-    and {_UNSETTLED}
-"""  # noqa: S608
-_CHOSEN: Final = f"""
-select distinct payload_id
-from landing.rejected_row as rejected
-inner join landing.payload using (payload_id)
-where payload.source = %(source)s
-    and rejected.scope in ('row', 'payload')
-    and (%(rule)s::text is null or rejected.rule = %(rule)s)
-    and {_UNSETTLED}
-order by payload_id
-"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -112,7 +65,9 @@ def replay_rejected(
     only = () if source is None else (source,)
     with open_sources(settings, clock.as_of, only) as sources, connect(settings, "ingest") as connection:
         for each in sources:
-            found = rows(connection, _CHOSEN, {"source": each.name, "rule": rule})
+            found = rows(
+                connection, query("landing/sql/payloads_waiting"), {"source": each.name, "rule": rule}
+            )
             ids = [row["payload_id"] for row in found]
             report += _replay(connection, each, bookmakers, ids, clock.as_of, run_id)
     return report
@@ -129,7 +84,7 @@ def replay_waiting(
         "source": source.name, "team_rule": TEAM_RULE, "match_rule": MATCH_RULE,
         "aliases": linked,
     }  # fmt: skip
-    ready = [row["payload_id"] for row in rows(connection, _READY, parameters)]
+    ready = [row["payload_id"] for row in rows(connection, query("landing/sql/payloads_ready"), parameters)]
     return _replay(connection, source, bookmakers, ready, as_of, run_id)
 
 
@@ -141,7 +96,7 @@ def _replay(
     for payload_id in payload_ids:
         payload = payloads.read_again(connection, payload_id)
         payloads.lock_source(connection, payload.source)
-        waiting = rows(connection, _WAITING, {"payload_id": payload_id})
+        waiting = rows(connection, query("landing/sql/rows_waiting"), {"payload_id": payload_id})
         try:
             found = source.parse(Request(payload.source, payload.endpoint), payload.body)
         except PayloadRejected:

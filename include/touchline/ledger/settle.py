@@ -13,40 +13,11 @@ import numpy as np
 
 from touchline.clock import RunClock
 from touchline.database.engine import connect, rows, scalar
+from touchline.database.queries import query
 from touchline.forecasting import metrics
 from touchline.ledger.built import require_built
 from touchline.overround import remove_overround
 from touchline.settings import Settings
-
-# Predictions that were last settled with another result, or without a closing price that is known now.
-UNSETTLED = """
-select
-    prediction.prediction_id, prediction.role, prediction.p_home, prediction.p_draw, prediction.p_away,
-    (prediction.features ->> 'market_price_home')::float8 as early_home,
-    (prediction.features ->> 'market_price_draw')::float8 as early_draw,
-    (prediction.features ->> 'market_price_away')::float8 as early_away,
-    result.home_goals, result.away_goals, result.outcome,
-    closing.price_home::float8 as closing_home, closing.price_draw::float8 as closing_draw,
-    closing.price_away::float8 as closing_away,
-    coalesce(last.revision, 0) + 1 as revision,
-    (last.home_goals, last.away_goals) is distinct from (result.home_goals, result.away_goals) as is_other_result
-from ledger.prediction
-inner join core.match_result as result using (match_id)
-left join core.match_odds as closing
-    on closing.match_id = prediction.match_id and closing.bookmaker = 'consensus' and closing.market = '1x2'
-    and closing.stage = 'closing' and closing.known_at <= %(as_of)s
-left join lateral (
-    select revision, home_goals, away_goals, p_closing_home from ledger.prediction_outcome as outcome
-    where outcome.prediction_id = prediction.prediction_id
-    order by revision desc limit 1
-) as last on true
-where result.known_at <= %(as_of)s and prediction.predicted_at <= %(as_of)s
-    and (
-        (last.home_goals, last.away_goals) is distinct from (result.home_goals, result.away_goals)
-        or last.p_closing_home is null and closing.price_home is not null
-    )
-order by prediction.prediction_id
-"""
 
 INSERT = """
 insert into ledger.prediction_outcome (prediction_id, revision, home_goals, away_goals, outcome, rps, log_loss,
@@ -108,7 +79,7 @@ def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> Sett
         require_built(connection, "core.match_result", "core.match_odds")
         # Two processes settling at once would find the same predictions open.
         connection.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
-        found = rows(connection, UNSETTLED, {"as_of": clock.as_of})
+        found = rows(connection, query("ledger/sql/unsettled"), {"as_of": clock.as_of})
         scored = list(zip(found, _score(found) if found else [], strict=True))
         # Prices that give no probabilities add nothing.
         scored = [

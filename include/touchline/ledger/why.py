@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from touchline.database.engine import Connection, rows
+from touchline.database.queries import query
 from touchline.errors import MatchUnknown
 from touchline.identity.names import similarity
 from touchline.ledger.built import require_built
@@ -18,35 +19,11 @@ ALIKE: Final = 80.0
 SUGGESTIONS: Final = 5
 DAYS_AROUND: Final = 10
 
-# Fixtures that never became a match are only in the view.
-KNOWN: Final = """
-with known as (
-    select match_id, competition, kickoff_at, home_team, away_team, status from core.match
-    union all
-    select match_id, competition, kickoff_at, home_team, away_team, reason from analytics.unpredicted as unpredicted
-    where not exists (select from core.match as match where match.match_id = unpredicted.match_id)
-)
-
-select * from known
-"""
-NEAR: Final = KNOWN + "where kickoff_at >= %(first)s and kickoff_at < %(last)s order by kickoff_at, home_team"
-BY_ID: Final = KNOWN + "where match_id = %(match_id)s"
-
 LAST_WORD: Final = """
 select prediction_id, predicted_at, model_name, model_version, forecast, p_home, p_draw, p_away
 from ledger.prediction
 where match_id = %(match_id)s and role = 'champion' and predicted_at <= %(as_of)s
 order by predicted_at desc, prediction_id desc limit 1
-"""
-
-UNPREDICTED: Final = """
-select reason, detail, look_at, what_to_do from analytics.unpredicted
-where
-    match_id = %(match_id)s
-    or (
-        %(match_id)s::uuid is null and match_id is null and competition = %(competition)s
-        and kickoff_at = %(kickoff_at)s and home_team = %(home_team)s and away_team = %(away_team)s
-    )
 """
 
 
@@ -90,7 +67,7 @@ def why(connection: Connection, fixture: Fixture, as_of: datetime, horizon_days:
     asked = vars(fixture) | {"as_of": as_of}
     for said in rows(connection, LAST_WORD, asked):
         return Why(fixture, "predicted", _told(said), f"touchline lineage {said['prediction_id']}", "nothing")
-    for found in rows(connection, UNPREDICTED, asked):
+    for found in rows(connection, query("ledger/sql/unpredicted"), asked):
         return Why(fixture, **found)
     return Why(fixture, *_outside_the_view(fixture.kickoff_at, as_of, horizon_days))
 
@@ -98,7 +75,8 @@ def why(connection: Connection, fixture: Fixture, as_of: datetime, horizon_days:
 def fixture_by_id(connection: Connection, match_id: UUID) -> Fixture:
     """The fixture with an id. Raises MatchUnknown, WarehouseNotBuilt."""
     require_built(connection, "core.match", "analytics.unpredicted")
-    for row in rows(connection, BY_ID, {"match_id": match_id}):
+    asked = {"match_id": match_id, "first": None, "last": None}
+    for row in rows(connection, query("ledger/sql/fixtures"), asked):
         return _fixture(row)
     raise MatchUnknown(
         f"no match has the id {match_id}: ids are in core.match; ask by names, `touchline why HOME AWAY DAY`"
@@ -114,7 +92,8 @@ def fixture_by_names(connection: Connection, home: str, away: str, day: date) ->
     require_built(connection, "core.match", "analytics.unpredicted")
     midnight = datetime.combine(day, time(), UTC)
     around = timedelta(days=DAYS_AROUND)
-    near = rows(connection, NEAR, {"first": midnight - around, "last": midnight + timedelta(days=1) + around})
+    stretch = {"match_id": None, "first": midnight - around, "last": midnight + timedelta(days=1) + around}
+    near = rows(connection, query("ledger/sql/fixtures"), stretch)
     scored = [(_likeness(row, home, away), row) for row in near]
     alike = [
         (score, row)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from touchline.database.engine import Connection, connect, rows, scalar
+from touchline.database.queries import query
 from touchline.errors import PayloadUnknown
-from touchline.lineage import touched_queries as queries
 from touchline.lineage.trace import MATCHES_PER_TEAM, whose_word_counts
 from touchline.settings import Settings
 
@@ -58,7 +58,7 @@ class TouchedReport:
 def touched(settings: Settings, payload_id: int) -> TouchedReport:
     """Follow a payload forward. Raises PayloadUnknown when landing does not hold it."""
     with connect(settings, "model") as connection:
-        found = rows(connection, queries.PAYLOAD, (payload_id,))
+        found = rows(connection, query("lineage/sql/touched_payload"), {"payload_id": payload_id})
         if not found:
             newest = scalar(connection, "select max(payload_id) from landing.payload")
             raise PayloadUnknown(
@@ -75,17 +75,17 @@ def touched(settings: Settings, payload_id: int) -> TouchedReport:
 
 def _touched(connection: Connection, payload: dict[str, Any], given: dict[str, Any]) -> TouchedReport:
     is_built = scalar(connection, "select to_regclass('features.team_match')") is not None
-    facts = rows(connection, queries.FACTS, given)
-    rejected = rows(connection, queries.REJECTED, given)
-    set_aside = rows(connection, queries.SET_ASIDE, given)
-    named = {
-        row["match_id"]: row for row in rows(connection, queries.NAMES, ([row["match_id"] for row in facts],))
-    }
+    facts = rows(connection, query("lineage/sql/touched_facts"), given)
+    rejected = rows(connection, query("lineage/sql/touched_rejected"), given)
+    set_aside = rows(connection, query("lineage/sql/touched_set_aside"), given)
+    match_ids = [row["match_id"] for row in facts]
+    names = rows(connection, query("lineage/sql/touched_names"), {"match_ids": match_ids})
+    named = {row["match_id"]: row for row in names}
     matches = [{**named.get(row["match_id"], {}), **row} for row in facts]
     matches.sort(
         key=lambda row: row.get("kickoff_at") or datetime.max.replace(tzinfo=payload["observed_at"].tzinfo)
     )
-    predictions = rows(connection, queries.PREDICTIONS, given) if is_built else []
+    predictions = rows(connection, query("lineage/sql/touched_predictions"), given) if is_built else []
     return TouchedReport(
         payload=payload,
         n_matches=len(matches),
@@ -100,10 +100,10 @@ def _touched(connection: Connection, payload: dict[str, Any], given: dict[str, A
         rejected=rejected[:MOST_SHOWN],
         set_aside=[{**named.get(row["match_id"], {}), **row} for row in set_aside[:MOST_SHOWN]],
         predictions=predictions[:MOST_SHOWN],
-        models=rows(connection, queries.MODELS, given) if is_built else [],
+        models=rows(connection, query("lineage/sql/touched_models"), given) if is_built else [],
     )
 
 
 def _through_ratings(connection: Connection, given: dict[str, Any], direct: list[dict[str, Any]]) -> int:
     known = [row["prediction_id"] for row in direct]
-    return int(scalar(connection, queries.AFTER, {**given, "direct": known}))
+    return int(scalar(connection, query("lineage/sql/touched_through_ratings"), {**given, "direct": known}))

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from touchline.database.engine import Connection, connect, rows, scalar
+from touchline.database.queries import query
 from touchline.errors import PredictionUnknown
-from touchline.lineage import queries
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 
@@ -71,8 +71,10 @@ def _find(connection: Connection, prediction_id: str) -> dict[str, Any]:
             f"{prediction_id!r} is not the beginning of a prediction's id: those are hexadecimal digits and "
             "dashes, as in analytics.upcoming_predictions or on the board"
         )
-    bounds = {"first": UUID(digits.ljust(32, "0")), "last": UUID(digits.ljust(32, "f"))}
-    found = rows(connection, queries.FIND, {**bounds, "limit": CANDIDATES_SHOWN + 1})
+    bounds = {"first_id": UUID(digits.ljust(32, "0")), "last_id": UUID(digits.ljust(32, "f"))}
+    found = rows(
+        connection, query("lineage/sql/predictions_by_id"), {**bounds, "limit": CANDIDATES_SHOWN + 1}
+    )
     if len(found) == 1:
         return found[0]
     if not found:
@@ -96,13 +98,19 @@ def _find(connection: Connection, prediction_id: str) -> dict[str, Any]:
 def _trace(
     connection: Connection, prediction: dict[str, Any], priorities: dict[str, list[str]]
 ) -> LineageReport:
-    names = ("match_id", "features_as_of", "kickoff_at")
+    names = ("prediction_id", "match_id", "features_as_of", "kickoff_at")
     known = {**{name: prediction[name] for name in names}, **priorities}
-    home = rows(connection, queries.HOME_MATCHES, {**known, "limit": MATCHES_PER_TEAM})
-    away = rows(connection, queries.AWAY_MATCHES, {**known, "limit": MATCHES_PER_TEAM})
-    quotes = rows(connection, queries.QUOTES, known)
-    fixture = rows(connection, queries.FIXTURE, known)
-    outcome = rows(connection, queries.OUTCOME, (prediction["prediction_id"],))
+    home, away = (
+        rows(
+            connection,
+            query("lineage/sql/matches_before"),
+            {**known, "is_home": is_home, "limit": MATCHES_PER_TEAM},
+        )
+        for is_home in (True, False)
+    )
+    quotes = rows(connection, query("lineage/sql/quotes"), known)
+    fixture = rows(connection, query("lineage/sql/fixture"), known)
+    outcome = rows(connection, query("lineage/sql/outcome"), known)
     features = dict(sorted(prediction.pop("features").items()))
     # Derived from the model and the features; /v1/predictions/{id} has it.
     prediction.pop("scoreline_grid")
@@ -122,7 +130,7 @@ def _payloads(connection: Connection, observations: Iterable[dict[str, Any]]) ->
     used: dict[int, set[int]] = defaultdict(set)
     for row in observations:
         used[row["payload_id"]].add(row["row_number"])
-    found = rows(connection, queries.PAYLOADS, (list(used),))
+    found = rows(connection, query("lineage/sql/payloads"), {"payload_ids": list(used)})
     return [{**payload, "row_numbers": sorted(used[payload["payload_id"]])} for payload in found]
 
 

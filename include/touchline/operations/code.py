@@ -7,7 +7,7 @@ from functools import cache
 
 from touchline.settings import PROJECT_ROOT
 
-FOLDERS = {"include": "*.py", "plugins": "*.py", "dags": "*.py", "dbt_project": "*.*"}
+FOLDERS = {"include": "*.*", "plugins": "*.py", "dags": "*.py", "dbt_project": "*.*"}
 FILES = ("airflow.cfg", "requirements.txt")
 SOURCE_FILES = {".py", ".sql", ".yml", ".csv"}
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from touchline.database.engine import connect, rows
+from touchline.database.queries import query
 from touchline.errors import SourceUnavailable
 from touchline.identity.teams import ANCHOR
 from touchline.settings import Settings
@@ -17,35 +18,6 @@ from touchline.sources.source import Kind
 
 # A source in use that has not answered for longer than this is stale.
 STALE_AFTER = timedelta(hours=26)
-
-_HEALTH = """
-select
-    source.source, state.circuit, state.n_failures, state.last_success_as_of, state.last_error,
-    state.remaining_credits, state.remaining_calls, state.quota_spent_until, heard.last_heard_at,
-    coalesce(today.n_calls, 0) as n_calls_today, coalesce(today.n_credits, 0) as n_credits_today,
-    coalesce(today.n_failures, 0) as n_failures_today,
-    coalesce(rejected.n_rows, 0) as n_rejected_today, coalesce(rejected.n_waiting, 0) as n_waiting
-from unnest(%(sources)s::text[]) as source
-left join ops.source_state as state on state.source = source.source
-left join ops.source_usage as today on today.source = source.source and today.used_on = %(day)s
-left join lateral (
-    select max(greatest(payload.observed_at, seen.observed_at)) as last_heard_at
-    from landing.payload
-    left join landing.payload_seen as seen using (payload_id)
-    where payload.source = source.source and payload.observed_at <= %(as_of)s
-) as heard on true
-left join lateral (
-    select
-        count(*) filter (where row.observed_at >= %(midnight)s) as n_rows,
-        count(*) filter (where row.scope = 'row' and row.rule = any(%(waiting)s) and not exists (
-            select 1 from landing.rejected_row_settled as settled
-            where settled.rejected_row_id = row.rejected_row_id
-        )) as n_waiting
-    from landing.rejected_row as row
-    inner join landing.payload using (payload_id)
-    where payload.source = source.source and row.observed_at <= %(as_of)s
-) as rejected on true
-"""
 
 
 @dataclass(frozen=True)
@@ -99,7 +71,9 @@ def examine_sources(settings: Settings, as_of: datetime) -> SourcesReport:
         "waiting": list(WAITING_RULES),
     }  # fmt: skip
     with connect(settings, "ingest") as connection:
-        found = {row["source"]: row for row in rows(connection, _HEALTH, parameters)}
+        found = {
+            row["source"]: row for row in rows(connection, query("operations/sql/source_health"), parameters)
+        }
     report = []
     for plan in plans:
         row = found.get(plan.name, {})

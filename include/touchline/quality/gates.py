@@ -12,6 +12,7 @@ import pandas as pd
 from psycopg.types.json import Jsonb
 
 from touchline.database.engine import Connection, connect, rows, scalar
+from touchline.database.queries import query
 from touchline.errors import QualityGateFailed
 from touchline.landing.seen import note_seen
 from touchline.quality.findings import Finding, GateReport
@@ -29,18 +30,6 @@ LAST_CLEAN = """
 select as_of from ops.quality_result
 where gate = %s and suite = 'gate' and success and as_of <= %s
 order by quality_result_id desc limit 1
-"""
-# The payloads whose facts are in core, and their replays; data that lands while a gate runs is not included.
-IN_CORE = """
-with standing as (
-    select payload_id from core.match
-    union
-    select payload_id from core.match_result
-)
-
-select input.kind, input.input_id
-from landing.input inner join standing using (payload_id)
-where input.kind = 'payload' or input.used_from <= %s
 """
 PREDICTIONS = "predictions"
 # Kick-offs move and results are corrected, so rows near the last pass are checked again.
@@ -147,7 +136,8 @@ def _in_core(settings: Settings, as_of: datetime) -> list[tuple[str, int]]:
         )
         if not scalar(connection, tables):
             return []
-        return [(row["kind"], row["input_id"]) for row in rows(connection, IN_CORE, (as_of,))]
+        found = rows(connection, query("quality/sql/inputs_in_core"), {"as_of": as_of})
+        return [(row["kind"], row["input_id"]) for row in found]
 
 
 def _pass_gate(

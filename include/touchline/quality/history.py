@@ -7,57 +7,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from touchline.database.engine import connect, rows
+from touchline.database.queries import query
 from touchline.quality.rules import catalogue
 from touchline.settings import Settings
 
-# Rows and values refused while parsing, facts found at the gate, and kick-off times that were filled.
-_COUNTS: Final = """
-select rule, run_id, count(*) as n, max(recorded_at) as at from landing.rejected_row group by rule, run_id
-union all
-select rule, run_id, sum(n), max(checked_at)
-from (
-    -- A gate that was tried again in the same run counts once.
-    select distinct on (run_id, rule, competition) * from ops.rule_result
-    order by run_id, rule, competition, attempt desc
-) as said
-group by rule, run_id
-union all
-select 'kickoff_time_customary', run_id, count(*), max(recorded_at)
-from landing.fixture_observation inner join landing.payload using (payload_id)
-where not is_kickoff_time_known group by run_id
-"""
 _LAST_RUNS: Final = """
 (select run_id from landing.payload_parsed order by parsed_at desc limit 1)
 union
 (select run_id from ops.quality_result where gate = 'landing' order by quality_result_id desc limit 1)
-"""
-_GATES: Final = """
-select run_id, gate, min(as_of) as as_of, max(checked_at) as checked_at,
-    bool_and(success) filter (where suite = 'gate') as is_clean,
-    count(*) filter (where suite <> 'gate') as n_expectations,
-    count(*) filter (where suite <> 'gate' and not success and severity = 'block') as n_blocking,
-    count(*) filter (where suite <> 'gate' and not success and severity = 'quarantine') as n_quarantining,
-    count(*) filter (where suite <> 'gate' and not success and severity = 'warn') as n_warning,
-    array_agg(distinct suite || '.' || coalesce(column_name, expectation)) filter (
-        where suite <> 'gate' and not success
-    ) as failed
-from ops.quality_result
-where %(gate)s::text is null or gate = %(gate)s
-group by run_id, gate
-order by max(quality_result_id) desc
-limit %(limit)s
-"""
-_QUARANTINED: Final = """
-select bad.quarantined_fact_id, bad.kind, bad.rule, bad.reason, bad.bookmaker, bad.market, bad.line, bad.payload_id,
-    bad.observed_at, fixture.competition, payload.source, payload.endpoint
-from landing.quarantined_fact as bad
-inner join landing.payload using (payload_id)
-inner join lateral (
-    select competition from landing.fixture_observation where fixture_key = bad.fixture_key limit 1
-) as fixture on true
-where (%(rule)s::text is null or rule = %(rule)s) and (%(competition)s::text is null or competition = %(competition)s)
-order by quarantined_fact_id desc
-limit %(limit)s
 """
 
 
@@ -111,7 +68,7 @@ class QuarantinedFact:
 def count_rules(settings: Settings, run_id: str | None = None) -> list[RuleCount]:
     """Every rule of the catalogue with its counts; without `run_id` the newest collection and landing gate count."""
     with connect(settings, "transform") as connection:
-        found = rows(connection, _COUNTS)
+        found = rows(connection, query("quality/sql/breaches"))
         wanted = {run_id} if run_id else {row["run_id"] for row in rows(connection, _LAST_RUNS)}
     return [
         RuleCount(
@@ -130,7 +87,9 @@ def count_rules(settings: Settings, run_id: str | None = None) -> list[RuleCount
 def gate_history(settings: Settings, gate: str | None, limit: int) -> list[GateRun]:
     """The last runs of a gate (of all gates), the newest first."""
     with connect(settings, "transform") as connection:
-        found: list[dict[str, Any]] = rows(connection, _GATES, {"gate": gate, "limit": limit})
+        found: list[dict[str, Any]] = rows(
+            connection, query("quality/sql/gate_runs"), {"gate": gate, "limit": limit}
+        )
     return [GateRun(**{**row, "failed": tuple(row["failed"] or ())}) for row in found]
 
 
@@ -140,4 +99,7 @@ def quarantined_facts(
     """Facts that are left out, the newest first (of one rule, of one competition)."""
     parameters = {"rule": rule, "competition": competition, "limit": limit}
     with connect(settings, "transform") as connection:
-        return [QuarantinedFact(**row) for row in rows(connection, _QUARANTINED, parameters)]
+        return [
+            QuarantinedFact(**row)
+            for row in rows(connection, query("quality/sql/quarantined_facts"), parameters)
+        ]

@@ -9,33 +9,13 @@ from typing import Final
 from psycopg import sql
 
 from touchline.database.engine import Connection, connect, rows, scalar
-from touchline.quality.rules import CHECKS, Rule, landing_rules
+from touchline.database.queries import query
+from touchline.quality.rules import Rule, landing_rules
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 
 _FACTS: Final = ("fixture", "score", "quote")
 _QUOTE_COLUMNS: Final = "bookmaker, market, line, is_closing"
-_FINDINGS: Final = """
-create temporary table finding (
-    rule text, severity text, kind text, competition text, fixture_key uuid, payload_id bigint, bookmaker text,
-    market text, line real, is_closing boolean, row_keys text[], reason text
-) on commit drop
-"""
-_QUARANTINE: Final = """
-insert into landing.quarantined_fact (kind, fixture_key, payload_id, bookmaker, market, line, is_closing, rule, reason,
-    observed_at, run_id)
-select distinct on (kind, fixture_key, payload_id, bookmaker, market, line, is_closing)
-    kind, fixture_key, payload_id, bookmaker, market, line, is_closing, rule, reason, %(as_of)s, %(run_id)s
-from finding
-where rule = %(rule)s and not exists (
-    select from landing.quarantined_fact as bad
-    where bad.rule = finding.rule and bad.kind = finding.kind and bad.fixture_key = finding.fixture_key
-        and bad.payload_id = finding.payload_id
-        and (bad.bookmaker, bad.market, bad.line, bad.is_closing)
-        is not distinct from (finding.bookmaker, finding.market, finding.line, finding.is_closing)
-)
-order by kind, fixture_key, payload_id, bookmaker, market, line, is_closing, reason
-"""
 _RESULTS: Final = """
 insert into ops.rule_result (run_id, rule, competition, attempt, severity, n, samples, row_keys, as_of)
 select %(run_id)s, rule, coalesce(competition, ''), %(attempt)s, severity, count(*),
@@ -77,9 +57,8 @@ def screen(settings: Settings, as_of: datetime, run_id: str) -> Screening:
         parameters = {
             "as_of": as_of, "run_id": run_id, "attempt": attempt, "priorities": list(priorities["scores"]),
         }  # fmt: skip
-        for statement in (CHECKS / "prepare.sql").read_text().split(";\n"):
+        for statement in query("quality/checks/prepare").split(";\n"):
             connection.execute(statement, parameters)
-        connection.execute(_FINDINGS)
         for rule in landing_rules():
             _apply(connection, rule, parameters)
         connection.execute(_RESULTS, parameters)
@@ -100,17 +79,15 @@ def _apply(connection: Connection, rule: Rule, parameters: dict[str, object]) ->
     if rule.severity == "block":
         columns += ", row_keys"
     statement = sql.SQL(
-        "insert into finding (rule, severity, kind, {columns}) select {rule}, {severity}, {kind}, "
+        "insert into finding (rule, severity, kind, {columns}) "
+        "select {rule}, {severity}, {kind}, {columns} from ({check}) as broken"
     ).format(
         columns=sql.SQL(columns),
         rule=sql.Literal(rule.rule_id),
         severity=sql.Literal(rule.severity),
         kind=sql.Literal(rule.applies_to),
-    )
-    query = sql.SQL("{columns} from ({check}) as broken").format(
-        columns=sql.SQL(columns),
         check=sql.SQL(rule.check or ""),
     )
-    connection.execute(statement + query, parameters)
+    connection.execute(statement, parameters)
     if rule.severity == "quarantine":
-        connection.execute(_QUARANTINE, {**parameters, "rule": rule.rule_id})
+        connection.execute(query("quality/sql/quarantine"), {**parameters, "rule": rule.rule_id})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Suite:
-    """Expectations on the rows of one query (or of a given frame, where `query` is None).
+    """Expectations on the rows of one query with its `parameters` (or of a given frame, where `query` is None).
 
     Rows have a text column `row_key`, which identifies the row, and `competition`, which is held when the row breaks an
     expectation that blocks; a row without a competition stops the run.
@@ -18,6 +18,7 @@ class Suite:
     name: str
     query: str | None
     expectations: Callable[[], Sequence[Any]]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def block(expectation: Callable[..., Any], advice: str, **arguments: Any) -> Any:

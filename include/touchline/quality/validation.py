@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psycopg
 from filelock import FileLock
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 from sqlalchemy.exc import ProgrammingError
 
-from touchline.database.engine import sqlalchemy_url
+from touchline.database.engine import connect, sqlalchemy_url
 from touchline.quality.findings import Finding
 from touchline.quality.suite import Suite
 from touchline.settings import Role, Settings
@@ -71,7 +72,9 @@ def _validate(
     try:
         context = gx.get_context(mode="ephemeral", project_config=_project(settings))
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-        definitions = [_definition(context, sources, suite, frame) for suite in suites]
+        with connect(settings, role) as connection:
+            bind = psycopg.ClientCursor(connection).mogrify
+            definitions = [_definition(context, sources, suite, frame, bind) for suite in suites]
         checkpoint = context.checkpoints.add_or_update(
             gx.Checkpoint(
                 name=gate,
@@ -143,8 +146,14 @@ def _unchecked(gate: str, error: ProgrammingError) -> Finding:
     )
 
 
-def _definition(context: Any, sources: dict[str, Any], suite: Suite, frame: pd.DataFrame | None) -> Any:
-    """A suite with its data; `sources` holds the data sources that this gate has opened."""
+def _definition(
+    context: Any, sources: dict[str, Any], suite: Suite, frame: pd.DataFrame | None, bind: Callable[..., str]
+) -> Any:
+    """A suite with its data; `sources` holds the data sources that this gate has opened.
+
+    Great Expectations takes queries without parameters, and only such that begin with `select` or `with`: `bind` writes
+    the parameters into the query as the driver would.
+    """
     import great_expectations as gx
 
     if suite.query is None:
@@ -158,7 +167,8 @@ def _definition(context: Any, sources: dict[str, Any], suite: Suite, frame: pd.D
             sources["warehouse"] = context.data_sources.add_or_update_postgres(
                 "warehouse", connection_string=f"${{{URL_VARIABLE}}}", create_temp_table=True
             )
-        asset = sources["warehouse"].add_query_asset(suite.name, query=suite.query)
+        query = f"select * from (\n{bind(suite.query, suite.parameters)}) as checked"  # noqa: S608 - bound
+        asset = sources["warehouse"].add_query_asset(suite.name, query=query)
         batch = asset.add_batch_definition_whole_table("all")
     expectations = gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations()))
     stored = context.suites.add_or_update(expectations)

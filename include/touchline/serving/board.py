@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from touchline import __version__
+from touchline.database.queries import query
 from touchline.errors import DatabaseUnavailable
 from touchline.pages import environment
-from touchline.serving import queries, replies, schemas
+from touchline.serving import replies, schemas
 from touchline.serving.database import Reader
 from touchline.serving.present import Present
 from touchline.serving.state import State, read_state
@@ -61,20 +62,22 @@ async def page(settings: Settings, reader: Reader, present: Present, competition
 
 async def _content(reader: Reader, state: State, competition: str | None) -> dict[str, Any]:
     champion = ("champion", state.as_of, None, None)
-    counts = await reader.rows(queries.UPCOMING_COUNTS, *champion, None)
-    found = replies.upcoming(await reader.rows(queries.UPCOMING, *champion, competition, N_FIXTURES, 0))
-    models = await reader.rows(queries.MODELS)
+    counts = await reader.rows(query("serving/sql/upcoming_counts"), *champion, None)
+    found = replies.upcoming(
+        await reader.rows(query("serving/sql/upcoming"), *champion, competition, N_FIXTURES, 0)
+    )
+    models = await reader.rows(query("serving/sql/models"))
     return {
         "counts": counts,
         "days": _by_day(found),
         "n_shown": len(found),
         "n_upcoming": sum(row["n"] for row in counts if competition in (None, row["competition"])),
         "model": next((row for row in models if row["role"] == "champion"), None),
-        "unpredicted": await reader.rows(queries.REASONS, state.as_of, competition),
-        "track_record": await reader.rows(queries.TRACK_RECORD),
-        "lately": await reader.rows(queries.LATELY_SETTLED),
-        "sources": await reader.rows(queries.SOURCES),
-        "strongest": await reader.rows(queries.STRONGEST, state.as_of),
+        "unpredicted": await reader.rows(query("serving/sql/unpredicted"), state.as_of, competition),
+        "track_record": await reader.rows(query("serving/sql/track_record")),
+        "lately": await reader.rows(query("serving/sql/lately_settled")),
+        "sources": await reader.rows("select * from analytics.source_health order by source"),
+        "strongest": await reader.rows(query("serving/sql/strongest"), state.as_of),
     }
 
 

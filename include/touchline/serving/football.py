@@ -12,8 +12,9 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from touchline.clock import parse_as_of
+from touchline.database.queries import query
 from touchline.errors import SettingsInvalid
-from touchline.serving import queries, replies, schemas
+from touchline.serving import replies, schemas
 from touchline.serving.database import Reader
 from touchline.serving.present import Present
 from touchline.serving.problems import documented
@@ -62,7 +63,7 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
         """
         as_of = await now(reader, present)
         filters = (role, as_of, since, until, competition)
-        counts = await reader.rows(queries.UPCOMING_COUNTS, *filters)
+        counts = await reader.rows(query("serving/sql/upcoming_counts"), *filters)
         if competition is not None and not counts:
             await _refuse_unknown(reader, competition)
         return schemas.UpcomingPredictions(
@@ -71,7 +72,9 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
             total=sum(count["n"] for count in counts),
             limit=limit,
             offset=offset,
-            predictions=replies.upcoming(await reader.rows(queries.UPCOMING, *filters, limit, offset)),
+            predictions=replies.upcoming(
+                await reader.rows(query("serving/sql/upcoming"), *filters, limit, offset)
+            ),
         )
 
     @router.get("/unpredicted", tags=["predictions"], responses=documented(422, 503))
@@ -81,7 +84,7 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
         The reasons are those of the last build. Fixtures predicted since then are left out.
         """
         as_of = await now(reader, present)
-        found = await reader.rows(queries.REASONS, as_of, competition)
+        found = await reader.rows(query("serving/sql/unpredicted"), as_of, competition)
         if competition is not None and not found:
             await _refuse_unknown(reader, competition)
         return schemas.Unpredicted(
@@ -94,33 +97,33 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
     async def prediction(
         prediction_id: Annotated[UUID, Path(examples=[schemas.A_PREDICTION])],
     ) -> schemas.Prediction:
-        """One prediction with its features, its scoreline grid, and its outcome."""
-        row = await reader.row(queries.PREDICTION, prediction_id)
+        """One prediction with its features, its scoreline grid, and what came of it."""
+        row = await reader.row(query("serving/sql/prediction"), prediction_id)
         if row is None:
             raise HTTPException(404, f"there is no prediction {prediction_id}")
-        return replies.prediction(row, await reader.row(queries.OUTCOME, prediction_id))
+        return replies.prediction(row, await reader.row(query("serving/sql/outcome"), prediction_id))
 
     @router.get("/matches/{match_id}", tags=["matches"], responses=documented(404, 422, 503))
     async def match(match_id: Annotated[UUID, Path(examples=[schemas.A_MATCH])]) -> schemas.Match:
-        """One match with its result, the last quote of every bookmaker, and all its predictions."""
-        row = await reader.row(queries.MATCH, match_id)
+        """One match with its result, the last quote of every bookmaker, and every prediction made of it."""
+        row = await reader.row(query("serving/sql/match"), match_id)
         if row is None:
             raise HTTPException(404, f"there is no match {match_id}")
-        quotes = await reader.rows(queries.QUOTES, match_id)
-        return replies.match(row, quotes, await reader.rows(queries.MATCH_PREDICTIONS, match_id))
+        quotes = await reader.rows(query("serving/sql/quotes"), match_id)
+        return replies.match(row, quotes, await reader.rows(query("serving/sql/match_predictions"), match_id))
 
     @router.get("/models", tags=["models"], responses=documented(503))
     async def models() -> schemas.Models:
         """Every model version that has predicted, by forecast, with its track record."""
-        found = await reader.rows(queries.MODELS)
+        found = await reader.rows(query("serving/sql/models"))
         return schemas.Models(
             is_simulated=settings.is_simulated, models=[schemas.ModelRecord(**row) for row in found]
         )
 
     @router.get("/sources", tags=["health"], responses=documented(503))
     async def sources() -> schemas.Sources:
-        """Each source's circuit breaker, last answer, last failure, and remaining quota."""
-        found = await reader.rows(queries.SOURCE_STATES)
+        """Each source's circuit breaker, last answer, last failure, and what is left of its quota."""
+        found = await reader.rows(query("serving/sql/source_states"))
         return schemas.Sources(
             is_simulated=settings.is_simulated, sources=[schemas.SourceState(**row) for row in found]
         )
@@ -129,7 +132,8 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
 
 
 async def _refuse_unknown(reader: Reader, competition: str) -> None:
-    known = [row["competition"] for row in await reader.rows(queries.COMPETITIONS)]
+    found = await reader.rows("select competition from core.competition order by competition")
+    known = [row["competition"] for row in found]
     if competition not in known:
         message = f"there is no competition {competition}; the known ones are {', '.join(known)}"
         problem = {

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Path
 
-from touchline.serving import market_replies, market_schemas, queries, schemas
+from touchline.database.queries import query
+from touchline.serving import market_replies, market_schemas, schemas
 from touchline.serving.database import Reader
 from touchline.serving.present import Present
 from touchline.serving.problems import documented
@@ -25,7 +26,7 @@ def market_routes(reader: Reader, present: Present) -> APIRouter:
         prediction_id: Annotated[UUID, Path(examples=[schemas.A_PREDICTION])],
     ) -> market_schemas.PredictionMarkets:
         """Every market of one prediction, with fair prices."""
-        row = await reader.row(queries.PREDICTION, prediction_id)
+        row = await reader.row(query("serving/sql/prediction"), prediction_id)
         if row is None:
             raise HTTPException(404, f"there is no prediction {prediction_id}")
         return market_replies.markets(row)
@@ -36,7 +37,7 @@ def market_routes(reader: Reader, present: Present) -> APIRouter:
     ) -> market_schemas.PredictionMarkets:
         """Every market of the champion's latest prediction of a match, with fair prices."""
         as_of = await now(reader, present)
-        row = await reader.row(queries.LAST_WORD, match_id, as_of)
+        row = await reader.row(query("serving/sql/last_word"), match_id, as_of)
         if row is None:
             raise HTTPException(
                 404, f"no champion has predicted a match {match_id}: see /v1/matches/{match_id}"

@@ -12,8 +12,8 @@ import asyncpg
 from alembic.script import ScriptDirectory
 
 from touchline.database.bootstrap import MIGRATIONS
+from touchline.database.queries import query
 from touchline.errors import DatabaseUnavailable
-from touchline.serving import queries
 from touchline.serving.database import Reader
 from touchline.serving.present import Present
 from touchline.serving.problems import NOT_BUILT
@@ -47,7 +47,7 @@ async def now(reader: Reader, present: Present) -> datetime:
     """
     moment = await present()
     if moment is None:
-        row = await reader.row(queries.LAST_AS_OF)
+        row = await reader.row("select max(as_of) as as_of from ops.pipeline_run")
         moment = None if row is None else row["as_of"]
     if moment is None:
         raise DatabaseUnavailable(NO_PRESENT)
@@ -57,7 +57,7 @@ async def now(reader: Reader, present: Present) -> datetime:
 async def read_state(reader: Reader, present: Present) -> State:
     """Read the whole state; missing parts become reasons, not errors."""
     try:
-        row = await reader.row(queries.STATE)
+        row = await reader.row(query("serving/sql/state"))
     except DatabaseUnavailable as error:
         return State((str(error),))
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError):
@@ -79,15 +79,15 @@ async def read_state(reader: Reader, present: Present) -> State:
     warnings = [CLOCK_STOPPED] if live is None and as_of is not None else []
     n_upcoming = n_unpredicted = None
     if row["is_built"] and as_of is not None:
-        counts = await reader.rows(queries.UPCOMING_COUNTS, "champion", as_of, None, None, None)
+        counts = await reader.rows(query("serving/sql/upcoming_counts"), "champion", as_of, None, None, None)
         n_upcoming = sum(count["n"] for count in counts)
-        unpredicted = await reader.row(queries.UNPREDICTED, as_of)
+        unpredicted = await reader.row(query("serving/sql/n_unpredicted"), as_of)
         n_unpredicted = 0 if unpredicted is None else unpredicted["n"]
     if n_unpredicted:
         warnings.append(
             f"{n_unpredicted} fixture(s) of the next 24 hours without a prediction: run `touchline predict`"
         )
-    held = [] if as_of is None else await reader.rows(queries.HELD, as_of)
+    held = [] if as_of is None else await reader.rows(query("serving/sql/held"), as_of)
     if held:
         codes = ", ".join(row["competition"] for row in held)
         warnings.append(f"a quality gate holds {codes}: see `touchline quality holds`")
@@ -98,9 +98,9 @@ async def read_state(reader: Reader, present: Present) -> State:
         row["last_predicted_at"],
         n_upcoming,
         n_unpredicted,
-        {step["step"]: step["as_of"] for step in await reader.rows(queries.LAST_STEPS)},
-        await reader.rows(queries.SOURCE_STATES),
-        await reader.rows(queries.QUALITY),
+        {step["step"]: step["as_of"] for step in await reader.rows(query("serving/sql/last_steps"))},
+        await reader.rows(query("serving/sql/source_states")),
+        await reader.rows(query("serving/sql/quality")),
         held,
     )
 

@@ -22,5 +22,6 @@ from newest
 where heard_at < source_heard_at - interval '12 hours' and exists (
     select from landing.fixture_observation as fixture
     where fixture.competition = newest.competition
-        and fixture.kickoff_at between %(as_of)s - interval '21 days' and %(as_of)s + interval '30 days'
+        and fixture.kickoff_at between %(as_of)s::timestamptz - interval '21 days'
+        and %(as_of)s::timestamptz + interval '30 days'
 )

@@ -205,7 +205,7 @@ with recent as (
 due as (
     select *, min(kickoff_at) filter (where not has_score) over (partition by competition) as first_kickoff_at
     from recent as match
-    where kickoff_at between %(as_of)s - interval '14 days' and %(as_of)s - interval '3 days'
+    where kickoff_at between %(as_of)s::timestamptz - interval '14 days' and %(as_of)s::timestamptz - interval '3 days'
         and status in ('scheduled', 'played', 'in_play')
         -- A pairing that was seen on another day has been moved.
         and not exists (
@@ -226,5 +226,11 @@ where kickoff_at >= first_kickoff_at
 group by competition, first_kickoff_at
 having count(*) filter (where not has_score) >= 3
     and count(*) filter (where not has_score) > count(*) filter (where has_score);
+
+-- one row per breach, written by the rules
+create temporary table finding (
+    rule text, severity text, kind text, competition text, fixture_key uuid, payload_id bigint, bookmaker text,
+    market text, line real, is_closing boolean, row_keys text[], reason text
+) on commit drop;
 
 analyze fresh_fixture, fresh_score, fresh_quote, subject, known, appearance, fresh_price, pack;

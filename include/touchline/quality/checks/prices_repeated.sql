@@ -5,7 +5,7 @@ with priced as (
             row(competition, payload_id, bookmaker, is_closing, (kickoff_on - date '1990-01-01') / 7, price_home,
                 price_draw, price_away), 0) as same_prices
     from fresh_price
-    where market = '1x2' and kickoff_at > %(as_of)s - interval '2 years'
+    where market = '1x2' and kickoff_at > %(as_of)s::timestamptz - interval '2 years'
 ),
 
 repeated as materialized (
@@ -19,7 +19,7 @@ alike as materialized (
         on repeated.same_prices = hash_record_extended(
             row(competition, payload_id, bookmaker, is_closing, (kickoff_on - date '1990-01-01') / 7, price_home,
                 price_draw, price_away), 0)
-    where market = '1x2' and kickoff_at > %(as_of)s - interval '2 years'
+    where market = '1x2' and kickoff_at > %(as_of)s::timestamptz - interval '2 years'
 ),
 
 weeks as (
@@ -29,7 +29,7 @@ weeks as (
         select count(*) as n from fresh_price as other
         where other.payload_id = alike.payload_id and other.competition = alike.competition
             and other.bookmaker = alike.bookmaker and other.is_closing = alike.is_closing
-            and other.market = '1x2' and other.kickoff_at > %(as_of)s - interval '2 years'
+            and other.market = '1x2' and other.kickoff_at > %(as_of)s::timestamptz - interval '2 years'
             and (other.kickoff_on - date '1990-01-01') / 7 = alike.week
     ) as of_week on true
 )
@@ -46,7 +46,7 @@ where n_alike > 0.6 * n_quotes
         select from fresh_price as other
         where other.payload_id = alike.payload_id and other.competition = alike.competition
             and other.bookmaker <> alike.bookmaker and other.is_closing = alike.is_closing
-            and other.market = '1x2' and other.kickoff_at > %(as_of)s - interval '2 years'
+            and other.market = '1x2' and other.kickoff_at > %(as_of)s::timestamptz - interval '2 years'
             and (other.kickoff_on - date '1990-01-01') / 7 = alike.week
         group by other.bookmaker
         having count(distinct other.price_home) > 1

@@ -1,0 +1,12 @@
+-- one row per model version, forecast and role: what it predicted, and its scores
+select
+    made.*, coalesce(board.n, 0) as n_settled, board.rps, board.log_loss, board.brier, board.accuracy,
+    board.log_loss_behind_closing
+from (
+    select model_name, model_version, forecast, role, is_simulated, count(*) as n_predictions,
+        max(predicted_at) as last_predicted_at
+    from ledger.prediction
+    group by model_name, model_version, forecast, role, is_simulated
+) as made
+left join analytics.model_leaderboard as board using (model_name, model_version, forecast, role, is_simulated)
+order by made.last_predicted_at desc, made.model_version desc, board.log_loss, made.role, made.forecast
