@@ -21,10 +21,11 @@ log = logging.getLogger(__name__)
 
 Layer = Literal["core", "features", "analytics"]
 LAYERS: tuple[Layer, ...] = ("core", "features", "analytics")
+# A layer builds the views of staging that its models read.
 SELECTIONS: dict[Layer, list[str]] = {
-    "core": ["competition", "path:models/staging", "path:models/core", "path:snapshots"],
+    "core": ["competition", "1+path:models/core,path:models/staging", "path:models/core", "path:snapshots"],
     "features": ["path:models/features"],
-    "analytics": ["path:models/analytics"],
+    "analytics": ["1+path:models/analytics,path:models/staging", "path:models/analytics"],
 }
 
 
