@@ -46,7 +46,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "fct_source_fanout": {
         "landing.quarantined_fact": SET_ASIDE,
-        "landing.fixture_observation": "core reads it as of the build without what was set aside, unpredicted all of it",
+        "landing.fixture_observation": "core reads it as of the build and without what was set aside, unpredicted all",
         "ratings.team_rating": "match_features reads it as of kick-off, team_strength as of the build",
     },
     "fct_rejoining_of_upstream_concepts": {

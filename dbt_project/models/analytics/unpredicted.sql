@@ -184,7 +184,7 @@ landed as (
         known_at <= {{ as_of() }}
         and kickoff_at > {{ as_of() }} - interval '1 day'
         and kickoff_at <= {{ horizon_end() }}
-    order by fixture_key, known_at desc, payload_id desc, quarantined_fact_id
+    order by fixture_key, {{ latest_version() }}, quarantined_fact_id
 ),
 
 found as (

@@ -8,6 +8,7 @@ select
     observation.kickoff_at,
     observation.payload_id,
     observation.row_number,
+    observation.observed_at,
     observation.known_at,
     aside.quarantined_fact_id,
     aside.rule,
