@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from dbt_manifest import Project
 
-FINAL_FORM = "our own code writes it in its final form: a staging view would rename nothing"
-ONE_LEDGER = "prediction_history passes the ledger's predictions on; outcomes have no other reader"
-STATE_OF_LANDING = "it is about landing itself: what arrived, not what was said"
+SHAPED_BY_CODE = "the ratings step gives the table the columns its code has; a view would list them again"
 FEATURES_MEET_HERE = "one row holds all a forecast may know, each kind joined as of the match's own instant"
 EVERY_STAGE = (
     "any stage from landing to ledger can be why a match is not predicted, and one row names the first"
@@ -20,25 +18,19 @@ VIEWS_ON_PURPOSE = (
 )
 
 SET_ASIDE = "each staging model leaves out what was set aside, of its own kind"
-KEY_OF_LANDING = "the primary key of landing proves it; a test would count all history at every build"
+WHAT_CAME_OF_IT = "an append-only row and what came of it later, which has a table of its own"
+ITS_KEY = "the primary key of its table proves it; a test would count all history at every build"
 LANDING_PARSED = "it is written in the transaction that parses a payload, whose freshness is promised"
 WHEN_IT_HAPPENS = "a row is an event that need never happen"
 
 EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "fct_direct_join_to_source": {
-        "settled_predictions": ONE_LEDGER,
-        "team_strength": "ratings are made by Python between core and features: " + FINAL_FORM,
-        "match_features": "ratings are made by Python between core and features: " + FINAL_FORM,
-        "unpredicted": EVERY_STAGE,
+        "team_strength": SHAPED_BY_CODE,
+        "match_features": SHAPED_BY_CODE,
     },
     "fct_marts_or_intermediate_dependent_on_source": {
-        "prediction_history": FINAL_FORM,
-        "settled_predictions": FINAL_FORM,
-        "team_strength": FINAL_FORM,
-        "match_features": FINAL_FORM,
-        "source_health": STATE_OF_LANDING,
-        "rejected_rows": STATE_OF_LANDING,
-        "unpredicted": EVERY_STAGE,
+        "team_strength": SHAPED_BY_CODE,
+        "match_features": SHAPED_BY_CODE,
     },
     "fct_unused_sources": {
         "ops.match_change": "incremental builds read it, which dbt does not see while it reads the project",
@@ -47,14 +39,14 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         "stg_fixture_observation": SET_ASIDE,
         "stg_score_observation": SET_ASIDE,
         "stg_odds_observation": SET_ASIDE,
-        "source_health": STATE_OF_LANDING,
-        "rejected_rows": STATE_OF_LANDING,
-        "unpredicted": EVERY_STAGE,
+        "stg_landed_fixture": "a fixture that was set aside is told with the rule that did it",
+        "stg_payload": WHAT_CAME_OF_IT,
+        "stg_rejected_row": WHAT_CAME_OF_IT,
+        "stg_competition_hold": WHAT_CAME_OF_IT,
     },
     "fct_source_fanout": {
         "landing.quarantined_fact": SET_ASIDE,
-        "landing.fixture_observation": "staging leaves out what was set aside, which unpredicted tells",
-        "landing.payload": "source_health counts payloads, rejected_rows names the payload of a refusal",
+        "landing.fixture_observation": "core reads it as of the build and without what was set aside, unpredicted all",
         "ratings.team_rating": "match_features reads it as of kick-off, team_strength as of the build",
     },
     "fct_rejoining_of_upstream_concepts": {
@@ -85,8 +77,17 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         "ratings.team_rating": "each build updates it, in the same run that reads it",
     },
     "fct_missing_primary_key_tests": {
-        "stg_fixture_observation": KEY_OF_LANDING,
-        "stg_score_observation": KEY_OF_LANDING,
+        "stg_fixture_observation": ITS_KEY,
+        "stg_score_observation": ITS_KEY,
+        "stg_landed_fixture": "the primary key of fixtures and the unique index of what was set aside prove it",
+        "stg_payload": ITS_KEY,
+        "stg_rejected_row": ITS_KEY,
+        "stg_team_link": ITS_KEY,
+        "stg_prediction": ITS_KEY,
+        "stg_prediction_outcome": "distinct on a prediction leaves one row of it",
+        "stg_competition_hold": ITS_KEY,
+        "stg_pipeline_run": ITS_KEY,
+        "stg_quality_result": ITS_KEY,
         "stg_odds_observation": "landing keeps a quote once by how it is written; a test would count all of them",
         "freshness": "a select without a from: it cannot have but one row",
     },

@@ -1,7 +1,8 @@
-{# Place of a fact's source among those whose word counts for this kind of facts; the first place wins. #}
+{# Place of a fact's source among those whose word counts for this kind of facts; the first place wins. The order is
+   that of `priorities` in config/sources.yaml. There is no default, which could be another: dbt fails without it. #}
 {% macro source_rank(kind) -%}
-    {%- set priorities = fromjson(given("SOURCE_PRIORITIES", var("source_priorities") | tojson)) -%}
+    {%- set sources = fromjson(env_var("TOUCHLINE_DBT_SOURCE_PRIORITIES"))[kind] if execute else [] -%}
     coalesce(array_position(
-        array[{% for source in priorities[kind] %}'{{ source }}'{{ ", " if not loop.last }}{% endfor %}], source
+        array[{% for source in sources %}'{{ source }}'{{ ", " if not loop.last }}{% endfor %}], source
     ), 1000)
 {%- endmacro %}

@@ -116,6 +116,16 @@ def test_only_staging_reads_sources(project: Project, layer: str):
     only_the_excused(project, "fct_marts_or_intermediate_dependent_on_source", layer, offenders)
 
 
+def test_a_view_of_staging_serves_analytics_or_the_layers_before_it(project: Project):
+    """Ours: analytics is built as of another instant than core, and the views of staging with the layer they serve."""
+    offenders = [
+        name
+        for name in project.of("staging")
+        if len({project.layer(child) == "analytics" for child in project.children(name)}) != 1
+    ]
+    only_the_excused(project, "staging_of_one_layer", "staging", offenders)
+
+
 @by_layer
 def test_no_model_joins_sources(project: Project, layer: str):
     """fct_multiple_sources_joined."""

@@ -225,7 +225,7 @@ def test_a_model_that_failed_is_told_as_failed(built: Settings):
             build_layer(settings, "analytics", NOW, "broken")
         events = sent(settings)
         failed = [event for event in events if event["eventType"] == "FAIL"]
-        assert [event["job"]["name"] for event in failed] == ["dbt.analytics.settled_predictions"]
+        assert [event["job"]["name"] for event in failed] == ["dbt.staging.stg_prediction_outcome"]
         assert failed[0]["run"]["facets"]["errorMessage"]["message"]
 
 

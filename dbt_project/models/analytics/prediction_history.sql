@@ -25,4 +25,4 @@ select
     recorded_at,
     run_id,
     is_simulated
-from {{ source('ledger', 'prediction') }}
+from {{ ref('stg_prediction') }}

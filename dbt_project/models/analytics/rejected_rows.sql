@@ -1,14 +1,10 @@
 -- one row per payload, row or value that could not be used: where it stands, which rule refused it, and why
 with rejected as (
-    select * from {{ source('landing', 'rejected_row') }}
+    select * from {{ ref('stg_rejected_row') }}
 ),
 
 payloads as (
-    select * from {{ source('landing', 'payload') }}
-),
-
-settled as (
-    select * from {{ source('landing', 'rejected_row_settled') }}
+    select * from {{ ref('stg_payload') }}
 )
 
 select
@@ -27,8 +23,7 @@ select
     rejected.home_team,
     rejected.away_team,
     rejected.observed_at,
-    settled.rejected_row_id is not null as is_settled,
+    rejected.is_settled,
     rejected.run_id
 from rejected
 inner join payloads on rejected.payload_id = payloads.payload_id
-left join settled on rejected.rejected_row_id = settled.rejected_row_id

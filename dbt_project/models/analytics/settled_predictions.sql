@@ -4,9 +4,7 @@ with predictions as (
 ),
 
 outcomes as (
-    select distinct on (prediction_id) *
-    from {{ source('ledger', 'prediction_outcome') }}
-    order by prediction_id, revision desc
+    select * from {{ ref('stg_prediction_outcome') }}
 ),
 
 -- What counts is the last word of each forecast before kick-off.

@@ -91,7 +91,7 @@ last_run as (
         as_of,
         status,
         detail
-    from {{ source('ops', 'pipeline_run') }}
+    from {{ ref('stg_pipeline_run') }}
     where step = 'predict' and status <> 'running' and as_of <= {{ as_of() }}
     order by started_at desc
     limit 1
@@ -101,7 +101,7 @@ broken_run as (
     select
         last_run.*,
         exists(
-            select from {{ source('ops', 'quality_result') }} as checked
+            select from {{ ref('stg_quality_result') }} as checked
             where
                 checked.run_id = last_run.run_id
                 and checked.gate = 'predictions'
@@ -114,14 +114,12 @@ broken_run as (
 
 holds as (
     select
-        hold.competition,
-        hold.gate,
-        'hold ' || hold.competition_hold_id || ' since '
-        || to_char(hold.held_as_of at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: ' || hold.reason as detail
-    from {{ source('ops', 'competition_hold') }} as hold
-    left join {{ source('ops', 'competition_release') }} as release
-        on hold.competition_hold_id = release.competition_hold_id and release.released_as_of <= {{ as_of() }}
-    where hold.held_as_of <= {{ as_of() }} and release.competition_hold_id is null
+        competition,
+        gate,
+        'hold ' || competition_hold_id || ' since '
+        || to_char(held_as_of at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' UTC: ' || reason as detail
+    from {{ ref('stg_competition_hold') }}
+    where held_as_of <= {{ as_of() }} and (released_as_of is null or released_as_of > {{ as_of() }})
 ),
 
 team_links as (
@@ -130,7 +128,7 @@ team_links as (
         country,
         alias,
         team
-    from {{ source('landing', 'team_link') }}
+    from {{ ref('stg_team_link') }}
     where observed_at <= {{ as_of() }}
     order by source, country, alias, team_link_id desc
 ),
@@ -170,7 +168,7 @@ rejected as (
         and refused.kickoff_at <= {{ horizon_end() }}
         -- A later body of the same request has the last word.
         and not exists (
-            select from {{ source('landing', 'payload') }} as later
+            select from {{ ref('stg_payload') }} as later
             where
                 later.source = refused.source
                 and later.endpoint = refused.endpoint
@@ -181,17 +179,12 @@ rejected as (
 
 landed as (
     select distinct on (fixture_key) *
-    from {{ source('landing', 'fixture_observation') }}
+    from {{ ref('stg_landed_fixture') }}
     where
         known_at <= {{ as_of() }}
         and kickoff_at > {{ as_of() }} - interval '1 day'
         and kickoff_at <= {{ horizon_end() }}
-    order by fixture_key, known_at desc, payload_id desc
-),
-
-set_aside as (
-    select * from {{ source('landing', 'quarantined_fact') }}
-    where kind = 'fixture'
+    order by fixture_key, {{ latest_version() }}, quarantined_fact_id
 ),
 
 found as (
@@ -228,14 +221,13 @@ found as (
         (landed.kickoff_at at time zone 'UTC')::date as kickoff_on,
         landed.home_team,
         landed.away_team,
-        case when set_aside.fixture_key is null then 'waiting' else 'quarantined' end as reason,
+        case when landed.quarantined_fact_id is null then 'waiting' else 'quarantined' end as reason,
         coalesce(
-            'quarantined_fact ' || set_aside.quarantined_fact_id || ', rule ' || set_aside.rule || ': '
-            || set_aside.reason || '; ', 'landed, and not built since: '
+            'quarantined_fact ' || landed.quarantined_fact_id || ', rule ' || landed.rule || ': '
+            || landed.reason || '; ', 'landed, and not built since: '
         )
         || 'row ' || landed.row_number || ' of payload ' || landed.payload_id || ' (' || landed.source || ')' as detail
     from landed
-    left join set_aside on landed.fixture_key = set_aside.fixture_key and landed.payload_id = set_aside.payload_id
     where
         not exists (
             select from matches

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -21,10 +20,11 @@ log = logging.getLogger(__name__)
 
 Layer = Literal["core", "features", "analytics"]
 LAYERS: tuple[Layer, ...] = ("core", "features", "analytics")
+# A layer builds the views of staging that its models read.
 SELECTIONS: dict[Layer, list[str]] = {
-    "core": ["competition", "path:models/staging", "path:models/core", "path:snapshots"],
+    "core": ["competition", "1+path:models/core,path:models/staging", "path:models/core", "path:snapshots"],
     "features": ["path:models/features"],
-    "analytics": ["path:models/analytics"],
+    "analytics": ["1+path:models/analytics,path:models/staging", "path:models/analytics"],
 }
 
 
@@ -64,21 +64,19 @@ def build_layer(
     """
     with building(settings):
         started = time.monotonic()
-        priorities: dict[str, list[str]] = {
-            kind: list(names) for kind, names in read_configuration(settings.sources_file).priorities.items()
-        }
+        priorities = read_configuration(settings.sources_file).priorities
         planned = plan(settings, layer, as_of, definition_of(layer, priorities), is_full=is_full)
-        report = _build(settings, layer, run_id, priorities, planned, started)
+        report = _build(settings, layer, run_id, planned, started)
         note_built(settings, planned, run_id)
         if layer == "core" and planned.is_full:
-            _renew_views(settings, as_of, priorities)
+            _renew_views(settings, as_of)
     return report
 
 
-def _renew_views(settings: Settings, as_of: datetime, priorities: Mapping[str, list[str]]) -> None:
+def _renew_views(settings: Settings, as_of: datetime) -> None:
     """Recreate the analysts' views, which dbt drops with the tables they read, if they had been built before."""
     if stands_as_of(settings, "analytics") is not None:
-        environment = {"TOUCHLINE_DBT_AS_OF": as_of.isoformat(), **_priorities(priorities)}
+        environment = {"TOUCHLINE_DBT_AS_OF": as_of.isoformat()}
         run = run_dbt(settings, "run", "--select", *SELECTIONS["analytics"], environment=environment)
         # They are built and tested again in the last step of a build, which reports the reasons if it fails.
         for result in run.results:
@@ -86,10 +84,7 @@ def _renew_views(settings: Settings, as_of: datetime, priorities: Mapping[str, l
                 log.warning("%s could not be renewed: %s", result.node.name, result.message)
 
 
-def _build(
-    settings: Settings, layer: Layer, run_id: str, priorities: Mapping[str, list[str]], planned: Plan,
-    started: float,
-) -> BuildReport:  # fmt: skip
+def _build(settings: Settings, layer: Layer, run_id: str, planned: Plan, started: float) -> BuildReport:
     as_of = planned.as_of
     # Views hold no rows: while their SQL is unchanged, the tests of the tables they read are enough.
     is_tested = layer != "analytics" or planned.is_full
@@ -101,7 +96,7 @@ def _build(
         # Unit tests belong to the test suite; indirect selection excludes tests that read later layers.
         *(["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"] if is_tested else []),
         *(["--full-refresh"] if planned.is_full else []),
-        environment=_moment(priorities, planned),
+        environment=_moment(planned),
     )
     models = dbt_events.built_models(run.manifest, run.results, run.ended_at)
     dbt_events.emit(settings, models, as_of, run_id, f"build_{layer}")
@@ -130,7 +125,7 @@ def _build(
     )
 
 
-def _moment(priorities: Mapping[str, list[str]], planned: Plan) -> Mapping[str, str]:
+def _moment(planned: Plan) -> Mapping[str, str]:
     """The values that macros read at run time. As dbt variables, they would make dbt parse the project again."""
     values = {"AS_OF": planned.as_of.isoformat()}
     if not planned.is_full:
@@ -141,11 +136,7 @@ def _moment(priorities: Mapping[str, list[str]], planned: Plan) -> Mapping[str, 
             "BUILT_AS_OF": planned.built_as_of.isoformat(),
             "KNOWN_FROM": planned.known_from.isoformat(),
         }
-    return _priorities(priorities) | {f"TOUCHLINE_DBT_{name}": value for name, value in values.items()}
-
-
-def _priorities(priorities: Mapping[str, list[str]]) -> dict[str, str]:
-    return {"TOUCHLINE_DBT_SOURCE_PRIORITIES": json.dumps(priorities)}
+    return {f"TOUCHLINE_DBT_{name}": value for name, value in values.items()}
 
 
 def _first_lines(message: str) -> str:

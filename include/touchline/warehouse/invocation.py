@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from touchline.errors import WarehouseBuildFailed
 from touchline.settings import Settings
+from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import DBT_PROJECT
 
 PASSWORD: Final = "DBT_ENV_SECRET_PASSWORD"  # noqa: S105 dbt masks variables of this prefix in its logs.
@@ -40,8 +42,7 @@ def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] 
     """
     manifest = parsed_project(settings)
     _keep(manifest, target_folder(settings))
-    horizon = {"TOUCHLINE_DBT_HORIZON_DAYS": str(settings.horizon_days)}
-    with _environment({**_connection(settings), **horizon, **(environment or {})}):
+    with _environment({**_connection(settings), **_installation(settings), **(environment or {})}):
         result = _invoke(_state(settings), (*arguments, "--no-write-json"), manifest)
     return DbtRun(list(result.results), result.generated_at.replace(tzinfo=UTC), manifest)
 
@@ -62,7 +63,7 @@ def dbt_result(settings: Settings, *arguments: str, environment: Mapping[str, st
 
     Raises WarehouseBuildFailed when dbt could not even begin (a broken project, no connection).
     """
-    with _environment({**_connection(settings), **(environment or {})}):
+    with _environment({**_connection(settings), **_installation(settings), **(environment or {})}):
         return _invoke(_state(settings), arguments)
 
 
@@ -167,6 +168,14 @@ def _connection(settings: Settings) -> Mapping[str, str]:
         "TOUCHLINE_DBT_USER": unquote(parts.username or ""),
         PASSWORD: unquote(parts.password or ""),
         "TOUCHLINE_DBT_DATABASE": parts.path.lstrip("/"),
+    }
+
+
+def _installation(settings: Settings) -> Mapping[str, str]:
+    """What macros read of the installation: how far ahead it predicts, and whose word counts."""
+    return {
+        "TOUCHLINE_DBT_HORIZON_DAYS": str(settings.horizon_days),
+        "TOUCHLINE_DBT_SOURCE_PRIORITIES": json.dumps(read_configuration(settings.sources_file).priorities),
     }
 
 

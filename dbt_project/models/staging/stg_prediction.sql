@@ -1,0 +1,27 @@
+-- one row per prediction ever made
+select
+    prediction_id,
+    match_id,
+    competition,
+    season,
+    home_team,
+    away_team,
+    kickoff_at,
+    predicted_at,
+    model_name,
+    model_version,
+    forecast,
+    role,
+    p_home,
+    p_draw,
+    p_away,
+    expected_home_goals,
+    expected_away_goals,
+    features_as_of,
+    feature_store,
+    feature_hash,
+    clock,
+    recorded_at,
+    run_id,
+    is_simulated
+from {{ source('ledger', 'prediction') }}
