@@ -20,6 +20,8 @@ from dbt_manifest import Project
 from touchline.settings import PROJECT_ROOT, Settings
 from touchline.warehouse.invocation import dbt_result
 
+pytestmark = pytest.mark.slow
+
 LAYERS = ("staging", "core", "features", "analytics")
 # A layer reads itself and those before it, never one that comes after.
 PREFIXES = {"staging": "stg_"}

@@ -26,6 +26,8 @@ from touchline.landing.compaction import CompactionReport, compact
 from touchline.landing.ticks import COLUMNS, PRICES, SERIES, TIME_ORDER, write_quotes
 from touchline.settings import Role, Settings
 
+pytestmark = pytest.mark.slow
+
 MINUTE = timedelta(minutes=1)
 AS_OF = datetime(2023, 1, 5, tzinfo=UTC)
 JANUARY = datetime(2023, 1, 1, tzinfo=UTC)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from benchmarks.simulated_forecasts import KNOWING, Champion, simulated_year
 
 from predictions import insert_settled
@@ -15,6 +16,8 @@ from touchline.monitoring.confident_picks import FLOOR, PROMISED
 from touchline.monitoring.drift import METRICS, judge_drift
 from touchline.registry.models import TrainedVersion
 from touchline.settings import Settings
+
+pytestmark = pytest.mark.slow
 
 GONE_WRONG = Champion(noise=0.8)
 # From the first of August to the twelfth of October, 400 matches.

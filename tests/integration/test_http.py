@@ -27,6 +27,8 @@ from touchline.sources.http import (
 )
 from touchline.sources.source import NoReply, Reply, Request
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2023, 3, 10, 12, tzinfo=UTC)
 KEY = "s3cret-key-of-ours"
 REQUEST = Request("plain", "matches?season=2022")

@@ -11,6 +11,8 @@ from benchmarks.identity import COMPETITIONS, Season, links_to_absent_teams, mea
 
 from touchline.identity.competitions import competitions
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def seasons(shared_data: Path, season_files: Path) -> list[Season]:

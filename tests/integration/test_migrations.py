@@ -22,6 +22,8 @@ from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import DatabaseUnavailable
 from touchline.settings import Role, Settings
 
+pytestmark = pytest.mark.slow
+
 LANDING = ("payload", "payload_seen", "payload_parsed", "rejected_row", "fixture_observation", "score_observation",
            "odds_observation", "odds_month", "quarantined_fact")  # fmt: skip
 OLDER = (

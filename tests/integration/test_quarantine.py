@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from simulated_world import collecting_from, simulated_world
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows
@@ -12,6 +14,7 @@ from touchline.landing.collect import collect
 from touchline.settings import Settings
 
 
+@pytest.mark.slow
 def test_prices_of_a_match_that_nobody_has_announced_wait_for_its_fixture(settings: Settings, tmp_path: Path):
     with simulated_world(tmp_path) as server:
         own = collecting_from(settings, server)

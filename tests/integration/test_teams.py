@@ -21,6 +21,8 @@ from touchline.identity.schedule import ScheduledMatch
 from touchline.landing.collect import collect
 from touchline.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 AS_OF = datetime(2023, 6, 30, tzinfo=UTC)
 SOURCE, COUNTRY = "the_odds_api", "England"
 FIRST = ("Arsenal", "Man City", "Man United", "Leeds", "Wolves", "Nott'm Forest")

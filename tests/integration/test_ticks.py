@@ -24,6 +24,8 @@ from touchline.landing.collect import collect
 from touchline.landing.ticks import PRICES, SERIES, TIME_ORDER, write_quotes
 from touchline.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 Tick = dict[str, Any]
 

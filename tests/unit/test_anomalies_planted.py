@@ -16,6 +16,8 @@ from polars.testing import assert_frame_equal
 
 from touchline.anomalies.finding import SCHEMA
 
+pytestmark = pytest.mark.slow
+
 SINCE, UNTIL = datetime(2022, 7, 20, tzinfo=UTC), datetime(2023, 7, 10, tzinfo=UTC)
 # Enough competitions for weeks to be alike, few enough for a test.
 COMPETITIONS = ("E0", "E1", "E2", "E3", "SC0", "D1", "D2", "I1", "SP1", "SP2", "F1", "F2")

@@ -292,6 +292,7 @@ def test_deeply_nested_fields_do_no_harm():
     assert (found.n_rows, found.n_parsed, only_rejection(found).field) == (2, 1, "homeTeam.name")
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(item=ANY_JSON, field=st.sampled_from(sorted(match())), value=ANY_JSON)
 def test_whatever_a_body_holds_parsed_and_rejected_rows_are_all_rows(item: object, field: str, value: object):

@@ -159,6 +159,7 @@ def seasons(draw: st.DrawFn) -> list[Result]:
     return games
 
 
+@pytest.mark.slow
 @examples(deadline=None)
 @given(seasons())
 def test_the_engine_is_the_plain_formulas(games: list[Result]):
@@ -166,6 +167,7 @@ def test_the_engine_is_the_plain_formulas(games: list[Result]):
     np.testing.assert_allclose(rate(games, {}), plain, rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 @examples(deadline=None)
 @given(seasons(), st.integers(0, 30))
 def test_going_on_from_stored_states_equals_rating_everything_bit_for_bit(games: list[Result], cut: int):

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import hashlib
 from touchline.forecasting.forecaster import fit_forecaster
@@ -17,6 +19,7 @@ print(hashlib.sha256(b"".join(found[name].tobytes() for name in sorted(found))).
 """
 
 
+@pytest.mark.slow
 def test_processes_that_order_their_sets_otherwise_forecast_the_same():
     answers = set()
     for hash_seed in ("1", "2"):

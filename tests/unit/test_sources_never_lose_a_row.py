@@ -121,6 +121,7 @@ def test_every_registered_source_is_among_the_seeds_and_its_own_bodies_parse(see
         _check(found)
 
 
+@pytest.mark.slow
 def test_damaged_bodies_are_parsed_or_rejected_whole_or_row_by_row(seeds: list[Seed]):
     outcomes = {"parsed": 0, "rows rejected": 0, "payload rejected": 0}
     for number in range(N_CASES):

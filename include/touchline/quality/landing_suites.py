@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-import great_expectations.expectations as gxe
-
 from touchline.database.queries import query
 from touchline.identity.teams import ANCHOR
 from touchline.quality.rules import Rule, catalogue, landing_rules
@@ -22,6 +20,8 @@ def landing_suites(as_of: datetime, run_id: str, attempt: int, held: Collection[
 
 
 def _payloads(as_of: datetime, held: Collection[str]) -> Suite:
+    import great_expectations.expectations as gxe
+
     return Suite(
         "landing_payload",
         query("quality/suites/landing_payload"),
@@ -58,5 +58,7 @@ def _rules(run_id: str, attempt: int) -> Suite:
 
 
 def _expectation(rule: Rule) -> object:
+    import great_expectations.expectations as gxe
+
     made = {"block": block, "quarantine": quarantine}.get(rule.severity, warn)
     return made(gxe.ExpectColumnValuesToBeBetween, rule.advice, column=rule.rule_id, max_value=0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import great_expectations.expectations as gxe
-
 from touchline.quality.suite import Suite, block, warn
 
 RETRAIN = "the model or its features are broken: `touchline models`, then roll back or retrain"
@@ -12,6 +10,8 @@ REBUILD = "find the matches in core.match_result and landing, correct their sour
 
 def training_suites() -> list[Suite]:
     """Expectations on a training set before a model learns from it."""
+    import great_expectations.expectations as gxe
+
     return [
         Suite(
             "training_set",
@@ -38,6 +38,8 @@ def training_suites() -> list[Suite]:
 
 def prediction_suites() -> list[Suite]:
     """Expectations on predictions before they enter the ledger, checked on the frame that would be written."""
+    import great_expectations.expectations as gxe
+
     share = {"min_value": 0.0, "max_value": 1.0}
     exact = {"min_value": 1 - 1e-9, "max_value": 1 + 1e-9}
     return [

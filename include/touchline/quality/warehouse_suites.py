@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import great_expectations.expectations as gxe
-
 from touchline.database.queries import query
 from touchline.quality.suite import Suite, block, warn
 
@@ -38,6 +36,8 @@ class Window:
 
 def core_suites(window: Window) -> list[Suite]:
     """Expectations on the core layer before ratings and features are built on it."""
+    import great_expectations.expectations as gxe
+
     return [
         Suite(
             "core_total",
@@ -106,6 +106,8 @@ def core_suites(window: Window) -> list[Suite]:
 
 def feature_suites(window: Window) -> list[Suite]:
     """Expectations on the features before a model learns from them or predicts with them."""
+    import great_expectations.expectations as gxe
+
     ranges: dict[str, tuple[float | None, float | None]] = {
         "seconds_to_kickoff": (1e-6, None),
         "seconds_before_as_of": (0, None),
