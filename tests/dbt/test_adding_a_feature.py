@@ -15,7 +15,7 @@ import pytest
 from touchline.settings import PROJECT_ROOT, Settings
 from warehouse import round_robin
 
-# By day the catalogue and the SQL are held to each other (test_project_standard, test_features).
+# By day tests/unit/test_feature_page.py holds the YAML to the catalogue, and its contract the SQL to the YAML.
 pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 CATALOGUE = "include/touchline/features/catalogue.py"
