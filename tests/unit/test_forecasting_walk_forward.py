@@ -171,6 +171,17 @@ def test_paired_differences_and_the_closed_gap_fit_the_scores(predictions: pd.Da
     assert found["gap_closed"] == pytest.approx((loss["market_prematch"] - loss["with_odds"]) / gap)
 
 
+def test_no_share_is_given_of_a_gap_that_may_be_none(predictions: pd.DataFrame) -> None:
+    closing, early = (probability_columns(name) for name in ("market_closing", "market_prematch"))
+    shifted = predictions.copy()
+    # As good as the price before: better by a hair in the mean.
+    shifted[closing] = shifted[early].to_numpy()
+    hair = np.where(shifted["outcome"] == 0, 1e-6, -1e-6) * np.where(np.arange(len(shifted)) % 2, 1, -0.9)
+    shifted[closing[0]] += hair
+    shifted[closing[2]] -= hair
+    assert evaluate(shifted, seed=1)["gap_closed"] is None
+
+
 def test_seasons_add_up_to_the_whole(predictions: pd.DataFrame) -> None:
     found = evaluate(predictions, seed=1)
     parts = found["seasons"].values()
