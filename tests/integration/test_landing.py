@@ -147,6 +147,17 @@ def test_bad_files_are_reported_and_the_good_ones_kept(settings: Settings, folde
     assert run(settings, folder).problems == ()
 
 
+def test_a_quote_that_is_not_closed_costs_its_own_row_in_a_season_that_goes_on(settings: Settings, folder: Path):
+    path = write_season_file(folder, [match_row(Date=f"{day:02d}/01/2023") for day in range(2, 8)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[3] = lines[3].replace(b",Arsenal,", b',"Arsenal,')
+    path.write_bytes(b"".join(lines))
+    report = run(settings, folder, datetime(2023, 1, 6, 12, tzinfo=UTC))
+    assert [(file.rows, file.parsed) for file in report.files if file.endpoint.endswith("E0.csv")] == [(4, 3)]
+    (rejected,) = fetch(settings, "select rule, row_number, row_text from landing.rejected_row")
+    assert rejected == {"rule": "row_unreadable", "row_number": 3, "row_text": lines[3].decode().strip()}
+
+
 def test_a_payload_that_the_database_refuses_stops_no_other_and_is_used_once_it_can_be(
     settings: Settings, folder: Path
 ):
