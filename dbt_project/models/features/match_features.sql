@@ -2,7 +2,6 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace',
-    on_schema_change='append_new_columns',
     meta={'replaces': 'prepared'},
     indexes=[
         {'columns': ['match_id'], 'unique': true},
