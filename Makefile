@@ -12,6 +12,8 @@ PEERS := .touchline/peers
 # Each worker has a PostgreSQL of its own; a file's tests share fixtures and stay together. The long files come first.
 WORKERS ?= 2
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Workers share the cores: threads beside them only wait for each other.
+ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1
 export PYTHONDONTWRITEBYTECODE :=
 export DO_NOT_TRACK := 1
 
@@ -58,13 +60,13 @@ status: $(STAMP)  ## what is running, and where
 	@$(BIN)/touchline status
 
 test: $(STAMP)  ## a case of every claim, as CI runs them
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not nightly"
+	$(ALONE) $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not nightly"
 
-test-fast: $(STAMP)  ## without Airflow, MLflow and built warehouses, for the edit loop
-	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not nightly"
+test-fast: $(STAMP)  ## in two minutes, for the edit loop: without Airflow, MLflow, warehouses and what takes seconds
+	$(ALONE) $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow and not nightly"
 
 test-all: $(STAMP)  ## every test in full, 20,000 damaged bodies among them, with coverage; for the night
-	FUZZ_CASES=20000 $(BIN)/python -m pytest $(SIDE_BY_SIDE) --processor-time --cov --cov-report=term
+	FUZZ_CASES=20000 $(ALONE) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --processor-time --cov --cov-report=term
 
 lint: $(STAMP)  ## ruff, mypy, sqlfluff, import rules, YAML
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from databases import copy_of
@@ -30,6 +31,9 @@ for name in [
 Learning = Callable[[Lesson, list[str]], Training]
 
 TEMPLATE = "touchline_template"
+# How long an example takes says nothing on a machine that does other things.
+hypothesis.settings.register_profile("touchline", deadline=None)
+hypothesis.settings.load_profile("touchline")
 # A power cut may take the databases of tests with it; the server's own settings are durable.
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 

@@ -15,7 +15,8 @@ import pytest
 from touchline.settings import PROJECT_ROOT, Settings
 from warehouse import round_robin
 
-pytestmark = pytest.mark.slow
+# By day the catalogue and the SQL are held to each other (test_project_standard, test_features).
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 CATALOGUE = "include/touchline/features/catalogue.py"
 SQL = "dbt_project/models/features/match_features.sql"

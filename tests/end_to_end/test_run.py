@@ -100,6 +100,7 @@ def test_everything_listens_on_the_loopback_address_only(installation: Installat
     assert set(listening) == {"127.0.0.1"}
 
 
+@pytest.mark.nightly
 def test_a_build_whose_task_was_killed_is_what_an_undisturbed_one_is(
     installation: Installation, first: dict[str, Any]
 ):

@@ -101,6 +101,7 @@ def test_an_unknown_kind_is_wrong_usage(run: Any):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # By day tests/dags/test_build_by_hand.py.
 def test_build_without_airflow_gives_features_and_views(run: Any, tmp_path: Path):
     write_season_file(tmp_path, [match_row(), match_row(HomeTeam="Leeds", Date="21/01/2023")])
     options = ("--source", tmp_path, "--as-of", "2023-06-30", "--json")
