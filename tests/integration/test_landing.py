@@ -147,7 +147,9 @@ def test_bad_files_are_reported_and_the_good_ones_kept(settings: Settings, folde
     assert run(settings, folder).problems == ()
 
 
-def test_a_quote_that_is_not_closed_costs_its_own_row_in_a_season_that_goes_on(settings: Settings, folder: Path):
+def test_a_quote_that_is_not_closed_costs_its_own_row_in_a_season_that_goes_on(
+    settings: Settings, folder: Path
+):
     path = write_season_file(folder, [match_row(Date=f"{day:02d}/01/2023") for day in range(2, 8)])
     lines = path.read_bytes().splitlines(keepends=True)
     lines[3] = lines[3].replace(b",Arsenal,", b',"Arsenal,')
