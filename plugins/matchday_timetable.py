@@ -36,17 +36,18 @@ class _MatchdayTimetable(Timetable):
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """The next instant after the last run, or after now when runs were missed.
+        """The run that is due, the latest one where several were missed, or else the next.
 
         A backfill asks for the past: it gets one run a day, for the matches of that day.
         """
         last = None if last_automated_data_interval is None else last_automated_data_interval.end
         if restriction.catchup:
             return _next_day(last, restriction)
-        known = [_plain(moment) for moment in (last, restriction.earliest) if moment is not None]
-        after = max([live_clock().as_of, *known])
-        windows = self.windows(_kickoffs_around(after))
-        moment = pendulum.instance(matchday.next_collection(after, windows, self.every))
+        now, earliest = live_clock().as_of, _plain(restriction.earliest)
+        windows = self.windows(_kickoffs_around(max(now, earliest or now)))
+        moment = pendulum.instance(
+            matchday.planned_collection(_plain(last), now, windows, self.every, earliest)
+        )
         if restriction.latest is not None and moment > restriction.latest:
             return None
         return DagRunInfo.exact(moment)
@@ -94,9 +95,9 @@ class MatchdayPlugin(AirflowPlugin):
     timetables: ClassVar[list[Any]] = [OddsTimetable, ScoresTimetable]
 
 
-def _plain(moment: pendulum.DateTime) -> datetime:
+def _plain(moment: pendulum.DateTime | None) -> datetime | None:
     """The same instant without pendulum, whose durations do not divide by the standard library's."""
-    return datetime.fromtimestamp(moment.timestamp(), UTC)
+    return None if moment is None else datetime.fromtimestamp(moment.timestamp(), UTC)
 
 
 def _kickoffs_around(moment: datetime) -> list[datetime]:

@@ -69,10 +69,22 @@ def test_during_a_match_scores_are_collected_within_ten_minutes(warehouse: Setti
     assert after.run_after - found.run_after == timedelta(minutes=10)
 
 
-def test_missed_runs_are_not_made_up_for(warehouse: Settings):
+def test_of_missed_runs_the_last_is_made_up_for(warehouse: Settings):
+    before = live_clock().as_of
     found = next_run(OddsTimetable(), after=pendulum.datetime(2020, 1, 1))
     assert found is not None
-    assert found.run_after > live_clock().as_of
+    assert before - timedelta(hours=6) < found.run_after <= live_clock().as_of
+    after = next_run(OddsTimetable(), after=found.run_after)
+    assert after is not None
+    assert after.run_after > before
+
+
+def test_a_run_that_is_due_is_planned_however_often_it_is_asked_for(warehouse: Settings):
+    now = pendulum.instance(live_clock().as_of)
+    kick_off(warehouse, now.subtract(hours=1))
+    last = now.subtract(minutes=25)
+    found = [next_run(ScoresTimetable(), after=last) for _ in range(2)]
+    assert all(each is not None and last < each.run_after <= live_clock().as_of for each in found)
 
 
 def test_no_run_comes_after_the_end_of_a_dag(warehouse: Settings):

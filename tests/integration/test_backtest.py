@@ -147,6 +147,7 @@ def test_the_command_writes_the_figures(
     ("arguments", "message"),
     [
         (["--from", "01/08/2019"], "not a date"),
+        (["--competitions", "all"], "no competition all: choose from"),
         (["--overround", "magic"], "power, shin, proportional"),
         (["--source", "/no/such/folder"], "does not exist"),
     ],

@@ -11,10 +11,11 @@ import pytest
 
 from builders import match_row, season_csv, write_season_file
 from touchline.clock import virtual_clock
-from touchline.database.engine import connect, rows, scalar
+from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import SettingsInvalid, SourceUnavailable
 from touchline.landing import payloads
 from touchline.landing.collect import CollectReport, collect
+from touchline.landing.replay import replay_rejected
 from touchline.settings import Settings
 from touchline.sources.football_data_uk.folder import FolderSource
 from touchline.sources.source import Reply, Request
@@ -144,6 +145,44 @@ def test_bad_files_are_reported_and_the_good_ones_kept(settings: Settings, folde
     }
     # Known to be bad: not tried again, not lost.
     assert run(settings, folder).problems == ()
+
+
+def test_a_quote_that_is_not_closed_costs_its_own_row_in_a_season_that_goes_on(
+    settings: Settings, folder: Path
+):
+    path = write_season_file(folder, [match_row(Date=f"{day:02d}/01/2023") for day in range(2, 8)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[3] = lines[3].replace(b",Arsenal,", b',"Arsenal,')
+    path.write_bytes(b"".join(lines))
+    report = run(settings, folder, datetime(2023, 1, 6, 12, tzinfo=UTC))
+    assert [(file.rows, file.parsed) for file in report.files if file.endpoint.endswith("E0.csv")] == [(4, 3)]
+    (rejected,) = fetch(settings, "select rule, row_number, row_text from landing.rejected_row")
+    assert rejected == {"rule": "row_unreadable", "row_number": 3, "row_text": lines[3].decode().strip()}
+
+
+def test_a_payload_that_the_database_refuses_stops_no_other_and_is_used_once_it_can_be(
+    settings: Settings, folder: Path
+):
+    write_season_file(folder, [match_row(), match_row(HomeTeam="Leeds", FTHG="9")])
+    write_season_file(folder, [match_row(Div="E1")], competition="E1")
+    constraint = "alter table landing.score_observation {} constraint too_many_goals {}"
+    owner = settings.url("owner")
+    with open_url(owner) as connection:
+        connection.execute(constraint.format("add", "check (home_goals < 9)"))
+    report = run(settings, folder)
+    assert [file.parsed for file in report.files if file.endpoint.endswith("E1.csv")] == [1]
+    assert len(report.problems) == 1
+    assert "E0.csv: the database refuses its facts" in report.problems[0]
+    assert "too_many_goals" in report.problems[0]
+    (rejected,) = fetch(settings, "select scope, rule, reason from landing.rejected_row")
+    assert (rejected["scope"], rejected["reason"]) == ("payload", report.problems[0])
+
+    sourced = settings.model_copy(update={"source": str(folder)})
+    assert run(settings, folder).problems == (), "not tried again by a collection"
+    assert replay_rejected(sourced, virtual_clock(LATER), "too early").n_settled == 0
+    with open_url(owner) as connection:
+        connection.execute(constraint.format("drop", ""))
+    assert replay_rejected(sourced, virtual_clock(LATER), "replay").new_scores == 2
 
 
 def test_misplaced_files_are_named(settings: Settings, folder: Path):

@@ -337,6 +337,28 @@ def test_a_closing_price_that_comes_after_the_result_is_a_new_revision(unpredict
     assert found[1]["closing_line_value"] is not None
 
 
+def test_a_closing_price_that_is_corrected_is_a_new_revision(unpredicted: World, tmp_path: Path):
+    append(unpredicted.settings, predictions(unpredicted))
+    corrected = PRICED | {"AvgCH": "2.10", "AvgCD": "3.40", "AvgCA": "3.60"}
+    reports = []
+    for days, row in ((2, PRICED), (4, corrected), (6, corrected | {"HS": "30"})):
+        as_of = NOVEMBER + timedelta(days=days)
+        settings = land(unpredicted.settings, tmp_path, [*round_robin(), row, UNPRICED | UNPLAYED], as_of)
+        build_layer(settings, "core", as_of, "build")
+        report = settle_predictions(settings, virtual_clock(as_of), f"settle {days}")
+        reports.append((report.n_settled, report.n_corrected, report.n_closing))
+    assert reports == [(2, 0, 0), (2, 0, 2), (0, 0, 0)]
+    found = outcomes({"settings": settings})
+    assert [row["revision"] for row in found] == [1, 2, 1, 2]
+    expected = remove_overround(np.array([[2.10, 3.40, 3.60]]))[0]
+    for row in found[1::2]:
+        assert [row["p_closing_home"], row["p_closing_draw"], row["p_closing_away"]] == pytest.approx(
+            expected
+        )
+    assert found[0]["log_loss"] == found[1]["log_loss"]
+    assert found[0]["closing_line_value"] != found[1]["closing_line_value"]
+
+
 def test_closing_line_value_says_how_far_the_market_came_towards_the_favourite(
     settled: dict[str, Any],
 ):

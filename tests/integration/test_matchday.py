@@ -55,6 +55,26 @@ def test_scores_are_collected_every_ten_minutes_from_kickoff_until_three_hours_a
     assert matchday.next_collection(at(after), windows, matchday.SCORES_EVERY) == at(expected)
 
 
+@pytest.mark.parametrize(
+    ("last", "now", "expected"),
+    [
+        ("14:30", "14:45:02", "14:45"), ("14:30", "14:50", "14:45"), ("14:45", "14:45:02", "18:00"),
+        ("14:15", "14:20", "14:30"), ("06:00", "12:00:02", "12:00"), ("06:00", "14:50", "14:45"),
+        (None, "14:45:02", "18:00"), (None, "14:35", "14:45"),
+    ],
+)  # fmt: skip
+def test_a_collection_that_is_due_is_planned_until_it_is_made(last: str | None, now: str, expected: str):
+    hour, minute, second = map(int, f"{now}:00".split(":")[:3])
+    asked = at(f"{hour}:{minute}") + timedelta(seconds=second)
+    made = None if last is None else at(last)
+    windows = matchday.odds_windows([KICKOFF])
+    assert matchday.planned_collection(made, asked, windows, matchday.ODDS_EVERY) == at(expected)
+    # Nothing is due before the beginning of a DAG.
+    later = asked + timedelta(hours=1)
+    planned = matchday.planned_collection(made, asked, windows, matchday.ODDS_EVERY, earliest=later)
+    assert planned > later
+
+
 @given(after=moments, kickoffs=st.lists(moments, max_size=5), every=st.sampled_from([10, 15]))
 def test_the_next_collection_is_the_first_minute_that_is_due(
     after: datetime, kickoffs: list[datetime], every: int
@@ -71,6 +91,10 @@ def test_the_next_collection_is_the_first_minute_that_is_due(
     while not is_due(moment):
         moment += MINUTE
     assert matchday.next_collection(after, windows, every * MINUTE) == moment
+    # Once its time has come it is planned, whenever one asks, until the one after it is due.
+    following = matchday.next_collection(moment, windows, every * MINUTE)
+    for now in (moment, moment + timedelta(seconds=2), following - timedelta(seconds=1)):
+        assert matchday.planned_collection(after, now, windows, every * MINUTE) == moment
 
 
 def test_kickoffs_are_read_from_the_warehouse(settings: Settings):

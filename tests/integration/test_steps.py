@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows
+from touchline.operations import names
+from touchline.operations.due import build_inputs, warehouse_is_behind
 from touchline.operations.pipeline import Run, Step, run_step
 from touchline.settings import Settings
 
@@ -120,3 +123,18 @@ def test_with_the_wall_clock_what_is_of_the_present_is_made_now_whatever_started
     assert [run.clock.mode for run in runs] == ["virtual", "live"]
     assert runs[0].as_of == NOON
     assert runs[1].as_of.year >= 2026
+
+
+@pytest.mark.parametrize(("lacking", "is_behind"), [(None, False), ("landed", True), ("code", True)])
+def test_a_record_of_a_version_that_knew_fewer_inputs_makes_the_build_due(
+    at_noon: Settings, lacking: str | None, is_behind: bool
+):
+    with connect(at_noon, "ingest") as connection:
+        inputs = {name: value for name, value in build_inputs(connection, NOON).items() if name != lacking}
+    for step in names.BUILD_STEPS:
+        run_step(at_noon, Step(step, "Built.", lambda run: Report(), inputs=lambda run, _: inputs), step)
+    for step in ("predict", "settle"):
+        run_step(
+            at_noon, Step(step, "Seen.", lambda run: Report(), inputs=lambda run, _: {"build": inputs}), step
+        )
+    assert warehouse_is_behind(at_noon, virtual_clock(NOON)) is is_behind

@@ -43,6 +43,39 @@ def test_kickoff_is_read_in_uk_time_and_kept_in_utc():
     assert summer == datetime(2023, 4, 15, 14, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("day", ["27/03/2022", "26/03/2023"])
+def test_an_hour_that_the_clocks_skip_is_read_by_the_clock_not_yet_put_forward(day: str):
+    season = {"27/03/2022": "2122", "26/03/2023": "2223"}[day]
+    body = season_csv(
+        [match_row(Date=day, Time="01:30"), match_row(Date=day, Time="02:30", HomeTeam="Leeds")]
+    )
+    found = parse(f"mmz4281/{season}/E0.csv", body)
+    assert found.fixtures["kickoff_at"].dt.strftime("%H:%M").to_list() == ["01:30", "01:30"]
+    assert [frame["published_at"].null_count() for frame in (found.fixtures, found.scores, found.quotes)] == [
+        0
+    ] * 3
+    assert found.quotes["quoted_at"].null_count() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("7:45 PM", "19:45"), ("3:00pm", "15:00"), ("12:30 PM", "12:30"), ("12:30 AM", "00:30"), ("19:45:00", "19:45"),
+        ("9:05", "09:05"), ("19:45abc", None), ("19:45:30", None), ("13:00 PM", None), ("0:30 AM", None),
+        ("19:4", None), ("24:00", None), ("7.45", None),
+    ],
+)  # fmt: skip
+def test_a_time_is_read_whole_or_not_at_all(text: str, time: str | None):
+    found = parse_one(Date="14/01/2023", Time=text)
+    (fixture,) = found.fixtures.iter_rows(named=True)
+    if time is None:
+        assert (only_rejection(found).rule, only_rejection(found).value) == ("time_format", text)
+        assert not fixture["is_kickoff_time_known"]
+    else:
+        assert found.rejections == []
+        assert f"{fixture['kickoff_at']:%H:%M}" == time
+
+
 def test_a_missing_kickoff_time_is_the_customary_one_and_marked():
     saturday = parse_one(Date="14/01/2023", Time="").fixtures.row(0, named=True)
     tuesday = parse_one(Date="17/01/2023", Time="").fixtures.row(0, named=True)
@@ -133,8 +166,9 @@ def test_a_bad_price_is_set_aside_and_the_match_kept(changes: dict[str, str], ru
     assert "market_average" in found.quotes["bookmaker"].to_list()
 
 
-def test_a_bad_statistic_is_named_and_the_match_kept():
-    found = parse_one(HS="many")
+@pytest.mark.parametrize("text", ["many", "2.5", "-1", "70000"])
+def test_a_bad_statistic_is_named_and_the_match_kept(text: str):
+    found = parse_one(HS=text)
     assert (only_rejection(found).scope, only_rejection(found).field) == ("field", "HS")
     assert found.scores["home_shots"].item() is None
 
@@ -160,6 +194,51 @@ def test_a_file_cut_in_mid_row_keeps_the_whole_rows():
     found = parse(E0, body[:-40])
     assert (found.n_rows, found.n_parsed) == (3, 2)
     assert only_rejection(found).rule == "row_cut"
+
+
+def lines_of_a_season(n: int = 6) -> list[bytes]:
+    return season_csv([match_row(Date=f"{day:02d}/01/2023") for day in range(1, n + 1)]).splitlines(
+        keepends=True
+    )
+
+
+@pytest.mark.parametrize("broken", [(3,), (2, 5), (6,)])
+def test_a_quote_that_is_not_closed_costs_its_own_row(broken: tuple[int, ...]):
+    lines = lines_of_a_season()
+    for number in broken:
+        lines[number] = lines[number].replace(b",Leeds,", b',"Leeds,').replace(b",Arsenal,", b',"Arsenal,')
+        assert lines[number].count(b'"') % 2
+    found = parse(E0, b"".join(lines))
+    assert [(each.row_number, each.rule) for each in found.rejections] == [
+        (number, "row_unreadable") for number in broken
+    ]
+    assert found.rejections[0].row_text == lines[broken[0]].decode().strip()
+    # One row a line, counted without a reader of CSV.
+    assert found.n_rows == len(lines) - 1 == found.n_parsed + len(broken)
+
+
+def test_columns_that_nobody_knows_are_named_once_a_file():
+    body = season_csv([match_row(HTR="H", Unheard="1"), match_row(HomeTeam="Leeds")])
+    found = parse(E0, body.replace(b",AvgCA", b",AvgAC", 1))
+    named = [(each.row_number, each.scope, each.rule, each.field) for each in found.rejections]
+    # The other closing prices of this bookmaker are read by nothing now.
+    assert named == [(0, "field", "column_unknown", name) for name in ("AvgCH", "AvgCD", "AvgAC", "Unheard")]
+    assert (found.n_rows, found.n_parsed) == (2, 2)
+
+
+def test_quotes_that_are_closed_or_stand_within_a_cell_are_read():
+    lines = season_csv([match_row(Referee='Wiley, "A" G.'), match_row(HomeTeam="Leeds", Referee="x")])
+    found = parse(E0, lines.replace(b",x,", b',6" Wiley,').replace(b",x\r", b',6" Wiley\r'))
+    assert found.rejections == []
+    assert found.scores["referee"].to_list() == ['Wiley, "A" G.', '6" Wiley']
+
+
+def test_a_carriage_return_within_a_line_costs_its_row():
+    lines = lines_of_a_season()
+    lines[2] = lines[2].replace(b",", b",\r", 1)
+    found = parse(E0, b"".join(lines))
+    assert [(each.row_number, each.rule) for each in found.rejections] == [(2, "row_unreadable")]
+    assert (found.n_rows, found.n_parsed) == (6, 5)
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,22 @@ def test_paired_differences_and_the_closed_gap_fit_the_scores(predictions: pd.Da
     assert found["gap_closed"] == pytest.approx((loss["market_prematch"] - loss["with_odds"]) / gap)
 
 
+def test_no_share_is_given_of_a_gap_that_may_be_none(predictions: pd.DataFrame) -> None:
+    closing, early = (probability_columns(name) for name in ("market_closing", "market_prematch"))
+    p, at = predictions[early].to_numpy(), np.arange(len(predictions))
+    outcome, other = predictions["outcome"].to_numpy(), (predictions["outcome"].to_numpy() + 1) % 3
+    # The close differs by chance alone, and is better by a hair in the mean.
+    gain = np.random.default_rng(1).normal(0, 1e-3, len(p))
+    moved = (gain - gain.mean() + 1e-5) * p[at, outcome]
+    p[at, outcome] += moved
+    p[at, other] -= moved
+    shifted = predictions.copy()
+    shifted[closing] = p
+    scores = evaluate(shifted, seed=1)["forecasts"]
+    assert scores["market_closing"]["log_loss"] < scores["market_prematch"]["log_loss"]
+    assert evaluate(shifted, seed=1)["gap_closed"] is None
+
+
 def test_seasons_add_up_to_the_whole(predictions: pd.DataFrame) -> None:
     found = evaluate(predictions, seed=1)
     parts = found["seasons"].values()

@@ -181,9 +181,22 @@ def test_a_damaged_cell_costs_at_most_its_row(field: str, cell: str):
     assert "\x00" not in found.fixtures.write_csv()
 
 
-def test_a_cell_too_long_to_be_one_is_no_csv_file():
-    with pytest.raises(PayloadRejected, match="not a CSV file"):
-        parse_rows(row(Home="x" * 200_000))
+@pytest.mark.parametrize(
+    ("season", "day", "is_of_it"),
+    [
+        ("2019/2020", "05/08/2020", True), ("2019/2020", "31/08/2020", True), ("2019/2020", "01/09/2020", False),
+        ("2019/2020", "31/05/2019", False), ("2020", "26/02/2021", True), ("2020", "07/03/2021", False),
+    ],
+)  # fmt: skip
+def test_a_season_that_ended_late_has_all_its_matches(season: str, day: str, is_of_it: bool):
+    found = parse_rows(row(Season=season, Date=day))
+    assert [each.rule for each in found.rejections] == [] if is_of_it else ["date_outside_season"]
+
+
+def test_a_cell_too_long_to_be_one_costs_its_row():
+    found = parse_rows(row(Home="x" * 200_000), row(Date="11/08/2012"))
+    assert [(each.row_number, each.rule) for each in found.rejections] == [(1, "row_unreadable")]
+    assert (found.n_rows, found.n_parsed) == (2, 1)
 
 
 def test_a_file_with_other_columns_is_rejected_naming_what_is_missing():

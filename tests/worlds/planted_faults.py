@@ -145,6 +145,8 @@ def quote_of(prices: str, keys: str = ":keys") -> str:
 PARSED = [
     Fault("an empty file", "payload_unreadable", "quarantine", raw(E0_FILE, lambda body: b"")),
     Fault("a file cut in its last row", "row_cut", "quarantine", raw(E0_FILE, lambda body: body[:-60])),
+    Fault("a quote that is not closed", "row_unreadable", "quarantine",
+          raw(E0_FILE, lambda body: body.replace(b",Leeds,", b',"Leeds,', 1))),
     Fault("a date of another format", "date_format", "quarantine", put("played", 0, Date="2022-11-05")),
     Fault("a year that is a typing error", "date_outside_season", "quarantine", put("played", 0, Date="05/11/2012")),
     Fault("a missing team", "team_missing", "quarantine", put("played", 1, AwayTeam="")),
@@ -157,6 +159,8 @@ PARSED = [
     Fault("a row twice", "duplicate_row", "quarantine", add(E0_FILE)),
     Fault("a competition nobody knows", "unknown_competition", "quarantine", put("ahead", 0, Div="E9")),
     Fault("a row in the file of another competition", "wrong_competition", "quarantine", put("played", 0, Div="E1")),
+    Fault("a misprinted header", "column_unknown", "warn",
+          raw(E0_FILE, lambda body: body.replace(b",AvgCA", b",AvgAC", 1))),
     Fault("a time of another format", "time_format", "quarantine", put("played", 0, Time="3pm")),
     Fault("shots of a wrong type", "statistic_invalid", "quarantine", put("played", 0, HS="many")),
     Fault("a quote without its draw", "quote_incomplete", "quarantine", put("ahead", 0, BWD="")),

@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
         from touchline.forecasting.report.document import HTML
         from touchline.forecasting.specs import ForecasterParameters
         from touchline.forecasting.walk_forward import REFITS
+        from touchline.identity.competitions import competitions as known_competitions
         from touchline.overround import METHODS
 
         method = next((name for name in METHODS if name == overround), None)
@@ -55,8 +56,14 @@ def register(app: typer.Typer) -> None:
         windows = next((name for name in REFITS if name == refit), None)
         if windows is None:
             raise typer.BadParameter(f"{refit!r}: choose from {', '.join(REFITS)}", param_hint="--refit")
+        codes = {code.strip() for code in competitions.split(",") if code.strip()}
+        if unknown := codes - set(known_competitions()):
+            raise typer.BadParameter(
+                f"no competition {', '.join(sorted(unknown))}: choose from {', '.join(sorted(known_competitions()))}",
+                param_hint="--competitions",
+            )
         request = BacktestRequest(
-            tuple(sorted({code.strip() for code in competitions.split(",") if code.strip()})),
+            tuple(sorted(codes)),
             read_day(from_on, "--from"),
             read_day(to_on, "--to"),
             windows,

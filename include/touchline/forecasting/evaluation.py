@@ -29,8 +29,9 @@ def evaluate(predictions: pd.DataFrame, seed: int) -> dict[str, Any]:
 
     Returns `matches`, `forecasts` by name, `paired` differences (first minus second: below zero, the first is
     better) with 95 % intervals, `gap_closed` (share of the log-loss gap from pre-match to closing market that
-    with_odds closes), `seasons` with the same for each season, `coverage` (share of all matches) and
-    `left_out` (forecasts that cover less than half of them). Raises ValueError when no match is covered.
+    with_odds closes; None where the interval of the gap is not above zero), `seasons` with the same for each season,
+    `coverage` (share of all matches) and `left_out` (forecasts that cover less than half of them). Raises ValueError
+    when no match is covered.
     """
     there = [name for name in ladder() if probability_columns(name)[0] in predictions]
     coverage = {
@@ -66,7 +67,7 @@ def _evaluate_common(common: pd.DataFrame, compared: list[str], seed: int) -> di
         "matches": len(common),
         "forecasts": forecasts,
         "paired": paired,
-        "gap_closed": _gap_closed(forecasts),
+        "gap_closed": _gap_closed(p, outcomes, resamples),
     }
 
 
@@ -85,9 +86,12 @@ def _compare(first: Floats, second: Floats, outcomes: Ints, resamples: Resamples
     }
 
 
-def _gap_closed(forecasts: dict[str, dict[str, Any]]) -> float | None:
-    if not {WITH_ODDS, MARKET_PREMATCH, MARKET_CLOSING} <= set(forecasts):
+def _gap_closed(p: dict[str, Floats], outcomes: Ints, resamples: Resamples) -> float | None:
+    if not {WITH_ODDS, MARKET_PREMATCH, MARKET_CLOSING} <= set(p):
         return None
-    prematch = forecasts[MARKET_PREMATCH]["log_loss"]
-    gap = prematch - forecasts[MARKET_CLOSING]["log_loss"]
-    return float((prematch - forecasts[WITH_ODDS]["log_loss"]) / gap) if gap > 0 else None
+    prematch, closing, ours = (
+        log_loss(p[name], outcomes) for name in (MARKET_PREMATCH, MARKET_CLOSING, WITH_ODDS)
+    )
+    gap = paired_difference(prematch, closing, resamples)
+    # A share of a gap that may be none says nothing.
+    return float((prematch - ours).mean()) / gap.difference if gap.low > 0 else None

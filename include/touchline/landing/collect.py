@@ -17,7 +17,7 @@ from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect
 from touchline.errors import PayloadRejected, SourceResting, SourceUnavailable
 from touchline.landing import observations, payloads, ticks
-from touchline.landing.observations import FileReport
+from touchline.landing.observations import UNWRITABLE, FileReport
 from touchline.landing.payloads import Payload
 from touchline.landing.replay import replay_waiting
 from touchline.landing.resolve import resolve
@@ -122,8 +122,8 @@ def collect(
             for payload, found in _parse_ahead(connection, source, ids):
                 report = _land(connection, payload, found, bookmakers.get(source.name, {}), run_id)
                 done += 1
-                if isinstance(found, PayloadRejected):
-                    tally.problems.append(str(found))
+                if isinstance(report, PayloadRejected):
+                    tally.problems.append(str(report))
                 elif report is not None:
                     files.append(report)
                 if on_progress is not None:
@@ -234,6 +234,11 @@ def _parse_ahead(
             return payload, source.parse(Request(payload.source, payload.endpoint), payload.body)
         except PayloadRejected as error:
             return payload, error
+        except Exception as error:
+            # A fault of the parser must not keep the payloads behind this one from being read.
+            log.exception("payload %s", payload.payload_id)
+            reason = f"{payload.endpoint}: the parser failed: {type(error).__name__}: {error}"
+            return payload, PayloadRejected(f"{reason}; mend it, then run `touchline rejects replay`")
 
     with ThreadPoolExecutor(max_workers=1) as executor:
         ahead: deque[Future[tuple[Payload, Observations | PayloadRejected]]] = deque()
@@ -251,19 +256,25 @@ def _parse_ahead(
 def _land(
     connection: Connection, payload: Payload, found: Observations | PayloadRejected,
     bookmakers: Mapping[str, str], run_id: str,
-) -> FileReport | None:  # fmt: skip
-    """Write one payload's facts in one transaction. None when it is unreadable, or another run was faster."""
+) -> FileReport | PayloadRejected | None:  # fmt: skip
+    """Write one payload's facts in one transaction, or why they cannot be used. None when another run was faster."""
     # Not waiting for the disk is safe only here: whatever a power cut undoes is parsed again.
     connection.execute("set local synchronous_commit = off")
     payloads.lock_source(connection, payload.source)
     if payloads.is_parsed(connection, payload.payload_id):
         connection.commit()
         return None
+    outcome: FileReport | PayloadRejected
     if isinstance(found, PayloadRejected):
-        observations.reject_payload(connection, payload, str(found), run_id)
-        connection.commit()
-        return None
-    resolved = resolve(connection, payload, found, bookmakers, payload.observed_at, run_id)
-    report = observations.write(connection, payload, resolved, run_id)
+        outcome = found
+    else:
+        try:
+            with connection.transaction():
+                resolved = resolve(connection, payload, found, bookmakers, payload.observed_at, run_id)
+                outcome = observations.write(connection, payload, resolved, run_id)
+        except UNWRITABLE as error:
+            outcome = PayloadRejected(f"{payload.endpoint}: the database refuses its facts: {error}")
+    if isinstance(outcome, PayloadRejected):
+        observations.reject_payload(connection, payload, str(outcome), run_id)
     connection.commit()
-    return report
+    return outcome

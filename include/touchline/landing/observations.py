@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
+import psycopg
 from psycopg import sql
 
 from touchline.database.engine import Connection, rows
@@ -16,6 +17,8 @@ from touchline.landing.payloads import Payload
 from touchline.landing.ticks import write_quotes
 from touchline.sources.source import Observations, Rejection
 
+# What the database says of facts that it will never take, unlike that it is down.
+UNWRITABLE = (psycopg.DataError, psycopg.IntegrityError)
 PROVENANCE = ("payload_id", "row_number", "published_at", "observed_at", "known_at")
 
 

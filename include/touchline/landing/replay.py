@@ -5,6 +5,7 @@ A replayed fact counts as known from the instant of the replay, because no earli
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,13 +19,15 @@ from touchline.database.queries import query
 from touchline.errors import PayloadRejected
 from touchline.identity import teams
 from touchline.landing import observations, payloads
-from touchline.landing.observations import Counts
+from touchline.landing.observations import UNWRITABLE, Counts
 from touchline.landing.payloads import Payload
 from touchline.landing.resolve import MATCH_RULE, TEAM_RULE, resolve
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import open_sources
 from touchline.sources.source import Observations, Request, Source
+
+log = logging.getLogger(__name__)
 
 # Source -> its name of a bookmaker -> ours.
 Bookmakers = Mapping[str, Mapping[str, str]]
@@ -97,15 +100,15 @@ def _replay(
         payload = payloads.read_again(connection, payload_id)
         payloads.lock_source(connection, payload.source)
         waiting = rows(connection, query("landing/sql/rows_waiting"), {"payload_id": payload_id})
-        try:
-            found = source.parse(Request(payload.source, payload.endpoint), payload.body)
-        except PayloadRejected:
-            connection.commit()
-            continue
         # The whole body is resolved, because its other names and matches help to settle the doubtful ones.
         names = bookmakers.get(source.name, {})
-        resolved = resolve(connection, payload, found, names, as_of, run_id)
-        report += _use_waiting(connection, payload, resolved, waiting, as_of, run_id)
+        try:
+            with connection.transaction():
+                found = source.parse(Request(payload.source, payload.endpoint), payload.body)
+                resolved = resolve(connection, payload, found, names, as_of, run_id)
+                report += _use_waiting(connection, payload, resolved, waiting, as_of, run_id)
+        except (PayloadRejected, *UNWRITABLE) as error:
+            log.warning("payload %s stays rejected: %s", payload_id, error)
         connection.commit()
     return report
 

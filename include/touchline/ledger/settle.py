@@ -1,6 +1,6 @@
 """Settling: each prediction is scored once the result is known.
 
-A corrected result makes a new revision, and so does a closing price that comes after the result.
+A corrected result makes a new revision, and so does a closing price that comes, goes or is corrected after it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ WRITER_LOCK = 0x70D5BEE5
 
 @dataclass(frozen=True)
 class SettleReport:
-    """What was settled: `n_corrected` after a corrected result, `n_closing` after a closing price that came later.
+    """What was settled: `n_corrected` after a corrected result, `n_closing` for another closing price alone.
 
     `rps` and `log_loss` are means over the champion's `n_champion` predictions among them.
     """
@@ -56,7 +56,7 @@ class SettleReport:
     @property
     def summary(self) -> str:
         """One sentence for a log."""
-        late = f", {self.n_closing} with a closing price that came later" if self.n_closing else ""
+        late = f", {self.n_closing} with another closing price" if self.n_closing else ""
         text = (
             f"Settled {self.n_settled} predictions as of {self.as_of} ({self.n_corrected} of them corrected{late}); "
             f"{self.n_still_open} wait for their result."
@@ -69,7 +69,7 @@ class SettleReport:
 
 
 def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> SettleReport:
-    """Score every prediction with a result known at `clock.as_of` that is not settled yet, or lacked a closing price.
+    """Score every prediction with a result known at `clock.as_of` that is unsettled, or has another closing price.
 
     Closing line value is ln(closing / pre-match probability) of the forecast's most probable outcome, market
     consensus with the overround removed: positive when the market moved towards the forecast. None without
@@ -81,11 +81,10 @@ def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> Sett
         connection.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
         found = rows(connection, query("ledger/sql/unsettled"), {"as_of": clock.as_of})
         scored = list(zip(found, _score(found) if found else [], strict=True))
-        # Prices that give no probabilities add nothing.
         scored = [
             (row, outcome)
             for row, outcome in scored
-            if row["is_other_result"] or outcome["p_closing_home"] is not None
+            if row["is_other_result"] or _has_other_closing(row, outcome)
         ]
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -103,6 +102,12 @@ def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> Sett
         rps=float(np.mean([row["rps"] for row in champion])) if champion else None,
         log_loss=float(np.mean([row["log_loss"] for row in champion])) if champion else None,
     )
+
+
+def _has_other_closing(row: dict[str, Any], outcome: dict[str, Any]) -> bool:
+    """Whether the closing probabilities are not those it was last settled with; None is no price, or none of use."""
+    pairs = [(row[f"last_{name}"], outcome[f"p_closing_{name}"]) for name in metrics.OUTCOMES]
+    return any((a is None) != (b is None) or (a is not None and abs(a - b) > 1e-9) for a, b in pairs)
 
 
 def _score(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

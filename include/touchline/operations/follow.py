@@ -58,12 +58,14 @@ class Follower:
             time.sleep(POLL_SECONDS)
 
     def _has_come_to_rest(self) -> bool:
+        # Looked at before the runs: one that fails between two looks is then among them.
+        is_idle = self._is_idle()
         runs = self._api.runs_since(self._since)
         self._watch(runs, self._api.tasks_since(self._since))
         for run in runs:
             if run.state == "failed":
                 raise PipelineFailed(self._story_of(run))
-        return self._is_idle()
+        return is_idle
 
     def _is_idle(self) -> bool:
         # An event becomes a run between two looks, so runs are looked for on both sides of the events.

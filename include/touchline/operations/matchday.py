@@ -32,6 +32,21 @@ def scores_windows(kickoffs: Iterable[datetime]) -> list[Window]:
     return [(kickoff, kickoff + LOOK_BACK) for kickoff in kickoffs]
 
 
+def planned_collection(
+    last: datetime | None, now: datetime, windows: Sequence[Window], every: timedelta,
+    earliest: datetime | None = None,
+) -> datetime:  # fmt: skip
+    """The collection to plan at `now` when the one of `last` was the last (all UTC).
+
+    That is the latest one that is due and came after `last`, however often the question is asked before it is made, as
+    of Airflow's own CronTriggerTimetable; else the next. Nothing is due before `earliest`.
+    """
+    due = _last_collection(now, windows, every)
+    if last is not None and due > last and (earliest is None or due >= earliest):
+        return due
+    return next_collection(max(moment for moment in (now, last, earliest) if moment), windows, every)
+
+
 def next_collection(after: datetime, windows: Sequence[Window], every: timedelta) -> datetime:
     """The first instant later than `after` (UTC) at which to collect.
 
@@ -44,6 +59,16 @@ def next_collection(after: datetime, windows: Sequence[Window], every: timedelta
         if mark < end:
             candidates.append(mark)
     return min(candidates)
+
+
+def _last_collection(until: datetime, windows: Sequence[Window], every: timedelta) -> datetime:
+    """The last instant not later than `until` at which to collect; see `next_collection`."""
+    candidates = [_last_mark(until, RHYTHM)]
+    for start, end in windows:
+        mark = _last_mark(min(until, end - timedelta(microseconds=1)), every)
+        if mark >= start:
+            candidates.append(mark)
+    return max(candidates)
 
 
 def kickoffs_around(settings: Settings, moment: datetime) -> list[datetime]:
@@ -62,5 +87,9 @@ def kickoffs_around(settings: Settings, moment: datetime) -> list[datetime]:
 
 
 def _next_mark(after: datetime, every: timedelta) -> datetime:
-    midnight = after.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + ((after - midnight) // every + 1) * every
+    return _last_mark(after, every) + every
+
+
+def _last_mark(until: datetime, every: timedelta) -> datetime:
+    midnight = until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + (until - midnight) // every * every

@@ -56,7 +56,7 @@ class Outcome(BaseModel):
     )
     settled_at: datetime = Field(description="run clock when it was settled")
     revision: int = Field(
-        description="above 1 when the result was corrected or the closing price came later", examples=[1]
+        description="above 1 when the result or the closing price came later or was corrected", examples=[1]
     )
 
 

@@ -22,10 +22,9 @@ FIXTURE_NOTICE = pl.duration(days=30)
 
 
 def as_utc(local: pl.Expr) -> pl.Expr:
-    """UK local wall time to UTC."""
-    return local.dt.replace_time_zone(
-        UK_ZONE, ambiguous="earliest", non_existent="null"
-    ).dt.convert_time_zone("UTC")
+    """UK local wall time to UTC; in the hour that the clocks skip in spring, by the clock not yet put forward (GMT)."""
+    there = local.dt.replace_time_zone(UK_ZONE, ambiguous="earliest", non_existent="null")
+    return pl.coalesce(there.dt.convert_time_zone("UTC"), local.dt.replace_time_zone("UTC"))
 
 
 def kickoff_at(day: pl.Expr, time: pl.Expr) -> pl.Expr:

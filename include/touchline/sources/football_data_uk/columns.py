@@ -37,6 +37,12 @@ STATISTICS = {
     "AR": "away_red_cards",
 }
 
+# Columns that the provider's notes explain and nobody here needs; LB stands once, beside the prices of that bookmaker.
+UNUSED = frozenset(
+    {"HTR", "Attendance", "HHW", "AHW", "HO", "AO", "HBP", "ABP", "HFKC", "AFKC", "Bb1X2", "BbOU", "BbAH", "LB",
+     "League"}
+)  # fmt: skip
+
 BOOKMAKER_NAMES = {
     "Avg": "market_average",
     "BbAv": "market_average",
@@ -46,6 +52,8 @@ BOOKMAKER_NAMES = {
 }
 # Half-time results and statistics have columns shaped like a bookmaker's; these codes are not bookmakers.
 NOT_BOOKMAKERS = frozenset({"", "FT", "HT", "F", "H", "A"})
+# The line of all handicaps of a row: at the close, before, and before as BetBrain has it.
+LINES = ("AHCh", "AHh", "BbAHh")
 PRICE_COLUMNS = ("price_home", "price_draw", "price_away", "price_over", "price_under")
 
 
@@ -108,7 +116,7 @@ def _over_under(code: str, present: set[str]) -> QuoteColumns:
 def _handicap(code: str, present: set[str]) -> QuoteColumns:
     bare, is_closing = _split_closing(code, "AHH", present)
     own_line = f"{code}AH"
-    shared_lines = ("AHCh",) if is_closing else ("AHh", "BbAHh")
+    shared_lines = LINES[:1] if is_closing else LINES[1:]
     line = next((name for name in (own_line, *shared_lines) if name in present), None)
     prices = (("price_home", f"{code}AHH"), ("price_away", f"{code}AHA"))
     return QuoteColumns(BOOKMAKER_NAMES.get(bare, bare), "asian_handicap", is_closing, prices, line)

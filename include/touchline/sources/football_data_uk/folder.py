@@ -86,7 +86,12 @@ class FolderSource:
         published = _times(table)["published_at"].fill_null(as_of) <= as_of
         if published.all():
             return Reply(body, content_type="text/csv")
-        kept = [row for row, is_out in zip(table.rows, published, strict=True) if is_out]
+        kept = [
+            # A line that is no row stays as it is.
+            row[0] if index in table.unreadable else row
+            for index, (row, is_out) in enumerate(zip(table.rows, published, strict=True))
+            if is_out
+        ]
         return Reply(_write(table.header, kept), content_type="text/csv")
 
     def backfill(self, kinds: Sequence[Kind], start: date, end: date) -> Sequence[Request]:
@@ -204,9 +209,14 @@ def _read(path: Path) -> bytes:
 
 
 def _write(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    """A file of these rows; a text among them is a line as it stands."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     # Names such as #12 stand for blank or repeated header cells.
     writer.writerow(["" if name.startswith("#") else name for name in header])
-    writer.writerows(rows)
+    for row in rows:
+        if isinstance(row, str):
+            text.write(f"{row}\r\n")
+        else:
+            writer.writerow(row)
     return text.getvalue().encode()

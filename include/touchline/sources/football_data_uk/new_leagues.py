@@ -25,9 +25,11 @@ CODES = (
 NEW_LEAGUE_FILE = re.compile(r"^new/(?P<competition>[A-Z]{3})\.csv$")
 # VC is a bookmaker; every other code that ends in C marks closing prices here.
 NOT_CLOSING = frozenset({"VC"})
-# Mexico's season begins in the first days of July UK time, the others later. Calendar-year seasons end by the following
-# February at the latest (Brazil's of 2020).
+# Mexico's season begins in the first days of July UK time, the others later. In 2020 seasons ended late: in Romania and
+# Switzerland in August, and Brazil's of the calendar year in the following February.
 EARLIEST_START = (6, 1)
+SEASON_END = (8, 31)
+CALENDAR_SEASON_END = (3, 6)
 
 
 def read_new_league(endpoint: str) -> str | None:
@@ -41,8 +43,8 @@ def endpoint_of(competition: str) -> str:
     return f"new/{competition}.csv"
 
 
-def read_season(text: str) -> tuple[str, date] | None:
-    """The warehouse's label of a season and its first possible day; None when the text is not a season.
+def read_season(text: str) -> tuple[str, date, date] | None:
+    """The warehouse's label of a season, its first and its last possible day; None when the text is not a season.
 
     `2012` stays `2012`; `2012/2013` becomes `2012/13`.
     """
@@ -51,10 +53,11 @@ def read_season(text: str) -> tuple[str, date] | None:
         return None
     start_year = int(match[1])
     if match[2] is None:
-        return str(start_year), date(start_year, 1, 1)
+        return str(start_year), date(start_year, 1, 1), date(start_year + 1, *CALENDAR_SEASON_END)
     if int(match[2]) != start_year + 1:
         return None
-    return f"{start_year}/{int(match[2]) % 100:02d}", date(start_year, *EARLIEST_START)
+    label = f"{start_year}/{int(match[2]) % 100:02d}"
+    return label, date(start_year, *EARLIEST_START), date(start_year + 1, *SEASON_END)
 
 
 def new_league_quotes(header: Sequence[str]) -> list[QuoteColumns]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -18,9 +19,17 @@ from touchline.sources.football_data_uk.addresses import (
     read_endpoint,
     season_label,
 )
-from touchline.sources.football_data_uk.columns import REQUIRED, STATISTICS, QuoteColumns, quote_columns
+from touchline.sources.football_data_uk.columns import (
+    LINES,
+    REQUIRED,
+    STATISTICS,
+    UNUSED,
+    QuoteColumns,
+    quote_columns,
+)
 from touchline.sources.football_data_uk.new_leagues import REQUIRED as NEW_LEAGUES_REQUIRED
 from touchline.sources.football_data_uk.new_leagues import (
+    SEASON_END,
     new_league_quotes,
     read_new_league,
     read_season,
@@ -31,10 +40,13 @@ from touchline.sources.seasons import label_of, start_year_of
 from touchline.sources.source import Observations, Rejection
 
 MOST_GOALS = 30
+# A spreadsheet that saves a file again may write seconds, or a clock of twelve hours.
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::00)?(?: ?(AM|PM))?", re.ASCII | re.IGNORECASE)
 OUTCOME_LETTERS = {1: "H", 0: "D", -1: "A"}
-# A season's matches lie between mid-July and the end of the following August (2019/20 ended on 2 August 2020).
+KNOWN = frozenset(
+    {*REQUIRED, *NEW_LEAGUES_REQUIRED, *STATISTICS, *UNUSED, "FTHG", "FTAG", "FTR", "Time", "Referee"}
+)  # fmt: skip
 SEASON_START = (7, 1)
-SEASON_DAYS = 430
 
 
 def parse(endpoint: str, body: bytes) -> Observations:
@@ -46,14 +58,15 @@ def parse(endpoint: str, body: bytes) -> Observations:
     reading = _Reading(table, read_endpoint(endpoint), read_new_league(endpoint))
     reading.check_rows()
     frame = reading.accepted()
-    quotes, rejected_prices = read_quotes(table, offered_quotes(endpoint, table.header), frame)
+    offered = offered_quotes(endpoint, table.header)
+    quotes, rejected_prices = read_quotes(table, offered, frame)
     return Observations(
         n_rows=len(table.rows),
         n_parsed=frame.height,
         fixtures=_fixtures(frame),
         scores=_scores(frame, table, reading),
         quotes=quotes,
-        rejections=[*reading.rejections, *rejected_prices],
+        rejections=[*_unknown_columns(table.header, offered), *reading.rejections, *rejected_prices],
     )
 
 
@@ -65,6 +78,17 @@ def required_columns(endpoint: str) -> Sequence[str]:
 def offered_quotes(endpoint: str, header: Sequence[str]) -> list[QuoteColumns]:
     """The quotes that the columns of a file offer."""
     return quote_columns(header) if read_new_league(endpoint) is None else new_league_quotes(header)
+
+
+def _unknown_columns(header: Sequence[str], offered: Sequence[QuoteColumns]) -> Iterator[Rejection]:
+    """The columns that nothing reads, once a file: a misprinted name costs all the values below it."""
+    read = {theirs for columns in offered for _, theirs in columns.prices}
+    read |= {columns.line_column for columns in offered if columns.line_column} | set(LINES)
+    for name in header:
+        # A blank or repeated name stands for no column of its own.
+        if name not in read and name not in KNOWN and not name.startswith("#"):
+            reason = "no column of this name is known; its values are not used"
+            yield Rejection(0, "field", "column_unknown", name, None, reason)
 
 
 @dataclass(frozen=True)
@@ -112,6 +136,8 @@ class _Reading:
                 f"the file ends in the middle of this row ({self.table.lengths[index]} of "
                 f"{len(self.table.header)} cells); download it again",
             )
+        if index in self.table.unreadable:
+            return _Problem("row_unreadable", None, self.table.unreadable[index])
         competition = self._read_competition(row)
         if isinstance(competition, _Problem):
             return competition
@@ -186,14 +212,15 @@ class _Reading:
             found = read_season(self.cell(row, "Season"))
             if found is None:
                 return _Problem("season_format", "Season", "not a season as 2012 or 2012/2013")
-            label, first_day = found
+            label, first_day, last_day = found
         elif self.season_file is None:
             # A list of fixtures does not give the season, so the day decides.
             return label_of(competition, start_year_of(competition, day))
         else:
             start_year = self.season_file.start_year
-            label, first_day = season_label(start_year), date(start_year, *SEASON_START)
-        if not 0 <= (day - first_day).days < SEASON_DAYS:
+            label = season_label(start_year)
+            first_day, last_day = date(start_year, *SEASON_START), date(start_year + 1, *SEASON_END)
+        if not first_day <= day <= last_day:
             return _Problem("date_outside_season", "Date", f"not in season {label}")
         return label
 
@@ -244,12 +271,15 @@ def read_date(text: str) -> date | None:
 
 
 def read_time(text: str) -> int | None:
-    """`HH:MM` as minutes after midnight; None for anything else."""
-    hours, separator, minutes = text.partition(":")
-    if not separator or not (hours.isdecimal() and len(hours) <= 2 and minutes[:2].isdecimal()):
+    """`HH:MM`, `HH:MM:00` or `H:MM PM` as minutes after midnight; None for anything else."""
+    match = _TIME.fullmatch(text)
+    if match is None:
         return None
-    total = int(hours) * 60 + int(minutes[:2])
-    return total if int(hours) < 24 and int(minutes[:2]) < 60 else None
+    hours, minutes, half = int(match[1]), int(match[2]), (match[3] or "").upper()
+    if half:
+        # 12:30 AM is half past midnight. There is no 13 PM, and no 0 AM.
+        hours = hours % 12 + (12 if half == "PM" else 0) if 1 <= hours <= 12 else 24
+    return hours * 60 + minutes if hours < 24 and minutes < 60 else None
 
 
 def _team(text: str) -> str:
@@ -284,8 +314,9 @@ def _scores(frame: pl.DataFrame, table: Table, reading: _Reading) -> pl.DataFram
         schema={ours: pl.String for theirs, ours in STATISTICS.items() if theirs in reading.position},
     )
     counts = texts.select(
-        pl.when(pl.col(name).cast(pl.Float64, strict=False) >= 0)
-        .then(pl.col(name).cast(pl.Float64, strict=False).cast(pl.Int16, strict=False))
+        # "12.0" is a count, "2.5" is none.
+        pl.when((number := pl.col(name).cast(pl.Float64, strict=False)) >= 0, number == number.floor())
+        .then(number.cast(pl.Int16, strict=False))
         .alias(name)
         for name in texts.columns
     )

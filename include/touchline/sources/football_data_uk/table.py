@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from touchline.errors import PayloadRejected
@@ -16,12 +16,17 @@ BLANK_AT_EDGE = re.compile(r"(?:^|[,\"])[ \t\xa0]|[ \t\xa0](?:[,\"\r\n]|$)", re.
 
 @dataclass(frozen=True)
 class Table:
-    """Trimmed text cells. `rows` have exactly one cell per header name; `lengths` count the original cells of each."""
+    """Trimmed text cells. `rows` have exactly one cell per header name; `lengths` count the original cells of each.
+
+    A row is a line of the file, whatever its quotes say. `unreadable` has the reason by row index of those that are no
+    row by themselves; their text is in the first cell.
+    """
 
     header: list[str]
     rows: list[list[str]]
     lengths: list[int]
     is_last_row_cut: bool
+    unreadable: Mapping[int, str]
 
 
 def read_table(body: bytes, place: str, required: Sequence[str] = REQUIRED) -> Table:
@@ -38,32 +43,47 @@ def read_table(body: bytes, place: str, required: Sequence[str] = REQUIRED) -> T
             f"{place}: a web page instead of a CSV file; check the address or download it again"
         )
     # PostgreSQL text cannot hold NUL, and a damaged file may.
-    lines = csv.reader(io.StringIO(text.replace("\x00", "\N{SYMBOL FOR NULL}")))
+    lines = io.StringIO(text.replace("\x00", "\N{SYMBOL FOR NULL}"))
     try:
-        return _read_lines(lines, text, place, required)
+        first = next(csv.reader([next(lines)]))
     except csv.Error as error:
         raise PayloadRejected(f"{place}: not a CSV file: {error}; download it again") from None
-
-
-def _read_lines(lines: Iterator[list[str]], text: str, place: str, required: Sequence[str]) -> Table:
-    header = _clean_header(next(lines, []))
+    header = _clean_header(first)
     missing = [name for name in required if name not in header]
     if missing:
         raise PayloadRejected(
             f"{place}: the header has no column {', '.join(missing)}; it begins {','.join(header[:6])!r}"
         )
     width = len(header)
-    rows, lengths = [], []
+    rows, lengths, unreadable = [], [], {}
     # Few files have blanks around cells, and trimming thirteen million clean cells would double the reading time.
     needs_trim = BLANK_AT_EDGE.search(text) is not None
-    for raw in lines:
+    for raw, problem in _read_lines(lines):
         cells = [cell.strip() for cell in raw] if needs_trim else raw
         if not any(cells):
             continue
+        if problem:
+            unreadable[len(rows)] = problem
         lengths.append(len(cells))
         rows.append(cells[:width] if len(cells) >= width else cells + [""] * (width - len(cells)))
     is_cut = bool(rows) and not text.endswith(("\n", "\r")) and _is_shorter_than_the_others(lengths)
-    return Table(header, rows, lengths, is_cut)
+    return Table(header, rows, lengths, is_cut, unreadable)
+
+
+def _read_lines(lines: Iterable[str]) -> Iterator[tuple[list[str], str]]:
+    """The cells of each line, with the reason why they are none.
+
+    Each line is read by itself: a quote that is not closed would take the lines after it into its cell.
+    """
+    for line in lines:
+        if '"' not in line and "\r" not in line[:-2] and len(line) < csv.field_size_limit():
+            yield line.rstrip("\r\n").split(","), ""
+            continue
+        try:
+            # Strictly, where the quotes come in pairs: only then does the reader say that one is open.
+            yield next(csv.reader([line], strict=line.count('"') % 2 == 1), []), ""
+        except csv.Error as error:
+            yield [line.strip()], f"not a row of a CSV file: {error}"
 
 
 def decode(body: bytes) -> str:
