@@ -55,7 +55,9 @@ def read_table(body: bytes, place: str, required: Sequence[str] = REQUIRED) -> T
             f"{place}: the header has no column {', '.join(missing)}; it begins {','.join(header[:6])!r}"
         )
     width = len(header)
-    rows, lengths, unreadable = [], [], {}
+    rows: list[list[str]] = []
+    lengths: list[int] = []
+    unreadable: dict[int, str] = {}
     # Few files have blanks around cells, and trimming thirteen million clean cells would double the reading time.
     needs_trim = BLANK_AT_EDGE.search(text) is not None
     for raw, problem in _read_lines(lines):
