@@ -231,14 +231,9 @@ def _parse_ahead(
 
     def parse(payload: Payload) -> tuple[Payload, Observations | PayloadRejected]:
         try:
-            return payload, source.parse(Request(payload.source, payload.endpoint), payload.body)
+            return payload, payloads.parse(source, payload)
         except PayloadRejected as error:
             return payload, error
-        except Exception as error:
-            # A fault of the parser must not keep the payloads behind this one from being read.
-            log.exception("payload %s", payload.payload_id)
-            reason = f"{payload.endpoint}: the parser failed: {type(error).__name__}: {error}"
-            return payload, PayloadRejected(f"{reason}; mend it, then run `touchline rejects replay`")
 
     with ThreadPoolExecutor(max_workers=1) as executor:
         ahead: deque[Future[tuple[Payload, Observations | PayloadRejected]]] = deque()

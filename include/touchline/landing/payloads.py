@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from typing import Literal
 from psycopg.types.json import Jsonb
 
 from touchline.database.engine import Connection, rows, scalar
-from touchline.errors import SettingsInvalid
-from touchline.sources.source import Reply, Request
+from touchline.errors import PayloadRejected, SettingsInvalid
+from touchline.sources.source import Observations, Reply, Request, Source
+
+log = logging.getLogger(__name__)
 
 # Level 6 takes three times as long and saves only a tenth more space.
 COMPRESSION = 3
@@ -142,6 +145,24 @@ def read_again(connection: Connection, payload_id: int) -> Payload:
         (payload_id,),
     )
     return Payload(**{**row, "body": zlib.decompress(row["body"])})
+
+
+def parse(source: Source, payload: Payload) -> Observations:
+    """What a payload's source reads in it.
+
+    Raises PayloadRejected when it is no such body, and when the parser fails: its fault must not keep the payloads
+    behind this one from being read.
+    """
+    try:
+        return source.parse(Request(payload.source, payload.endpoint), payload.body)
+    except PayloadRejected:
+        raise
+    except Exception as error:
+        log.exception("payload %s", payload.payload_id)
+        raise PayloadRejected(
+            f"{payload.endpoint}: the parser failed: {type(error).__name__}: {error}; mend it, then run "
+            "`touchline rejects replay`"
+        ) from error
 
 
 def is_parsed(connection: Connection, payload_id: int) -> bool:

@@ -25,7 +25,7 @@ from touchline.landing.resolve import MATCH_RULE, TEAM_RULE, resolve
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import open_sources
-from touchline.sources.source import Observations, Request, Source
+from touchline.sources.source import Observations, Source
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def _replay(
         names = bookmakers.get(source.name, {})
         try:
             with connection.transaction():
-                found = source.parse(Request(payload.source, payload.endpoint), payload.body)
+                found = payloads.parse(source, payload)
                 resolved = resolve(connection, payload, found, names, as_of, run_id)
                 report += _use_waiting(connection, payload, resolved, waiting, as_of, run_id)
         except (PayloadRejected, *UNWRITABLE) as error:

@@ -6,7 +6,7 @@ with waiting as (
     inner join landing.payload using (payload_id)
     where payload.source = %(source)s
         and rejected.scope = 'row'
-        -- As the index landing.rejected_row_waiting says it.
+        -- Written as in the index landing.rejected_row_waiting.
         and rejected.rule in ('team_doubtful', 'match_unknown')
         and not exists (
             select 1 from landing.rejected_row_settled as settled
