@@ -1,8 +1,10 @@
 {# Views are renewed in place, so that nobody ever finds one missing (decision 0018). Only when columns were taken away
    or changed must the old view go with those that read it, which are built later in the same run. #}
 {% materialization view, adapter='postgres' %}
+    {%- set is_new = load_cached_relation(this) is none -%}
     {%- set built = create_or_replace_view() -%}
-    {% do persist_docs(built["relations"][0], model) %}
+    {#- An increment finds the comments that the build in full wrote. -#}
+    {% if is_new or should_full_refresh() %}{% do persist_docs(built["relations"][0], model) %}{% endif %}
     {% do adapter.commit() %}
     {{ return(built) }}
 {% endmaterialization %}

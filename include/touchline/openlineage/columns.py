@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,6 +86,11 @@ class Warehouse:
 
         Kept in a file below the installation's home until the SQL, or a column of the warehouse, is another.
         """
+        if relation not in self._followed:
+            self._followed[relation] = self._made_from(relation)
+        return self._followed[relation]
+
+    def _made_from(self, relation: str) -> Mapping[str, tuple[str, ...]]:
         if relation not in self.sql:
             made = self.ratings if relation == TEAM_RATING else {"": ()}
             return {column: made.get(column, made[""]) for column in self.columns.get(relation, ())}
@@ -117,6 +122,20 @@ class Warehouse:
         return ColumnOrigin(column, made_from, tuple(sorted(sources)), self._is_constant(column))
 
     @cached_property
+    def _followed(self) -> dict[str, Mapping[str, tuple[str, ...]]]:
+        return {}
+
+    @cached_property
+    def _schema(self) -> Any:
+        from sqlglot.schema import MappingSchema
+
+        tables: dict[str, Any] = {}
+        for name, columns in self.columns.items():
+            table_schema, _, table = name.partition(".")
+            tables.setdefault(table_schema, {})[table] = dict.fromkeys(columns, "text")
+        return MappingSchema(tables, dialect="postgres")
+
+    @cached_property
     def _columns_digest(self) -> str:
         return hashlib.sha256(json.dumps(self.columns, sort_keys=True).encode()).hexdigest()
 
@@ -146,24 +165,24 @@ class Warehouse:
     def _parsed(self, relation: str, sql: str) -> Mapping[str, Sequence[str]]:
         import sqlglot
         from sqlglot import exp
+        from sqlglot.errors import SqlglotError
         from sqlglot.lineage import lineage
         from sqlglot.optimizer.qualify import qualify
         from sqlglot.optimizer.scope import build_scope
 
-        schema: dict[str, Any] = {}
-        for name, columns in self.columns.items():
-            table_schema, _, table = name.partition(".")
-            schema.setdefault(table_schema, {})[table] = dict.fromkeys(columns, "text")
+        schema = self._schema
         parsed = sqlglot.parse_one(sql, read="postgres").transform(_without_lateral_values)
         query = qualify(
             parsed, schema=schema, dialect="postgres", validate_qualify_columns=False, identify=False
         )
         scope = build_scope(query)
+        nodes = lineage(None, query, schema=schema, dialect="postgres", scope=scope, trim_selects=False)
         found = {}
         for column in self.columns.get(relation, ()):
-            node = lineage(column, query, schema=schema, dialect="postgres", scope=scope)
-            names = set()
-            for step in node.walk():
+            names: set[str] = set()
+            if column not in nodes:
+                raise SqlglotError(f"it selects no column {column}")
+            for step in _steps(nodes[column]):
                 if isinstance(step.source, exp.Table) and not step.downstream:
                     names.add(f"{step.source.db}.{step.source.name}.{step.name.rpartition('.')[2]}")
                 elif step.expression.find(exp.Count) and step.expression.find(exp.Star):
@@ -178,14 +197,17 @@ def read_warehouse(settings: Settings, connection: Connection) -> Warehouse:
     Raises WarehouseNotBuilt when dbt has compiled nothing yet.
     """
     target = settings.home / "dbt" / settings.warehouse_database / "target"
-    nodes = _nodes(target)
+    manifest = target / "manifest.json"
+    if not manifest.exists():
+        raise WarehouseNotBuilt(f"dbt has compiled nothing into {target} yet: run `touchline build`")
+    project = _project(manifest, manifest.stat().st_mtime_ns)
     columns: dict[str, list[str]] = {}
     for row in rows(connection, COLUMNS, (list(SCHEMAS),)):
         columns.setdefault(row["relation"], []).append(row["column"])
     return Warehouse(
         {relation: tuple(names) for relation, names in columns.items()},
-        dict(_compiled(target, nodes)),
-        {**_RATINGS, **dict(_said_by_features(nodes))},
+        {name: path.read_text() for name, path in project.compiled.items() if path.is_file()},
+        {**_RATINGS, **project.said_by_features},
         settings.home / "lineage" / "columns.json",
     )
 
@@ -205,11 +227,19 @@ def origins(warehouse: Warehouse, wanted: str) -> list[ColumnOrigin]:
     return [warehouse.origin(f"{relation}.{name}") for name in names]
 
 
-def _nodes(target: Path) -> list[dict[str, Any]]:
-    manifest = target / "manifest.json"
-    if not manifest.exists():
-        raise WarehouseNotBuilt(f"dbt has compiled nothing into {target} yet: run `touchline build`")
-    return list(json.loads(manifest.read_text())["nodes"].values())
+@dataclass(frozen=True)
+class _Project:
+    """What column lineage needs of dbt's manifest: files of compiled SQL by relation, and what ratings rest on."""
+
+    compiled: Mapping[str, Path]
+    said_by_features: Mapping[str, tuple[str, ...]]
+
+
+# The manifest has some 10 MB, and every build asks once a layer; it is written when the project has changed.
+@lru_cache(maxsize=4)
+def _project(manifest: Path, written_at_ns: int) -> _Project:
+    nodes = list(json.loads(manifest.read_text())["nodes"].values())
+    return _Project(dict(_compiled(manifest.parent, nodes)), dict(_said_by_features(nodes)))
 
 
 def _said_by_features(nodes: Sequence[dict[str, Any]]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -224,11 +254,11 @@ def _said_by_features(nodes: Sequence[dict[str, Any]]) -> Iterator[tuple[str, tu
                 yield rating, (*_SIDES, _KICKOFF, *(name for names in made for name in names))
 
 
-def _compiled(target: Path, nodes: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+def _compiled(target: Path, nodes: Sequence[dict[str, Any]]) -> Iterator[tuple[str, Path]]:
     for node in nodes:
-        path = target / "compiled" / node["package_name"] / node["original_file_path"]
-        if node["resource_type"] in ("model", "snapshot") and path.is_file():
-            yield f"{node['schema']}.{node.get('alias') or node['name']}", path.read_text()
+        if node["resource_type"] in ("model", "snapshot"):
+            path = target / "compiled" / node["package_name"] / node["original_file_path"]
+            yield f"{node['schema']}.{node.get('alias') or node['name']}", path
 
 
 def _without_lateral_values(node: Any) -> Any:
@@ -256,6 +286,17 @@ def _without_lateral_values(node: Any) -> Any:
                 is_output = column.parent is node and column.arg_key == "expressions"
                 column.replace(exp.alias_(replaced, column.name) if is_output else replaced)
     return node
+
+
+def _steps(node: Any) -> Iterator[Any]:
+    """A node of sqlglot's lineage and those beneath it, each once: columns share what they are made of."""
+    seen, ahead = {id(node)}, [node]
+    while ahead:
+        step = ahead.pop()
+        yield step
+        below = {id(each): each for each in step.downstream if id(each) not in seen}
+        seen.update(below)
+        ahead.extend(below.values())
 
 
 def _tables(query: Any) -> set[str]:

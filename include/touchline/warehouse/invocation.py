@@ -124,7 +124,7 @@ def _invoke(state: Path, arguments: tuple[str, ...], manifest: Any = None) -> An
     state.mkdir(parents=True, exist_ok=True)
     outcome = dbtRunner(manifest).invoke(
         [
-            "--quiet", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check",
+            "--log-level", "none", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check",
             "--log-path", str(state / "logs"), "--log-level-file", "info",
             *arguments,
             "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
