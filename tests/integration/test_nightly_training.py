@@ -157,6 +157,7 @@ def test_versions_wait_for_approval_when_the_operator_wants_it_so(
     assert (newest.aliases, newest.tags["state"]) == (("champion",), "promoted")
 
 
+@pytest.mark.nightly  # By day the same version (test_registry).
 def test_what_was_rolled_back_is_not_promoted_in_another_version(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
@@ -182,6 +183,7 @@ def test_a_champion_that_this_code_cannot_read_stands_in_nobodys_way(
     assert (report.version, report.alias) == ("2", "champion")
 
 
+@pytest.mark.nightly  # By day a champion that cannot be read.
 def test_a_champion_that_knows_other_features_stands_in_nobodys_way_and_does_not_come_back(
     registry: Settings, matches: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, learning_anew: None
 ) -> None:
@@ -202,6 +204,7 @@ def test_a_champion_that_knows_other_features_stands_in_nobodys_way_and_does_not
     assert models.ROLLED_BACK not in models.versions(open_registry(registry))[0].tags
 
 
+@pytest.mark.nightly  # By day of fits alone (tests/unit/test_reproducibility.py).
 def test_the_same_data_code_and_seed_give_the_same_probabilities_bit_for_bit(
     registry: Settings, matches: pd.DataFrame, learning_anew: None
 ) -> None:

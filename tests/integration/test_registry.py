@@ -342,6 +342,7 @@ def test_training_reads_the_warehouse(registry: Settings, tmp_path: Path) -> Non
     assert again.challenger.summary in again.summary
 
 
+@pytest.mark.nightly  # By day the functions behind them.
 def test_commands_list_promote_and_roll_back(registry: Settings, matches: pd.DataFrame) -> None:
     _train(registry, matches)
     _train(registry, without_prices(matches))

@@ -98,7 +98,11 @@ def test_a_build_of_the_same_instant_changes_nothing(world: Settings):
 
 @pytest.mark.parametrize(
     ("kind", "is_full"),
-    [pytest.param("score", False, marks=pytest.mark.nightly), ("quote", False), ("fixture", True)],
+    [
+        pytest.param("score", False, marks=pytest.mark.nightly),
+        ("quote", False),
+        pytest.param("fixture", True, marks=pytest.mark.nightly),
+    ],
 )
 def test_a_fact_set_aside_after_it_was_built_is_gone_from_everything(
     world: Settings, kind: str, is_full: bool
@@ -188,6 +192,7 @@ def test_a_match_moved_to_another_day_leaves_its_old_one(world: Settings, tmp_pa
     assert equals_a_full_build(world, LAST)
 
 
+@pytest.mark.nightly  # By day rest before a fixture is held by tests/dbt/test_warehouse.py, and moved matches below.
 def test_rest_follows_fixtures_that_are_added_moved_and_called_off_before_a_later_one(
     world: Settings, tmp_path: Path
 ):
