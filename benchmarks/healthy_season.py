@@ -63,7 +63,6 @@ def main() -> None:
         return
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--landing-only", action="store_true", help="neither build nor check core")
-    options.add_argument("--every", type=int, default=1, help="build and check core every so many weeks")
     chosen, _ = options.parse_known_args()
     said: list[Said] = []
     n_weeks, started = 0, time.perf_counter()
@@ -74,8 +73,8 @@ def main() -> None:
         week = FIRST
         while week <= LAST:
             _write_week(source, Path(settings.source), week)
-            with_core = not chosen.landing_only and n_weeks % chosen.every == 0
-            said += _week(settings, week, with_core=with_core)
+            said += _week(settings, week, with_core=not chosen.landing_only)
+            Console().print(f"  {week:%Y-%m-%d}: {time.perf_counter() - started:.0f} s")
             n_weeks += 1
             week += WEEK
     _print(said, n_weeks, time.perf_counter() - started)
