@@ -8,7 +8,6 @@ every warning is a false one; docs/quality.md says which, after a look at the ro
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import shutil
@@ -34,7 +33,7 @@ from touchline.settings import Settings
 from touchline.sources.football_data_uk.addresses import FIXTURES
 from touchline.sources.football_data_uk.folder import FolderSource
 from touchline.sources.football_data_uk.parse import read_date
-from touchline.sources.source import KINDS
+from touchline.sources.source import KINDS, Reply
 from touchline.warehouse.build import build_layer
 
 HISTORY = ("2021", "2122")
@@ -61,42 +60,40 @@ def main() -> None:
     if not archive().exists():
         Console().print(f"healthy season: skipped, there is no real data at {archive()}")
         return
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--landing-only", action="store_true", help="neither build nor check core")
-    chosen, _ = options.parse_known_args()
     said: list[Said] = []
     n_weeks, started = 0, time.perf_counter()
     with _world() as (everything, settings):
-        _copy(everything, HISTORY, settings)
-        _week(settings, LOADED, with_core=not chosen.landing_only)
+        for season in HISTORY:
+            shutil.copytree(everything / season, Path(settings.source) / season)
+        _week(settings, LOADED)
         source = FolderSource(everything)
         week = FIRST
         while week <= LAST:
             _write_week(source, Path(settings.source), week)
-            said += _week(settings, week, with_core=not chosen.landing_only)
+            said += _week(settings, week)
             Console().print(f"  {week:%Y-%m-%d}: {time.perf_counter() - started:.0f} s")
             n_weeks += 1
             week += WEEK
     _print(said, n_weeks, time.perf_counter() - started)
 
 
-def _week(settings: Settings, as_of: datetime, *, with_core: bool) -> list[Said]:
+def _week(settings: Settings, as_of: datetime) -> list[Said]:
     run_id = f"week-{as_of:%Y-%m-%d}"
     collect(settings, virtual_clock(as_of), run_id)
     gates = {"landing": check_landing(settings, as_of, run_id)}
-    if with_core:
-        build_layer(settings, "core", as_of, run_id)
-        gates["core"] = check_core(settings, as_of, run_id)
+    build_layer(settings, "core", as_of, run_id)
+    gates["core"] = check_core(settings, as_of, run_id)
     found = [
         _said(as_of, gate, finding)
         for gate, report in gates.items()
         for finding in report.findings
         if not finding.success
     ]
+    told = {each.rule for each in found}
     parsing = [
         Said(as_of, "parsing", each.rule, each.severity, each.n_in_run, ())
         for each in count_rules(settings, run_id)
-        if each.n_in_run and each.severity != "fill" and f"landing_rules.{each.rule}" not in _names(found)
+        if each.n_in_run and each.severity != "fill" and f"landing_rules.{each.rule}" not in told
     ]
     return parsing + found
 
@@ -106,19 +103,15 @@ def _said(as_of: datetime, gate: str, finding: Finding) -> Said:
     return Said(as_of, gate, name, finding.severity, finding.n_unexpected or 1, finding.samples)
 
 
-def _names(said: list[Said]) -> set[str]:
-    return {each.rule for each in said}
-
-
 def _write_week(source: FolderSource, folder: Path, as_of: datetime) -> None:
     """Write what the site would have held at `as_of` (UTC) into a folder."""
     for request in source.requests(KINDS, as_of):
         reply = source.fetch(request, as_of, {})
-        body = getattr(reply, "body", b"")
+        assert isinstance(reply, Reply)
         if request.endpoint == FIXTURES:
-            path, body = folder / FIXTURES, _coming_week(body, as_of)
+            path, body = folder / FIXTURES, _coming_week(reply.body, as_of)
         else:
-            path = folder / request.endpoint.removeprefix("mmz4281/")
+            path, body = folder / request.endpoint.removeprefix("mmz4281/"), reply.body
         # A file appears with its first match.
         if body.count(b"\n") > 1 and path.parent.name not in HISTORY:
             path.parent.mkdir(exist_ok=True)
@@ -149,11 +142,6 @@ def _print(said: list[Said], n_weeks: int, seconds: float) -> None:
         for row in each.rows:
             text = f"{each.week:%Y-%m-%d} {each.gate} {each.rule} ({each.n}): {row}"
             console.print(text, markup=False, soft_wrap=True)
-
-
-def _copy(everything: Path, seasons: tuple[str, ...], settings: Settings) -> None:
-    for season in seasons:
-        shutil.copytree(everything / season, Path(settings.source) / season)
 
 
 @contextmanager

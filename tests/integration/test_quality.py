@@ -478,6 +478,23 @@ def test_the_core_gate_names_every_fault(warehouse: Settings):
     assert report.held == ("E0", "E1")
 
 
+MONDAYS = """
+insert into core.match
+select md5({guest} || day)::uuid, 'E0', '2022/23', 'Host ' || n, {guest}, one.home_team_id, one.away_team_id,
+    'scheduled', false, 1, day + time '20:00', day
+from (values {days}) as listed (day, n_matches) cross join generate_series(1, n_matches) as n
+cross join (select home_team_id, away_team_id from core.match limit 1) as one
+"""
+
+
+def test_a_full_round_on_an_odd_day_is_nothing_unusual_and_a_team_that_plays_twice_is(warehouse: Settings):
+    usual = ", ".join(f"(date '2022-09-05' + {7 * week}, 1)" for week in range(7))
+    change(warehouse, MONDAYS.format(guest="'Guest ' || n", days=f"{usual}, (date '2022-10-31', 10)"))
+    assert failing_columns(check_core(warehouse, NOVEMBER, "run-1")) == set()
+    change(warehouse, MONDAYS.format(guest="'Another ' || n", days="(date '2022-10-31', 11)"))
+    assert failing_columns(check_core(warehouse, NOVEMBER, "run-2")) == {"excess"}
+
+
 def test_an_empty_core_stops_the_run(warehouse: Settings):
     change(warehouse, "truncate core.match")
     with pytest.raises(QualityGateFailed, match=r"core_total\.n_matches: observed 0"):
