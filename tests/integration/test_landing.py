@@ -15,7 +15,9 @@ from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import SettingsInvalid, SourceUnavailable
 from touchline.landing import payloads
 from touchline.landing.collect import CollectReport, collect
+from touchline.landing.rejects import RejectFilter, count_rejects, list_rejects
 from touchline.landing.replay import replay_rejected
+from touchline.quality.history import count_rules
 from touchline.settings import Settings
 from touchline.sources.football_data_uk.folder import FolderSource
 from touchline.sources.source import Reply, Request
@@ -80,6 +82,50 @@ def test_a_corrected_score_and_a_moved_price_are_new_observations_beside_the_old
     # The first body is history, dated by the publisher; the correction is dated by when we saw it.
     assert versions[0]["known_at"] == datetime(2023, 1, 15, 6, tzinfo=UTC)
     assert versions[1]["known_at"] == datetime(2023, 7, 1, tzinfo=UTC)
+
+
+def test_a_value_that_cannot_be_used_is_one_finding_in_all_versions_of_its_file(
+    settings: Settings, folder: Path
+):
+    bad = match_row(HomeTeam="Leeds", B365H="0", HS="many", Unheard="1")
+    undated = match_row(HomeTeam="Derby", Date="soon")
+    write_season_file(folder, [match_row(Date="14/01/2022", Unheard="1")], code="2122")
+    first, second, third = (datetime(2023, 6, day, tzinfo=UTC) for day in (1, 2, 3))
+    write_season_file(folder, [bad, undated])
+    reports = [run(settings, folder, first)]
+    # A late result moves the rows, and a corrected price beside the bad one is no news of it.
+    write_season_file(
+        folder,
+        [match_row(Date="07/01/2023"), {**bad, "AvgH": "2.01"}, undated, undated, {**undated, "Div": "E1"}],
+    )
+    reports.append(run(settings, folder, second))
+    write_season_file(folder, [match_row(Date="07/01/2023"), {**bad, "B365H": "1"}, undated])
+    reports.append(run(settings, folder, third))
+    assert [report.rejected_prices for report in reports] == [1, 0, 1]
+    found = count_rejects(settings, RejectFilter(third))
+    assert {(each.rule, each.field): (each.n, each.n_open, each.last_at) for each in found} == {
+        ("column_unknown", "Unheard"): (2, 2, first),
+        ("price_invalid", "B365H/B365D/B365A"): (2, 2, third),
+        ("statistic_invalid", "HS"): (1, 1, first),
+        ("date_format", "Date"): (2, 2, second),
+        ("wrong_competition", "Div"): (1, 1, second),
+    }
+    shown = list_rejects(settings, RejectFilter(third, rule="statistic_invalid"), 10)
+    assert [(each.row_number, each.observed_at, each.first_observed_at) for each in shown] == [
+        (2, third, first)
+    ]
+    assert list_rejects(settings, RejectFilter(third, rule="statistic_invalid", since=second), 10) == []
+    # As of the second day nobody has seen the third.
+    (before,) = count_rejects(settings, RejectFilter(second, rule="price_invalid"))
+    assert before.n == 1
+    runs = [
+        {each.rule: (each.n_in_run, each.n_ever) for each in count_rules(settings, f"test-{day.isoformat()}")}
+        for day in (first, second, third)
+    ]
+    assert [of_run["column_unknown"] for of_run in runs] == [(2, 2), (0, 2), (0, 2)]
+    assert [of_run["price_invalid"] for of_run in runs] == [(1, 2), (0, 2), (1, 2)]
+    # Every version keeps its own records.
+    assert counts(settings)["rejected_row"] == 5 + 6 + 4
 
 
 def test_nothing_after_as_of_is_landed_not_even_in_the_payload(settings: Settings, folder: Path):

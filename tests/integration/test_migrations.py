@@ -40,8 +40,9 @@ OLDER = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
-NEWEST = "0014"
+NEWEST = "0018"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     *(f"landing.{name}" for name in LANDING),
@@ -367,6 +368,31 @@ def test_ratings_of_another_shape_make_room_and_are_made_anew_with_all_that_read
     bootstrap.migrate(migrated)
     with connect(migrated, "transform") as connection:
         assert scalar(connection, "select to_regclass('features.team_rating')") is None
+
+
+def test_refusals_that_were_recorded_before_become_one_finding_in_all_versions_of_their_file(
+    migrated: Settings,
+):
+    with connect(migrated, "ingest") as connection:
+        for file in ("E0.csv", "E0.csv", "E1.csv"):
+            connection.execute(
+                "with stored as (insert into landing.payload (source, endpoint, observed_at, is_backfill, "
+                "content_hash, n_bytes, body, run_id) values ('told', %s, %s, false, 'h', 1, 'b', 'told') "
+                "returning payload_id) insert into landing.rejected_row (payload_id, row_number, scope, rule, field, "
+                "value, reason, observed_at, run_id) select payload_id, 3, 'price', 'price_invalid', 'BWH', '0', "
+                "'why', %s, 'told' from stored",
+                (file, SEEN, SEEN),
+            )
+    bootstrap.downgrade(migrated, "0014")
+    bootstrap.migrate(migrated)
+    query = (
+        "select count(distinct finding_key) as n, count(*) as records from landing.rejected_row "
+        "where run_id = 'told'"
+    )
+    with connect(migrated, "owner") as connection:
+        assert rows(connection, query) == [{"n": 2, "records": 3}]
+        with pytest.raises(errors.InsufficientPrivilege, match="append-only"):
+            connection.execute("update landing.rejected_row set value = ''")
 
 
 def test_migrating_a_migrated_database_changes_nothing(written: Settings):

@@ -16,11 +16,14 @@ from predictions import prediction
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import HoldUnknown, QualityGateFailed
 from touchline.identity.teams import ANCHOR
+from touchline.landing.seen import note_seen
 from touchline.ledger.prediction import gate_frame
 from touchline.quality import validation
+from touchline.quality.findings import GateReport
 from touchline.quality.gates import check_core, check_features, check_landing, check_predictions
 from touchline.quality.history import count_rules
 from touchline.quality.holds import active_holds, held_competitions, release
+from touchline.quality.screening import screen
 from touchline.settings import Settings
 from warehouse import land, round_robin
 
@@ -288,6 +291,59 @@ def test_some_rejected_rows_are_only_a_warning(settings: Settings):
     assert "warning: expect_column_values_to_be_between on landing_payload.rejected_share" in report.summary
 
 
+def test_prices_that_were_set_aside_before_are_not_held_against_the_new_ones(settings: Settings):
+    broken = {f"{code}{letter}": "evens" for code in ("BW", "IW", "WH", "VC", "LB") for letter in "HDA"}
+    put_file(settings, NOVEMBER, *[broken] * 15)
+    assert failing_columns(check_landing(settings, NOVEMBER, "run-1")) == {"rejected_price_share"}
+    put_file(settings, NOVEMBER + HOUR, *[broken | {"B365H": "1.99"}] * 15)
+    assert failing_columns(check_landing(settings, NOVEMBER + HOUR, "run-2")) == set()
+    later = dict.fromkeys(broken, "6/4")
+    put_file(settings, NOVEMBER + 2 * HOUR, *[later] * 15)
+    assert failing_columns(check_landing(settings, NOVEMBER + 2 * HOUR, "run-3")) == {"rejected_price_share"}
+
+
+def failing_columns(report: GateReport) -> set[str | None]:
+    return {
+        finding.column for finding in report.findings if not finding.success and finding.severity == "warn"
+    }
+
+
+def put_list(settings: Settings, as_of: datetime, days: int, competitions: str, n: int = 5) -> int:
+    """A list of the matches so many days ahead, `n` of each competition; returns how often its rule spoke."""
+    ahead = {"FTHG": "", "FTAG": "", "FTR": "", "AvgCH": "", "AvgCD": "", "AvgCA": ""}
+    found = [
+        match_row(
+            Div=competition, Date=(as_of + timedelta(days=days)).strftime("%d/%m/%Y"),
+            HomeTeam=f"{competition} {number}", AwayTeam=f"{competition} {number + 10}", **ahead,
+        )
+        for competition in competitions.split()
+        for number in range(n)
+    ]  # fmt: skip
+    land_answers(settings, {"fixtures.csv": season_csv(found)}, as_of)
+    run_id = f"run-{as_of.isoformat()}"
+    looked_at = screen(settings, as_of, run_id).inputs
+    with connect(settings, "transform") as connection:
+        note_seen(connection, "check_landing", looked_at, as_of)
+    (counted,) = [each for each in count_rules(settings, run_id) if each.rule == "body_volume_unusual"]
+    return counted.n_in_run
+
+
+def test_a_list_that_lost_matches_still_to_come_is_told(settings: Settings):
+    everything = "E0 E1 E2 E3 SC0 D1 SP1 I1"
+    thursdays = [NOVEMBER + timedelta(days=2 + 7 * week) for week in range(7)]
+    # Weeks as usual, a break that a few competitions play in, all of them again, and the end of the season.
+    lists = [everything] * 4 + ["E2 E3", everything, "SC0"]
+    assert [put_list(settings, day, 2, listed) for day, listed in zip(thursdays, lists, strict=True)] == [
+        0
+    ] * 7
+    friday = thursdays[-1] + timedelta(days=8)
+    assert put_list(settings, friday - timedelta(days=1), 3, everything) == 0
+    assert put_list(settings, friday, 2, everything, n=4) == 0
+    assert put_list(settings, friday + HOUR, 2, "E0 E1 E2 E3") == 1
+    # The whole round is put off by a day: as many rows, none of them lost.
+    assert put_list(settings, friday + 2 * HOUR, 3, everything) == 0
+
+
 def test_one_of_several_sources_that_sends_nonsense_is_a_warning(settings: Settings):
     put_payload(settings)
     put_payload(settings, n_rows=20, n_rejected=20, source="the_odds_api", endpoint="odds")
@@ -420,6 +476,23 @@ def test_the_core_gate_names_every_fault(warehouse: Settings):
     for number in (1, 2, 3, 4, 6, 7):
         assert f"Home {number} Away {number}" in report.summary
     assert report.held == ("E0", "E1")
+
+
+MONDAYS = """
+insert into core.match
+select md5({guest} || day)::uuid, 'E0', '2022/23', 'Host ' || n, {guest}, one.home_team_id, one.away_team_id,
+    'scheduled', false, 1, day + time '20:00', day
+from (values {days}) as listed (day, n_matches) cross join generate_series(1, n_matches) as n
+cross join (select home_team_id, away_team_id from core.match limit 1) as one
+"""
+
+
+def test_a_full_round_on_an_odd_day_is_nothing_unusual_and_a_team_that_plays_twice_is(warehouse: Settings):
+    usual = ", ".join(f"(date '2022-09-05' + {7 * week}, 1)" for week in range(7))
+    change(warehouse, MONDAYS.format(guest="'Guest ' || n", days=f"{usual}, (date '2022-10-31', 10)"))
+    assert failing_columns(check_core(warehouse, NOVEMBER, "run-1")) == set()
+    change(warehouse, MONDAYS.format(guest="'Another ' || n", days="(date '2022-10-31', 11)"))
+    assert failing_columns(check_core(warehouse, NOVEMBER, "run-2")) == {"excess"}
 
 
 def test_an_empty_core_stops_the_run(warehouse: Settings):

@@ -136,8 +136,8 @@ team_links as (
 rejected as (
     select
         refused.rejected_row_id,
-        refused.source,
-        refused.endpoint,
+        payloads.source,
+        payloads.endpoint,
         refused.payload_id,
         refused.row_number,
         refused.rule,
@@ -148,16 +148,17 @@ rejected as (
         refused.kickoff_at,
         coalesce(home.team, refused.home_team) as home_team,
         coalesce(away.team, refused.away_team) as away_team
-    from {{ ref('rejected_rows') }} as refused
+    from {{ ref('stg_rejected_row') }} as refused
+    inner join {{ ref('stg_payload') }} as payloads on refused.payload_id = payloads.payload_id
     left join {{ ref('competition') }} as competitions on refused.competition = competitions.competition
     left join team_links as home
         on
-            refused.source = home.source
+            payloads.source = home.source
             and competitions.country = home.country
             and refused.home_team = home.alias
     left join team_links as away
         on
-            refused.source = away.source
+            payloads.source = away.source
             and competitions.country = away.country
             and refused.away_team = away.alias
     where
@@ -170,8 +171,8 @@ rejected as (
         and not exists (
             select from {{ ref('stg_payload') }} as later
             where
-                later.source = refused.source
-                and later.endpoint = refused.endpoint
+                later.source = payloads.source
+                and later.endpoint = payloads.endpoint
                 and later.payload_id > refused.payload_id
                 and later.observed_at <= {{ as_of() }}
         )

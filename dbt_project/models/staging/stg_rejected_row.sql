@@ -1,6 +1,7 @@
 -- one row per payload, row or value that could not be used when it was read
 select
     rejected.rejected_row_id,
+    rejected.finding_key,
     rejected.payload_id,
     rejected.row_number,
     rejected.scope,

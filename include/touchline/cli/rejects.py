@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SourceOption = Annotated[str | None, typer.Option("--from-source", help="only this source")]
 RuleOption = Annotated[str | None, typer.Option(help="only this rule, for example team_doubtful")]
 ScopeOption = Annotated[str | None, typer.Option(help="only payload, row, field or price")]
-SinceOption = Annotated[str | None, typer.Option(help="only observed since, 2023-03-10 or with a time")]
+SinceOption = Annotated[str | None, typer.Option(help="only first observed since, 2023-03-10 or with a time")]
 
 
 def register(app: typer.Typer) -> None:
@@ -111,7 +111,7 @@ def _rows(found: list[RejectedRow]) -> Table:
     table.add_column("reason", overflow="fold")
     for each in found:
         table.add_row(
-            f"{each.observed_at:%Y-%m-%d %H:%M}", each.source, each.endpoint, str(each.row_number), each.rule,
+            f"{each.first_observed_at:%Y-%m-%d %H:%M}", each.source, each.endpoint, str(each.row_number), each.rule,
             each.field or "", each.value or "", each.reason,
         )  # fmt: skip
     return table

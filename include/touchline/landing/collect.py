@@ -62,7 +62,7 @@ class CollectReport:
         text = (
             f"{self.source}: {self.requests} requests, {self.new_payloads} new payloads, {self.seen_again} "
             f"unchanged; {self.rows} rows = {self.parsed} parsed + {self.rejected} rejected "
-            f"({self.rejected_prices} prices set aside); new: {self.new_fixtures} fixtures, "
+            f"({self.rejected_prices} more prices set aside); new: {self.new_fixtures} fixtures, "
             f"{self.new_scores} scores, {self.new_quotes} quotes."
         )
         if self.replayed:

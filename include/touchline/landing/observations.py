@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import polars as pl
 import psycopg
 from psycopg import sql
 
-from touchline.database.engine import Connection, rows
+from touchline.database.engine import Connection, rows, scalar
 from touchline.landing.copying import copy_frame, uuid_array
 from touchline.landing.payloads import Payload
 from touchline.landing.ticks import write_quotes
@@ -20,6 +22,14 @@ from touchline.sources.source import Observations, Rejection
 # What the database says of facts that it will never take, unlike that it is down.
 UNWRITABLE = (psycopg.DataError, psycopg.IntegrityError)
 PROVENANCE = ("payload_id", "row_number", "published_at", "observed_at", "known_at")
+# one number: the prices that a payload was the first to have set aside
+_NEW_PRICES = """
+select count(*) from landing.rejected_row as rejected
+where payload_id = %s and scope = 'price' and not exists (
+    select from landing.rejected_row as earlier
+    where earlier.finding_key = rejected.finding_key and earlier.rejected_row_id < rejected.rejected_row_id
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class FileReport:
-    """What one stored body gave; `rows` = `parsed` + `rejected`. Only new facts are counted."""
+    """What one stored body gave; `rows` = `parsed` + `rejected`. Of facts and `rejected_prices` only new ones count."""
 
     payload_id: int
     endpoint: str
@@ -62,14 +72,15 @@ def write(connection: Connection, payload: Payload, observations: Observations, 
     """Write a payload's facts and mark it as parsed, in the caller's transaction.
 
     Facts of a request's first body get `known_at` from the publisher's schedule; those of later bodies get the time
-    at which we saw them.
+    at which we saw them. Like facts, a price that an earlier version of the body had set aside is not counted again.
     """
     new = write_facts(connection, payload, observations)
     write_rejections(connection, payload, observations.rejections, run_id)
+    n_prices = int(scalar(connection, _NEW_PRICES, (payload.payload_id,)))
     scopes = Counter(rejection.scope for rejection in observations.rejections)
     report = FileReport(
         payload.payload_id, payload.endpoint, observations.n_rows, observations.n_parsed, scopes["row"],
-        scopes["price"], new.fixtures, new.scores, new.quotes,
+        n_prices, new.fixtures, new.scores, new.quotes,
     )  # fmt: skip
     connection.execute(
         "insert into landing.payload_parsed (payload_id, n_rows, n_parsed, n_rejected, n_rejected_prices, "
@@ -178,13 +189,13 @@ def write_rejections(
         return
     columns = (
         "payload_id, row_number, scope, rule, field, value, reason, row_text, observed_at, run_id, "
-        "competition, kickoff_at, home_team, away_team"
+        "competition, kickoff_at, home_team, away_team, finding_key"
     )
     with (
         connection.cursor() as cursor,
         cursor.copy(f"copy landing.rejected_row ({columns}) from stdin") as copy,
     ):
-        for item in rejections:
+        for item, key in zip(rejections, _finding_keys(payload, rejections), strict=True):
             about = item.fixture
             fixture = (
                 (None, None, None, None)
@@ -200,9 +211,25 @@ def write_rejections(
                 (
                     payload.payload_id, item.row_number, item.scope, item.rule, item.field,
                     _storable(item.value), item.reason, _storable(item.row_text), payload.observed_at, run_id,
-                    *fixture,
+                    *fixture, key,
                 )
             )  # fmt: skip
+
+
+def _finding_keys(payload: Payload, rejections: Sequence[Rejection]) -> Iterator[UUID]:
+    """What tells each refusal from all others, and is the same in every version of a file: MD5 of the file, the row,
+    the field and the value, and the place among equal ones. An unreadable body is a finding of its own."""
+    file = payload.endpoint.partition("?")[0]
+    told: Counter[str] = Counter()
+    for item in rejections:
+        row = item.row_key or item.row_text or str(item.row_number)
+        if item.scope == "payload":
+            row = f"payload {payload.payload_id}"
+        name = "|".join(
+            (payload.source, file, item.scope, item.rule, row, item.field or "", item.value or "")
+        )
+        told[name] += 1
+        yield UUID(bytes=hashlib.md5(f"{name}|{told[name]}".encode(), usedforsecurity=False).digest())
 
 
 def _storable(text: str | None) -> str | None:

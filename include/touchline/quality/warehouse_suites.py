@@ -98,7 +98,7 @@ def core_suites(window: Window) -> list[Suite]:
         Suite(
             "core_volume",
             query("quality/suites/core_volume"),
-            lambda: [warn(gxe.ExpectColumnValuesToBeBetween, COMPARE, column="excess", max_value=4)],
+            lambda: [warn(gxe.ExpectColumnValuesToBeBetween, COMPARE, column="excess", max_value=0)],
             vars(window),
         ),
     ]  # fmt: skip

@@ -52,7 +52,7 @@ class Row:
         self.rejections.append(
             Rejection(
                 self.number, "field" if scope == "field" else "price", problem.rule, problem.place,
-                shown(problem.value), problem.reason,
+                shown(problem.value), problem.reason, row_key=self.match_id or None,
             )
         )  # fmt: skip
 
@@ -78,7 +78,7 @@ def read_rows(items: Sequence[object], read: Callable[[Fields, Row], None]) -> O
             rejections.append(
                 Rejection(
                     number, "row", problem.rule, problem.place, shown(problem.value), problem.reason,
-                    shown(item, _LONGEST_ROW_TEXT), row.about,
+                    shown(item, _LONGEST_ROW_TEXT), row.about, row.match_id or None,
                 )
             )  # fmt: skip
             continue

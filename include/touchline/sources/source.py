@@ -79,7 +79,8 @@ class Announced:
 class Rejection:
     """Something that could not be used. `row_number` counts data rows from 1; 0 is the payload itself.
 
-    `fixture` is the fixture that a rejected row is about, if that could be read.
+    `fixture` is the fixture that a rejected row is about, if that could be read. `row_key` is what tells the row from
+    the others in every version of its body (such as day and teams); None where its text or number has to do.
     """
 
     row_number: int
@@ -90,6 +91,7 @@ class Rejection:
     reason: str
     row_text: str | None = None
     fixture: Announced | None = None
+    row_key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,11 @@ left join lateral (
 ) as heard on true
 left join lateral (
     select
-        count(*) filter (where row.observed_at >= %(midnight)s) as n_rows,
-        count(*) filter (where row.scope = 'row' and row.rule = any(%(waiting)s) and not exists (
+        count(*) filter (where row.observed_at >= %(midnight)s and not exists (
+            select from landing.rejected_row as earlier
+            where earlier.finding_key = row.finding_key and earlier.rejected_row_id < row.rejected_row_id
+        )) as n_rows,
+        count(distinct finding_key) filter (where row.scope = 'row' and row.rule = any(%(waiting)s) and not exists (
             select 1 from landing.rejected_row_settled as settled
             where settled.rejected_row_id = row.rejected_row_id
         )) as n_waiting

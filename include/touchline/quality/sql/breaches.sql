@@ -1,6 +1,12 @@
--- one row per rule and run: rows and values refused while parsing, facts found at the gate, kick-off times that were
--- filled
-select rule, run_id, count(*) as n, max(recorded_at) as at from landing.rejected_row group by rule, run_id
+-- one row per rule and run: rows and values first refused while parsing, facts found at the gate, kick-off times that
+-- were filled
+select rule, run_id, count(*) as n, max(recorded_at) as at
+from landing.rejected_row as rejected
+where not exists (
+    select from landing.rejected_row as earlier
+    where earlier.finding_key = rejected.finding_key and earlier.rejected_row_id < rejected.rejected_row_id
+)
+group by rule, run_id
 union all
 select rule, run_id, sum(n), max(checked_at)
 from (

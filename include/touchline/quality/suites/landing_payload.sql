@@ -1,7 +1,7 @@
 -- one row per payload that the gate has not looked at, and per newest season file of the competitions that are held.
 -- Rows that wait for a team or a match are not bad rows. Where one of several sources sends nonsense, others still
 -- speak; a season file of the anchor, whose names are everybody's, holds its competition. A newer body of the same
--- request heals an older one.
+-- request heals an older one. Quotes and prices set aside are counted that no older body of the request held.
 select
     concat_ws(' ', 'payload', payload_id, source, endpoint) as row_key, file.competition, n_rows, rejected_share,
     case when is_of_anchor then rejected_share else 0 end as anchor_rejected_share,

@@ -1,7 +1,8 @@
 """A folder of downloaded files (`SSSS/DIV.csv`, `new/CCC.csv`), served as the site would have served it at `as_of`.
 
-A season file then holds only the matches whose result was public. Later matches of a season that has begun are
-served as fixtures, with the pre-match prices collected by then. So not even the stored payload knows the future.
+A season file then holds only the matches whose result was public: by the publisher's timetable, or because the file was
+written by then. Later matches of a season that has begun are served as fixtures, with the pre-match prices collected by
+then, and beside them what only the folder's own `fixtures.csv` lists. So not even the stored payload knows the future.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -83,7 +84,7 @@ class FolderSource:
         except PayloadRejected:
             # Stored as it is; the parser will report what is wrong with it.
             return Reply(body, content_type="text/csv")
-        published = _times(table)["published_at"].fill_null(as_of) <= as_of
+        published = _times(table, _written_at(path))["published_at"].fill_null(as_of) <= as_of
         if published.all():
             return Reply(body, content_type="text/csv")
         kept = [
@@ -118,21 +119,26 @@ class FolderSource:
         return parse(request.endpoint, body)
 
     def _upcoming(self, as_of: datetime) -> bytes:
-        bodies = [
-            (endpoint, _read(path))
+        files = [
+            (endpoint, path)
             for endpoint, path in self._files.items()
             if _has_begun(endpoint, as_of) and not _is_over(endpoint, as_of)
         ]
         own = self._folder / FIXTURES
         if own.exists():
-            bodies.append((FIXTURES, _read(own)))
+            files.append((FIXTURES, own))
         header, rows = list(IDENTITY_COLUMNS), []
-        for endpoint, body in bodies:
+        in_season_files: set[tuple[object, ...]] = set()
+        for endpoint, path in files:
             try:
-                table = read_table(body, endpoint, required_columns(endpoint))
+                table = read_table(_read(path), endpoint, required_columns(endpoint))
             except PayloadRejected:
                 continue
-            upcoming = _upcoming_rows(table, endpoint, as_of)
+            upcoming = _upcoming_rows(table, endpoint, _written_at(path), as_of)
+            if endpoint == FIXTURES:
+                upcoming = [row for row in upcoming if _match(row) not in in_season_files]
+            else:
+                in_season_files |= _matches(table, endpoint)
             rows += upcoming
             header += [name for row in upcoming[:1] for name in row if name not in header]
         # The bytes must not depend on the order of the files.
@@ -140,9 +146,22 @@ class FolderSource:
         return _write(header, cells)
 
 
-def _upcoming_rows(table: Table, endpoint: str, as_of: datetime) -> list[dict[str, str]]:
+def _match(row: Mapping[str, str]) -> tuple[object, ...]:
+    """Competition, day and teams, however the file writes the day."""
+    return row["Div"], read_date(row["Date"]), row["HomeTeam"], row["AwayTeam"]
+
+
+def _matches(table: Table, endpoint: str) -> set[tuple[object, ...]]:
+    places = [(name, index) for index, name in enumerate(table.header) if name in IDENTITY_COLUMNS]
+    given = {"Div": read_new_league(endpoint) or ""}
+    return {_match(given | {name: row[index] for name, index in places}) for row in table.rows}
+
+
+def _upcoming_rows(
+    table: Table, endpoint: str, written_at: datetime, as_of: datetime
+) -> list[dict[str, str]]:
     """Rows without a published result at `as_of`, stripped of everything not yet known."""
-    times = _times(table)
+    times = _times(table, written_at)
     early = [quote for quote in offered_quotes(endpoint, table.header) if not quote.is_closing]
     prices = {name for quote in early for _, name in quote.prices}
     prices |= {quote.line_column for quote in early if quote.line_column}
@@ -164,15 +183,27 @@ def _upcoming_rows(table: Table, endpoint: str, as_of: datetime) -> list[dict[st
     return upcoming
 
 
-def _times(table: Table) -> pl.DataFrame:
-    """When each row's result and prices became public (UTC); null where the date cannot be read."""
+def _times(table: Table, written_at: datetime) -> pl.DataFrame:
+    """When each row's result and prices became public (UTC); null where the date cannot be read.
+
+    A result was public, at the latest, when its file was written. A file that seems to be older than the kick-off has
+    lost that time.
+    """
     position = {name: index for index, name in enumerate(table.header)}
     days = [read_date(row[position["Date"]].strip()) for row in table.rows]
     minutes = [read_time(row[position["Time"]].strip()) if "Time" in position else None for row in table.rows]
-    frame = pl.DataFrame({"day": days, "minutes": minutes}, schema={"day": pl.Date, "minutes": pl.Int64})
+    is_played = [bool(row[position["FTHG"]]) if "FTHG" in position else False for row in table.rows]
+    frame = pl.DataFrame(
+        {"day": days, "minutes": minutes, "is_played": is_played},
+        schema={"day": pl.Date, "minutes": pl.Int64, "is_played": pl.Boolean},
+    )
     kickoff = calendar.kickoff_at(pl.col("day"), pl.duration(minutes=pl.col("minutes")))
+    published = calendar.result_published_at(pl.col("day"))
+    written = pl.lit(written_at, dtype=pl.Datetime("us", "UTC"))
     return frame.select(
-        published_at=calendar.result_published_at(pl.col("day")),
+        published_at=pl.when(pl.col("is_played") & (kickoff < written))
+        .then(pl.min_horizontal(published, written))
+        .otherwise(published),
         prices_collected_at=calendar.prices_collected_at(pl.col("day"), kickoff),
     )
 
@@ -199,6 +230,10 @@ def _is_over(endpoint: str, as_of: datetime) -> bool:
 
 def _csv_files(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.csv"), *folder.glob("*/*.csv")])
+
+
+def _written_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _read(path: Path) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -60,13 +60,18 @@ def parse(endpoint: str, body: bytes) -> Observations:
     frame = reading.accepted()
     offered = offered_quotes(endpoint, table.header)
     quotes, rejected_prices = read_quotes(table, offered, frame)
+    scores = _scores(frame, table, reading)
+    rejected = [
+        replace(each, row_key=reading.key_of(table.rows[each.row_number - 1]))
+        for each in (*reading.rejections, *rejected_prices)
+    ]
     return Observations(
         n_rows=len(table.rows),
         n_parsed=frame.height,
         fixtures=_fixtures(frame),
-        scores=_scores(frame, table, reading),
+        scores=scores,
         quotes=quotes,
-        rejections=[*_unknown_columns(table.header, offered), *reading.rejections, *rejected_prices],
+        rejections=[*_unknown_columns(table.header, offered), *rejected],
     )
 
 
@@ -116,6 +121,10 @@ class _Reading:
     def cell(self, row: list[str], name: str) -> str:
         index = self.position.get(name)
         return "" if index is None else row[index]
+
+    def key_of(self, row: list[str]) -> str:
+        """What tells a row from the others of its file; of a line that is no row, its text, which is the first cell."""
+        return "|".join((row[0], *(self.cell(row, name) for name in ("Date", "HomeTeam", "AwayTeam"))))
 
     def check_rows(self) -> None:
         seen: set[UUID] = set()
