@@ -12,7 +12,8 @@
 {%- endmacro %}
 
 {# Condition: an incremental build has to make this row of core.match anew. A fixture without a result is superseded
-   once its day has passed, and by other fixtures of the same pairing, so that these go together. #}
+   once its day has passed, and by other fixtures of the same pairing, so that these go together; some time later it is
+   unreported. #}
 {% macro is_affected(match_id) -%}
     {{ match_id }} = any(array(
         select version.match_id
@@ -27,7 +28,11 @@
             where
                 {{ is_changed('seed.match_id') }}
                 or (
-                    seed.kickoff_at between {{ built_as_of() }} and {{ as_of() }}
+                    (
+                        seed.kickoff_at between {{ built_as_of() }} and {{ as_of() }}
+                        or seed.kickoff_at
+                        between {{ unreported_until(built_as_of()) }} and {{ unreported_until(as_of()) }}
+                    )
                     and seed.valid_to = {{ forever() }} and not seed.is_played
                 )
         ) as pairing

@@ -185,8 +185,8 @@ def test_planting_a_future_result_changes_no_earlier_feature(settings: Settings,
 
 def test_a_pairing_played_four_times_a_season_is_four_matches(settings: Settings, tmp_path: Path):
     days = ("01/10/2022", "15/10/2022", "01/11/2022", "15/11/2022")
-    meetings = [match_row(Date=day, HomeTeam="Arsenal", AwayTeam="Chelsea") for day in days]
-    sourced = land(settings, tmp_path, meetings, datetime(2022, 12, 1, tzinfo=UTC))
+    meetings = [match_row(Div="SC0", Date=day, HomeTeam="Celtic", AwayTeam="Hearts") for day in days]
+    sourced = land(settings, tmp_path, meetings, datetime(2022, 12, 1, tzinfo=UTC), "SC0")
     build(sourced, datetime(2022, 12, 1, tzinfo=UTC))
     found = fetch(sourced, "select home_n_played, status from features.match_features inner join core.match "
                   "using (match_id) order by match.kickoff_at")  # fmt: skip

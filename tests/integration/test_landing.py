@@ -158,7 +158,7 @@ def test_prices_of_a_fixture_appear_once_they_are_collected(settings: Settings, 
 def test_a_season_that_has_not_begun_is_not_asked_for(folder: Path):
     write_season_file(folder, [match_row()])
     write_season_file(folder, [match_row(Date="14/10/2023")], code="2324")
-    requests = FolderSource(folder).requests(["scores"], LATER)
+    requests = FolderSource(folder, ["E0"]).requests(["scores"], LATER)
     assert [request.endpoint for request in requests] == ["mmz4281/2223/E0.csv"]
 
 
@@ -196,7 +196,8 @@ def test_bad_files_are_reported_and_the_good_ones_kept(settings: Settings, folde
 def test_a_quote_that_is_not_closed_costs_its_own_row_in_a_season_that_goes_on(
     settings: Settings, folder: Path
 ):
-    path = write_season_file(folder, [match_row(Date=f"{day:02d}/01/2023") for day in range(2, 8)])
+    season = [match_row(Date=f"{day:02d}/01/2023", AwayTeam=f"Away {day}") for day in range(2, 8)]
+    path = write_season_file(folder, season)
     lines = path.read_bytes().splitlines(keepends=True)
     lines[3] = lines[3].replace(b",Arsenal,", b',"Arsenal,')
     path.write_bytes(b"".join(lines))

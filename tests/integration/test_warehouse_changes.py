@@ -192,6 +192,38 @@ def test_a_match_moved_to_another_day_leaves_its_old_one(world: Settings, tmp_pa
     assert equals_a_full_build(world, LAST)
 
 
+def test_a_match_whose_day_is_corrected_or_that_is_taken_back_counts_as_its_newest_file_says(
+    world: Settings, tmp_path: Path
+):
+    def stand() -> list[tuple[str, str]]:
+        with connect(world, "transform") as connection:
+            found = rows(
+                connection,
+                "select kickoff_on::text as day, status from core.match "
+                "where home_team = 'Arsenal' and away_team in ('Chelsea', 'Leeds') order by away_team",
+            )
+        return [(row["day"], row["status"]) for row in found]
+
+    def n_played() -> dict[str, int]:
+        with connect(world, "transform") as connection:
+            found = rows(
+                connection,
+                "select distinct on (team_id) name, n_played from features.league_table inner join core.team "
+                "using (team_id) order by team_id, valid_from desc",
+            )
+        return {row["name"]: row["n_played"] for row in found}
+
+    before = n_played()
+    season = round_robin()
+    # Arsenal - Chelsea of 1 October was on 30 September, and Arsenal - Leeds was not played.
+    corrected = [season[0] | {"Date": "30/09/2022"}, *season[2:]]
+    land(world, tmp_path, corrected, START + timedelta(hours=1))
+    assert not build(world, START + timedelta(hours=1))[0].is_full
+    assert stand() == [("2022-09-30", "played"), ("2022-10-02", "superseded")]
+    assert n_played() == before | {"Arsenal": before["Arsenal"] - 1, "Leeds": before["Leeds"] - 1}
+    assert equals_a_full_build(world, START + timedelta(hours=1))
+
+
 @pytest.mark.nightly  # By day rest before a fixture is held by tests/dbt/test_warehouse.py, and moved matches below.
 def test_rest_follows_fixtures_that_are_added_moved_and_called_off_before_a_later_one(
     world: Settings, tmp_path: Path

@@ -177,6 +177,7 @@ def test_a_predicted_match_answers_when_and_by_which_model(world: Settings):
     [
         (("Burnley", "Fulham"), date(2022, 11, 20), "too_early"),
         (("Leeds", "Fulham"), date(2022, 10, 10), "past"),
+        (("Fulham", "Leeds"), date(2022, 9, 20), "unreported"),
     ],
 )
 def test_a_match_outside_the_horizon_says_so(world: Settings, match: tuple[str, str], day: date, reason: str):

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from builders import match_row, season_csv
 from touchline.errors import PayloadRejected
+from touchline.quality.rules import catalogue
 from touchline.sources.football_data_uk.parse import parse
 from touchline.sources.source import Observations, Rejection
 
 E0 = "mmz4281/2223/E0.csv"
+UNPLAYED = {"FTHG": "", "FTAG": "", "FTR": ""}
 
 
 def parse_one(**changes: str) -> Observations:
@@ -141,6 +143,53 @@ def test_the_same_match_twice_is_rejected_once():
     assert (found.n_parsed, only_rejection(found).rule) == (1, "duplicate_row")
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ({"Date": "14/01/2023"}, {"Date": "04/03/2023"}, "04/03/2023"),
+        ({"Date": "04/03/2023"}, {"Date": "14/01/2023"}, "04/03/2023"),
+        ({"Date": "14/01/2023"}, {"Date": "04/03/2023", **UNPLAYED}, "14/01/2023"),
+        ({"Date": "14/01/2023", **UNPLAYED}, {"Date": "04/03/2023", **UNPLAYED}, "04/03/2023"),
+        ({"Date": "14/01/2023"}, {"Date": "04/03/2023", "FTHG": "3"}, "14/01/2023"),
+        ({"Date": "14/01/2023", "HS": "9"}, {"Date": "04/03/2023", "HS": "12"}, "14/01/2023"),
+    ],
+)
+def test_a_match_listed_under_two_days_is_one_where_a_pairing_meets_once(
+    first: dict[str, str], second: dict[str, str], kept: str
+):
+    found = parse(E0, season_csv([match_row(**first), match_row(**second), match_row(HomeTeam="Leeds")]))
+    (rejected,) = found.rejections
+    assert (rejected.rule, rejected.field, found.n_parsed) == ("duplicate_row", "Date", 2)
+    assert found.fixtures.filter(home_team="Arsenal")["kickoff_on"].item().strftime("%d/%m/%Y") == kept
+    assert found.scores.height == found.fixtures.filter(status="played").height
+
+
+def test_pairings_that_meet_often_are_all_read():
+    days = ("01/10/2022", "15/10/2022", "01/03/2023")
+    rows = [match_row(Div="SC0", Date=day, HomeTeam="Celtic", AwayTeam="Hearts") for day in days]
+    assert parse("mmz4281/2223/SC0.csv", season_csv(rows)).n_parsed == 3
+
+
+def test_a_list_of_fixtures_has_the_season_that_a_row_says_and_no_other():
+    rows = [
+        match_row(Date="11/07/2020", **UNPLAYED) | {"Season": said} for said in ("2019/2020", "", "2012/2013")
+    ]
+    for row, home in zip(rows, ("Arsenal", "Leeds", "Fulham"), strict=True):
+        row["HomeTeam"] = home
+    found = parse("fixtures.csv", season_csv(rows))
+    assert found.fixtures["season"].to_list() == ["2019/20", None]
+    assert [each.rule for each in found.rejections] == ["date_outside_season"]
+
+
+def test_competitions_that_are_not_used_wait_in_a_list_and_not_in_their_own_file():
+    rows = [match_row(**UNPLAYED), match_row(Div="EC", HomeTeam="Woking", AwayTeam="Southend", **UNPLAYED)]
+    found = parse("fixtures.csv", season_csv(rows), ["E0"])
+    (rejected,) = found.rejections
+    assert (rejected.rule, rejected.value, found.n_parsed) == ("competition_not_used", "EC", 1)
+    assert catalogue()["competition_not_used"].is_waiting
+    assert parse("mmz4281/2223/EC.csv", season_csv(rows[1:]), ["E0"]).n_parsed == 1
+
+
 def test_a_row_without_goals_is_a_fixture():
     found = parse_one(FTHG="", FTAG="", FTR="")
     assert (found.n_parsed, found.scores.height) == (1, 0)
@@ -197,9 +246,8 @@ def test_a_file_cut_in_mid_row_keeps_the_whole_rows():
 
 
 def lines_of_a_season(n: int = 6) -> list[bytes]:
-    return season_csv([match_row(Date=f"{day:02d}/01/2023") for day in range(1, n + 1)]).splitlines(
-        keepends=True
-    )
+    rows = [match_row(Date=f"{day:02d}/01/2023", AwayTeam=f"Away {day}") for day in range(1, n + 1)]
+    return season_csv(rows).splitlines(keepends=True)
 
 
 @pytest.mark.parametrize("broken", [(3,), (2, 5), (6,)])

@@ -230,7 +230,7 @@ def folder_of(tmp_path: Path, *rows: Mapping[str, str]) -> FolderSource:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "BRA.csv").write_bytes(season_csv(rows))
     (tmp_path / "new" / "XXX.csv").write_bytes(season_csv(rows))
-    return FolderSource(tmp_path)
+    return FolderSource(tmp_path, [*CODES, "E0"])
 
 
 def test_a_folder_serves_the_file_without_the_future_and_lists_what_is_ahead(tmp_path: Path):
@@ -255,6 +255,32 @@ def test_a_folder_serves_the_file_without_the_future_and_lists_what_is_ahead(tmp
     # Closing prices are known only when the match begins.
     assert fixtures.quotes.is_empty()
     assert results.quotes.height == 5
+
+
+def test_a_folder_says_the_season_of_what_is_ahead_and_of_no_season_that_has_not_begun(tmp_path: Path):
+    (tmp_path / "1920").mkdir()
+    late = match_row(Date="11/07/2020")
+    (tmp_path / "1920" / "E0.csv").write_bytes(
+        season_csv([match_row(Date="04/07/2020", HomeTeam="Leeds"), late])
+    )
+    brazil = {"Country": "Brazil", "League": "Serie A", "Away": "Sao Paulo"}
+    folder = folder_of(
+        tmp_path,
+        row(**brazil, Season="2019", Date="10/07/2020", Home="Santos"),
+        row(**brazil, Season="2020", Date="08/08/2020", Home="Gremio"),
+        row(**brazil, Season="2021", Date="29/05/2021", Home="Santos"),
+        row(**brazil, Season="2020/2021", Date="09/08/2020", Home="Bahia"),
+    )
+    as_of = datetime(2020, 7, 5, 12, tzinfo=UTC)
+    (wanted,) = folder.requests(["fixtures"], as_of)
+    ahead = folder.fetch(wanted, as_of, {})
+    assert isinstance(ahead, Reply)
+    found = folder.parse(wanted, ahead.body)
+    seasons = found.fixtures.select("competition", "home_team", "season").rows()
+    assert sorted(seasons) == [
+        ("BRA", "Bahia", "2020/21"), ("BRA", "Gremio", "2020"), ("E0", "Arsenal", "2019/20"),
+    ]  # fmt: skip
+    assert [each.rule for each in found.rejections] == ["date_outside_season"]
 
 
 def test_a_folder_backfills_the_files_of_a_country_with_any_range(tmp_path: Path):

@@ -186,6 +186,11 @@ LANDED = [
           facts=fixture_of("api_football", "kickoff_at=>kickoff_at + interval '2 hours'", ":all_ahead")),
     Fault("one kick-off three hours off", "kickoff_moved_hours", "warn", put("played", 1, Time="18:00")),
     Fault("a match at night", "kickoff_hour_unusual", "warn", put("ahead", 0, Time="03:10")),
+    Fault("a pairing that was played comes again a month later", "pairing_repeated", "quarantine", facts=fixture_of(
+        "football_data_org", "fixture_key=>gen_random_uuid();kickoff_on=>kickoff_on + 30;"
+        "kickoff_at=>kickoff_at + interval '30 days';status=>'scheduled'")),
+    Fault("a fixture years back", "kickoff_long_past", "quarantine",
+          add(FIXTURES, HomeTeam="Arsenal", AwayTeam="Derby", Date="25/04/2016")),
     Fault("a fixture ten years ahead", "kickoff_far_ahead", "quarantine", put("ahead", 0, Date="12/11/2032")),
     Fault("a wrong season label", "season_label_wrong", "quarantine", facts=fixture_of(
         "football_data_org", "season=>'2021/22';kickoff_on=>kickoff_on - 5;fixture_key=>gen_random_uuid();"

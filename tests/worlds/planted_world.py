@@ -21,9 +21,10 @@ from touchline.sources.football_data_uk.parse import parse
 from touchline.sources.source import Reply, Request
 
 # Every competition is E0 under another name: a fault that is written for E0 is planted in any of them.
+# Those come first in which a pairing may meet more than once at home: the first faults repeat one.
 COMPETITIONS = (
-    "E0", "E1", "E2", "E3", "EC", "SC0", "SC1", "SC2", "SC3", "D1", "D2", "I1", "I2", "SP1", "SP2", "F1", "F2", "N1",
-    "B1", "P1", "T1", "G1",
+    "SC0", "SC1", "SC2", "SC3", "G1", "E0", "E1", "E2", "E3", "EC", "D1", "D2", "I1", "I2", "SP1", "SP2", "F1", "F2",
+    "N1", "B1", "P1", "T1",
 )  # fmt: skip
 BOOKMAKERS = ("B365", "BW", "IW", "PS", "WH", "VC")
 FIRST_DAY = {2021: date(2021, 8, 7), 2022: date(2022, 8, 6)}

@@ -41,6 +41,7 @@ def fixture(day: str, home: str, away: str, **changes: str) -> dict[str, str]:
 
 MOVED = fixture("04/11/2022", "Chelsea", "Everton")
 FIXTURES = [
+    fixture("20/09/2022", "Fulham", "Leeds"),
     fixture("02/11/2022", "Leeds", "Burnley", Time="11:00"),
     fixture("03/11/2022", "Fulham", "Chelsea"),
     fixture("06/11/2022", "Arsenal", "Fulham"),

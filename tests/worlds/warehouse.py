@@ -17,9 +17,15 @@ from touchline.warehouse.build import BuildReport, build_layer
 TEAMS = ("Arsenal", "Chelsea", "Leeds", "Fulham", "Everton", "Burnley")
 
 
-def land(settings: Settings, folder: Path, rows: Sequence[Mapping[str, str]], as_of: datetime) -> Settings:
+def land(
+    settings: Settings,
+    folder: Path,
+    rows: Sequence[Mapping[str, str]],
+    as_of: datetime,
+    competition: str = "E0",
+) -> Settings:
     """Write a season file below `folder` and collect it as of an instant; returns settings with that source."""
-    write_season_file(folder, rows)
+    write_season_file(folder, rows, competition=competition)
     sourced = settings.model_copy(update={"source": str(folder)})
     collect(sourced, virtual_clock(as_of), f"collect-{as_of.isoformat()}")
     return sourced

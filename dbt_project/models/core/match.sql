@@ -50,7 +50,10 @@ select
     not versions.is_kickoff_time_known as is_imputed,
     case
         when versions.is_played then 'played'
-        when superseded.match_id is not null then 'superseded'
+        when superseded.match_id is not null or versions.status = 'withdrawn' then 'superseded'
+        when
+            versions.status in ('scheduled', 'in_play', 'suspended', 'played')
+            and versions.kickoff_at <= {{ unreported_until(as_of()) }} then 'unreported'
         when versions.status = 'played' then 'scheduled'
         else versions.status
     end as status,

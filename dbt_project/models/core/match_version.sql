@@ -27,6 +27,16 @@ competitions as (
     select * from {{ ref('competition') }}
 ),
 
+withdrawals as (
+    select
+        fixture_key,
+        source,
+        payload_id,
+        known_at
+    from fixtures
+    where status = 'withdrawn'
+),
+
 instants as (
     select
         fixture_key,
@@ -39,7 +49,8 @@ instants as (
     from scores
 ),
 
--- The last word, at each instant, of the source whose word counts.
+-- The last word, at each instant, of the source whose word counts; that there is no such match only where no other
+-- source says that there is.
 fixture_then as (
     select distinct on (instants.fixture_key, instants.valid_from)
         instants.valid_from,
@@ -47,8 +58,10 @@ fixture_then as (
     from instants
     inner join fixtures
         on instants.fixture_key = fixtures.fixture_key and instants.valid_from >= fixtures.known_at
+    where not {{ is_withdrawn('fixtures', 'instants.valid_from') }}
     order by
-        instants.fixture_key asc, instants.valid_from asc, {{ source_rank('fixtures') }} asc, {{ latest_version() }}
+        instants.fixture_key asc, instants.valid_from asc, fixtures.status = 'withdrawn' asc,
+        {{ source_rank('fixtures') }} asc, {{ latest_version() }}
 ),
 
 score_then as (
@@ -57,6 +70,7 @@ score_then as (
         scores.*
     from instants
     inner join scores on instants.fixture_key = scores.fixture_key and instants.valid_from >= scores.known_at
+    where not {{ is_withdrawn('scores', 'instants.valid_from') }}
     order by
         instants.fixture_key asc, instants.valid_from asc, {{ source_rank('scores') }} asc, {{ latest_version() }}
 )
@@ -82,7 +96,7 @@ select
     fixture_then.status,
     -- A result by decree or of a match broken off says nothing about the sides.
     score_then.fixture_key is not null
-    and fixture_then.status not in ('awarded', 'abandoned', 'cancelled') as is_played,
+    and fixture_then.status not in ('awarded', 'abandoned', 'cancelled', 'withdrawn') as is_played,
     score_then.home_goals,
     score_then.away_goals,
     score_then.home_shots,

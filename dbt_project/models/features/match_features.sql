@@ -136,7 +136,7 @@ from fixtures
             and before.valid_to > fixtures.features_as_of
             and (
                 before.is_played
-                or before.status not in ('postponed', 'abandoned', 'cancelled', 'awarded')
+                or before.status not in ('postponed', 'abandoned', 'cancelled', 'awarded', 'withdrawn')
                 and before.kickoff_at > fixtures.features_as_of - interval '3 days'
                 and (before.home_team_id, before.away_team_id)
                 <> (fixtures.known_home_team_id, fixtures.known_away_team_id)

@@ -13,12 +13,16 @@ SEED = PROJECT_ROOT / "dbt_project" / "seeds" / "competition.csv"
 
 @dataclass(frozen=True)
 class Competition:
-    """One competition; `tier` 1 is the highest of its country."""
+    """One competition; `tier` 1 is the highest of its country.
+
+    `meets_once` is true where a team receives the same opponent once a season: a second such match is the same one.
+    """
 
     code: str
     name: str
     country: str
     tier: int
+    meets_once: bool
     is_simulated: bool
 
 
@@ -32,6 +36,7 @@ def competitions() -> dict[str, Competition]:
                 row["name"],
                 row["country"],
                 int(row["tier"]),
+                row["n_home_meetings"] == "1",
                 row["is_simulated"] == "true",
             )
             for row in csv.DictReader(lines)

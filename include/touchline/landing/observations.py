@@ -16,6 +16,7 @@ from psycopg import sql
 from touchline.database.engine import Connection, rows, scalar
 from touchline.landing.copying import copy_frame, uuid_array
 from touchline.landing.payloads import Payload
+from touchline.landing.revisions import WITHDRAWN
 from touchline.landing.ticks import write_quotes
 from touchline.sources.source import Observations, Rejection
 
@@ -97,8 +98,7 @@ def write_facts(
     connection: Connection, payload: Payload, observations: Observations, known_at: datetime | None = None
 ) -> Counts:
     """Write the facts that are new, dated by `known_at` (UTC) if given, in the caller's transaction."""
-    keys = {*observations.fixtures["fixture_key"], *observations.scores["fixture_key"]}
-    known = _already_observed(connection, sorted(keys))
+    known = _already_observed(connection, payload.source, observations)
     return Counts(
         _write_facts(connection, FIXTURES, _dated(payload, observations.fixtures, known_at), known),
         _write_facts(connection, SCORES, _dated(payload, observations.scores, known_at), known),
@@ -116,13 +116,22 @@ def reject_payload(connection: Connection, payload: Payload, reason: str, run_id
     )
 
 
-def _already_observed(connection: Connection, keys: Sequence[str]) -> set[str]:
+def _already_observed(connection: Connection, source: str, observations: Observations) -> set[str]:
+    """The matches that the source listed on the same day before. On another day, or once withdrawn, all is said anew:
+    a result known before belongs to the day it was given for."""
+    days = dict(observations.fixtures.select("fixture_key", "kickoff_on").iter_rows())
     found = rows(
         connection,
-        "select distinct fixture_key::text as key from landing.fixture_observation where fixture_key = any(%s::uuid[])",
-        (uuid_array(keys),),
+        "select distinct on (fixture_key) fixture_key::text as key, kickoff_on, status "
+        "from landing.fixture_observation where fixture_key = any(%s::uuid[]) and source = %s "
+        "order by fixture_key, payload_id desc",
+        (uuid_array(sorted({*days, *observations.scores["fixture_key"]})), source),
     )
-    return {row["key"] for row in found}
+    return {
+        row["key"]
+        for row in found
+        if row["status"] != WITHDRAWN and row["kickoff_on"] == days.get(row["key"], row["kickoff_on"])
+    }
 
 
 def _dated(payload: Payload, facts: pl.DataFrame, known_at: datetime | None) -> pl.DataFrame:
@@ -143,7 +152,7 @@ def _dated(payload: Payload, facts: pl.DataFrame, known_at: datetime | None) -> 
 
 def _write_facts(connection: Connection, target: Target, facts: pl.DataFrame, known: set[str]) -> int:
     is_known = pl.col("fixture_key").is_in(list(known))
-    # A match seen for the first time cannot repeat a fact, so its rows need no comparison.
+    # A match of which all is new cannot repeat a fact, so its rows need no comparison.
     fresh = facts.filter(~is_known)
     copy_frame(connection, sql.Identifier("landing", target.table), fresh)
     return fresh.height + _write_changes(connection, target, facts.filter(is_known))

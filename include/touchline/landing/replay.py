@@ -19,9 +19,10 @@ from touchline.database.queries import query
 from touchline.errors import PayloadRejected
 from touchline.identity import teams
 from touchline.landing import observations, payloads
+from touchline.landing.links import MATCH_RULE
 from touchline.landing.observations import UNWRITABLE, Counts
 from touchline.landing.payloads import Payload
-from touchline.landing.resolve import MATCH_RULE, TEAM_RULE, resolve
+from touchline.landing.resolve import TEAM_RULE, resolve
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import open_sources

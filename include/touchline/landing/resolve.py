@@ -8,34 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
 
 from touchline.database.engine import Connection, rows
 from touchline.identity import teams
-from touchline.identity.fixtures import fixture_key
 from touchline.identity.schedule import ScheduledMatch
+from touchline.landing.links import MATCH_RULE, fixtures_of, known_links, link_matches, nearest
 from touchline.landing.payloads import Payload
+from touchline.landing.revisions import follow
+from touchline.sources.seasons import label_of, labels_around, start_year_of
 from touchline.sources.source import Announced, Observations, Rejection
 
 TEAM_RULE: Final = "team_doubtful"
-MATCH_RULE: Final = "match_unknown"
 WAITING_RULES: Final = (TEAM_RULE, MATCH_RULE)
-# Two sources may date the same match a day apart, because some write the local day and some the UTC day.
-DAYS_APART: Final = 1
+# Within a season a competition rests longer at times, but two seasons never lie this near to each other.
+SEASON_GOES_ON_DAYS: Final = 10
 
-_FIXTURES_OF_SEASON = """
-select distinct on (fixture_key) fixture_key::text as fixture_key, competition, home_team, away_team, kickoff_on,
-    exists (select 1 from landing.match_link as link where link.fixture_key = observed.fixture_key) as is_linked
-from landing.fixture_observation as observed
-where competition = any(%(competitions)s) and season = any(%(seasons)s)
-order by fixture_key, known_at desc, observed_at desc, payload_id desc
-"""
-_KNOWN_LINKS = """
-select source_match_id, fixture_key::text as fixture_key from landing.match_link
-where source = %(source)s and (source_match_id = any(%(ids)s) or fixture_key = any(%(keys)s::uuid[]))
+_PLAYED = """
+select distinct competition, kickoff_on, season from landing.fixture_observation
+where competition = any(%(competitions)s) and season = any(%(seasons)s) and status = 'played' and known_at <= %(as_of)s
+order by kickoff_on, season
 """
 
 
@@ -49,14 +44,16 @@ def resolve(
     matches are written. Rows that cannot be resolved become rejections, so parsed + rejected still equals the rows
     of the body. `as_of` (UTC) limits which canonical names may be known.
     """
+    found = replace(found, fixtures=_with_seasons(connection, found.fixtures, as_of))
     if "fixture_key" in found.fixtures.columns:
-        return _adopt(connection, found)
+        return _adopt(connection, follow(connection, payload, found))
     found = _name_teams(connection, payload.source, found, as_of, run_id)
-    links = _link_matches(connection, payload, found.fixtures, run_id)
+    links, second = link_matches(connection, payload, found.fixtures, run_id)
+    found = _without_rows(found, second)
     ids = {
         each for frame in (found.scores, found.quotes) for each in frame["source_match_id"].unique().to_list()
     }
-    links |= _known(connection, payload.source, ids - set(links), ())
+    links |= known_links(connection, payload.source, ids - set(links), ())
     found = _name_bookmakers(bookmakers, found)
     found = _honestly_dated(_reject_unlinked(found, links))
     return replace(
@@ -67,13 +64,43 @@ def resolve(
     )
 
 
+def _with_seasons(connection: Connection, fixtures: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """Fill the seasons that neither body nor row says: by the match played just before, else by the day."""
+    place = ["competition", "kickoff_on"]
+    unsaid = fixtures.filter(pl.col("season").is_null()).select(place).unique().sort("kickoff_on")
+    if unsaid.is_empty():
+        return fixtures
+    parameters = {
+        "competitions": unsaid["competition"].unique().to_list(),
+        "seasons": labels_around(unsaid["kickoff_on"]),
+        "as_of": as_of,
+    }
+    schema = {"competition": pl.String, "kickoff_on": pl.Date, "played_season": pl.String}
+    played = pl.DataFrame(
+        [tuple(row.values()) for row in rows(connection, _PLAYED, parameters)], schema, orient="row"
+    )
+    by_day = [label_of(code, start_year_of(code, day)) for code, day in unsaid.iter_rows()]
+    filled = unsaid.with_columns(season_by_day=pl.Series(by_day, dtype=pl.String)).join_asof(
+        played,
+        on="kickoff_on",
+        by="competition",
+        tolerance=timedelta(days=SEASON_GOES_ON_DAYS),
+        check_sortedness=False,
+    )
+    return (
+        fixtures.join(filled, on=place, how="left", maintain_order="left")
+        .with_columns(season=pl.coalesce("season", "played_season", "season_by_day"))
+        .drop("played_season", "season_by_day")
+    )
+
+
 def _adopt(connection: Connection, found: Observations) -> Observations:
     """Replace the keys of moved matches in the anchor's rows by the key under which another source knows them."""
     own = found.fixtures
-    known = _fixtures_of(connection, own).filter("is_linked")
+    known = fixtures_of(connection, own).filter("is_linked")
     if known.is_empty():
         return found
-    moved = _nearest(own.filter(~pl.col("fixture_key").is_in(known["fixture_key"].to_list())), known)
+    moved = nearest(own.filter(~pl.col("fixture_key").is_in(known["fixture_key"].to_list())), known)
     if not moved:
         return found
     key = pl.col("fixture_key").replace(moved)
@@ -160,80 +187,6 @@ def _schedule(group: pl.DataFrame) -> list[ScheduledMatch]:
     """Who plays whom and when, without postponed and cancelled matches."""
     meant = group.filter(~pl.col("status").is_in(["postponed", "cancelled"]))
     return [ScheduledMatch(*row) for row in meant.select("kickoff_on", "home_team", "away_team").iter_rows()]
-
-
-def _link_matches(
-    connection: Connection, payload: Payload, fixtures: pl.DataFrame, run_id: str
-) -> dict[str, str]:
-    """The key of every match in the body, by the source's id. New links are written and never change."""
-    ids = fixtures["source_match_id"].to_list()
-    candidates = _fixtures_of(connection, fixtures)
-    known = _known(connection, payload.source, ids, candidates["fixture_key"].to_list())
-    links = {each: known[each] for each in ids if each in known}
-    new = fixtures.filter(~pl.col("source_match_id").is_in(list(links))).with_columns(
-        fixture_key=pl.col("source_match_id")
-    )
-    free = candidates.filter(~pl.col("fixture_key").is_in(list(known.values())))
-    found = _nearest(new, free)
-    taken = set(known.values())
-    for row in new.iter_rows(named=True):
-        own = str(fixture_key(row["competition"], row["kickoff_on"], row["home_team"], row["away_team"]))
-        key = found.get(row["source_match_id"], own)
-        # Two ids for one match: the second gets a key of its own, so that the duplicate stays visible.
-        if key in taken:
-            key = str(
-                fixture_key(row["competition"], row["kickoff_on"], row["home_team"], row["source_match_id"])
-            )
-        taken.add(key)
-        links[row["source_match_id"]] = key
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            "copy landing.match_link (source, source_match_id, fixture_key, payload_id, run_id) from stdin"
-        ) as copy,
-    ):
-        for source_match_id in new["source_match_id"]:
-            copy.write_row(
-                (payload.source, source_match_id, links[source_match_id], payload.payload_id, run_id)
-            )
-    return links
-
-
-def _fixtures_of(connection: Connection, fixtures: pl.DataFrame) -> pl.DataFrame:
-    """The last version of every fixture of the competitions and seasons in a frame."""
-    parameters = {
-        "competitions": fixtures["competition"].unique().to_list(),
-        "seasons": fixtures["season"].unique().to_list(),
-    }
-    schema = {
-        "fixture_key": pl.String, "competition": pl.String, "home_team": pl.String, "away_team": pl.String,
-        "kickoff_on": pl.Date, "is_linked": pl.Boolean,
-    }  # fmt: skip
-    return pl.DataFrame(rows(connection, _FIXTURES_OF_SEASON, parameters), schema=schema)
-
-
-def _nearest(wanted: pl.DataFrame, known: pl.DataFrame) -> dict[str, str]:
-    """For each wanted key, the known key of the same pairing at most a day apart; the nearest day wins."""
-    if wanted.is_empty() or known.is_empty():
-        return {}
-    pairing = ["competition", "home_team", "away_team"]
-    pairs = (
-        wanted.select("fixture_key", "kickoff_on", *pairing)
-        .join(known, on=pairing, suffix="_known")
-        .with_columns(days=(pl.col("kickoff_on") - pl.col("kickoff_on_known")).dt.total_days().abs())
-        .filter(pl.col("days") <= DAYS_APART)
-        .sort("days", "fixture_key", "fixture_key_known")
-        .unique("fixture_key", keep="first", maintain_order=True)
-        .unique("fixture_key_known", keep="first", maintain_order=True)
-    )
-    return dict(pairs.select("fixture_key", "fixture_key_known").iter_rows())
-
-
-def _known(
-    connection: Connection, source: str, ids: Sequence[str] | set[str], keys: Sequence[str]
-) -> dict[str, str]:
-    found = rows(connection, _KNOWN_LINKS, {"source": source, "ids": list(ids), "keys": list(keys)})
-    return {row["source_match_id"]: row["fixture_key"] for row in found}
 
 
 def _reject_unlinked(found: Observations, links: Mapping[str, str]) -> Observations:

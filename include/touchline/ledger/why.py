@@ -29,13 +29,17 @@ order by predicted_at desc, prediction_id desc limit 1
 
 @dataclass(frozen=True)
 class Fixture:
-    """The match asked about; `kickoff_at` in UTC, `match_id` None where it is only known from a rejected row."""
+    """The match asked about; `kickoff_at` in UTC, `match_id` None where it is only known from a rejected row.
+
+    `status` is that of core.match, or the reason of analytics.unpredicted where the match is not there.
+    """
 
     match_id: UUID | None
     competition: str
     kickoff_at: datetime
     home_team: str
     away_team: str
+    status: str
 
     def __str__(self) -> str:
         return f"{self.home_team} v {self.away_team} ({self.competition}), {_minute(self.kickoff_at)}"
@@ -43,7 +47,8 @@ class Fixture:
 
 @dataclass(frozen=True)
 class Why:
-    """The answer: `reason` is `predicted`, one of analytics.unpredicted, `too_early`, `past` or `not_built`."""
+    """The answer: `reason` is `predicted`, one of analytics.unpredicted, `too_early`, `unreported`, `past` or
+    `not_built`."""
 
     fixture: Fixture
     reason: str
@@ -69,7 +74,7 @@ def why(connection: Connection, fixture: Fixture, as_of: datetime, horizon_days:
         return Why(fixture, "predicted", _told(said), f"touchline lineage {said['prediction_id']}", "nothing")
     for found in rows(connection, query("ledger/sql/unpredicted"), asked):
         return Why(fixture, **found)
-    return Why(fixture, *_outside_the_view(fixture.kickoff_at, as_of, horizon_days))
+    return Why(fixture, *_outside_the_view(fixture, as_of, horizon_days))
 
 
 def fixture_by_id(connection: Connection, match_id: UUID) -> Fixture:
@@ -128,15 +133,20 @@ def _in_force(found: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
     return [row for row in found if row["status"] != "superseded"] or found
 
 
-def _outside_the_view(kickoff_at: datetime, as_of: datetime, horizon_days: int) -> tuple[str, str, str, str]:
+def _outside_the_view(fixture: Fixture, as_of: datetime, horizon_days: int) -> tuple[str, str, str, str]:
     """Reason, detail, where to look and what to do for a match that is not in analytics.unpredicted."""
-    first = kickoff_at - timedelta(days=horizon_days)
+    first = fixture.kickoff_at - timedelta(days=horizon_days)
     if first > as_of:
         return (
             "too_early", f"fixtures are predicted within {horizon_days} days of kick-off",
             "the setting TOUCHLINE_HORIZON_DAYS", f"nothing before {_minute(first)}",
         )  # fmt: skip
-    if kickoff_at <= as_of:
+    if fixture.status == "unreported":
+        return (
+            "unreported", "it should have been played, and no source has told since what became of it",
+            "landing.fixture_observation (fixture_key)", "nothing; it counts as soon as a source gives its result",
+        )  # fmt: skip
+    if fixture.kickoff_at <= as_of:
         return (
             "past", "it kicked off, and no prediction had been written before",
             "analytics.prediction_history", "nothing: a prediction is written before kick-off or not at all",

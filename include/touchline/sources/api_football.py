@@ -164,16 +164,13 @@ class ApiFootball:
         status = item.code(
             "fixture.status.short", STATUSES, "unknown_status", f"not one of {', '.join(STATUSES)}"
         )
-        day = uk_day(kickoff)
         start_year = row.optional(lambda: item.year("league.season"))
-        if start_year is None:
-            start_year = seasons.start_year_of(competition, day)
         row.fixture = {
             "competition": competition,
-            "season": seasons.label_of(competition, start_year),
+            "season": None if start_year is None else seasons.label_of(competition, start_year),
             "home_team": home,
             "away_team": away,
-            "kickoff_on": day,
+            "kickoff_on": uk_day(kickoff),
             "kickoff_at": kickoff,
             "is_kickoff_time_known": item.find("fixture.status.short") != "TBD",
             "status": status,

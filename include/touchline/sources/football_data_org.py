@@ -140,12 +140,9 @@ class FootballDataOrg:
         status = match.code("status", STATUSES, "unknown_status", f"not one of {', '.join(STATUSES)}")
         published = row.optional(lambda: match.moment("lastUpdated"))
         first_day = row.optional(lambda: match.day("season.startDate"))
-        start_year = (
-            seasons.start_year_of(competition, uk_day(kickoff)) if first_day is None else first_day.year
-        )
         row.fixture = {
             "competition": competition,
-            "season": seasons.label_of(competition, start_year),
+            "season": None if first_day is None else seasons.label_of(competition, first_day.year),
             "home_team": home,
             "away_team": away,
             "kickoff_on": uk_day(kickoff),

@@ -99,7 +99,8 @@ def open_sources(settings: Settings, as_of: datetime, only: Sequence[str] = ()) 
     folder = source_folder(settings)
     with ExitStack() as stack:
         if folder is not None:
-            yield [FolderSource(folder)]
+            anchor = read_configuration(settings.sources_file).sources[ANCHOR]
+            yield [FolderSource(folder, anchor.competitions.values())]
             return
         plans = [plan for plan in plan_sources(settings) if not only or plan.name in only]
         used = [plan for plan in plans if plan.state == "in use"]

@@ -15,7 +15,8 @@ Scope = Literal["payload", "row", "field", "price"]
 
 _UTC: Final = pl.Datetime("us", "UTC")
 # The frames of a source that has its own match ids. Landing replaces source_match_id by fixture_key, and team names by
-# the warehouse's. Those are football_data_uk's names, so its own frames hold fixture_key from the start.
+# the warehouse's. Those are football_data_uk's names, so its own frames hold fixture_key from the start. The season is
+# null where neither body nor row says it; landing fills it.
 FIXTURE_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "source_match_id": pl.String, "competition": pl.String, "season": pl.String, "home_team": pl.String,
     "away_team": pl.String, "kickoff_on": pl.Date, "kickoff_at": _UTC, "is_kickoff_time_known": pl.Boolean,
@@ -100,7 +101,8 @@ class Observations:
 
     Frames hold the columns of landing.fixture_observation, score_observation and odds_observation, without
     source, payload_id, observed_at and known_at, which landing adds. A match is identified by fixture_key, or by
-    source_match_id as in FIXTURE_SCHEMA, SCORE_SCHEMA and QUOTE_SCHEMA.
+    source_match_id as in FIXTURE_SCHEMA, SCORE_SCHEMA and QUOTE_SCHEMA. `is_whole_season` is true where the body lists
+    every match that the source knows of its seasons, so that a match it no longer lists was withdrawn.
     """
 
     n_rows: int
@@ -109,6 +111,7 @@ class Observations:
     scores: pl.DataFrame
     quotes: pl.DataFrame
     rejections: Sequence[Rejection]
+    is_whole_season: bool = False
 
 
 class Source(Protocol):

@@ -13,7 +13,6 @@ from typing import Final
 import httpx
 
 from touchline.errors import PayloadRejected
-from touchline.sources import seasons
 from touchline.sources.configuration import SourceConfiguration
 from touchline.sources.football_data_uk.addresses import uk_day
 from touchline.sources.http import Allowance, ProviderClient, RawReply, Verdict, judge_status
@@ -161,13 +160,11 @@ class TheOddsApi:
         )  # fmt: skip
         kickoff = event.moment("commence_time")
         home, away = event.teams("home_team", "away_team")
-        day = uk_day(kickoff)
         row.fixture = {
             "competition": competition,
-            "season": seasons.label_of(competition, seasons.start_year_of(competition, day)),
             "home_team": home,
             "away_team": away,
-            "kickoff_on": day,
+            "kickoff_on": uk_day(kickoff),
             "kickoff_at": kickoff,
             "is_kickoff_time_known": True,
             "status": "scheduled",

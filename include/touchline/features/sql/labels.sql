@@ -33,3 +33,8 @@ left join core.match_odds as pinnacle
 left join best on best.match_id = match.match_id and best.stage = 'prematch'
 left join best as best_closing on best_closing.match_id = match.match_id and best_closing.stage = 'closing'
 where result.known_at <= %(as_of)s
+    -- A result given under an earlier day, which was corrected since, was in the form of its own sides before kick-off.
+    and not exists (
+        select from core.result_version as early
+        where early.match_id = match.match_id and early.valid_from < match.kickoff_at
+    )

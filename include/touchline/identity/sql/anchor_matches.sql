@@ -10,7 +10,7 @@ with observed as (
 ranked as (
     select observed.*, dense_rank() over (partition by competition order by season desc) as season_rank
     from observed
-    where season <= %(season)s
+    where season <= %(season)s and status <> 'withdrawn'
 )
 
 select competition, season, home_team, away_team, kickoff_on, status from ranked where season_rank <= 2

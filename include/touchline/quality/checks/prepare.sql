@@ -18,7 +18,8 @@ analyze fresh_payload;
 create temporary table fresh_fixture on commit drop as
 select fixture.* from landing.fixture_observation as fixture
 inner join fresh_payload using (payload_id)
-where fixture.known_at between fresh_payload.known_since and %(as_of)s;
+-- That there is no such match is nothing that could be wrong with it.
+where fixture.known_at between fresh_payload.known_since and %(as_of)s and fixture.status <> 'withdrawn';
 
 create temporary table fresh_score on commit drop as
 select score.* from landing.score_observation as score
@@ -58,21 +59,24 @@ create index on subject (fixture_key);
 
 -- one row per match near the new ones in time: the last word on it; firm once nothing but a mistake would undo it
 create temporary table known on commit drop as
-select distinct on (observed.fixture_key)
-    observed.*,
-    observed.source_match_id is not null or exists (
-        select from landing.score_observation as score where score.fixture_key = observed.fixture_key
-    ) as is_firm
-from landing.fixture_observation as observed
-inner join (
-    select competition, min(kickoff_on) - 21 as since_on, max(kickoff_on) + 21 as until_on
-    from fresh_fixture group by competition
-) as span on observed.competition = span.competition and observed.kickoff_on between span.since_on and span.until_on
-where observed.observed_at <= %(as_of)s and not exists (
-    select from quarantined as bad
-    where bad.kind = 'fixture' and bad.fixture_key = observed.fixture_key and bad.payload_id = observed.payload_id
-)
-order by observed.fixture_key, observed.payload_id desc;
+select * from (
+    select distinct on (observed.fixture_key)
+        observed.*,
+        observed.source_match_id is not null or exists (
+            select from landing.score_observation as score where score.fixture_key = observed.fixture_key
+        ) as is_firm
+    from landing.fixture_observation as observed
+    inner join (
+        select competition, min(kickoff_on) - 21 as since_on, max(kickoff_on) + 21 as until_on
+        from fresh_fixture group by competition
+    ) as span on observed.competition = span.competition and observed.kickoff_on between span.since_on and span.until_on
+    where observed.observed_at <= %(as_of)s and not exists (
+        select from quarantined as bad
+        where bad.kind = 'fixture' and bad.fixture_key = observed.fixture_key and bad.payload_id = observed.payload_id
+    )
+    order by observed.fixture_key, observed.payload_id desc
+) as last_word
+where status <> 'withdrawn';
 create index on known (competition, kickoff_on);
 
 create temporary table appearance on commit drop as

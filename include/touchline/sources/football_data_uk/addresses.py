@@ -37,6 +37,11 @@ def season_label(start_year: int) -> str:
     return f"{start_year}/{(start_year + 1) % 100:02d}"
 
 
+def season_text(start_year: int) -> str:
+    """2022 -> `2022/2023`, as the provider writes it in rows."""
+    return f"{start_year}/{start_year + 1}"
+
+
 def season_start_year(day: date) -> int:
     """The year in which the season that `day` belongs to began."""
     return day.year if day.month >= FIRST_MONTH else day.year - 1

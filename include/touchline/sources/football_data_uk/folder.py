@@ -1,15 +1,16 @@
 """A folder of downloaded files (`SSSS/DIV.csv`, `new/CCC.csv`), served as the site would have served it at `as_of`.
 
 A season file then holds only the matches whose result was public: by the publisher's timetable, or because the file was
-written by then. Later matches of a season that has begun are served as fixtures, with the pre-match prices collected by
-then, and beside them what only the folder's own `fixtures.csv` lists. So not even the stored payload knows the future.
+written by then. Later matches of a season that has begun are served as fixtures with their season, which the site's list
+does not say, and the pre-match prices collected by then, and beside them what only the folder's own `fixtures.csv`
+lists. So not even the stored payload knows the future.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -21,9 +22,10 @@ from touchline.sources.football_data_uk.addresses import (
     FIXTURES,
     read_endpoint,
     season_start_year,
+    season_text,
     uk_day,
 )
-from touchline.sources.football_data_uk.new_leagues import endpoint_of, read_new_league
+from touchline.sources.football_data_uk.new_leagues import endpoint_of, read_new_league, read_season
 from touchline.sources.football_data_uk.parse import (
     offered_quotes,
     parse,
@@ -34,21 +36,25 @@ from touchline.sources.football_data_uk.parse import (
 from touchline.sources.football_data_uk.table import Table, read_table
 from touchline.sources.source import Kind, NoReply, Observations, Reply, Request
 
-IDENTITY_COLUMNS = ["Div", "Date", "Time", "HomeTeam", "AwayTeam"]
+IDENTITY_COLUMNS = ["Div", "Season", "Date", "Time", "HomeTeam", "AwayTeam"]
 
 
 class FolderSource:
-    """Season files of a folder; `ignored` names the CSV files in it that are not at `SSSS/DIV.csv` or `new/CCC.csv`."""
+    """Season files of a folder; `ignored` names the CSV files in it that are not at `SSSS/DIV.csv` or `new/CCC.csv`.
+
+    Upcoming matches are read of these competitions alone.
+    """
 
     name = "football_data_uk"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, competitions: Collection[str]) -> None:
         if not folder.is_dir():
             raise SourceUnavailable(
                 f"the folder {folder} does not exist; give one that holds season files as SSSS/DIV.csv, "
                 "for example 2223/E0.csv"
             )
         self._folder = folder
+        self._competitions = competitions
         found = {path: _endpoint(path) for path in _csv_files(folder)}
         self._files = {endpoint: path for path, endpoint in found.items() if endpoint is not None}
         self.ignored: Sequence[str] = [
@@ -116,7 +122,7 @@ class FolderSource:
 
     def parse(self, request: Request, body: bytes) -> Observations:
         """Read a body of this source."""
-        return parse(request.endpoint, body)
+        return parse(request.endpoint, body, self._competitions)
 
     def _upcoming(self, as_of: datetime) -> bytes:
         files = [
@@ -165,7 +171,10 @@ def _upcoming_rows(
     early = [quote for quote in offered_quotes(endpoint, table.header) if not quote.is_closing]
     prices = {name for quote in early for _, name in quote.prices}
     prices |= {quote.line_column for quote in early if quote.line_column}
-    new_league = read_new_league(endpoint)
+    new_league, file = read_new_league(endpoint), read_endpoint(endpoint)
+    said = {} if file is None else {"Season": season_text(file.start_year)}
+    if new_league is not None:
+        said["Div"] = new_league
     known_columns = [name for name in table.header if name in prices or name in IDENTITY_COLUMNS]
     position = {name: index for index, name in enumerate(table.header)}
     upcoming = []
@@ -174,12 +183,14 @@ def _upcoming_rows(
     ):
         if published is None or published <= as_of:
             continue
+        if "Season" in position and not _season_has_begun(row[position["Season"]], as_of):
+            continue
         has_prices = collected is not None and collected <= as_of
         known = {
             name: row[position[name]] if name in IDENTITY_COLUMNS or has_prices else ""
             for name in known_columns
         }
-        upcoming.append(known if new_league is None else {**known, "Div": new_league})
+        upcoming.append({**known, **said})
     return upcoming
 
 
@@ -220,6 +231,12 @@ def _endpoint(path: Path) -> str | None:
 def _has_begun(endpoint: str, as_of: datetime) -> bool:
     file = read_endpoint(endpoint)
     return file is None or file.start_year <= season_start_year(uk_day(as_of))
+
+
+def _season_has_begun(text: str, as_of: datetime) -> bool:
+    """Whether a season, as a row writes it, has begun; True where it cannot be read, which the parser reports."""
+    found = read_season(text)
+    return found is None or found[1] <= uk_day(as_of)
 
 
 def _is_over(endpoint: str, as_of: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from touchline.identity.competitions import competitions
 from touchline.identity.fixtures import fixture_key
 from touchline.sources.football_data_uk import calendar
 from touchline.sources.football_data_uk.addresses import (
+    FIXTURES,
     SeasonFile,
     read_endpoint,
     season_label,
@@ -36,7 +37,6 @@ from touchline.sources.football_data_uk.new_leagues import (
 )
 from touchline.sources.football_data_uk.quotes import read_quotes
 from touchline.sources.football_data_uk.table import Table, read_table
-from touchline.sources.seasons import label_of, start_year_of
 from touchline.sources.source import Observations, Rejection
 
 MOST_GOALS = 30
@@ -49,13 +49,13 @@ KNOWN = frozenset(
 SEASON_START = (7, 1)
 
 
-def parse(endpoint: str, body: bytes) -> Observations:
-    """Read a season file, fixtures.csv or a new leagues file.
+def parse(endpoint: str, body: bytes, used: Collection[str] | None = None) -> Observations:
+    """Read a season file, fixtures.csv or a new leagues file; of fixtures.csv only the competitions `used`, if given.
 
     Raises PayloadRejected when the body is not such a file.
     """
     table = read_table(body, endpoint, required_columns(endpoint))
-    reading = _Reading(table, read_endpoint(endpoint), read_new_league(endpoint))
+    reading = _Reading(table, read_endpoint(endpoint), read_new_league(endpoint), used)
     reading.check_rows()
     frame = reading.accepted()
     offered = offered_quotes(endpoint, table.header)
@@ -72,6 +72,7 @@ def parse(endpoint: str, body: bytes) -> Observations:
         scores=scores,
         quotes=quotes,
         rejections=[*_unknown_columns(table.header, offered), *rejected],
+        is_whole_season=endpoint != FIXTURES,
     )
 
 
@@ -112,8 +113,9 @@ class _Reading:
     table: Table
     season_file: SeasonFile | None
     new_league: str | None
+    used: Collection[str] | None
     rejections: list[Rejection] = field(default_factory=list)
-    rows: list[dict[str, object]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.position = {name: index for index, name in enumerate(self.table.header)}
@@ -131,11 +133,47 @@ class _Reading:
         for index, row in enumerate(self.table.rows):
             problem = self._read(index, row, seen)
             if problem is not None:
-                value = None if problem.field is None else self.cell(row, problem.field)
-                text = ",".join(row).rstrip(",")
-                self.rejections.append(
-                    Rejection(index + 1, "row", problem.rule, problem.field, value, problem.reason, text)
+                self._reject(index, problem)
+        self._keep_one_of_each_meeting()
+
+    def _reject(self, index: int, problem: _Problem) -> None:
+        row = self.table.rows[index]
+        value = None if problem.field is None else self.cell(row, problem.field)
+        text = ",".join(row).rstrip(",")
+        self.rejections.append(
+            Rejection(index + 1, "row", problem.rule, problem.field, value, problem.reason, text)
+        )
+
+    def _keep_one_of_each_meeting(self) -> None:
+        """Where a pairing meets once at home a season, keep one row of it.
+
+        A match that was moved may stand under its old day as well, without a result or with the same: then the later
+        day is right. Another result is rather that of another match, whose teams are wrong.
+        """
+        meetings: dict[tuple[object, ...], list[dict[str, Any]]] = {}
+        for row in self.rows:
+            if competitions()[row["competition"]].meets_once:
+                place = tuple(row[name] for name in ("competition", "season", "home_team", "away_team"))
+                meetings.setdefault(place, []).append(row)
+        gone = set()
+        for listed in meetings.values():
+            listed.sort(key=lambda row: (row["home_goals"] is not None, row["kickoff_on"]))
+            first = next((row for row in listed if row["home_goals"] is not None), listed[-1])
+            kept = max(
+                (row for row in listed if self._statistics(row) == self._statistics(first)),
+                key=lambda row: row["kickoff_on"],
+            )
+            for row in listed:
+                if row is kept:
+                    continue
+                gone.add(row["row_number"])
+                reason = (
+                    f"the match stands on {kept['kickoff_on']} as well; in {row['competition']} a team receives the "
+                    "same opponent once a season"
                 )
+                self._reject(row["row_number"] - 1, _Problem("duplicate_row", "Date", reason))
+        if gone:
+            self.rows = [row for row in self.rows if row["row_number"] not in gone]
 
     def _read(self, index: int, row: list[str], seen: set[UUID]) -> _Problem | None:
         if self.table.is_last_row_cut and index == len(self.table.rows) - 1:
@@ -153,7 +191,7 @@ class _Reading:
         day = read_date(self.cell(row, "Date"))
         if day is None:
             return _Problem("date_format", "Date", "not a date as dd/mm/yy or dd/mm/yyyy")
-        season = self._read_season(row, competition, day)
+        season = self._read_season(row, day)
         if isinstance(season, _Problem):
             return season
         home, away = _team(self.cell(row, "HomeTeam")), _team(self.cell(row, "AwayTeam"))
@@ -197,6 +235,10 @@ class _Reading:
         )  # fmt: skip
         return None
 
+    def _statistics(self, row: Mapping[str, Any]) -> list[str]:
+        cells = self.table.rows[row["row_number"] - 1]
+        return [self.cell(cells, name) for name in ("FTHG", "FTAG", *STATISTICS)]
+
     def _read_competition(self, row: list[str]) -> str | _Problem:
         if self.new_league is not None:
             country = self.cell(row, "Country")
@@ -214,21 +256,24 @@ class _Reading:
         if self.season_file is not None and competition != self.season_file.competition:
             reason = f"{competition} in the file of {self.season_file.competition}"
             return _Problem("wrong_competition", "Div", reason)
+        if self.season_file is None and self.used is not None and competition not in self.used:
+            reason = f"config/sources.yaml names no {competition} for this source"
+            return _Problem("competition_not_used", "Div", reason)
         return competition
 
-    def _read_season(self, row: list[str], competition: str, day: date) -> str | _Problem:
-        if self.new_league is not None:
+    def _read_season(self, row: list[str], day: date) -> str | _Problem | None:
+        """The label of the season that the file or the row says; None where neither does."""
+        if self.season_file is not None:
+            start_year = self.season_file.start_year
+            label = season_label(start_year)
+            first_day, last_day = date(start_year, *SEASON_START), date(start_year + 1, *SEASON_END)
+        elif self.new_league is not None or self.cell(row, "Season"):
             found = read_season(self.cell(row, "Season"))
             if found is None:
                 return _Problem("season_format", "Season", "not a season as 2012 or 2012/2013")
             label, first_day, last_day = found
-        elif self.season_file is None:
-            # A list of fixtures does not give the season, so the day decides.
-            return label_of(competition, start_year_of(competition, day))
         else:
-            start_year = self.season_file.start_year
-            label = season_label(start_year)
-            first_day, last_day = date(start_year, *SEASON_START), date(start_year + 1, *SEASON_END)
+            return None
         if not first_day <= day <= last_day:
             return _Problem("date_outside_season", "Date", f"not in season {label}")
         return label

@@ -71,7 +71,7 @@ class SiteSource:
 
     def parse(self, request: Request, body: bytes) -> Observations:
         """Read a body of this source."""
-        return parse(request.endpoint, body)
+        return parse(request.endpoint, body, self._configuration.competitions.values())
 
     def _files(self, years: Sequence[int]) -> list[str]:
         """Season files of these start years, oldest first; then the files that hold all seasons of a country."""
