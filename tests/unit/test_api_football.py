@@ -126,7 +126,7 @@ def test_a_fixture_carries_the_providers_id_and_the_season():
     assert found.fixtures.row(0, named=True) == {
         "source_match_id": "867986", "competition": "E0", "season": "2022/23", "home_team": "Bournemouth",
         "away_team": "Wolves", "kickoff_on": date(2022, 8, 31), "kickoff_at": datetime(2022, 8, 31, 18, 30, tzinfo=UTC),
-        "is_kickoff_time_known": True, "status": "scheduled", "row_number": 1,
+        "is_kickoff_time_known": True, "status": "scheduled", "stage": None, "row_number": 1,
         "published_at": datetime(2022, 8, 1, 18, 30, tzinfo=UTC),
     }  # fmt: skip
 

@@ -97,7 +97,7 @@ def test_a_match_becomes_a_fixture_with_the_providers_id():
         "source_match_id": "538050", "competition": "E0", "season": "2025/26", "home_team": "Everton FC",
         "away_team": "Manchester United FC", "kickoff_on": date(2026, 2, 23),
         "kickoff_at": datetime(2026, 2, 23, 20, tzinfo=UTC), "is_kickoff_time_known": True, "status": "scheduled",
-        "row_number": 1, "published_at": datetime(2026, 2, 23, 0, 20, 57, tzinfo=UTC),
+        "stage": None, "row_number": 1, "published_at": datetime(2026, 2, 23, 0, 20, 57, tzinfo=UTC),
     }  # fmt: skip
     assert found.scores.is_empty()
     assert found.quotes.is_empty()
