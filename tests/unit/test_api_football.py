@@ -131,6 +131,26 @@ def test_a_fixture_carries_the_providers_id_and_the_season():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("said", "stage"),
+    [
+        ("Regular Season - 5", "league"), ("Regular Season", "league"), ("Apertura - 12", "league"),
+        ("Championship Round - 34", "league"), ("Relegation Round - 2", "league"), ("Relegation Round", "play_off"),
+        ("Promotion Play-offs - Semi-finals", "play_off"), ("Apertura - Quarter-finals", "play_off"),
+        ("Final", "play_off"), (None, None),
+    ],
+)  # fmt: skip
+def test_a_round_without_a_number_is_a_play_off(said: str | None, stage: str | None):
+    found = parse(fixture(league={"id": 39, "season": 2022, "round": said}))
+    assert (found.fixtures["stage"].item(), list(found.rejections)) == (stage, [])
+
+
+def test_a_damaged_round_is_named_and_the_match_stands():
+    found = parse(fixture(league={"id": 39, "season": 2022, "round": 7}))
+    assert found.fixtures["stage"].item() is None
+    assert (only_rejection(found).scope, only_rejection(found).field) == ("field", "league.round")
+
+
 @pytest.mark.parametrize(("theirs", "ours"), STATUSES.items())
 def test_every_status_of_the_provider_has_one_of_ours(theirs: str, ours: str):
     found = parse(fixture(theirs, score=score(fulltime=(1, 0))))

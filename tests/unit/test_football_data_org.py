@@ -112,6 +112,26 @@ def test_every_status_of_the_provider_has_one_of_ours(theirs: str, ours: str):
     assert found.scores.height == (1 if theirs in ("FINISHED", "AWARDED") else 0)
 
 
+@pytest.mark.parametrize(
+    ("said", "matchday", "stage"),
+    [
+        ("REGULAR_SEASON", 27, "league"), ("CLAUSURA", 3, "league"), ("PLAYOFFS", None, "play_off"),
+        ("SEMI_FINALS", None, "play_off"), ("RELEGATION", None, "play_off"), ("RELEGATION", 2, "league"),
+        ("CHAMPIONSHIP", 34, "league"), (None, 3, None),
+    ],
+)  # fmt: skip
+def test_the_stage_is_the_league_or_a_play_off(said: str | None, matchday: int | None, stage: str | None):
+    found = parse(match(stage=said, matchday=matchday))
+    assert (found.fixtures["stage"].item(), list(found.rejections)) == (stage, [])
+
+
+def test_an_unknown_stage_is_named_and_the_match_stands():
+    found = parse(match(stage="LUCKY_LOSERS"))
+    assert found.fixtures["stage"].item() is None
+    rejection = only_rejection(found)
+    assert (rejection.scope, rejection.rule, rejection.value) == ("field", "unknown_stage", "LUCKY_LOSERS")
+
+
 def test_a_row_refused_for_its_status_says_which_fixture_it_is_about():
     about = only_rejection(parse(match(status="PLAYING"))).fixture
     assert about is not None
