@@ -109,6 +109,14 @@ teams as (
     group by named.competition, named.season, named.team_id
 ),
 
+periods as (
+    select
+        competition,
+        season,
+        unnest(known) as period
+    from teams
+),
+
 -- A result counts from when it was known until it was corrected.
 gains as (
     select
@@ -178,13 +186,17 @@ instants as (
     from summed
     union
     select
-        teams.competition,
-        teams.season,
-        bound.valid_from
-    from teams
-    cross join lateral unnest(teams.known) as period
-    cross join lateral (values (lower(period)), (upper(period))) as bound (valid_from)
-    where bound.valid_from < {{ forever() }}
+        competition,
+        season,
+        lower(period)
+    from periods
+    union
+    select
+        competition,
+        season,
+        upper(period)
+    from periods
+    where upper(period) < {{ forever() }}
 ),
 
 -- Every team at every instant, so that the table is complete also for those who did not play.

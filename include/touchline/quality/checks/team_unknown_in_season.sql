@@ -12,8 +12,13 @@ with stated as (
         where bad.kind = 'fixture' and bad.fixture_key = observed.fixture_key
             and bad.payload_id = observed.payload_id
     )
-    union
-    select fixture_key, payload_id, competition, season, home_team, away_team, kickoff_on, stage from fresh_fixture
+    union all
+    select fixture_key, payload_id, competition, season, home_team, away_team, kickoff_on, stage
+    from fresh_fixture as fresh
+    where exists (
+        select from quarantined as bad
+        where bad.kind = 'fixture' and bad.fixture_key = fresh.fixture_key and bad.payload_id = fresh.payload_id
+    )
 ),
 
 -- In a play-off, teams of other leagues have their place.
@@ -22,8 +27,9 @@ play_off as (
 ),
 
 named as (
-    select competition, season, team, count(distinct fixture_key) as n
-    from stated cross join lateral unnest(array[home_team, away_team]) as team
+    select competition, season, team, count(*) as n
+    from (select distinct fixture_key, competition, season, home_team, away_team from stated) as matches
+    cross join lateral unnest(array[home_team, away_team]) as team
     where fixture_key not in (select fixture_key from play_off)
     group by competition, season, team
 ),
@@ -31,16 +37,23 @@ named as (
 usual as (
     select competition, season, percentile_cont(0.5) within group (order by n) as n
     from named group by competition, season
+),
+
+-- Few, and found before their matches are looked for.
+unknown as materialized (
+    select named.*, usual.n as n_usual
+    from named inner join usual using (competition, season)
+    where named.n <= usual.n / 10
 )
 
 select distinct on (stated.fixture_key, stated.payload_id)
     stated.competition, stated.fixture_key, stated.payload_id,
     format('%%s - %%s on %%s: %%s is named in %%s matches of %%s %%s, most teams in %%s', stated.home_team,
-        stated.away_team, stated.kickoff_on, named.team, named.n, stated.competition, stated.season, usual.n) as reason
+        stated.away_team, stated.kickoff_on, unknown.team, unknown.n, stated.competition, stated.season,
+        unknown.n_usual) as reason
 from stated
-inner join usual using (competition, season)
-inner join named
-    on named.competition = stated.competition and named.season = stated.season
-    and named.team in (stated.home_team, stated.away_team)
-where named.n <= usual.n / 10 and stated.fixture_key not in (select fixture_key from play_off)
-order by stated.fixture_key, stated.payload_id, named.n
+inner join unknown
+    on unknown.competition = stated.competition and unknown.season = stated.season
+    and unknown.team in (stated.home_team, stated.away_team)
+where stated.fixture_key not in (select fixture_key from play_off)
+order by stated.fixture_key, stated.payload_id, unknown.n
