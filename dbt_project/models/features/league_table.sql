@@ -1,5 +1,5 @@
--- one row per competition, season, team and instant at which results, teams or deductions became known: the table of the
--- league stage from then on
+-- one row per competition, season, team and instant at which results, teams or deductions became known: the table of
+-- the league stage from then on
 {{ config(
     materialized='incremental',
     incremental_strategy='replace',
@@ -188,13 +188,13 @@ instants as (
     select
         competition,
         season,
-        lower(period)
+        lower(period) as valid_from
     from periods
     union
     select
         competition,
         season,
-        upper(period)
+        upper(period) as valid_from
     from periods
     where upper(period) < {{ forever() }}
 ),

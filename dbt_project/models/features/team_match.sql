@@ -1,4 +1,4 @@
--- one row per team, played match of a league and period: what it was to the team, as known from valid_from until valid_to
+-- one row per team, league match played and period: what it was to the team, as known from valid_from until valid_to
 {{ config(
     materialized='incremental',
     incremental_strategy='replace',
