@@ -50,7 +50,6 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         "ratings.team_rating": "match_features reads it as of kick-off, team_strength as of the build",
     },
     "fct_rejoining_of_upstream_concepts": {
-        "match_features": FEATURES_MEET_HERE,
         "unpredicted": "only it reads rejected_rows, and a later payload of a request has the last word on them",
     },
     "fct_too_many_joins": {"match_features": FEATURES_MEET_HERE, "unpredicted": EVERY_STAGE},

@@ -32,3 +32,8 @@
 {% macro forever() -%}
     '9999-12-31 00:00:00+00'::timestamptz
 {%- endmacro %}
+
+{# The first midnight, UTC, after a day: from then on what a source dates by the day alone is known. #}
+{% macro day_after(day) -%}
+    ({{ day }} + 1)::timestamp at time zone 'UTC'
+{%- endmacro %}

@@ -162,7 +162,7 @@ def test_prices_known_only_after_a_result_are_not_rated_with_it(settings: Settin
         "select home_team, core.match_odds.price_home, move_last from core.match "
         "inner join core.match_odds using (match_id) inner join features.team_rating as rating "
         "on rating.match_id = match.match_id and rating.team_id = match.home_team_id "
-        "where stage = 'closing' and bookmaker = 'consensus' order by 1",
+        "where match_odds.stage = 'closing' and bookmaker = 'consensus' order by 1",
     )
     assert [row["price_home"] for row in found] == pytest.approx([1.95, 1.95])
     unmoved, moved = (row["move_last"] for row in found)

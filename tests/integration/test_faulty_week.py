@@ -93,9 +93,9 @@ def test_the_same_matches_results_and_teams_are_known_in_the_end(weeks: tuple[Se
 def test_the_same_closing_prices_and_prices_of_fixtures_ahead_are_known(weeks: tuple[Settings, Settings]):
     """Prices before a kick-off stay what was known then, right or wrong: the past is not mended."""
     query = (
-        "select match_id, stage, bookmaker, market, line, price_home, price_draw, price_away, price_over, price_under "
-        "from core.match_odds inner join core.match using (match_id) where stage = 'closing' or not is_played "
-        "order by 1, 2, 3, 4, 5"
+        "select match_id, odds.stage, bookmaker, market, line, price_home, price_draw, price_away, price_over, "
+        "price_under from core.match_odds as odds inner join core.match using (match_id) "
+        "where odds.stage = 'closing' or not is_played order by 1, 2, 3, 4, 5"
     )
     found = []
     for each in weeks:

@@ -17,7 +17,7 @@ from touchline.settings import Settings
 
 pytestmark = pytest.mark.slow
 
-ENDS = ("landing.", "ledger.", "ops.", "core.competition.")
+ENDS = ("landing.", "ledger.", "ops.", "core.competition.", "core.point_deduction.", "core.table_rule.")
 
 
 @pytest.fixture(scope="module")

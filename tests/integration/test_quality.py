@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from psycopg import sql
 
 from builders import match_row, season_csv
 from planted_world import land as land_answers
@@ -17,6 +19,7 @@ from touchline.database.engine import connect, rows, scalar
 from touchline.errors import HoldUnknown, QualityGateFailed
 from touchline.identity.teams import ANCHOR
 from touchline.landing.seen import note_seen
+from touchline.landing.copying import copy_frame
 from touchline.ledger.prediction import gate_frame
 from touchline.quality import validation
 from touchline.quality.findings import GateReport
@@ -25,6 +28,7 @@ from touchline.quality.history import count_rules
 from touchline.quality.holds import active_holds, held_competitions, release
 from touchline.quality.screening import screen
 from touchline.settings import Settings
+from touchline.sources.football_data_uk.parse import parse as parse_file
 from warehouse import land, round_robin
 
 pytestmark = pytest.mark.slow
@@ -642,3 +646,92 @@ def test_no_password_is_written_to_the_project_of_great_expectations(settings: S
     for path in files:
         text = path.read_text(errors="replace")
         assert not [role for role, secret in settings.secrets.items() if secret in text], path
+
+
+def put_rounds(settings: Settings, as_of: datetime, n_rounds: int, misspelt: int) -> None:
+    """The season file of E0 so far: six teams, three matches a round, one row with a team under another name."""
+    half = [pair for number in range(5) for pair in ROUND_ROBIN[number]]
+    pairs = [*half, *((away, home) for home, away in half)][: 3 * n_rounds]
+    found = [
+        match_row(
+            Date=f"{6 + number // 3 * 7 % 28:02d}/{8 + number // 12:02d}/2022", HomeTeam=home, AwayTeam=away
+        )
+        for number, (home, away) in enumerate(pairs)
+    ]
+    found[misspelt]["HomeTeam"] += " Town"
+    land_answers(settings, {E0_FILE: season_csv(found)}, as_of)
+
+
+ROUND_ROBIN = [
+    [("Arsenal", "Burnley"), ("Chelsea", "Everton"), ("Leeds", "Fulham")],
+    [("Arsenal", "Everton"), ("Burnley", "Fulham"), ("Chelsea", "Leeds")],
+    [("Arsenal", "Fulham"), ("Everton", "Leeds"), ("Burnley", "Chelsea")],
+    [("Arsenal", "Leeds"), ("Fulham", "Chelsea"), ("Everton", "Burnley")],
+    [("Arsenal", "Chelsea"), ("Leeds", "Burnley"), ("Fulham", "Everton")],
+]
+UNKNOWN = "select reason from landing.quarantined_fact where rule = 'team_unknown_in_season'"
+
+
+def unknown_teams(settings: Settings) -> list[str]:
+    with connect(settings, "transform") as connection:
+        return [row["reason"] for row in rows(connection, UNKNOWN)]
+
+
+@pytest.mark.parametrize("misspelt", [0, 13, 29])
+def test_a_misspelt_team_is_left_out_of_a_season_that_is_loaded_at_once(settings: Settings, misspelt: int):
+    put_rounds(settings, NOVEMBER, 10, misspelt)
+    assert check_landing(settings, NOVEMBER, "run").n_quarantined == 1
+    (reason,) = unknown_teams(settings)
+    assert "Town is named in 1 matches of E0 2022/23, most teams in 10" in reason
+
+
+def test_a_misspelt_team_of_the_first_round_is_left_out_once_it_shows(settings: Settings):
+    for number, n_rounds in enumerate((1, 5, 9)):
+        put_rounds(settings, NOVEMBER + number * HOUR, n_rounds, 0)
+        assert check_landing(settings, NOVEMBER + number * HOUR, "run").n_quarantined == 0, n_rounds
+    put_rounds(settings, NOVEMBER + 4 * HOUR, 10, 0)
+    assert check_landing(settings, NOVEMBER + 4 * HOUR, "run").n_quarantined == 1
+    assert "Arsenal Town" in unknown_teams(settings)[0]
+    assert check_landing(settings, NOVEMBER + 5 * HOUR, "again").n_quarantined == 0
+
+
+def test_a_play_off_may_bring_a_team_of_another_league_and_no_other_match_may(settings: Settings):
+    put_rounds(settings, NOVEMBER, 10, 29)
+    with connect(settings, "ingest") as connection:
+        for number, stage in enumerate(("play_off", "league", None)):
+            connection.execute(
+                "insert into landing.fixture_observation (fixture_key, source, competition, season, home_team, "
+                "away_team, kickoff_on, kickoff_at, is_kickoff_time_known, status, stage, payload_id, row_number, "
+                "published_at, observed_at, known_at) select gen_random_uuid(), 'api_football', 'E0', '2022/23', "
+                "'Arsenal', 'Luton ' || %(n)s, '2022-11-20', '2022-11-20 15:00Z', true, 'scheduled', %(stage)s, "
+                "max(payload_id), 90 + %(n)s, %(at)s, %(at)s, %(at)s from landing.payload",
+                {"n": number, "stage": stage, "at": NOVEMBER},
+            )
+    check_landing(settings, NOVEMBER, "run")
+    named = sorted(reason.split(": ")[1].split(" is named")[0] for reason in unknown_teams(settings))
+    assert [name for name in named if name.startswith("Luton")] == ["Luton 1", "Luton 2"]
+
+
+@pytest.mark.nightly
+def test_the_one_unknown_team_of_all_real_season_files_is_a_misspelt_one(
+    settings: Settings, season_files: Path
+):
+    found = [
+        parse_file(f"mmz4281/{path.parent.name}/{path.name}", path.read_bytes()).fixtures
+        for path in sorted(season_files.rglob("*.csv"))
+    ]
+    payload_id = put_payload(settings)
+    utc = pl.Datetime("us", "UTC")
+    seen = {name: pl.lit(NOVEMBER, dtype=utc) for name in ("published_at", "observed_at", "known_at")}
+    frame = pl.concat(found).unique("fixture_key", keep="first")
+    with connect(settings, "ingest") as connection:
+        copy_frame(
+            connection,
+            sql.Identifier("landing", "fixture_observation"),
+            frame.with_columns(source=pl.lit(ANCHOR), payload_id=pl.lit(payload_id), **seen),
+        )
+    later = NOVEMBER + timedelta(days=365)
+    check_landing(settings, later, "run")
+    assert frame.height > 218_000
+    (reason,) = unknown_teams(settings)
+    assert "Raith is named in 1 matches of SC1 2004/05, most teams in 36" in reason

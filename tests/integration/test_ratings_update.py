@@ -53,7 +53,7 @@ def installed(module_settings: Settings) -> Settings:
         connection.execute(
             "create table core.result_version (match_id uuid, valid_from timestamptz, valid_to timestamptz, tier int, "
             f"kickoff_at timestamptz, home_team_id uuid, away_team_id uuid, {statistics}, "
-            "primary key (match_id, valid_from))"
+            "stage text not null default 'league', primary key (match_id, valid_from))"
         )
         connection.execute(
             f"create table core.result_price (match_id uuid, valid_from timestamptz, stage text, {prices}, "

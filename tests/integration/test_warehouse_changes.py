@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from builders import match_row
+from builders import match_row, write_season_file
 from databases import copy_of
 from table_digests import table_digests
-from touchline.database.engine import connect, rows, scalar
+from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build, land, round_robin
@@ -290,6 +290,65 @@ def test_a_match_awarded_with_a_score_is_in_the_table_and_nowhere_else(world: Se
     assert equals_a_full_build(world, LAST)
 
 
+def test_a_play_off_is_a_match_with_features_and_in_no_table_form_or_rating(world: Settings, tmp_path: Path):
+    """Listed with the league at first, by who cannot say so, then called what it is; of two leagues' teams."""
+    learned = (
+        "features.team_match",
+        "features.team_form",
+        "features.competition_form",
+        "features.team_rating",
+    )
+    below = [
+        match_row(Div="E1", Date=f"0{day}/10/2022", HomeTeam="Luton", AwayTeam="Watford") for day in (1, 8)
+    ]
+    write_season_file(tmp_path, below, competition="E1")
+    unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
+    play_off = match_row(Date="11/10/2022", HomeTeam="Arsenal", AwayTeam="Luton", **unplayed)
+    land(world, tmp_path, [*round_robin()[:8], play_off], START + timedelta(days=1))
+    build(world, START + timedelta(days=1))
+    before = table_digests(world, ["features"])
+    with connect(world, "transform") as connection:
+        assert newest_table(connection)["Luton"] == 7
+    restated(world, "scheduled", "Arsenal", "Luton", START + timedelta(days=2), stage="play_off")
+    # A score, and a source of fixtures that does not know the stage.
+    restated(world, "played", "Arsenal", "Luton", LATER, goals=(0, 5))
+    assert not build(world, LATER)[0].is_full
+    after = table_digests(world, ["features"])
+    assert {name: after[name] for name in learned} == {name: before[name] for name in learned}
+    with connect(world, "transform") as connection:
+        assert set(newest_table(connection).values()) == {6}
+        assert "Luton" not in newest_table(connection)
+        assert rows(
+            connection, "select n_teams, n_matches, n_played from core.season where competition = 'E0'"
+        ) == [{"n_teams": 5, "n_matches": 8, "n_played": 8}]
+        # Each side's season is that of its own league: 5 of 10 matches, and both of two.
+        assert rows(
+            connection,
+            "select stage, match.is_played, home_n_played, away_n_played, season_progress from core.match "
+            "inner join features.match_features using (match_id) where away_team = 'Luton'",
+        ) == [
+            {
+                "stage": "play_off",
+                "is_played": True,
+                "home_n_played": 5,
+                "away_n_played": 2,
+                "season_progress": 0.35,
+            }
+        ]
+    assert equals_a_full_build(world, LATER)
+
+
+def newest_table(connection: Connection) -> dict[str, int]:
+    """The number of teams by team in the last table of E0."""
+    found = rows(
+        connection,
+        "select name, n_teams from features.league_table inner join core.team using (team_id) "
+        "where competition = 'E0' and valid_from = (select max(valid_from) from features.league_table "
+        "where competition = 'E0')",
+    )
+    return {row["name"]: row["n_teams"] for row in found}
+
+
 def _after(stood: tuple[Any, ...], points: int, goals: tuple[int, int]) -> tuple[Any, ...]:
     """The row of a team once a match more counts."""
     name, n_played, had, scored, conceded = stood
@@ -298,9 +357,9 @@ def _after(stood: tuple[Any, ...], points: int, goals: tuple[int, int]) -> tuple
 
 def restated(
     settings: Settings, status: str, home_team: str, away_team: str, observed_at: datetime,
-    goals: tuple[int, int] | None = None,
+    goals: tuple[int, int] | None = None, stage: str | None = None,
 ) -> None:  # fmt: skip
-    """The source gives the last announced match of a pairing another status, and a score if there is one."""
+    """The source gives the last announced match of a pairing another status or stage, and a score if there is one."""
     with connect(settings, "ingest") as connection:
         payload_id = scalar(
             connection,
@@ -310,11 +369,11 @@ def restated(
         )
         connection.execute(
             "insert into landing.fixture_observation (fixture_key, source, competition, season, home_team, away_team, "
-            "kickoff_on, kickoff_at, is_kickoff_time_known, status, payload_id, row_number, published_at, "
+            "kickoff_on, kickoff_at, is_kickoff_time_known, status, stage, payload_id, row_number, published_at, "
             "observed_at, known_at) select fixture_key, source, competition, season, home_team, away_team, kickoff_on, "
-            "kickoff_at, is_kickoff_time_known, %s, %s, 1, %s, %s, %s from landing.fixture_observation "
+            "kickoff_at, is_kickoff_time_known, %s, %s, %s, 1, %s, %s, %s from landing.fixture_observation "
             "where home_team = %s and away_team = %s order by kickoff_on desc, payload_id desc limit 1",
-            (status, payload_id, *[observed_at] * 3, home_team, away_team),
+            (status, stage, payload_id, *[observed_at] * 3, home_team, away_team),
         )
         if goals is not None:
             connection.execute(

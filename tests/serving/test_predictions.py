@@ -142,7 +142,7 @@ def test_a_settled_prediction_shows_what_came_of_it(api: TestClient, world: Worl
 def test_a_match_shows_its_prices_and_every_prediction(api: TestClient, world: World):
     reply = api.get(f"/v1/matches/{world.priced}").json()
     assert (reply["home_team"], reply["status"], reply["result"]) == ("Leeds", "scheduled", None)
-    assert reply["competition_name"] == "Premier League"
+    assert (reply["competition_name"], reply["stage"]) == ("Premier League", "league")
     quotes = {(quote["bookmaker"], quote["market"], quote["stage"]): quote for quote in reply["quotes"]}
     assert quotes["B365", "1x2", "prematch"]["price_home"] == 2.0
     assert quotes["market_average", "1x2", "prematch"]["price_away"] == 3.95

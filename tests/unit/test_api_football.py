@@ -126,9 +126,29 @@ def test_a_fixture_carries_the_providers_id_and_the_season():
     assert found.fixtures.row(0, named=True) == {
         "source_match_id": "867986", "competition": "E0", "season": "2022/23", "home_team": "Bournemouth",
         "away_team": "Wolves", "kickoff_on": date(2022, 8, 31), "kickoff_at": datetime(2022, 8, 31, 18, 30, tzinfo=UTC),
-        "is_kickoff_time_known": True, "status": "scheduled", "row_number": 1,
+        "is_kickoff_time_known": True, "status": "scheduled", "stage": None, "row_number": 1,
         "published_at": datetime(2022, 8, 1, 18, 30, tzinfo=UTC),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "stage"),
+    [
+        ("Regular Season - 5", "league"), ("Regular Season", "league"), ("Apertura - 12", "league"),
+        ("Championship Round - 34", "league"), ("Relegation Round - 2", "league"), ("Relegation Round", "play_off"),
+        ("Promotion Play-offs - Semi-finals", "play_off"), ("Apertura - Quarter-finals", "play_off"),
+        ("Final", "play_off"), (None, None),
+    ],
+)  # fmt: skip
+def test_a_round_without_a_number_is_a_play_off(said: str | None, stage: str | None):
+    found = parse(fixture(league={"id": 39, "season": 2022, "round": said}))
+    assert (found.fixtures["stage"].item(), list(found.rejections)) == (stage, [])
+
+
+def test_a_damaged_round_is_named_and_the_match_stands():
+    found = parse(fixture(league={"id": 39, "season": 2022, "round": 7}))
+    assert found.fixtures["stage"].item() is None
+    assert (only_rejection(found).scope, only_rejection(found).field) == ("field", "league.round")
 
 
 @pytest.mark.parametrize(("theirs", "ours"), STATUSES.items())

@@ -97,7 +97,7 @@ def test_a_match_becomes_a_fixture_with_the_providers_id():
         "source_match_id": "538050", "competition": "E0", "season": "2025/26", "home_team": "Everton FC",
         "away_team": "Manchester United FC", "kickoff_on": date(2026, 2, 23),
         "kickoff_at": datetime(2026, 2, 23, 20, tzinfo=UTC), "is_kickoff_time_known": True, "status": "scheduled",
-        "row_number": 1, "published_at": datetime(2026, 2, 23, 0, 20, 57, tzinfo=UTC),
+        "stage": None, "row_number": 1, "published_at": datetime(2026, 2, 23, 0, 20, 57, tzinfo=UTC),
     }  # fmt: skip
     assert found.scores.is_empty()
     assert found.quotes.is_empty()
@@ -110,6 +110,26 @@ def test_every_status_of_the_provider_has_one_of_ours(theirs: str, ours: str):
     assert found.fixtures["is_kickoff_time_known"].item() == (theirs != "SCHEDULED")
     # A running score is no result.
     assert found.scores.height == (1 if theirs in ("FINISHED", "AWARDED") else 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "matchday", "stage"),
+    [
+        ("REGULAR_SEASON", 27, "league"), ("CLAUSURA", 3, "league"), ("PLAYOFFS", None, "play_off"),
+        ("SEMI_FINALS", None, "play_off"), ("RELEGATION", None, "play_off"), ("RELEGATION", 2, "league"),
+        ("CHAMPIONSHIP", 34, "league"), (None, 3, None),
+    ],
+)  # fmt: skip
+def test_the_stage_is_the_league_or_a_play_off(said: str | None, matchday: int | None, stage: str | None):
+    found = parse(match(stage=said, matchday=matchday))
+    assert (found.fixtures["stage"].item(), list(found.rejections)) == (stage, [])
+
+
+def test_an_unknown_stage_is_named_and_the_match_stands():
+    found = parse(match(stage="LUCKY_LOSERS"))
+    assert found.fixtures["stage"].item() is None
+    rejection = only_rejection(found)
+    assert (rejection.scope, rejection.rule, rejection.value) == ("field", "unknown_stage", "LUCKY_LOSERS")
 
 
 def test_a_row_refused_for_its_status_says_which_fixture_it_is_about():

@@ -92,6 +92,13 @@ def turn_over(bodies: Bodies) -> None:
         row["FTR"] = {"H": "A", "A": "H"}.get(row["FTR"], row["FTR"])
 
 
+def misspell_in_history(bodies: Bodies) -> None:
+    """The file of an earlier season comes for the first time; its second row names a team differently."""
+    season = [row for number in range(18) for row in matches(2020, number)]
+    season[1]["HomeTeam"] += " FC"
+    bodies.rows["mmz4281/2021/E0.csv"] = season
+
+
 def other_match(bodies: Bodies) -> None:
     """One bookmaker's prices are those of a match between other sides."""
     bodies.ahead[0].update({"BWH": "1.25", "BWD": "6.50", "BWA": "9.50"})
@@ -198,6 +205,8 @@ LANDED = [
     Fault("a team of nowhere in mid-season", "team_unknown_in_season", "quarantine",
           put("ahead", 0, HomeTeam="Arsenall")),
     Fault("a team of another competition", "team_unknown_in_season", "quarantine", put("ahead", 1, AwayTeam="Watford")),
+    Fault("a misspelt team in a season that is loaded for the first time", "team_unknown_in_season", "quarantine",
+          misspell_in_history),
     Fault("an impossible score", "score_impossible", "quarantine", put("played", 0, **result(21, 0))),
     Fault("half-time above full-time", "half_time_above_full_time", "quarantine",
           put("played", 0, **result(1, 0, HTHG="3"))),

@@ -27,7 +27,7 @@ COMPETITIONS = (
     "N1", "B1", "P1", "T1",
 )  # fmt: skip
 BOOKMAKERS = ("B365", "BW", "IW", "PS", "WH", "VC")
-FIRST_DAY = {2021: date(2021, 8, 7), 2022: date(2022, 8, 6)}
+FIRST_DAY = {2020: date(2020, 9, 12), 2021: date(2021, 8, 7), 2022: date(2022, 8, 6)}
 LONG_AGO = datetime(2022, 7, 1, tzinfo=UTC)
 # A Thursday after the thirteenth round, and the Tuesday after the fourteenth.
 CLEAN = datetime(2022, 11, 3, 20, tzinfo=UTC)

@@ -40,6 +40,7 @@ select
     matches.kickoff_on,
     matches.is_kickoff_time_known,
     matches.status,
+    matches.stage,
     matches.is_played,
     matches.home_team_id,
     matches.away_team_id,

@@ -12,6 +12,7 @@ with matches as not materialized (
         competition,
         competition_name,
         season,
+        stage,
         kickoff_at,
         {{ 'true' if side == 'home' else 'false' }} as is_home,
         {{ other }}_team_id as opponent_id,

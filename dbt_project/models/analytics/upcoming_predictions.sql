@@ -29,6 +29,7 @@ select
     matches.competition,
     matches.competition_name,
     matches.season,
+    matches.stage,
     matches.home_team,
     matches.away_team,
     predictions.p_home,

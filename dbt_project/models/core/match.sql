@@ -57,6 +57,7 @@ select
         when versions.status = 'played' then 'scheduled'
         else versions.status
     end as status,
+    versions.stage,
     versions.is_played,
     versions.source,
     versions.fixture_payload_id as payload_id,

@@ -64,6 +64,22 @@ fixture_then as (
         {{ source_rank('fixtures') }} asc, {{ latest_version() }}
 ),
 
+-- What the first source leaves out, another may say.
+stage_then as (
+    select distinct on (instants.fixture_key, instants.valid_from)
+        instants.fixture_key,
+        instants.valid_from,
+        fixtures.stage
+    from instants
+    inner join fixtures
+        on
+            instants.fixture_key = fixtures.fixture_key
+            and instants.valid_from >= fixtures.known_at
+            and fixtures.stage is not null
+    order by
+        instants.fixture_key asc, instants.valid_from asc, {{ source_rank('fixtures') }} asc, {{ latest_version() }}
+),
+
 score_then as (
     select distinct on (instants.fixture_key, instants.valid_from)
         instants.valid_from,
@@ -94,6 +110,7 @@ select
     fixture_then.kickoff_on,
     fixture_then.is_kickoff_time_known,
     fixture_then.status,
+    coalesce(stage_then.stage, 'league') as stage,
     -- A result by decree or of a match broken off says nothing about the sides.
     score_then.fixture_key is not null
     and fixture_then.status not in ('awarded', 'abandoned', 'cancelled', 'withdrawn') as is_played,
@@ -114,5 +131,7 @@ select
     score_then.payload_id as score_payload_id
 from fixture_then
 inner join competitions on fixture_then.competition = competitions.competition
+left join stage_then
+    on fixture_then.fixture_key = stage_then.fixture_key and fixture_then.valid_from = stage_then.valid_from
 left join score_then
     on fixture_then.fixture_key = score_then.fixture_key and fixture_then.valid_from = score_then.valid_from

@@ -21,9 +21,9 @@ competitions as (
 ),
 
 {% set values = [
-    'is_played', 'competition', 'season', 'home_team_id', 'away_team_id', 'kickoff_at', 'home_goals', 'away_goals',
-    'home_shots', 'away_shots', 'home_shots_on_target', 'away_shots_on_target', 'home_corners', 'away_corners',
-    'home_yellow_cards', 'away_yellow_cards', 'home_red_cards', 'away_red_cards',
+    'is_played', 'competition', 'season', 'stage', 'home_team_id', 'away_team_id', 'kickoff_at', 'home_goals',
+    'away_goals', 'home_shots', 'away_shots', 'home_shots_on_target', 'away_shots_on_target', 'home_corners',
+    'away_corners', 'home_yellow_cards', 'away_yellow_cards', 'home_red_cards', 'away_red_cards',
 ] %}
 
 -- Another source that says the same, or a new referee, is no new result.
@@ -50,6 +50,7 @@ select
     periods.competition,
     competitions.tier,
     periods.season,
+    periods.stage,
     periods.home_team_id,
     periods.away_team_id,
     periods.kickoff_at,

@@ -1,4 +1,4 @@
--- one row per competition and season
+-- one row per competition and season: its league stage
 {{ config(
     materialized='incremental',
     incremental_strategy='replace',
@@ -11,6 +11,7 @@ with matches as (
     select * from {{ ref('match') }} as match
     where
         status <> 'superseded'
+        and stage = 'league'
         {% if is_incremental() %}and {{ is_of_affected_season('match') }}{% endif %}
 )
 

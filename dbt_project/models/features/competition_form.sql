@@ -1,4 +1,4 @@
--- one row per competition and instant at which its results changed: means over its last 300 matches as known then
+-- one row per competition and instant at which its results changed: means over its last 300 league matches known then
 {{ config(
     materialized='incremental',
     incremental_strategy='replace',

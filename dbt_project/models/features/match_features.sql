@@ -32,6 +32,7 @@ fixtures as materialized (
         matches.*,
         coalesce(known.competition, matches.competition) as known_competition,
         coalesce(known.season, matches.season) as known_season,
+        coalesce(known.stage, matches.stage) as known_stage,
         coalesce(known.home_team_id, matches.home_team_id) as known_home_team_id,
         coalesce(known.away_team_id, matches.away_team_id) as known_away_team_id,
         coalesce(known.kickoff_at, matches.kickoff_at) as known_kickoff_at
@@ -156,9 +157,10 @@ from fixtures
     left join lateral (
         select * from tables
         where
-            tables.competition = fixtures.known_competition
+            tables.team_id = fixtures.known_{{ side }}_team_id
             and tables.season = fixtures.known_season
-            and tables.team_id = fixtures.known_{{ side }}_team_id
+            -- The sides of a play-off may come from two leagues.
+            and (tables.competition = fixtures.known_competition or fixtures.known_stage = 'play_off')
             and tables.valid_from <= fixtures.features_as_of
         order by tables.valid_from desc
         limit 1

@@ -1,4 +1,4 @@
--- one row per team and instant at which its results changed: means over its last 5 matches as known then
+-- one row per team and instant at which its results changed: means over its last 5 league matches as known then
 {{ config(
     materialized='incremental',
     incremental_strategy='replace',

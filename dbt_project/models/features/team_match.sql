@@ -1,4 +1,4 @@
--- one row per team, played match and period: what the match was to the team, as known from valid_from until valid_to
+-- one row per team, league match played and period: what it was to the team, as known from valid_from until valid_to
 {{ config(
     materialized='incremental',
     incremental_strategy='replace',
@@ -13,7 +13,9 @@
 
 with results as (
     select * from {{ ref('result_version') }}
-    {% if is_incremental() %}where {{ is_changed('match_id') }}{% endif %}
+    where
+        stage = 'league'
+        {% if is_incremental() %}and {{ is_changed('match_id') }}{% endif %}
 )
 
 {% for team, opponent in [('home', 'away'), ('away', 'home')] %}

@@ -10,6 +10,7 @@ select
     kickoff_at,
     is_kickoff_time_known,
     status,
+    stage,
     payload_id,
     published_at,
     observed_at,

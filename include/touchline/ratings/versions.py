@@ -33,7 +33,7 @@ copy (
         and prematch.stage = 'prematch'
     left join core.result_price as closing
         on result.match_id = closing.match_id and result.valid_from = closing.valid_from and closing.stage = 'closing'
-    where {{condition}}
+    where result.stage = 'league' and ({{condition}})
 ) to stdout (format csv, header)
 """  # noqa: S608
 
@@ -64,7 +64,11 @@ class Versions:
 
 
 def read_versions(connection: Connection, condition: str, parameters: dict[str, Any]) -> Versions:
-    """The versions in core.result_version that meet a condition."""
+    """The versions in core.result_version, of leagues, that meet a condition.
+
+    Nothing is learned from play-offs: history has none, a final may be on neutral ground, and a tie between divisions
+    has no tier.
+    """
     lines = BytesIO()
     with (
         connection.cursor() as cursor,

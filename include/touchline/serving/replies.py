@@ -74,6 +74,7 @@ def _upcoming(row: Row, market: Sequence[float]) -> schemas.UpcomingPrediction:
     return schemas.UpcomingPrediction(
         **_summary(row),
         competition_name=row["competition_name"],
+        stage=row["stage"],
         fair_prices=schemas.Prices(**fair),
         best_prices=schemas.Prices(**{side: row[f"best_price_{side}"] for side in SIDES}),
         market_probabilities=believed,

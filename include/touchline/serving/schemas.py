@@ -10,11 +10,16 @@ from pydantic import AfterValidator, BaseModel, Field
 
 Side = Literal["home", "draw", "away"]
 Role = Literal["champion", "challenger", "baseline"]
+Stage = Literal["league", "play_off"]
 
 # Prices are stored in single precision, which would show as 2.180000066757202.
 Price = Annotated[float, AfterValidator(lambda price: round(price, 4))]
 CellProbability = Annotated[float, AfterValidator(lambda p: float(f"{p:.7g}"))]
 
+STAGE = Field(
+    description="play_off for a tie that a source lists with the league; tables count the league alone",
+    examples=["league"],
+)
 SIMULATED = Field(description="true when the football is invented by the sandbox", examples=[True])
 A_PREDICTION = "019ce7a1-52c0-7d3e-9f61-0c8c5a1f2b34"
 A_MATCH = "3f0a3c1e-6a53-7a41-c0b4-2f3c0d1f8a11"
@@ -85,6 +90,7 @@ class UpcomingPrediction(PredictionSummary):
     """A prediction of a fixture, with the market's probabilities and best prices."""
 
     competition_name: str = Field(examples=["Premier League"])
+    stage: Stage = STAGE
     fair_prices: Prices = Field(description="the prices at which a bet breaks even if this forecast is right")
     best_prices: Prices = Field(description="the best pre-match price on offer, over all bookmakers")
     market_probabilities: Probabilities | None = Field(
@@ -184,6 +190,7 @@ class Match(BaseModel):
     kickoff_at: datetime
     is_kickoff_time_known: bool = Field(description="false when the source gives only the day")
     status: str = Field(description="scheduled, played, postponed, superseded, ...", examples=["scheduled"])
+    stage: Stage = STAGE
     is_simulated: bool = SIMULATED
     result: Result | None = Field(description="null until it is known")
     quotes: list[Quote]

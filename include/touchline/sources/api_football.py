@@ -45,6 +45,8 @@ STATUSES: Final = {
     "PST": "postponed", "CANC": "cancelled", "ABD": "abandoned",
     **dict.fromkeys(("AWD", "WO"), "awarded"),
 }  # fmt: skip
+# Rounds of a league are numbered, also those of its groups after a split; ties between divisions are not.
+LEAGUE_ROUND: Final = re.compile(r"Regular Season|.* - [0-9]{1,2}")
 MATCH_WINNER: Final = "Match Winner"
 WINNERS: Final = {"Home": "price_home", "Draw": "price_draw", "Away": "price_away"}
 WITH_LINE: Final = {
@@ -174,6 +176,7 @@ class ApiFootball:
             "kickoff_at": kickoff,
             "is_kickoff_time_known": item.find("fixture.status.short") != "TBD",
             "status": status,
+            "stage": row.optional(lambda: _stage(item)),
             "published_at": kickoff - FIXTURE_NOTICE,
         }
         if status in ("played", "awarded"):
@@ -206,6 +209,12 @@ class ApiFootball:
                         row, f"{at}.{kind}", bookmaker=name, market=market, line=line, offered=offered,
                         quoted_at=updated, published_at=updated, kickoff_at=kickoff,
                     )  # fmt: skip
+
+
+def _stage(item: Fields) -> str | None:
+    if item.find("league.round") is None:
+        return None
+    return "league" if LEAGUE_ROUND.fullmatch(item.text("league.round")) else "play_off"
 
 
 Quote = tuple[str, float, Mapping[str, object]]

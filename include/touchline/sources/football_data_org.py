@@ -45,6 +45,19 @@ STATUSES: Final = {
     "CANCELLED": "cancelled",
     "AWARDED": "awarded",
 }
+# A league that goes on in groups has matchdays there; a tie of that name, with another division, has none.
+GROUPS: Final = ("CHAMPIONSHIP", "RELEGATION", "RELEGATION_ROUND")
+STAGES: Final = {
+    **dict.fromkeys(("REGULAR_SEASON", "LEAGUE_STAGE", "GROUP_STAGE", "APERTURA", "CLAUSURA"), "league"),
+    **dict.fromkeys(
+        (
+            *GROUPS, "PLAYOFFS", "PLAYOFF_ROUND_1", "PLAYOFF_ROUND_2", "QUALIFICATION", "QUALIFICATION_ROUND_1",
+            "QUALIFICATION_ROUND_2", "QUALIFICATION_ROUND_3", "PRELIMINARY_ROUND", "ROUND_1", "ROUND_2", "ROUND_3",
+            "ROUND_4", "LAST_64", "LAST_32", "LAST_16", "QUARTER_FINALS", "SEMI_FINALS", "THIRD_PLACE", "FINAL",
+        ),
+        "play_off",
+    ),
+}  # fmt: skip
 DURATIONS: Final = {name: name for name in ("REGULAR", "EXTRA_TIME", "PENALTY_SHOOTOUT")}
 PRICES: Final = {"price_home": "odds.homeWin", "price_draw": "odds.draw", "price_away": "odds.awayWin"}
 
@@ -149,6 +162,7 @@ class FootballDataOrg:
             "kickoff_at": kickoff,
             "is_kickoff_time_known": match.find("status") != "SCHEDULED",
             "status": status,
+            "stage": row.optional(lambda: _stage(match)),
             "published_at": published,
         }
         if status in ("played", "awarded"):
@@ -162,6 +176,13 @@ class FootballDataOrg:
                 row, "/".join(PRICES.values()), bookmaker=self.name, market="1x2", line=0, offered=offered,
                 quoted_at=published, published_at=published, kickoff_at=kickoff,
             )  # fmt: skip
+
+
+def _stage(match: Fields) -> str | None:
+    if match.find("stage") is None:
+        return None
+    stage = match.code("stage", STAGES, "unknown_stage", f"not one of {', '.join(STAGES)}")
+    return "league" if match.find("stage") in GROUPS and match.find("matchday") is not None else stage
 
 
 def _score(match: Fields, row: Row, *, is_played: bool) -> dict[str, object] | None:

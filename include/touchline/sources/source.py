@@ -20,7 +20,7 @@ _UTC: Final = pl.Datetime("us", "UTC")
 FIXTURE_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "source_match_id": pl.String, "competition": pl.String, "season": pl.String, "home_team": pl.String,
     "away_team": pl.String, "kickoff_on": pl.Date, "kickoff_at": _UTC, "is_kickoff_time_known": pl.Boolean,
-    "status": pl.String, "row_number": pl.Int32, "published_at": _UTC,
+    "status": pl.String, "stage": pl.String, "row_number": pl.Int32, "published_at": _UTC,
 }  # fmt: skip
 SCORE_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "source_match_id": pl.String, "home_goals": pl.Int16, "away_goals": pl.Int16, "home_goals_half_time": pl.Int16,
@@ -101,8 +101,9 @@ class Observations:
 
     Frames hold the columns of landing.fixture_observation, score_observation and odds_observation, without
     source, payload_id, observed_at and known_at, which landing adds. A match is identified by fixture_key, or by
-    source_match_id as in FIXTURE_SCHEMA, SCORE_SCHEMA and QUOTE_SCHEMA. `is_whole_season` is true where the body lists
-    every match that the source knows of its seasons, so that a match it no longer lists was withdrawn.
+    source_match_id as in FIXTURE_SCHEMA, SCORE_SCHEMA and QUOTE_SCHEMA. The stage of a match is `league` or `play_off`,
+    null where the source does not say. `is_whole_season` is true where the body lists every match that the source knows
+    of its seasons, so that a match it no longer lists was withdrawn.
     """
 
     n_rows: int

@@ -22,7 +22,7 @@ Layer = Literal["core", "features", "analytics"]
 LAYERS: tuple[Layer, ...] = ("core", "features", "analytics")
 # A layer builds the views of staging that its models read.
 SELECTIONS: dict[Layer, list[str]] = {
-    "core": ["competition", "1+path:models/core,path:models/staging", "path:models/core", "path:snapshots"],
+    "core": ["path:seeds", "1+path:models/core,path:models/staging", "path:models/core", "path:snapshots"],
     "features": ["path:models/features"],
     "analytics": ["1+path:models/analytics,path:models/staging", "path:models/analytics"],
 }

@@ -29,6 +29,6 @@ inner join lateral (
     order by array_position(%(fixtures)s::text[], source), known_at desc, observed_at desc, payload_id desc
     limit 1
 ) as listed on listed.status not in ('awarded', 'abandoned', 'cancelled', 'withdrawn')
-where target.match_id = %(match_id)s and listed.kickoff_at < %(kickoff_at)s
+where target.match_id = %(match_id)s and listed.kickoff_at < %(kickoff_at)s and match.stage = 'league'
 order by match.kickoff_at desc, match.match_id
 limit %(limit)s

@@ -27,7 +27,7 @@ with results as materialized (
         ) as known_until
     from landing.score_observation as own
     inner join core.match as match on match.match_id = own.fixture_key
-    where own.payload_id = %(payload_id)s and not exists (
+    where own.payload_id = %(payload_id)s and match.stage = 'league' and not exists (
         select from landing.quarantined_fact as aside
         where aside.kind = 'score' and aside.fixture_key = own.fixture_key and aside.payload_id = own.payload_id
     )
