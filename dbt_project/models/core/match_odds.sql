@@ -114,10 +114,39 @@ quotes as (
         quoted_at,
         known_at
     from consensus
+),
+
+-- Set apart by `offset`, or each of the columns below would remove the overround again.
+fair as (
+    select
+        *,
+        case
+            when market <> '1x2'
+                then core.without_overround(coalesce(price_home, price_over), null, coalesce(price_away, price_under))
+            when price_draw is not null then core.without_overround(price_home, price_draw, price_away)
+        end as p
+    from quotes
+    offset 0 -- noqa: AM09
 )
 
 select
-    *,
+    match_id,
+    bookmaker,
+    market,
+    line,
+    stage,
+    price_home,
+    price_draw,
+    price_away,
+    price_over,
+    price_under,
+    quoted_at,
+    known_at,
     coalesce(1 / price_home, 0) + coalesce(1 / price_draw, 0) + coalesce(1 / price_away, 0)
-    + coalesce(1 / price_over, 0) + coalesce(1 / price_under, 0) as overround
-from quotes
+    + coalesce(1 / price_over, 0) + coalesce(1 / price_under, 0) as overround,
+    case when price_home is not null then p[1] end as p_home,
+    p[2] as p_draw,
+    case when price_home is not null then p[3] end as p_away,
+    case when price_over is not null then p[1] end as p_over,
+    case when price_over is not null then p[3] end as p_under
+from fair
