@@ -28,10 +28,16 @@ usable as (
     where observations.is_closing or observations.known_at <= {{ last_minute('matches.kickoff_at') }}
 ),
 
-latest as (
+versions as (
     select distinct on (fixture_key, bookmaker, market, line, stage) *
     from usable
     order by fixture_key, bookmaker, market, line, stage, {{ latest_version() }}, quoted_at desc
+),
+
+-- A version without prices withdraws the line.
+latest as (
+    select * from versions
+    where coalesce(price_home, price_over) is not null
 ),
 
 averaged as (

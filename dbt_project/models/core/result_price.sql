@@ -17,9 +17,7 @@ with results as (
 
 quotes as (
     select * from {{ ref('stg_odds_observation') }}
-    where
-        market = '1x2' and price_home > 1 and price_draw > 1 and price_away > 1
-        {% if is_incremental() %}and {{ is_changed('fixture_key') }}{% endif %}
+    where market = '1x2' {% if is_incremental() %}and {{ is_changed('fixture_key') }}{% endif %}
 ),
 
 -- A pre-match price that reached us after kick-off says nothing of before; a closing price that came after the result
@@ -40,7 +38,8 @@ known as (
         {{ latest_version() }}
 )
 
--- The source's own average wins over ours. Pinnacle's price is the sharpest there is at the close.
+-- A version without prices withdraws them. The source's own average wins over ours. Pinnacle's price is the sharpest
+-- there is at the close.
 select
     match_id,
     valid_from,
@@ -55,4 +54,5 @@ select
     max(price_draw) filter (where bookmaker = 'PS')::double precision as pinnacle_draw,
     max(price_away) filter (where bookmaker = 'PS')::double precision as pinnacle_away
 from known
+where price_home > 1 and price_draw > 1 and price_away > 1
 group by match_id, valid_from, stage

@@ -15,6 +15,7 @@ from touchline.database.engine import Connection, rows
 from touchline.landing.copying import copy_frame, uuid_array
 from touchline.landing.payloads import Payload
 from touchline.landing.ticks import write_quotes
+from touchline.landing.withdrawn import with_withdrawn
 from touchline.sources.source import Observations, Rejection
 
 # What the database says of facts that it will never take, unlike that it is down.
@@ -91,7 +92,9 @@ def write_facts(
     return Counts(
         _write_facts(connection, FIXTURES, _dated(payload, observations.fixtures, known_at), known),
         _write_facts(connection, SCORES, _dated(payload, observations.scores, known_at), known),
-        write_quotes(connection, _dated(payload, observations.quotes, known_at)),
+        write_quotes(
+            connection, _dated(payload, with_withdrawn(connection, payload, observations), known_at)
+        ),
     )
 
 

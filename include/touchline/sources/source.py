@@ -12,6 +12,8 @@ import polars as pl
 Kind = Literal["fixtures", "odds", "scores"]
 KINDS: tuple[Kind, ...] = ("fixtures", "odds", "scores")
 Scope = Literal["payload", "row", "field", "price"]
+# Bookmaker, market and is_closing: what a bookmaker offers of a match, in one line or several.
+Offer = tuple[str, str, bool]
 
 _UTC: Final = pl.Datetime("us", "UTC")
 # The frames of a source that has its own match ids. Landing replaces source_match_id by fixture_key, and team names by
@@ -98,7 +100,8 @@ class Observations:
 
     Frames hold the columns of landing.fixture_observation, score_observation and odds_observation, without
     source, payload_id, observed_at and known_at, which landing adds. A match is identified by fixture_key, or by
-    source_match_id as in FIXTURE_SCHEMA, SCORE_SCHEMA and QUOTE_SCHEMA.
+    source_match_id as in FIXTURE_SCHEMA, SCORE_SCHEMA and QUOTE_SCHEMA. `told_in_full` are the offers that the body
+    either holds or withdraws, for each match it lists.
     """
 
     n_rows: int
@@ -107,6 +110,7 @@ class Observations:
     scores: pl.DataFrame
     quotes: pl.DataFrame
     rejections: Sequence[Rejection]
+    told_in_full: frozenset[Offer] = frozenset()
 
 
 class Source(Protocol):

@@ -60,6 +60,7 @@ def parse(endpoint: str, body: bytes) -> Observations:
     frame = reading.accepted()
     offered = offered_quotes(endpoint, table.header)
     quotes, rejected_prices = read_quotes(table, offered, frame)
+    is_list = reading.season_file is None and reading.new_league is None
     return Observations(
         n_rows=len(table.rows),
         n_parsed=frame.height,
@@ -67,6 +68,12 @@ def parse(endpoint: str, body: bytes) -> Observations:
         scores=_scores(frame, table, reading),
         quotes=quotes,
         rejections=[*_unknown_columns(table.header, offered), *reading.rejections, *rejected_prices],
+        told_in_full=frozenset(
+            (quote.bookmaker, quote.market, quote.is_closing)
+            for quote in offered
+            # A list of fixtures has the columns of closing prices, but never their values.
+            if not (is_list and quote.is_closing)
+        ),
     )
 
 
