@@ -18,14 +18,18 @@ matches as (
     from {{ ref('match') }}
 ),
 
--- A pre-match price that reached us after kick-off, or was corrected then, is of no use before it.
+seen as (
+    {{ offers_seen_before_kickoff('observations', 'matches') }}
+),
+
 usable as (
     select
         observations.*,
+        matches.kickoff_at,
         case when observations.is_closing then 'closing' else 'prematch' end as stage
     from observations
     inner join matches on observations.fixture_key = matches.match_id
-    where observations.is_closing or observations.known_at <= {{ last_minute('matches.kickoff_at') }}
+    where observations.is_closing or {{ is_prematch('observations', 'matches.kickoff_at', 'seen') }}
 ),
 
 versions as (
@@ -36,7 +40,22 @@ versions as (
 
 -- A version without prices withdraws the line.
 latest as (
-    select * from versions
+    select
+        fixture_key,
+        bookmaker,
+        market,
+        line,
+        stage,
+        price_home,
+        price_draw,
+        price_away,
+        price_over,
+        price_under,
+        quoted_at,
+        case
+            when stage = 'prematch' and known_at > {{ last_minute('kickoff_at') }} then quoted_at else known_at
+        end as known_at
+    from versions
     where coalesce(price_home, price_over) is not null
 ),
 

@@ -20,8 +20,11 @@ quotes as (
     where market = '1x2' {% if is_incremental() %}and {{ is_changed('fixture_key') }}{% endif %}
 ),
 
--- A pre-match price that reached us after kick-off says nothing of before; a closing price that came after the result
--- would change what was known then.
+seen as (
+    {{ offers_seen_before_kickoff('quotes', 'results') }}
+),
+
+-- A price that came after the result would change what was known then.
 known as (
     select distinct on (results.match_id, results.valid_from, quotes.is_closing, quotes.bookmaker)
         results.match_id,
@@ -32,7 +35,7 @@ known as (
     inner join quotes on results.match_id = quotes.fixture_key
     where
         quotes.known_at <= results.valid_from
-        and (quotes.is_closing or quotes.known_at <= {{ last_minute('results.kickoff_at') }})
+        and (quotes.is_closing or {{ is_prematch('quotes', 'results.kickoff_at', 'seen') }})
     order by
         results.match_id asc, results.valid_from asc, quotes.is_closing asc, quotes.bookmaker asc,
         {{ latest_version() }}
