@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from served_world import NOW, World
 from touchline import cli
 from touchline.database.engine import connect, rows
+from touchline.overround import remove_overround
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from touchline.warehouse.documentation import build_documentation
 
 pytestmark = pytest.mark.slow
+
+SIDES, GOALS = ("home", "draw", "away"), ("over", "under")
+MARKETS = {"1x2": SIDES, "over_under": GOALS, "asian_handicap": ("home", "away")}
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +79,13 @@ def test_matches_has_every_match_once_and_market_probabilities_without_overround
     assert len(found) == len({row["match_id"] for row in found}) == 18
     priced = [row for row in found if row["price_home"] is not None]
     assert priced
-    for row in priced:
-        assert row["p_market_home"] + row["p_market_draw"] + row["p_market_away"] == pytest.approx(1)
-        assert row["p_market_home"] * row["price_home"] * row["overround"] == pytest.approx(1)
-        assert row["overround"] > 1
+    for stage in ("", "closing_"):
+        quoted = [row for row in priced if row[f"{stage}price_home"] is not None]
+        assert quoted
+        prices = [[row[f"{stage}price_{side}"] for side in SIDES] for row in quoted]
+        told = [[row[f"p_market_{stage}{side}"] for side in SIDES] for row in quoted]
+        assert told == pytest.approx(remove_overround(prices), abs=1e-9)
+        assert all(row[f"{stage}overround"] > 1 for row in quoted)
     assert sum(row["is_played"] for row in found) == 15
     assert all((row["home_goals"] is not None) is row["is_played"] for row in found)
 
@@ -87,6 +96,44 @@ def test_a_match_with_one_price_missing_has_no_market_probability(built: Setting
         "and not is_played"
     )  # fmt: skip
     assert row == {"p_market_home": None, "price_home": None, "overround": None}
+
+
+def test_sql_and_models_remove_the_overround_alike(built: Settings):
+    """Of any quote that landing takes: from sure things to long shots, overrounds from -25 % to 40 %."""
+    chance = np.random.default_rng(20260801)
+    for names in (SIDES, ("home", "away")):
+        fair = chance.dirichlet(np.full(len(names), 0.4), size=20_000)
+        prices = 1 / (fair * chance.uniform(0.75, 1.4, (len(fair), 1)))
+        prices = prices[((prices > 1.0001) & (prices <= 1001)).all(axis=1)]
+        found = fetch(
+            built,
+            "select core.without_overround(home, draw, away) as p from "
+            "unnest(%(home)s::float8[], %(draw)s::float8[], %(away)s::float8[]) with ordinality "
+            "as quote (home, draw, away, place) order by place",
+            {"draw": [None] * len(prices)} | dict(zip(names, prices.T.tolist(), strict=True)),
+        )
+        told = np.array([row["p"] for row in found], dtype=np.float64)
+        assert told[:, [SIDES.index(name) for name in names]] == pytest.approx(
+            remove_overround(prices), abs=1e-9
+        )
+        assert np.isnan(told).sum() == len(prices) * (3 - len(names))
+
+
+@pytest.mark.parametrize(
+    "prices", [(2.0, 3.5, None), (None, 3.5, 4.0), (1.0, 3.5, 4.0), (2.0, -1.0, 4.0), (2.0, 3.5, math.inf)]
+)
+def test_a_quote_without_all_its_prices_has_no_probability(built: Settings, prices: tuple[float | None, ...]):
+    query = "select core.without_overround(%s::float8, %s::float8, %s::float8) as p"
+    assert fetch(built, query, prices) == [{"p": None}]
+
+
+def test_every_quote_has_its_probabilities(built: Settings):
+    found = fetch(built, "select * from analytics.odds")
+    assert {row["bookmaker"] for row in found} >= {"B365", "consensus"}
+    for row in found:
+        names = MARKETS[row["market"]]
+        expected = remove_overround([[row[f"price_{name}"] for name in names]])[0]
+        assert [row[f"p_{name}"] for name in names] == pytest.approx(expected, abs=1e-9)
 
 
 def test_both_teams_of_a_match_see_the_same_match(built: Settings):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builders import match_row, write_season_file
+from builders import match_row, season_csv, write_season_file
 from touchline.database.engine import connect, rows
 from touchline.errors import WarehouseBuildFailed
 from touchline.features.catalogue import FEATURES
 from touchline.settings import Settings
+from touchline.sources.football_data_uk.parse import parse
 from touchline.warehouse.build import build_layer
 from touchline.warehouse.invocation import run_dbt
 from warehouse import build, land, round_robin
@@ -167,6 +170,88 @@ def test_prices_known_only_after_a_result_are_not_rated_with_it(settings: Settin
     assert [row["price_home"] for row in found] == pytest.approx([1.95, 1.95])
     unmoved, moved = (row["move_last"] for row in found)
     assert unmoved == 0 < moved
+
+
+def test_a_season_read_in_steps_while_its_publisher_revises_it_has_the_prices_of_the_last_file(
+    settings: Settings, tmp_path: Path
+):
+    """Of October nothing was seen before kick-off, of most of November neither; what was then is not revised."""
+    chance = random.Random(20260801)
+    october, november = ([{**row, **offers(chance)} for row in round_robin(day)] for day in (1, 7))
+    for row in november:
+        row["Date"] = row["Date"].replace("/10/", "/11/")
+        row["HomeTeam"], row["AwayTeam"] = row["AwayTeam"], row["HomeTeam"]
+    for day in (7, 14, 21):
+        for row in october:
+            row |= revised(row, chance)
+        as_of = datetime(2022, 11, day, 12, tzinfo=UTC)
+        sourced = land(settings, tmp_path, [*october, *november], as_of)
+    build_layer(sourced, "core", as_of, "build")
+    found = fetch(
+        sourced,
+        "select home_team, bookmaker, market, line, stage = 'closing' as is_closing, price_home, price_over, p_home "
+        "from core.match_odds inner join core.match using (match_id) where kickoff_at < %s",
+        (as_of,),
+    )
+    body = season_csv(
+        [row for row in [*october, *november] if row["Date"] < "21/11" or "/10/" in row["Date"]]
+    )
+    told = parse("mmz4281/2223/E0.csv", body)
+    home = dict(told.fixtures.select("fixture_key", "home_team").iter_rows())
+    assert len(told.fixtures) == 29
+    facts = ("bookmaker", "market", "line", "is_closing", "price_home", "price_over")
+    expected = Counter(
+        (home[row["fixture_key"]], *(row[name] for name in facts))
+        for row in told.quotes.iter_rows(named=True)
+    )
+    quotes = [row for row in found if row["bookmaker"] != "consensus"]
+    assert Counter((row["home_team"], *(row[name] for name in facts)) for row in quotes) == expected
+    averages = Counter(
+        (row["home_team"], *(row[name] for name in facts[1:]))
+        for row in quotes
+        if row["bookmaker"] == "market_average"
+    )
+    consensus = Counter(
+        (row["home_team"], *(row[name] for name in facts[1:]))
+        for row in found
+        if row["bookmaker"] == "consensus"
+    )
+    assert consensus >= averages
+
+
+LINES = ("-1", "-0.75", "-0.5", "-0.25", "0", "0.25")
+BOTH_WAYS = ("1.80", "1.85", "1.90", "1.95", "2.00", "2.05")
+OFFERS = {
+    "B365": "HDA", "Avg": "HDA", "PS": "HDA", "AvgC": "HDA", "PSC": "HDA", "Avg>2.5 Avg<2.5": "",
+    "AvgC>2.5 AvgC<2.5": "", "B365AH": "HA", "AvgAH": "HA", "B365CAH": "HA", "AvgCAH": "HA",
+}  # fmt: skip
+
+
+def columns_of(offer: str) -> list[str]:
+    return [f"{offer}{letter}" for letter in OFFERS[offer]] or offer.split()
+
+
+def offers(chance: random.Random) -> dict[str, str]:
+    """Prices of every offer of a row, and the lines of its handicaps."""
+    row = {"AHh": chance.choice(LINES), "AHCh": chance.choice(LINES)}
+    for offer in OFFERS:
+        names = columns_of(offer)
+        prices = BOTH_WAYS if len(names) == 2 else ("2.60", "2.70", "2.80", "2.90")
+        row |= {name: chance.choice(prices) for name in names}
+    return row
+
+
+def revised(row: dict[str, str], chance: random.Random) -> dict[str, str]:
+    """What a publisher changes in a row, if anything: an offer or a line, which may also be missing or come back."""
+    if chance.random() < 0.3:
+        return {}
+    new = offers(chance)
+    if chance.random() < 0.4:
+        line = chance.choice(("AHh", "AHCh"))
+        return {line: new[line]}
+    offer = chance.choice(list(OFFERS))
+    is_gone = chance.random() < 0.4
+    return {name: "" if is_gone else new[name] for name in columns_of(offer)}
 
 
 def test_planting_a_future_result_changes_no_earlier_feature(settings: Settings, tmp_path: Path):

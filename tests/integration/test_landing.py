@@ -126,6 +126,89 @@ def test_a_value_that_cannot_be_used_is_one_finding_in_all_versions_of_its_file(
     assert [of_run["price_invalid"] for of_run in runs] == [(1, 2), (0, 2), (1, 2)]
     # Every version keeps its own records.
     assert counts(settings)["rejected_row"] == 5 + 6 + 4
+HANDICAPS = {
+    "AHh": "-0.5", "B365AHH": "1.90", "B365AHA": "2.00", "AHCh": "-0.25", "B365CAHH": "1.95", "B365CAHA": "1.95",
+}  # fmt: skip
+
+
+def standing(settings: Settings) -> set[tuple[str, str, str, float, float]]:
+    """Home team, bookmaker, market, line and home price of the last version of each quote, unless it was withdrawn."""
+    found = fetch(
+        settings,
+        "select distinct on (fixture_key, bookmaker, market, is_closing, line) home_team, bookmaker, "
+        "market || case when is_closing then ' closing' else '' end as market, line, price_home "
+        "from landing.odds_observation inner join landing.fixture_observation as fixture using (fixture_key) "
+        "order by fixture_key, bookmaker, market, is_closing, line, odds_observation.payload_id desc",
+    )
+    return {
+        (row["home_team"], row["bookmaker"], row["market"], row["line"], round(row["price_home"], 2))
+        for row in found
+        if row["price_home"] is not None
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "gone", "new"),
+    [
+        pytest.param(
+            {"AHCh": "-0.75"}, {("B365", "asian_handicap closing", -0.25, 1.95)},
+            {("B365", "asian_handicap closing", -0.75, 1.95)}, id="another line",
+        ),
+        pytest.param(
+            {"B365H": "", "B365D": "", "B365A": ""}, {("B365", "1x2", 0, 2.0)}, set(), id="emptied"
+        ),
+        pytest.param({"B365H": "1.1"}, {("B365", "1x2", 0, 2.0)}, set(), id="no longer of use"),
+        pytest.param({"AvgCH": "1.96"}, {("market_average", "1x2 closing", 0, 1.95)},
+            {("market_average", "1x2 closing", 0, 1.96)}, id="corrected"),
+        pytest.param({"Date": "no day"}, set(), set(), id="row rejected"),
+        pytest.param({"FTHG": "3"}, set(), set(), id="result corrected"),
+    ],
+)  # fmt: skip
+def test_a_quote_that_the_corrected_file_no_longer_holds_is_withdrawn(
+    settings: Settings, folder: Path, change: dict[str, str], gone: set[Any], new: set[Any]
+):
+    row, other = match_row(**HANDICAPS), match_row(**HANDICAPS, HomeTeam="Leeds")
+    write_season_file(folder, [row, other])
+    run(settings, folder)
+    before = standing(settings)
+    assert len(before) == 10
+    write_season_file(folder, [row | change, other])
+    run(settings, folder, datetime(2023, 7, 1, tzinfo=UTC))
+    after = {("Arsenal", *each) for each in new} | before - {("Arsenal", *each) for each in gone}
+    assert standing(settings) == after
+    write_season_file(folder, [row, other])
+    run(settings, folder, datetime(2023, 7, 2, tzinfo=UTC))
+    assert standing(settings) == before, "what comes back stands again"
+
+
+def test_a_column_or_row_that_a_file_lacks_withdraws_nothing(settings: Settings, folder: Path):
+    row = match_row(**HANDICAPS)
+    write_season_file(folder, [row, match_row(HomeTeam="Leeds")])
+    run(settings, folder)
+    before = standing(settings)
+    write_season_file(folder, [{name: value for name, value in row.items() if not name.startswith("B365")}])
+    assert run(settings, folder, datetime(2023, 7, 1, tzinfo=UTC)).new_quotes == 0
+    assert standing(settings) == before
+
+
+def test_a_list_withdraws_prices_of_matches_ahead_and_nothing_of_those_that_have_begun(
+    settings: Settings, folder: Path
+):
+    unplayed = {"Date": "21/01/2023", "FTHG": "", "FTAG": "", "FTR": ""}
+    row = match_row(**HANDICAPS, **unplayed)
+    emptied = row | {"B365H": "", "B365D": "", "B365A": ""}
+    write_season_file(folder, [row])
+    run(settings, folder, datetime(2023, 1, 20, 18, tzinfo=UTC))
+    before = standing(settings)
+    assert len(before) == 3
+    for hour, change, expected in (
+        (10, emptied, before - {("Arsenal", "B365", "1x2", 0, 2.0)}),
+        (11, row, before),
+        (18, emptied | {"AHh": "0"}, before | {("Arsenal", "B365", "asian_handicap", 0, 1.9)}),
+    ):
+        write_season_file(folder, [change])
+        run(settings, folder, datetime(2023, 1, 21, hour, tzinfo=UTC))
+        assert standing(settings) == expected, hour
 
 
 def test_nothing_after_as_of_is_landed_not_even_in_the_payload(settings: Settings, folder: Path):

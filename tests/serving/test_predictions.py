@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from predictions import insert_prediction
 from served_world import EARLIER, LATER, NOW, World
 from touchline.database.engine import connect
+from touchline.overround import remove_overround
 
 pytestmark = pytest.mark.slow
 
@@ -62,8 +63,8 @@ def test_probabilities_and_prices_stand_beside_the_market(api: TestClient):
     assert priced["fair_prices"] == {"home": 2.0, "draw": 3.3333, "away": 5.0}
     assert priced["best_prices"] == {"home": 2.0, "draw": 3.5, "away": 4.0}
     market = priced["market_probabilities"]
-    assert sum(market.values()) == pytest.approx(1)
-    assert market["home"] > market["draw"] > market["away"]
+    expected = remove_overround([[1.98, 3.45, 3.95]])[0]
+    assert [market[side] for side in ("home", "draw", "away")] == pytest.approx(expected, abs=1e-6)
     assert unpriced["market_probabilities"] is None
     assert unpriced["best_prices"] == {"home": None, "draw": None, "away": None}
 

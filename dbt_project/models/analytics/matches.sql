@@ -13,19 +13,7 @@ results as (
 ),
 
 consensus as not materialized (
-    select
-        match_id,
-        market,
-        stage,
-        line,
-        price_home,
-        price_draw,
-        price_away,
-        price_over,
-        price_under,
-        1 / price_home + 1 / price_draw + 1 / price_away as overround,
-        1 / price_over + 1 / price_under as overround_over_under
-    from {{ ref('match_odds') }}
+    select * from {{ ref('match_odds') }}
     where bookmaker = 'consensus'
 )
 
@@ -66,23 +54,23 @@ select
     results.away_red_cards,
     results.referee,
     results.known_at as result_known_at,
-    prematch.price_home::double precision as price_home,
-    prematch.price_draw::double precision as price_draw,
-    prematch.price_away::double precision as price_away,
-    prematch.overround::double precision as overround,
-    (1 / prematch.price_home / prematch.overround)::double precision as p_market_home,
-    (1 / prematch.price_draw / prematch.overround)::double precision as p_market_draw,
-    (1 / prematch.price_away / prematch.overround)::double precision as p_market_away,
-    closing.price_home::double precision as closing_price_home,
-    closing.price_draw::double precision as closing_price_draw,
-    closing.price_away::double precision as closing_price_away,
-    closing.overround::double precision as closing_overround,
-    (1 / closing.price_home / closing.overround)::double precision as p_market_closing_home,
-    (1 / closing.price_draw / closing.overround)::double precision as p_market_closing_draw,
-    (1 / closing.price_away / closing.overround)::double precision as p_market_closing_away,
-    goals_market.price_over::double precision as price_over_2_5,
-    goals_market.price_under::double precision as price_under_2_5,
-    (1 / goals_market.price_over / goals_market.overround_over_under)::double precision as p_market_over_2_5,
+    prematch.price_home,
+    prematch.price_draw,
+    prematch.price_away,
+    prematch.overround,
+    prematch.p_home as p_market_home,
+    prematch.p_draw as p_market_draw,
+    prematch.p_away as p_market_away,
+    closing.price_home as closing_price_home,
+    closing.price_draw as closing_price_draw,
+    closing.price_away as closing_price_away,
+    closing.overround as closing_overround,
+    closing.p_home as p_market_closing_home,
+    closing.p_draw as p_market_closing_draw,
+    closing.p_away as p_market_closing_away,
+    goals_market.price_over as price_over_2_5,
+    goals_market.price_under as price_under_2_5,
+    goals_market.p_over as p_market_over_2_5,
     matches.is_simulated
 from matches
 inner join competitions on matches.competition = competitions.competition

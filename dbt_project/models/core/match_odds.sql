@@ -18,20 +18,45 @@ matches as (
     from {{ ref('match') }}
 ),
 
--- A pre-match price that reached us after kick-off, or was corrected then, is of no use before it.
+seen as (
+    {{ offers_seen_before_kickoff('observations', 'matches') }}
+),
+
 usable as (
     select
         observations.*,
+        matches.kickoff_at,
         case when observations.is_closing then 'closing' else 'prematch' end as stage
     from observations
     inner join matches on observations.fixture_key = matches.match_id
-    where observations.is_closing or observations.known_at <= {{ last_minute('matches.kickoff_at') }}
+    where observations.is_closing or {{ is_prematch('observations', 'matches.kickoff_at', 'seen') }}
 ),
 
-latest as (
+versions as (
     select distinct on (fixture_key, bookmaker, market, line, stage) *
     from usable
     order by fixture_key, bookmaker, market, line, stage, {{ latest_version() }}, quoted_at desc
+),
+
+-- A version without prices withdraws the line.
+latest as (
+    select
+        fixture_key,
+        bookmaker,
+        market,
+        line,
+        stage,
+        price_home,
+        price_draw,
+        price_away,
+        price_over,
+        price_under,
+        quoted_at,
+        case
+            when stage = 'prematch' and known_at > {{ last_minute('kickoff_at') }} then quoted_at else known_at
+        end as known_at
+    from versions
+    where coalesce(price_home, price_over) is not null
 ),
 
 averaged as (
@@ -114,10 +139,39 @@ quotes as (
         quoted_at,
         known_at
     from consensus
+),
+
+-- Set apart by `offset`, or each of the columns below would remove the overround again.
+fair as (
+    select
+        *,
+        case
+            when market <> '1x2'
+                then core.without_overround(coalesce(price_home, price_over), null, coalesce(price_away, price_under))
+            when price_draw is not null then core.without_overround(price_home, price_draw, price_away)
+        end as p
+    from quotes
+    offset 0 -- noqa: AM09
 )
 
 select
-    *,
+    match_id,
+    bookmaker,
+    market,
+    line,
+    stage,
+    price_home,
+    price_draw,
+    price_away,
+    price_over,
+    price_under,
+    quoted_at,
+    known_at,
     coalesce(1 / price_home, 0) + coalesce(1 / price_draw, 0) + coalesce(1 / price_away, 0)
-    + coalesce(1 / price_over, 0) + coalesce(1 / price_under, 0) as overround
-from quotes
+    + coalesce(1 / price_over, 0) + coalesce(1 / price_under, 0) as overround,
+    case when price_home is not null then p[1] end as p_home,
+    p[2] as p_draw,
+    case when price_home is not null then p[3] end as p_away,
+    case when price_over is not null then p[1] end as p_over,
+    case when price_over is not null then p[3] end as p_under
+from fair

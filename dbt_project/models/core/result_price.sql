@@ -17,13 +17,14 @@ with results as (
 
 quotes as (
     select * from {{ ref('stg_odds_observation') }}
-    where
-        market = '1x2' and price_home > 1 and price_draw > 1 and price_away > 1
-        {% if is_incremental() %}and {{ is_changed('fixture_key') }}{% endif %}
+    where market = '1x2' {% if is_incremental() %}and {{ is_changed('fixture_key') }}{% endif %}
 ),
 
--- A pre-match price that reached us after kick-off says nothing of before; a closing price that came after the result
--- would change what was known then.
+seen as (
+    {{ offers_seen_before_kickoff('quotes', 'results') }}
+),
+
+-- A price that came after the result would change what was known then.
 known as (
     select distinct on (results.match_id, results.valid_from, quotes.is_closing, quotes.bookmaker)
         results.match_id,
@@ -34,13 +35,14 @@ known as (
     inner join quotes on results.match_id = quotes.fixture_key
     where
         quotes.known_at <= results.valid_from
-        and (quotes.is_closing or quotes.known_at <= {{ last_minute('results.kickoff_at') }})
+        and (quotes.is_closing or {{ is_prematch('quotes', 'results.kickoff_at', 'seen') }})
     order by
         results.match_id asc, results.valid_from asc, quotes.is_closing asc, quotes.bookmaker asc,
         {{ latest_version() }}
 )
 
--- The source's own average wins over ours. Pinnacle's price is the sharpest there is at the close.
+-- A version without prices withdraws them. The source's own average wins over ours. Pinnacle's price is the sharpest
+-- there is at the close.
 select
     match_id,
     valid_from,
@@ -55,4 +57,5 @@ select
     max(price_draw) filter (where bookmaker = 'PS')::double precision as pinnacle_draw,
     max(price_away) filter (where bookmaker = 'PS')::double precision as pinnacle_away
 from known
+where price_home > 1 and price_draw > 1 and price_away > 1
 group by match_id, valid_from, stage

@@ -48,12 +48,12 @@ single as (
     group by match_id
 ),
 
--- How far bookmakers disagree about the home side, on their own overround-free scale.
+-- How far bookmakers disagree about the home side, each without its own overround.
 spread as (
     select
         match_id,
         count(*) as n_bookmakers,
-        max(1 / price_home / overround) - min(1 / price_home / overround) as spread
+        max(p_home) - min(p_home) as spread
     from odds
     where market = '1x2' and bookmaker not in ('consensus', 'market_average', 'market_maximum')
     group by match_id

@@ -18,6 +18,7 @@ from touchline.landing.copying import copy_frame, uuid_array
 from touchline.landing.payloads import Payload
 from touchline.landing.revisions import WITHDRAWN
 from touchline.landing.ticks import write_quotes
+from touchline.landing.withdrawn import with_withdrawn
 from touchline.sources.source import Observations, Rejection
 
 # What the database says of facts that it will never take, unlike that it is down.
@@ -102,7 +103,9 @@ def write_facts(
     return Counts(
         _write_facts(connection, FIXTURES, _dated(payload, observations.fixtures, known_at), known),
         _write_facts(connection, SCORES, _dated(payload, observations.scores, known_at), known),
-        write_quotes(connection, _dated(payload, observations.quotes, known_at)),
+        write_quotes(
+            connection, _dated(payload, with_withdrawn(connection, payload, observations), known_at)
+        ),
     )
 
 

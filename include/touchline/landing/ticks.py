@@ -100,6 +100,12 @@ def write_quotes(connection: Connection, quotes: pl.DataFrame) -> int:
     return stored
 
 
+def last_quotes(connection: Connection, keys: pl.Series, source: str) -> pl.DataFrame:
+    """The last stored version of every series of these matches (`fixture_key`) and this source, as `COLUMNS`."""
+    months = _months(connection, pl.DataFrame({"fixture_key": keys, "source": source}))
+    return pl.DataFrame(schema=_SCHEMA) if months.is_empty() else _last_quotes(connection, months)
+
+
 def _changes(connection: Connection, chunk: pl.DataFrame, months: pl.DataFrame) -> pl.DataFrame:
     """Rows of a chunk, in series and time order, whose prices differ from those of the version before."""
     if months.is_empty():

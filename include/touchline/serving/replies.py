@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from touchline.overround import remove_overround
 from touchline.serving import schemas
 from touchline.serving.database import Row
 
@@ -21,13 +19,7 @@ def summary(row: Row) -> schemas.PredictionSummary:
 
 def upcoming(found: Sequence[Row]) -> list[schemas.UpcomingPrediction]:
     """Predictions with their fair prices, the best prices on offer, and the market's probabilities."""
-    if not found:
-        return []
-    names = [f"market_price_{side}" for side in SIDES]
-    prices = [[math.nan if row[name] is None else row[name] for name in names] for row in found]
-    return [
-        _upcoming(row, market.tolist()) for row, market in zip(found, remove_overround(prices), strict=True)
-    ]
+    return [_upcoming(row) for row in found]
 
 
 def prediction(row: Row, outcome: Row | None) -> schemas.Prediction:
@@ -66,11 +58,11 @@ def _summary(row: Row) -> dict[str, Any]:
     return {name: row[name] for name in names} | {"probabilities": probabilities}
 
 
-def _upcoming(row: Row, market: Sequence[float]) -> schemas.UpcomingPrediction:
+def _upcoming(row: Row) -> schemas.UpcomingPrediction:
     fair = {side: 1 / row[f"p_{side}"] if row[f"p_{side}"] else None for side in SIDES}
     believed = None
-    if not math.isnan(market[0]):
-        believed = schemas.Probabilities(**dict(zip(SIDES, market, strict=True)))
+    if row["p_market_home"] is not None:
+        believed = schemas.Probabilities(**{side: row[f"p_market_{side}"] for side in SIDES})
     return schemas.UpcomingPrediction(
         **_summary(row),
         competition_name=row["competition_name"],

@@ -12,6 +12,8 @@ import polars as pl
 Kind = Literal["fixtures", "odds", "scores"]
 KINDS: tuple[Kind, ...] = ("fixtures", "odds", "scores")
 Scope = Literal["payload", "row", "field", "price"]
+# Bookmaker, market and is_closing: what a bookmaker offers of a match, in one line or several.
+Offer = tuple[str, str, bool]
 
 _UTC: Final = pl.Datetime("us", "UTC")
 # The frames of a source that has its own match ids. Landing replaces source_match_id by fixture_key, and team names by
@@ -103,7 +105,8 @@ class Observations:
     source, payload_id, observed_at and known_at, which landing adds. A match is identified by fixture_key, or by
     source_match_id as in FIXTURE_SCHEMA, SCORE_SCHEMA and QUOTE_SCHEMA. The stage of a match is `league` or `play_off`,
     null where the source does not say. `is_whole_season` is true where the body lists every match that the source knows
-    of its seasons, so that a match it no longer lists was withdrawn.
+    of its seasons, so that a match it no longer lists was withdrawn. `told_in_full` are the offers that the body either
+    holds or withdraws, for each match it lists.
     """
 
     n_rows: int
@@ -113,6 +116,7 @@ class Observations:
     quotes: pl.DataFrame
     rejections: Sequence[Rejection]
     is_whole_season: bool = False
+    told_in_full: frozenset[Offer] = frozenset()
 
 
 class Source(Protocol):

@@ -32,11 +32,13 @@ with results as materialized (
 ),
 
 quoted as (
-    select distinct match.match_id, match.kickoff_at, match.competition
+    select match.match_id, match.kickoff_at, match.competition, min(observation.known_at) as known_at
     from landing.odds_observation as observation
     inner join core.match as match on match.match_id = observation.fixture_key
     where observation.observed_at = %(observed_at)s and observation.payload_id = %(payload_id)s
-        and not observation.is_closing and observation.known_at < match.kickoff_at
+        and not observation.is_closing
+        -- Prices that its timetable puts before kick-off are learned from whenever they came.
+        and (observation.known_at < match.kickoff_at or observation.source = 'football_data_uk')
         and not exists (
             select from landing.quarantined_fact as aside
             where aside.kind = 'quote' and aside.fixture_key = observation.fixture_key
@@ -44,12 +46,13 @@ quoted as (
                 and aside.market = observation.market and aside.line = observation.line
                 and aside.is_closing = observation.is_closing
         )
+    group by match.match_id, match.kickoff_at, match.competition
 ),
 
 learned as (
     select fixture_key, known_at, known_until, kickoff_at, competition from results
     union all
-    select match_id, kickoff_at, 'infinity', kickoff_at, competition from quoted
+    select match_id, greatest(kickoff_at, known_at), 'infinity', kickoff_at, competition from quoted
 ),
 
 trained as (

@@ -104,7 +104,9 @@ cross join lateral (
         1 / coalesce(price_away, price_under)::float8 as last,
         1 / coalesce(price_home, price_over)::float8 + coalesce(1 / price_draw::float8, 0)
         + 1 / coalesce(price_away, price_under)::float8 as overround
-) as price;
+) as price
+-- A version without prices withdraws a line; there is nothing to judge.
+where price.first is not null;
 
 -- one row per match, market, line and stage with at least four bookmakers: the middle of what they say
 create temporary table pack on commit drop as
@@ -128,6 +130,7 @@ select
     percentile_cont(0.5) within group (order by ln(first / (overround - first))) as first_logit,
     percentile_cont(0.5) within group (order by ln(last / (overround - last))) as last_logit
 from latest
+where first is not null
 group by fixture_key, market, line, is_closing
 having count(*) >= 4;
 create index on pack (fixture_key);

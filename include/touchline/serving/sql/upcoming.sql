@@ -31,9 +31,9 @@ left join lateral (
         max(price_home) filter (where bookmaker <> 'consensus') as best_price_home,
         max(price_draw) filter (where bookmaker <> 'consensus') as best_price_draw,
         max(price_away) filter (where bookmaker <> 'consensus') as best_price_away,
-        max(price_home) filter (where bookmaker = 'consensus') as market_price_home,
-        max(price_draw) filter (where bookmaker = 'consensus') as market_price_draw,
-        max(price_away) filter (where bookmaker = 'consensus') as market_price_away
+        max(p_home) filter (where bookmaker = 'consensus') as p_market_home,
+        max(p_draw) filter (where bookmaker = 'consensus') as p_market_draw,
+        max(p_away) filter (where bookmaker = 'consensus') as p_market_away
     from core.match_odds
     where match_id = page.match_id and market = '1x2' and stage = 'prematch'
 ) as odds on true

@@ -65,6 +65,7 @@ def parse(endpoint: str, body: bytes, used: Collection[str] | None = None) -> Ob
         replace(each, row_key=reading.key_of(table.rows[each.row_number - 1]))
         for each in (*reading.rejections, *rejected_prices)
     ]
+    is_list = reading.season_file is None and reading.new_league is None
     return Observations(
         n_rows=len(table.rows),
         n_parsed=frame.height,
@@ -72,7 +73,13 @@ def parse(endpoint: str, body: bytes, used: Collection[str] | None = None) -> Ob
         scores=scores,
         quotes=quotes,
         rejections=[*_unknown_columns(table.header, offered), *rejected],
-        is_whole_season=endpoint != FIXTURES,
+        is_whole_season=not is_list,
+        told_in_full=frozenset(
+            (quote.bookmaker, quote.market, quote.is_closing)
+            for quote in offered
+            # A list of fixtures has the columns of closing prices, but never their values.
+            if not (is_list and quote.is_closing)
+        ),
     )
 
 
