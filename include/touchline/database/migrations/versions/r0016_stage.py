@@ -12,11 +12,8 @@ alter table landing.fixture_observation add column stage text check (stage in ('
 comment on column landing.fixture_observation.stage is 'league or play_off; null where the source does not say.';
 """
 
-# The views that read it go with it: the next build makes them again.
-DOWNGRADE = """
-alter table landing.fixture_observation drop column stage cascade;
-delete from ops.layer_build;
-"""
+# The view of staging that reads it goes with it: the next build makes it again.
+DOWNGRADE = "alter table landing.fixture_observation drop column stage cascade"
 
 
 def upgrade() -> None:
