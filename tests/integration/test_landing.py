@@ -126,6 +126,8 @@ def test_a_value_that_cannot_be_used_is_one_finding_in_all_versions_of_its_file(
     assert [of_run["price_invalid"] for of_run in runs] == [(1, 2), (0, 2), (1, 2)]
     # Every version keeps its own records.
     assert counts(settings)["rejected_row"] == 5 + 6 + 4
+
+
 HANDICAPS = {
     "AHh": "-0.5", "B365AHH": "1.90", "B365AHA": "2.00", "AHCh": "-0.25", "B365CAHH": "1.95", "B365CAHA": "1.95",
 }  # fmt: skip

@@ -18,8 +18,8 @@ from predictions import prediction
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import HoldUnknown, QualityGateFailed
 from touchline.identity.teams import ANCHOR
-from touchline.landing.seen import note_seen
 from touchline.landing.copying import copy_frame
+from touchline.landing.seen import note_seen
 from touchline.ledger.prediction import gate_frame
 from touchline.quality import validation
 from touchline.quality.findings import GateReport

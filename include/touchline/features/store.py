@@ -87,7 +87,7 @@ def _without_type_checks() -> Iterator[None]:
     import typeguard
 
     checked = typeguard.typechecked
-    typeguard.typechecked = lambda target: target
+    typeguard.typechecked = lambda target: target  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -1,9 +1,9 @@
 """A folder of downloaded files (`SSSS/DIV.csv`, `new/CCC.csv`), served as the site would have served it at `as_of`.
 
 A season file then holds only the matches whose result was public: by the publisher's timetable, or because the file was
-written by then. Later matches of a season that has begun are served as fixtures with their season, which the site's list
-does not say, and the pre-match prices collected by then, and beside them what only the folder's own `fixtures.csv`
-lists. So not even the stored payload knows the future.
+written by then. Later matches of a season that has begun are served as fixtures with their season, which the list of
+the site does not say, and the pre-match prices collected by then, and beside them what only the folder's own
+`fixtures.csv` lists. So not even the stored payload knows the future.
 """
 
 from __future__ import annotations

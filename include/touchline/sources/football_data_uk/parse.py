@@ -15,7 +15,6 @@ from touchline.identity.competitions import competitions
 from touchline.identity.fixtures import fixture_key
 from touchline.sources.football_data_uk import calendar
 from touchline.sources.football_data_uk.addresses import (
-    FIXTURES,
     SeasonFile,
     read_endpoint,
     season_label,
