@@ -173,6 +173,20 @@ def test_health_counts_fixtures_without_price_and_without_prediction(built: Sett
     )
 
 
+def test_fixtures_beyond_the_horizon_lack_neither_price_nor_prediction(built: Settings):
+    counts = (
+        "select n_upcoming, n_upcoming_without_price, n_upcoming_without_prediction "
+        "from analytics.competition_health"
+    )
+    with connect(built, "transform") as connection:
+        connection.execute(
+            "update core.match set kickoff_at = kickoff_at + interval '30 days' where not is_played"
+        )
+        found = rows(connection, counts)
+        connection.rollback()
+    assert found == [{"n_upcoming": 3, "n_upcoming_without_price": 0, "n_upcoming_without_prediction": 0}]
+
+
 def test_prices_nobody_asked_for_are_not_read(built: Settings):
     plan = fetch(built, "explain select match_id, home_team, home_goals from analytics.matches")
     assert "match_odds" not in str(plan)

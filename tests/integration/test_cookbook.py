@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pytest
 
@@ -57,6 +58,28 @@ def test_a_question_is_answered(world: Settings, question: Question):
     assert found
     for number, name in enumerate(question.columns):
         assert any(row[number] is not None for row in found), f"{name} is empty in every row"
+
+
+@pytest.mark.parametrize(
+    "question", QUESTIONS, ids=lambda question: f"{question.number}-{question.text[:40]}"
+)
+def test_an_answer_has_no_more_digits_than_it_means(world: Settings, question: Question):
+    with connect(world, "analyst") as connection:
+        found = connection.execute(question.query).fetchall()
+    numbers = {value for row in found for value in row if isinstance(value, (float, Decimal))}
+    assert [value for value in numbers if round(value, 4) != value] == []
+
+
+def test_form_is_of_the_teams_of_one_season(world: Settings):
+    (question,) = (each for each in QUESTIONS if each.number == 12)
+    with connect(world, "analyst") as connection:
+        teams = {row[0] for row in connection.execute(question.query)}
+        query = "select team from analytics.team_matches where competition = 'E0' and season = %s"
+        before, now = (
+            {row[0] for row in connection.execute(query, (season,))} for season in ("2021/22", "2022/23")
+        )
+    assert teams == now
+    assert before - now == {"Watford"}
 
 
 def test_the_page_names_every_view_once(world: Settings):

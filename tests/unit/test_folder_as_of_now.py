@@ -24,7 +24,7 @@ def written(path: Path, at: datetime) -> None:
 
 def served(folder: Path, as_of: datetime = EVENING) -> tuple[Observations, Observations]:
     """What the season file and the list of fixtures say at `as_of`."""
-    source = FolderSource(folder)
+    source = FolderSource(folder, ["E0"])
     found = []
     for endpoint in ("mmz4281/2223/E0.csv", "fixtures.csv"):
         request = Request("football_data_uk", endpoint)

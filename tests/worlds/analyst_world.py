@@ -39,6 +39,7 @@ from analytics.matches where season = '2022/23' and p_market_home is not null or
 def build_analyst_world(empty: Settings, folder: Path) -> Settings:
     """Collect, build, predict and settle as of a Monday in September 2022; one price could not be used."""
     write_season_folder(folder, 2021, 2)
+    _with_a_team_that_went_down(folder / "2122" / "E0.csv")
     _with_goals_market_and_a_bad_price(folder / "2122" / "E1.csv")
     settings = empty.model_copy(update={"source": str(folder)})
     collect(settings, virtual_clock(MONDAY), "collect")
@@ -65,6 +66,10 @@ def _predict(connection: Connection, match: dict[str, Any], made: datetime, shar
             features=prices, **p, **{name: match[name] for name in (
                 "match_id", "competition", "season", "home_team", "away_team", "kickoff_at")},
         )  # fmt: skip
+
+
+def _with_a_team_that_went_down(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"Stoke", b"Watford"))
 
 
 def _with_goals_market_and_a_bad_price(path: Path) -> None:

@@ -29,8 +29,13 @@ ahead as (
         matches.competition,
         min(matches.kickoff_at) as next_kickoff_at,
         count(*) as n_upcoming,
-        count(*) filter (where matches.price_home is null) as n_upcoming_without_price,
-        count(*) filter (where predicted.match_id is null) as n_upcoming_without_prediction
+        -- A match beyond the horizon has neither yet.
+        count(*) filter (
+            where matches.price_home is null and matches.kickoff_at <= {{ horizon_end() }}
+        ) as n_upcoming_without_price,
+        count(*) filter (
+            where predicted.match_id is null and matches.kickoff_at <= {{ horizon_end() }}
+        ) as n_upcoming_without_prediction
     from matches
     left join predicted on matches.match_id = predicted.match_id
     where matches.status = 'scheduled' and matches.kickoff_at > {{ as_of() }}

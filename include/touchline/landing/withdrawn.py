@@ -21,15 +21,15 @@ def with_withdrawn(connection: Connection, payload: Payload, found: Observations
 
     A line is withdrawn when the body has the bookmaker's offer with other lines only, and a whole offer when the body
     lists the match without it and tells such offers in full. A list that still has a match as ahead after its kick-off
-    is behind, and withdraws nothing of it.
+    is behind, and withdraws nothing of it; neither does a file that lists the match no more.
     """
     quotes = found.quotes
     is_behind = (pl.col("status") == "scheduled") & (pl.col("kickoff_at") <= payload.observed_at)
-    behind = found.fixtures.filter(is_behind)
+    silent = found.fixtures.filter(is_behind | (pl.col("status") == "withdrawn"))
     gone = (
         _standing(connection, payload, found)
         .join(quotes, on=[*OFFER, "line"], how="anti")
-        .join(behind, on="fixture_key", how="anti")
+        .join(silent, on="fixture_key", how="anti")
     )
     if gone.is_empty():
         return quotes

@@ -4,6 +4,9 @@ A season file then holds only the matches whose result was public: by the publis
 written by then. Later matches of a season that has begun are served as fixtures with their season, which the list of
 the site does not say, and the pre-match prices collected by then, and beside them what only the folder's own
 `fixtures.csv` lists. So not even the stored payload knows the future.
+
+A file of which there are dated copies (`E0__20260129T090739Z.csv`) is served as it was: the newest copy not later than
+`as_of`, byte for byte.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from touchline.sources.football_data_uk.addresses import (
     season_text,
     uk_day,
 )
+from touchline.sources.football_data_uk.dated_copies import find_copies, newest_copy
 from touchline.sources.football_data_uk.new_leagues import endpoint_of, read_new_league, read_season
 from touchline.sources.football_data_uk.parse import (
     offered_quotes,
@@ -40,7 +44,7 @@ IDENTITY_COLUMNS = ["Div", "Season", "Date", "Time", "HomeTeam", "AwayTeam"]
 
 
 class FolderSource:
-    """Season files of a folder; `ignored` names the CSV files in it that are not at `SSSS/DIV.csv` or `new/CCC.csv`.
+    """Season files of a folder; `ignored` names the CSV files in it that are neither of its files nor dated copies.
 
     Upcoming matches are read of these competitions alone.
     """
@@ -55,23 +59,31 @@ class FolderSource:
             )
         self._folder = folder
         self._competitions = competitions
-        found = {path: _endpoint(path) for path in _csv_files(folder)}
+        paths = _csv_files(folder)
+        self._copies = find_copies(paths, _read)
+        copied = {path for copies in self._copies.values() for _, path in copies}
+        found = {path: _endpoint(path) for path in paths if path not in copied}
         self._files = {endpoint: path for path, endpoint in found.items() if endpoint is not None}
         self.ignored: Sequence[str] = [
             str(path.relative_to(folder))
             for path, endpoint in found.items()
             if endpoint is None and path.name != FIXTURES
         ]
-        if not self._files and not (folder / FIXTURES).exists():
+        if not self._files and not self._copies and not (folder / FIXTURES).exists():
             raise SourceUnavailable(
-                f"the folder {folder} holds no season file; expected SSSS/DIV.csv, for example 2223/E0.csv"
+                f"the folder {folder} holds no season file; expected SSSS/DIV.csv, for example 2223/E0.csv, or dated "
+                "copies, for example E0__20260129T090739Z.csv"
             )
 
     def requests(self, kinds: Sequence[Kind], as_of: datetime) -> Sequence[Request]:
         """Every season file of a season that has begun by `as_of`, and the list of fixtures."""
         wanted = []
         if "scores" in kinds:
-            wanted += [endpoint for endpoint in sorted(self._files) if _has_begun(endpoint, as_of)]
+            wanted += [
+                endpoint
+                for endpoint in self._endpoints
+                if _has_begun(endpoint, as_of) and (endpoint in self._files or self._copy(endpoint, as_of))
+            ]
         if "fixtures" in kinds or "odds" in kinds:
             wanted.append(FIXTURES)
         return [Request(self.name, endpoint) for endpoint in wanted]
@@ -79,8 +91,13 @@ class FolderSource:
     def fetch(self, request: Request, as_of: datetime, validators: Mapping[str, str]) -> Reply | NoReply:
         """The bytes the site would have given at `as_of`; raises SourceUnavailable when a file cannot be read."""
         del validators
+        copy = self._copy(request.endpoint, as_of)
+        if copy is not None:
+            return Reply(_read(copy), content_type="text/csv")
         if request.endpoint == FIXTURES:
             return Reply(self._upcoming(as_of), content_type="text/csv")
+        if request.endpoint not in self._files:
+            return NoReply("not_offered")
         path = self._files[request.endpoint]
         body = _read(path)
         if _is_over(request.endpoint, as_of):
@@ -106,7 +123,7 @@ class FolderSource:
         if not kinds:
             return []
         years = range(season_start_year(start), season_start_year(end) + 1)
-        files = [(read_endpoint(endpoint), endpoint) for endpoint in sorted(self._files)]
+        files = [(read_endpoint(endpoint), endpoint) for endpoint in self._endpoints]
         # A "new leagues" file holds every season.
         touched = [
             (0 if file is None else file.start_year, endpoint)
@@ -124,11 +141,21 @@ class FolderSource:
         """Read a body of this source."""
         return parse(request.endpoint, body, self._competitions)
 
+    @property
+    def _endpoints(self) -> list[str]:
+        """The files of results that the folder holds at any time."""
+        return sorted({*self._files, *self._copies} - {FIXTURES})
+
+    def _copy(self, endpoint: str, as_of: datetime) -> Path | None:
+        return newest_copy(self._copies.get(endpoint, ()), as_of)
+
     def _upcoming(self, as_of: datetime) -> bytes:
         files = [
             (endpoint, path)
             for endpoint, path in self._files.items()
-            if _has_begun(endpoint, as_of) and not _is_over(endpoint, as_of)
+            if _has_begun(endpoint, as_of)
+            and not _is_over(endpoint, as_of)
+            and not self._copy(endpoint, as_of)
         ]
         own = self._folder / FIXTURES
         if own.exists():
