@@ -37,7 +37,7 @@ def asked(source: FolderSource, as_of: datetime) -> list[str]:
 def test_the_newest_copy_not_later_than_as_of_is_served_as_it_is(tmp_path: Path):
     first = copy(tmp_path, "E0", MONDAY, match_row(FTHG="1"))
     second = copy(tmp_path, "E0", MONDAY + timedelta(days=1), match_row(FTHG="2", Date="16/01/2023"))
-    source = FolderSource(tmp_path)
+    source = FolderSource(tmp_path, ["E0"])
     moments = (
         MONDAY,
         MONDAY + timedelta(days=1) - SECOND,
@@ -50,7 +50,7 @@ def test_the_newest_copy_not_later_than_as_of_is_served_as_it_is(tmp_path: Path)
 
 def test_before_the_first_copy_nothing_is_offered(tmp_path: Path):
     copy(tmp_path, "E0", MONDAY)
-    source = FolderSource(tmp_path)
+    source = FolderSource(tmp_path, ["E0"])
     assert asked(source, MONDAY - SECOND) == ["fixtures.csv"]
     assert served(source, E0, MONDAY - SECOND) == NoReply("not_offered").reason
     assert asked(source, MONDAY) == [E0, "fixtures.csv"]
@@ -59,7 +59,7 @@ def test_before_the_first_copy_nothing_is_offered(tmp_path: Path):
 def test_copies_of_fixtures_and_of_new_leagues_are_copies_too(tmp_path: Path):
     fixtures = copy(tmp_path, "fixtures", MONDAY, match_row(Date="21/01/2023", FTHG="", FTAG="", FTR=""))
     argentina = copy(tmp_path, "ARG", MONDAY)
-    source = FolderSource(tmp_path)
+    source = FolderSource(tmp_path, ["E0"])
     assert asked(source, MONDAY) == ["new/ARG.csv", "fixtures.csv"]
     assert served(source, "fixtures.csv", MONDAY) == fixtures
     assert served(source, "new/ARG.csv", MONDAY) == argentina
@@ -75,7 +75,7 @@ def test_a_copy_taken_in_summer_is_of_the_season_of_its_days(tmp_path: Path):
         match_row(Date="14/08/2023"),
         *[match_row(Date=f"1{n}/05/2023") for n in range(3)],
     )
-    assert asked(FolderSource(tmp_path), summer) == [E0, "fixtures.csv"]
+    assert asked(FolderSource(tmp_path, ["E0"]), summer) == [E0, "fixtures.csv"]
 
 
 def test_copies_stand_beside_files_as_downloaded_and_before_them_those_are_read(tmp_path: Path):
@@ -83,7 +83,7 @@ def test_copies_stand_beside_files_as_downloaded_and_before_them_those_are_read(
     played, ahead = match_row(), match_row(HomeTeam="Leeds", Date="21/01/2023")
     write_season_file(tmp_path, [played, ahead])
     newest = copy(tmp_path, "E0", MONDAY, played)
-    source = FolderSource(tmp_path)
+    source = FolderSource(tmp_path, ["E0"])
     assert asked(source, MONDAY) == ["mmz4281/2122/E0.csv", E0, "fixtures.csv"]
     assert served(source, "mmz4281/2122/E0.csv", MONDAY) == past
     assert served(source, E0, MONDAY - SECOND) == season_csv([played])
@@ -95,7 +95,7 @@ def test_copies_stand_beside_files_as_downloaded_and_before_them_those_are_read(
 def test_a_backfill_asks_for_copies_by_season(tmp_path: Path):
     copy(tmp_path, "E0", MONDAY)
     copy(tmp_path, "fixtures", MONDAY)
-    source = FolderSource(tmp_path)
+    source = FolderSource(tmp_path, ["E0"])
     found = source.backfill(["scores"], date(2022, 12, 1), date(2023, 1, 31))
     assert [request.endpoint for request in found] == [E0]
     assert source.backfill(["scores"], date(2021, 12, 1), date(2022, 1, 31)) == []
@@ -107,9 +107,9 @@ def test_a_backfill_asks_for_copies_by_season(tmp_path: Path):
 def test_another_name_is_no_copy_and_is_reported(tmp_path: Path, name: str):
     copy(tmp_path, "E0", MONDAY)
     (tmp_path / name).write_bytes(season_csv([match_row()]))
-    assert list(FolderSource(tmp_path).ignored) == [name]
+    assert list(FolderSource(tmp_path, ["E0"]).ignored) == [name]
 
 
 def test_a_folder_of_nothing_known_names_both_layouts(tmp_path: Path):
     with pytest.raises(SourceUnavailable, match=r"2223/E0\.csv.*E0__20260129T090739Z\.csv"):
-        FolderSource(tmp_path)
+        FolderSource(tmp_path, ["E0"])
