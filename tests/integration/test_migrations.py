@@ -41,7 +41,7 @@ OLDER = (
     "0012",
     "0013",
 )
-NEWEST = "0014"
+NEWEST = "0017"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     *(f"landing.{name}" for name in LANDING),
