@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from builders import match_row, season_csv, write_season_file
@@ -16,11 +17,19 @@ from touchline.errors import SettingsInvalid, SourceUnavailable
 from touchline.landing import payloads
 from touchline.landing.collect import CollectReport, collect
 from touchline.landing.rejects import RejectFilter, count_rejects, list_rejects
+from touchline.landing.observations import write_facts
 from touchline.landing.replay import replay_rejected
 from touchline.quality.history import count_rules
 from touchline.settings import Settings
 from touchline.sources.football_data_uk.folder import FolderSource
-from touchline.sources.source import Reply, Request
+from touchline.sources.source import (
+    FIXTURE_SCHEMA,
+    QUOTE_SCHEMA,
+    SCORE_SCHEMA,
+    Observations,
+    Reply,
+    Request,
+)
 
 LATER = datetime(2023, 6, 30, tzinfo=UTC)
 TABLES = ("payload", "payload_seen", "payload_parsed", "rejected_row", "fixture_observation",
@@ -181,6 +190,48 @@ def test_a_quote_that_the_corrected_file_no_longer_holds_is_withdrawn(
     write_season_file(folder, [row, other])
     run(settings, folder, datetime(2023, 7, 2, tzinfo=UTC))
     assert standing(settings) == before, "what comes back stands again"
+
+
+def goals_quotes(*lines: tuple[str, float]) -> Observations:
+    """What an API tells of one match: over and under by bookmaker and line, the prices always the same."""
+    schemas = [
+        {"fixture_key": pl.String}
+        | {name: kind for name, kind in schema.items() if name != "source_match_id"}
+        for schema in (FIXTURE_SCHEMA, SCORE_SCHEMA, QUOTE_SCHEMA)
+    ]
+    fixtures, scores, quotes = (pl.DataFrame(schema=schema) for schema in schemas)
+    told = {
+        "fixture_key": "00000000-0000-0000-0000-000000000001", "market": "over_under", "is_closing": False,
+        "price_over": 1.9, "price_under": 2.0, "row_number": 1, "quoted_at": LATER, "published_at": LATER,
+    }  # fmt: skip
+    rows = [told | {"bookmaker": bookmaker, "line": line} for bookmaker, line in lines]
+    quotes = pl.DataFrame(rows, schema=quotes.schema)
+    return Observations(1, 1, fixtures, scores, quotes, ())
+
+
+def test_in_every_source_another_line_withdraws_those_the_bookmaker_no_longer_has(settings: Settings):
+    told = (
+        [("PS", 2.5), ("B365", 2.5), ("B365", 3.5)],
+        [("PS", 2.75), ("B365", 2.5), ("B365", 3.0)],
+        # Who is silent for a while withdraws nothing.
+        [("B365", 2.5)],
+    )
+    stands = []
+    with connect(settings, "ingest") as connection:
+        for minute, lines in enumerate(told):
+            at = LATER + timedelta(minutes=minute)
+            payloads.store(
+                connection, Request("the_odds_api", "odds"), Reply(str(lines).encode()), at, "test"
+            )
+            newest = payloads.unparsed(connection, "the_odds_api")[-1]
+            write_facts(connection, payloads.read_again(connection, newest), goals_quotes(*lines))
+            last = rows(
+                connection,
+                "select distinct on (bookmaker, line) bookmaker, line, price_over from landing.odds_observation "
+                "order by bookmaker, line, payload_id desc",
+            )
+            stands.append({(row["bookmaker"], row["line"]) for row in last if row["price_over"] is not None})
+    assert stands == [set(told[0]), set(told[1]), {("PS", 2.75), ("B365", 2.5)}]
 
 
 def test_a_column_or_row_that_a_file_lacks_withdraws_nothing(settings: Settings, folder: Path):

@@ -18,11 +18,13 @@ from builders import match_row
 from predictions import KICKOFF, insert_prediction, prediction, registered
 from touchline.clock import RunClock, virtual_clock
 from touchline.database.engine import connect, rows
+from touchline.database.queries import query
 from touchline.features.catalogue import FEATURES, GROUPS
 from touchline.features.online import FeatureRead, read_features
 from touchline.features.training import training_frame
 from touchline.forecasting.baselines import Market
 from touchline.forecasting.forecaster import Forecaster
+from touchline.forecasting.specs import know_prices, nightly
 from touchline.ledger.predict import FIXTURE, UPCOMING
 from touchline.ledger.prediction import append, gate_frame, predictions_of
 from touchline.ledger.settle import settle_predictions
@@ -124,6 +126,16 @@ def test_every_fixture_gets_a_row_of_each_forecast_that_can_say_something(unpred
         assert row["predicted_at"] == row["features_as_of"] == NOVEMBER
         assert row["prediction_id"].version == 7
         assert set(row["features"]) == set(FEATURES)
+
+
+def test_a_forecast_rests_on_prices_when_it_knows_prices_and_had_all_of_them(unpredicted: World):
+    prices = {f"market_price_{side}": 2.5 for side in ("home", "draw", "away")}
+    with connect(unpredicted.settings, "model") as connection:
+        for forecast in nightly():
+            for number, features in enumerate(({}, prices, prices | {"market_price_draw": None})):
+                insert_prediction(connection, forecast=forecast, features=features, run_id=str(number))
+    found = {(row["forecast"], row["run_id"]) for row in ledger(unpredicted) if row["rests_on"] == "prices"}
+    assert found == {(forecast, "1") for forecast in know_prices() & set(nightly())}
 
 
 def test_the_written_rows_pass_the_gate(season: World):
@@ -261,13 +273,13 @@ def test_nothing_to_append_is_nothing(season: World):
 
 
 def outcomes(settled: dict[str, Any]) -> list[dict[str, Any]]:
-    query = """
+    outcomes_of_all = """
         select outcome.*, p_home, p_draw, p_away, forecast, role, home_team, features
         from ledger.prediction_outcome as outcome inner join ledger.prediction using (prediction_id)
         order by forecast, home_team, revision
     """
     with connect(settled["settings"], "api") as connection:
-        return rows(connection, query)
+        return rows(connection, outcomes_of_all)
 
 
 def test_nothing_is_settled_before_its_result_is_known(settled: dict[str, Any]):
@@ -388,6 +400,22 @@ def test_the_track_record_holds_the_corrected_scores(settled: dict[str, Any]):
     for row in record:
         of_forecast = [loss for (forecast, _), loss in last.items() if forecast == row["forecast"]]
         assert (row["n"], row["log_loss"]) == (len(of_forecast), pytest.approx(np.mean(of_forecast)))
+
+
+def test_forecasts_are_ranked_by_what_they_lose_on_the_same_matches(settled: dict[str, Any]):
+    """The market is silent on the match without prices, which its mean over fewer matches does not show."""
+    settings = settled["settings"]
+    build_layer(settings, "analytics", NOVEMBER + timedelta(days=12), "build")
+    with connect(settings, "api") as connection:
+        found = rows(connection, query("serving/sql/track_record"))
+    last = {(row["forecast"], row["home_team"]): row["log_loss"] for row in outcomes(settled)}
+    behind = last["market", "Arsenal"] - last["elo", "Arsenal"]
+    expected = sorted([(0.0, "elo", 2, 2), (behind, "market", 1, 1)])
+    told = [
+        (row["log_loss_behind_champion"], row["forecast"], row["n"], row["n_with_champion"]) for row in found
+    ]
+    assert [row[1:] for row in told] == [row[1:] for row in expected]
+    assert [row[0] for row in told] == pytest.approx([row[0] for row in expected])
 
 
 def used(settings: Settings, features: dict[str, float], number: int) -> dict[str, Any]:

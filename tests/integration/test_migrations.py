@@ -41,6 +41,9 @@ OLDER = (
     "0012",
     "0013",
     "0014",
+    "0015",
+    "0016",
+    "0017",
 )
 NEWEST = "0018"
 PARTITION = "landing.odds_observation_202210"

@@ -27,12 +27,13 @@ def test_the_board_shows_fixtures_with_their_probabilities(api: TestClient, worl
     assert 'aria-label="home 50 %, draw 30 %, away 20 %"' in page
     assert f'href="/v1/predictions/{world.ids["new"]}"' in page
     assert page.count('class="bar market"') == 1, "one of the two fixtures has prices"
+    assert page.count("ratings only") == 1, "the forecast of the other has none"
 
 
 def test_the_board_shows_the_champion_and_its_track_record_against_the_market(api: TestClient):
     text = re.sub(r"<[^>]+>|\s+", " ", api.get("/").text)
     assert re.search(r"version 1\s+touchline_match_result, with_odds", text)
-    assert re.search(r"with_odds +champion +1 +0\.\d{4} +1\.2040 +[+-]0\.\d{4}", text)
+    assert re.search(r"with_odds +champion +1 +0\.\d{4} +1\.2040 +\+0\.0000 +1 +[+-]0\.\d{4} +1", text)
     assert re.search(r"Everton v Burnley +2&ndash;2 +30 %", text)
 
 

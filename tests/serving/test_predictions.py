@@ -67,6 +67,7 @@ def test_probabilities_and_prices_stand_beside_the_market(api: TestClient):
     assert [market[side] for side in ("home", "draw", "away")] == pytest.approx(expected, abs=1e-6)
     assert unpriced["market_probabilities"] is None
     assert unpriced["best_prices"] == {"home": None, "draw": None, "away": None}
+    assert [priced["rests_on"], unpriced["rests_on"]] == ["prices", "ratings"]
 
 
 def test_baselines_have_a_prediction_for_each_forecast(api: TestClient, world: World):
@@ -125,7 +126,9 @@ def test_a_wrong_filter_is_refused_with_what_would_be_right(
 
 def test_a_prediction_shows_what_it_was_made_from(api: TestClient, world: World):
     reply = api.get(f"/v1/predictions/{world.ids['new']}").json()
-    assert reply["features"] == {"away_elo": None, "home_elo": 1512.5}
+    prices = {f"market_price_{side}": 2.5 for side in ("home", "draw", "away")}
+    assert reply["features"] == {"away_elo": None, "home_elo": 1512.5} | prices
+    assert reply["rests_on"] == "prices"
     assert reply["scoreline_grid"] == [[0.5, 0.2], [0.3, 0.0]]
     assert (reply["features_as_of"], reply["clock"]) == ("2022-11-02T12:00:00Z", "virtual")
     assert (reply["match_id"], reply["outcome"]) == (world.priced, None)

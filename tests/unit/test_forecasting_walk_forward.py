@@ -141,14 +141,22 @@ def test_weeks_without_a_match_are_passed_over(matches: pd.DataFrame) -> None:
     assert weekly["learned_until"].nunique() >= 2
 
 
-def test_every_figure_is_on_the_matches_all_forecasts_cover(predictions: pd.DataFrame) -> None:
+def test_scores_are_on_the_matches_all_forecasts_cover_and_pairs_on_those_that_both_do(
+    predictions: pd.DataFrame,
+) -> None:
     holes = predictions.copy()
-    holes.loc[holes.index[:30], probability_columns("market_closing")] = np.nan
-    holes.loc[holes.index[20:50], probability_columns("market_prematch")] = np.nan
+    holes.loc[holes.index[:5], probability_columns("market_closing")] = np.nan
+    holes.loc[holes.index[3:50], probability_columns("market_prematch")] = np.nan
     found = evaluate(holes, seed=1)
-    assert found["matches"] == len(predictions) - 50
-    assert {scores["n"] for scores in found["forecasts"].values()} == {len(predictions) - 50}
-    assert {pair["n"] for pair in found["paired"].values()} == {len(predictions) - 50}
+    n = len(predictions)
+    assert found["matches"] == n - 50
+    assert {scores["n"] for scores in found["forecasts"].values()} == {n - 50}
+    assert {name: pair["n"] for name, pair in found["paired"].items()} == {
+        "elo - base_rates": n, "no_odds - market_prematch": n - 47, "no_odds - elo": n,
+        "with_odds - market_prematch": n - 47, "with_odds - market_closing": n - 5, "with_odds - no_odds": n,
+        "market_closing - market_prematch": n - 50, "last_price - market_closing": n - 5,
+        "last_price - market_closing_pinnacle": n,
+    }  # fmt: skip
     assert set(found["forecasts"]) == set(ladder())
     assert all(set(scores) == SCORES for scores in found["forecasts"].values())
     rest = holes.iloc[50:]
@@ -202,6 +210,20 @@ def test_a_reference_that_hardly_exists_is_left_out_and_named(predictions: pd.Da
     assert found["left_out"] == ["market_closing_pinnacle"]
     assert found["matches"] == len(predictions)
     assert found["coverage"]["market_closing_pinnacle"] == pytest.approx(10 / len(predictions))
+
+
+def test_a_reference_that_stops_takes_no_match_out_of_the_other_figures(predictions: pd.DataFrame) -> None:
+    stops = predictions.copy()
+    last_fifth = stops["kickoff_at"] > stops["kickoff_at"].quantile(0.8)
+    stops.loc[last_fifth, probability_columns("market_closing_pinnacle")] = np.nan
+    found, whole = evaluate(stops, seed=1), evaluate(predictions, seed=1)
+    assert found["left_out"] == ["market_closing_pinnacle"]
+    assert found["matches"] == len(predictions)
+    pair = "last_price - market_closing_pinnacle"
+    assert found["paired"].pop(pair) == evaluate(stops[~last_fifth], seed=1)["paired"][pair]
+    del whole["paired"][pair], whole["forecasts"]["market_closing_pinnacle"]
+    for part in ("forecasts", "paired", "gap_closed"):
+        assert found[part] == whole[part]
 
 
 def test_a_world_without_prices_is_evaluated_without_the_market(matches: pd.DataFrame) -> None:

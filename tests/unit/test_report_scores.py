@@ -48,12 +48,24 @@ def test_forecasts_stand_in_order_of_their_log_loss(compared: Compared) -> None:
 
 def test_figures_are_on_common_matches_and_a_rare_forecast_is_left_out(predictions: pd.DataFrame) -> None:
     holes = predictions.copy()
-    holes.loc[holes.index[:100], probability_columns("market_closing")] = np.nan
+    holes.loc[holes.index[:100], probability_columns("market_prematch")] = np.nan
     holes.loc[holes.index[10:], probability_columns("elo")] = np.nan
     found = compare(holes, seed=1)
     assert len(found.matches) == len(predictions) - 100
     assert found.left_out == {"elo": 10 / len(predictions)}
     assert "elo" not in found.names
+
+
+def test_a_close_that_stops_shrinks_the_gap_alone(predictions: pd.DataFrame) -> None:
+    stops = predictions.copy()
+    stops.loc[stops.index[::5], probability_columns("market_closing")] = np.nan
+    found = compare(stops, seed=1)
+    assert set(found.left_out) == {"market_closing"}
+    assert len(found.matches) == len(predictions)
+    assert gap_to_closing(found) == []
+    with_close = compare(stops, seed=1, needed=["market_closing"])
+    n_closed = np.isfinite(stops["p_market_closing_home"]).sum()
+    assert {each.n for each in gap_to_closing(with_close) if each.group == EVERYTHING} == {n_closed}
 
 
 def test_forecasts_without_a_match_in_common_are_an_error(predictions: pd.DataFrame) -> None:

@@ -59,11 +59,14 @@ def build_world(empty: Settings, folder: Path) -> World:
         )
 
         def predict(row: dict[str, object], at: datetime = NOW, **changes: object) -> str:
+            prices = (
+                {f"market_price_{side}": 2.5 for side in ("home", "draw", "away")} if row is priced else {}
+            )
             return insert_prediction(
                 connection, match_id=row["id"], home_team=row["home_team"], away_team=row["away_team"],
                 kickoff_at=row["kickoff_at"], predicted_at=at, features_as_of=at,
                 feature_hash=sha256(f"{at} {changes}".encode()).hexdigest(),
-                features={"home_elo": 1512.5, "away_elo": None}, **changes,
+                features={"home_elo": 1512.5, "away_elo": None} | prices, **changes,
             )  # fmt: skip
 
         before = datetime(2022, 10, 14, 12, tzinfo=UTC)

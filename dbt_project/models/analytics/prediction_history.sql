@@ -12,6 +12,7 @@ select
     model_name,
     model_version,
     forecast,
+    rests_on,
     role,
     p_home,
     p_draw,

@@ -26,6 +26,7 @@ select
     last_word.model_name,
     last_word.model_version,
     last_word.forecast,
+    last_word.rests_on,
     last_word.role,
     last_word.p_home,
     last_word.p_draw,

@@ -49,6 +49,7 @@ select
     predictions.model_name,
     predictions.model_version,
     predictions.forecast,
+    predictions.rests_on,
     predictions.predicted_at,
     predictions.features_as_of,
     predictions.is_simulated

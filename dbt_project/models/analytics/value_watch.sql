@@ -9,6 +9,7 @@ select
     upcoming.competition,
     upcoming.home_team,
     upcoming.away_team,
+    upcoming.rests_on,
     offered.outcome,
     offered.p,
     1 / nullif(offered.p, 0) as fair_price,

@@ -11,6 +11,7 @@ select
     model_name,
     model_version,
     forecast,
+    rests_on,
     role,
     p_home,
     p_draw,

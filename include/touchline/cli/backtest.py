@@ -99,7 +99,7 @@ def register(app: typer.Typer) -> None:
 
 def _forecasts(found: dict[str, Any]) -> Table:
     table = Table(
-        title=f"{found['matches']:,} matches that every forecast covers, {found['from']} to {found['to']}, "
+        title=f"{found['matches']:,} matches that every forecast here covers, {found['from']} to {found['to']}, "
         f"{len(found['competitions'])} competitions"
     )
     for name in ("forecast", "n", "RPS", "log loss", "Brier", "accuracy", "ECE", "slope"):
@@ -111,7 +111,7 @@ def _forecasts(found: dict[str, Any]) -> Table:
             f"{scores['accuracy']:.4f}", f"{scores['ece']:.4f}", slope,
         )  # fmt: skip
     if found["left_out"]:
-        table.caption = "left out, too few matches: " + ", ".join(
+        table.caption = "in pairs alone, too few matches: " + ", ".join(
             f"{name} ({found['coverage'][name]:.0%})" for name in found["left_out"]
         )
     return table
@@ -134,13 +134,15 @@ def _seasons(found: dict[str, Any]) -> Table:
 
 
 def _differences(found: dict[str, Any]) -> Table:
-    table = Table(title="Differences with 95 % interval (below zero: the first is better)")
-    for name in ("pair", "RPS", "log loss"):
+    table = Table(
+        title="Differences on the n matches of both, with 95 % interval (below zero: the first is better)"
+    )
+    for name in ("pair", "n", "RPS", "log loss"):
         table.add_column(name, justify="left" if name == "pair" else "right")
     for pair, difference in found["paired"].items():
         intervals = (difference[score] for score in ("rps", "log_loss"))
         cells = [f"{each['difference']:+.5f} [{each['low']:+.5f}, {each['high']:+.5f}]" for each in intervals]
-        table.add_row(pair, *(cell.replace("[", "\\[") for cell in cells))
+        table.add_row(pair, f"{difference['n']:,}", *(cell.replace("[", "\\[") for cell in cells))
     if found["gap_closed"] is not None:
         table.caption = (
             f"with_odds closes {found['gap_closed']:.0%} of the gap from pre-match to closing market"

@@ -69,37 +69,49 @@ def upcoming_table(settings: Settings, limit: int = 20) -> Table:
         table.add_column(name, no_wrap=True)
     for name in ("p home", "p draw", "p away", "sum", "fair prices"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("rests on", no_wrap=True)
     for row in found:
         p = [row["p_home"], row["p_draw"], row["p_away"]]
         table.add_row(
             f"{row['kickoff_at']:%a %d %b %H:%M}", row["competition"], row["home_team"], row["away_team"],
             *(f"{value:.3f}" for value in p), f"{sum(p):.3f}", " / ".join(f"{1 / value:.2f}" for value in p),
+            row["rests_on"],
         )  # fmt: skip
     return table
 
 
 def track_record_table(settings: Settings) -> Table:
-    """Scores of settled predictions by forecast."""
+    """Scores of settled predictions by forecast, ranked by the difference to the champion on the same matches."""
     from touchline.database.engine import connect, rows
+    from touchline.database.queries import query
 
     with connect(settings, "api") as connection:
-        found = rows(
-            connection,
-            "select forecast, role, sum(n) as n, sum(rps * n) / sum(n) as rps, sum(log_loss * n) / sum(n) as log_loss, "
-            "sum(accuracy * n) / sum(n) as accuracy, "
-            "sum(closing_log_loss * n_with_closing) / nullif(sum(n_with_closing), 0) as closing_log_loss "
-            "from analytics.track_record group by forecast, role order by log_loss",
-        )
+        found = rows(connection, query("serving/sql/track_record"))
     title = "Track record" + (" (SIMULATED football)" if settings.is_simulated else "")
     table = Table(title=title)
     table.add_column("forecast")
     table.add_column("role")
-    for name in ("n", "RPS", "log loss", "accuracy", "closing market's log loss"):
+    for name in (
+        "n",
+        "RPS",
+        "log loss",
+        "accuracy",
+        "minus champion's",
+        "of",
+        "minus closing market's",
+        "of",
+    ):
         table.add_column(name, justify="right")
     for row in found:
-        closing = row["closing_log_loss"]
         table.add_row(
             row["forecast"], row["role"], f"{row['n']:,}", f"{row['rps']:.4f}", f"{row['log_loss']:.4f}",
-            f"{row['accuracy']:.3f}", "" if closing is None else f"{closing:.4f}",
+            f"{row['accuracy']:.3f}",
+            *_difference(row["log_loss_behind_champion"], row["n_with_champion"]),
+            *_difference(row["log_loss_behind_closing"], row["n_with_closing"]),
         )  # fmt: skip
+    table.caption = "Differences in log loss, on the matches that both have; below zero is better."
     return table
+
+
+def _difference(difference: float | None, n: int) -> tuple[str, str]:
+    return ("", "") if difference is None else (f"{difference:+.4f}", f"{n:,}")

@@ -39,9 +39,12 @@ def skill_table(settings: Settings) -> Table:
 
 
 def _difference(metrics: dict[str, float], name: str) -> str:
-    """The paired difference with its 95 % interval where it was measured; below zero beats the market."""
-    parts = [metrics.get(f"{name} minus {MARKET}.log_loss.{part}") for part in ("difference", "low", "high")]
+    """The paired difference with its 95 % interval and matches where it was measured; below zero beats the market."""
+    pair = f"{name} minus {MARKET}"
+    parts = [metrics.get(f"{pair}.log_loss.{part}") for part in ("difference", "low", "high")]
     if any(part is None for part in parts):
         return ""
     difference, low, high = parts
-    return f"{difference:+.4f} \\[{low:+.4f}, {high:+.4f}]"
+    # A version that was trained before has no number.
+    of = f" of {metrics[f'{pair}.n']:,.0f}" if f"{pair}.n" in metrics else ""
+    return f"{difference:+.4f} \\[{low:+.4f}, {high:+.4f}]{of}"

@@ -163,6 +163,7 @@ def _metrics(evaluation: Mapping[str, Any]) -> dict[str, float]:
         metrics |= {f"{name}.{score}": float(value) for score, value in scores.items() if value is not None}
     for pair, difference in evaluation["paired"].items():
         first, _, second = pair.partition(" - ")
+        metrics[f"{first} minus {second}.n"] = float(difference["n"])
         for score in ("rps", "log_loss"):
             for part, value in difference[score].items():
                 metrics[f"{first} minus {second}.{score}.{part}"] = float(value)

@@ -81,6 +81,10 @@ class PredictionSummary(BaseModel):
     model_name: str = Field(examples=["touchline_match_result"])
     model_version: str = Field(description="version in the MLflow registry", examples=["3"])
     forecast: str = Field(description="which of the model's forecasts", examples=["with_odds"])
+    rests_on: Literal["prices", "ratings"] = Field(
+        description="what it was made from: pre-match prices of the match, or ratings alone",
+        examples=["prices"],
+    )
     role: Role = Field(description="the champion is the forecast in use", examples=["champion"])
     predicted_at: datetime = Field(description="run clock of the prediction; always before kick-off")
     is_simulated: bool = SIMULATED

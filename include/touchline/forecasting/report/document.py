@@ -27,7 +27,7 @@ from touchline.forecasting.report.money import all_money
 from touchline.forecasting.report.money_section import money, truths
 from touchline.forecasting.report.skill import EVERYTHING, gap_to_closing, skill_by
 from touchline.forecasting.report.wording import percent, thousandths
-from touchline.forecasting.specs import ForecasterParameters
+from touchline.forecasting.specs import MARKET_CLOSING, ForecasterParameters
 from touchline.identity.competitions import competitions
 
 TITLE = "Backtest report"
@@ -76,13 +76,16 @@ def report_blocks(
     seed = int(evaluation.get("parameters", {}).get("seed", ForecasterParameters().seed))
     compared = compare(predictions, seed)
     found = score_sections.scores_of(compared)
+    with_close = compare(predictions, seed, needed=[MARKET_CLOSING])
     yield from _header(predictions, compared)
     bets = all_money(predictions, seed)
     yield Heading("In short")
-    yield Points((*_in_short(compared, found), *islice(truths(compared, bets), 2)))
+    yield Points(
+        (*_in_short(compared, found), *_gap_in_short(with_close), *islice(truths(compared, bets), 2))
+    )
     yield from score_sections.scores(compared, found, evaluation)
     yield from score_sections.skill(compared, predictions, seed)
-    yield from score_sections.gap(compared)
+    yield from score_sections.gap(with_close)
     yield from weakness_sections.calibration(compared)
     yield from weakness_sections.worst(compared)
     yield from weakness_sections.importance(importance)
@@ -107,7 +110,7 @@ def _header(predictions: pd.DataFrame, compared: Compared) -> Iterator[Block]:
 
 
 def _in_short(compared: Compared, found: Mapping[str, Scores]) -> Iterator[str]:
-    """The answers first: each model against the reference, its distance to the close, and its calibration."""
+    """The answers first: each model against the reference, and its calibration."""
     overall = {each.forecast: each for each in skill_by(compared, "season") if each.group == EVERYTHING}
     for name in reversed(compared.models()):
         if name not in overall:
@@ -119,9 +122,12 @@ def _in_short(compared: Compared, found: Mapping[str, Scores]) -> Iterator[str]:
             f"95 % interval, is {thousandths(saved)}. Its calibration slope is "
             f"{found[name].slope:.3f}, its calibration error {found[name].ece:.4f}."
         )
+
+
+def _gap_in_short(compared: Compared) -> Iterator[str]:
     for gap in gap_to_closing(compared):
         if gap.group == EVERYTHING and gap.forecast in compared.near() and gap.share is not None:
             yield (
-                f"{gap.forecast} closes {percent(gap.share.value, 0)} of the gap to the closing price, 95 % interval "
-                f"{percent(gap.share.low, 0)} to {percent(gap.share.high, 0)}."
+                f"{gap.forecast} closes {percent(gap.share.value, 0)} of the gap to the closing price on {gap.n:,} "
+                f"matches, 95 % interval {percent(gap.share.low, 0)} to {percent(gap.share.high, 0)}."
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from touchline.errors import ForecastInSample
-from touchline.forecasting.evaluation import LEAST_COVERAGE
+from touchline.forecasting.evaluation import comparable, covered
 from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.metrics import OUTCOMES, Resamples, log_loss, resample_matchdays
 from touchline.forecasting.specs import BASE_RATES, MARKET_PREMATCH, NO_ODDS, at_close, references
@@ -25,7 +26,7 @@ class Compared:
     """The matches that every forecast in `names` covers, and draws of their matchdays for every interval.
 
     `reference` is what skill is measured against: the pre-match market, or base rates where there is none.
-    `left_out` gives the share of matches covered by each forecast that covers less than half of them.
+    `left_out` gives the share of matches covered by each forecast that is not one of `evaluation.comparable`.
     """
 
     matches: pd.DataFrame
@@ -68,15 +69,15 @@ class Compared:
         return tuple(name for name in own if name == NO_ODDS or name in self.near())
 
 
-def compare(predictions: pd.DataFrame, seed: int) -> Compared:
+def compare(predictions: pd.DataFrame, seed: int, needed: Sequence[str] = ()) -> Compared:
     """Restrict the forecasts of a frame to common matches. Raises ValueError when they have none.
 
-    As in `evaluation.evaluate`, a forecast that covers less than half of the matches is left out instead of shrinking
-    the comparison.
+    As in `evaluation.evaluate`, a forecast that covers too few matches is left out instead of shrinking the comparison.
+    `needed` ones need to cover half of them.
     """
-    coverage = {name: float(_covered(predictions, name).mean()) for name in forecasts_in(predictions)}
-    names = tuple(name for name, share in coverage.items() if share >= LEAST_COVERAGE)
-    common = np.all([_covered(predictions, name) for name in names], axis=0) if names else np.array([False])
+    covers = {name: covered(predictions, name) for name in forecasts_in(predictions)}
+    names = tuple(comparable(covers, needed))
+    common = np.all([covers[name] for name in names], axis=0) if names else np.array([False])
     if not common.any():
         raise ValueError("no match to report on: the forecasts have none in common")
     matches = predictions.iloc[np.flatnonzero(common)].reset_index(drop=True)
@@ -85,7 +86,7 @@ def compare(predictions: pd.DataFrame, seed: int) -> Compared:
         matches,
         _ladder(matches, names),
         MARKET_PREMATCH if MARKET_PREMATCH in names else (BASE_RATES if BASE_RATES in names else names[0]),
-        {name: share for name, share in coverage.items() if name not in names},
+        {name: float(mask.mean()) for name, mask in covers.items() if name not in names},
         resample_matchdays(matchdays(matches), seed),
     )
 
@@ -129,10 +130,6 @@ def require_out_of_sample(predictions: pd.DataFrame) -> None:
             f"{int(seen.sum())} forecasts are by models that learned from matches as late, match "
             f"{first['match_id']} of {first['kickoff_at']} among them: forecast them by walk_forward"
         )
-
-
-def _covered(predictions: pd.DataFrame, name: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.asarray(np.isfinite(probabilities_of(predictions, name)).all(axis=1))
 
 
 def _ladder(matches: pd.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:

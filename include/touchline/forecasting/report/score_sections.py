@@ -48,12 +48,14 @@ def scores(compared: Compared, found: Mapping[str, Scores], evaluation: Mapping[
     )  # fmt: skip
     for name, share in compared.left_out.items():
         yield Paragraph(
-            f"Left out: {name}, which covers only {100 * share:.0f} % of the matches and would shrink the comparison."
+            f"Left out: {name}, which covers only {100 * share:.0f} % of the matches and would shrink the comparison. "
+            "Differences from it are on the matches that it has."
         )
     paired = evaluation.get("paired", {})
     if paired:
         yield Table(
-            "Paired differences in thousandths, 95 % interval over matchdays (below zero: the first is better)",
+            "Paired differences in thousandths on the n matches of both, 95 % interval over matchdays (below zero: the "
+            "first is better)",
             ("pair", "n", "RPS", "log loss"),
             tuple(
                 (pair, f"{each['n']:,}", _difference(each["rps"]), _difference(each["log_loss"]))

@@ -1,7 +1,7 @@
 -- at most one row: a prediction with its features. $1 id
 select
     prediction_id, match_id, kickoff_at, competition, season, home_team, away_team, p_home, p_draw, p_away,
-    expected_home_goals, expected_away_goals, model_name, model_version, forecast, role, predicted_at, is_simulated,
+    expected_home_goals, expected_away_goals, model_name, model_version, forecast, rests_on, role, predicted_at, is_simulated,
     features_as_of, feature_store, feature_hash, features, scoreline_grid, clock, run_id
 from ledger.prediction
 where prediction_id = $1

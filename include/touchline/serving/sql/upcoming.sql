@@ -6,7 +6,7 @@ with page as materialized (
         prediction.prediction_id, prediction.match_id, match.kickoff_at, prediction.competition, prediction.season,
         prediction.home_team, prediction.away_team, prediction.p_home, prediction.p_draw, prediction.p_away,
         prediction.expected_home_goals, prediction.expected_away_goals, prediction.model_name,
-        prediction.model_version, prediction.forecast, prediction.role, prediction.predicted_at,
+        prediction.model_version, prediction.forecast, prediction.rests_on, prediction.role, prediction.predicted_at,
         prediction.is_simulated, competition.name as competition_name, match.stage
     from core.match as match
     inner join core.competition as competition on competition.competition = match.competition

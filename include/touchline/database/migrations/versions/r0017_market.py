@@ -1,4 +1,4 @@
-"""core: the market's probability, by the method of touchline.overround."""
+"""core: the market's probability, by the method of touchline.overround. ledger: what a forecast rests on."""
 
 from alembic import op
 
@@ -46,9 +46,27 @@ comment on function core.without_overround is 'Probabilities that sum to one, fr
     'or of two with a null in the middle, which stays null. The overround is removed by the power method: '
     'p = (1 / price)^c, the c that makes them sum to one. Null without all prices above 1.';
 alter function core.without_overround owner to touchline_transform;
+
+-- Derived from what every row recorded, so that the oldest have it, too. The forecasts are those of
+-- touchline.forecasting.specs that know prices.
+alter table ledger.prediction add column rests_on text generated always as (
+    case
+        when forecast in ('with_odds', 'market') and num_nulls(
+            features ->> 'market_price_home', features ->> 'market_price_draw', features ->> 'market_price_away'
+        ) = 0 then 'prices'
+        else 'ratings'
+    end
+) stored;
+comment on column ledger.prediction.rests_on is
+    'prices, when pre-match prices of the match were among the features of a forecast that knows prices; else ratings';
 """
 
-DOWNGRADE = "drop function core.without_overround"
+DOWNGRADE = """
+alter table ledger.prediction drop column rests_on cascade;
+-- The views that read it went with it: the next build makes them again.
+delete from ops.layer_build where layer = 'analytics';
+drop function core.without_overround;
+"""
 
 
 def upgrade() -> None:
