@@ -8,9 +8,9 @@ from scipy.stats import poisson
 
 Floats = npt.NDArray[np.float64]
 
-MARGINS = {"B365": 0.055, "BW": 0.060, "PS": 0.025, "WH": 0.065, "VC": 0.050}
+MARGINS = {"B365": 0.055, "BW": 0.060, "PS": 0.03, "WH": 0.065, "VC": 0.050}
 # Standard deviation of the log of a goal rate: what everybody gets wrong, early and late, and what one does.
-EARLY_NOISE, LATE_NOISE, OWN_NOISE = 0.13, 0.07, 0.02
+EARLY_NOISE, LATE_NOISE, OWN_NOISE = 0.09, 0.06, 0.02
 MOST_GOALS = 12
 LOWEST_PRICE, HIGHEST_PRICE = 1.01, 51.0
 # Pinnacle is PS for 1X2 and P for the other markets, as in the real files.

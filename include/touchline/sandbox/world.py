@@ -1,4 +1,4 @@
-"""A simulated football world: teams whose strength drifts, seasons with promotion and relegation, and a market.
+"""A simulated football world: teams whose strength comes and goes, seasons with promotion and relegation, and a market.
 
 Everything follows from the seed and never from when one looks: each season and competition draws from random
 streams of its own, so advancing the clock reveals more of the same world.
@@ -7,6 +7,7 @@ streams of its own, so advancing the clock reveals more of the same world.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from datetime import date
 
@@ -24,11 +25,15 @@ FIRST_SEASON = 2019
 # Seasons played unseen before the first one, so that divisions have sorted themselves by strength.
 UNSEEN_SEASONS = 3
 SWAPPED = 3
-TIER_GAP = 0.22
-HOME_GOALS, AWAY_GOALS = 0.36, 0.08
-SEASON_MEMORY = 0.90
-SEASON_NOISE = 0.10
-ROUND_NOISE = 0.022
+TIER_GAP = 0.18
+HOME_GOALS, AWAY_GOALS = 0.37, 0.15
+# Standard deviation between the clubs of a tier, in logs of goals: of what raises attack and defence alike, and of what
+# raises one at the cost of the other. Both revert to the mean of the tier.
+QUALITY, STYLE = 0.22, 0.06
+# By how much an attack can be ahead of a defence, in logs of goals: who leads by three goals seeks no ninth.
+FURTHEST_AHEAD = 1.1
+# The shares of a club's distance from that mean that outlast a round and a summer.
+ROUND_MEMORY, SUMMER_MEMORY = 0.995, 0.85
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,10 @@ COUNTRIES = (
 
 @dataclass
 class _Club:
+    """`strength` is attack and defence, in logs of goals."""
+
     name: str
-    attack: float
-    defence: float
+    strength: Floats
 
 
 class SandboxWorld:
@@ -90,18 +96,25 @@ class SandboxWorld:
 
     def _found(self, country: Country) -> list[list[_Club]]:
         random = np.random.default_rng([self.seed, _number(country.name)])
-        names = [f"{place} {ending}" for ending in country.endings for place in country.places]
-        clubs = [_Club(name, *random.normal(0, 0.2, 2)) for name in names]
-        clubs.sort(key=lambda club: club.attack + club.defence, reverse=True)
+        names = random.permutation(
+            [f"{place} {ending}" for ending in country.endings for place in country.places]
+        )
+        strengths = _spread(random, len(names))
         size = country.n_teams
-        return [clubs[tier * size : (tier + 1) * size] for tier in range(len(country.competitions))]
+        return [
+            [
+                _Club(str(names[index]), _level(tier) + strengths[index])
+                for index in range(tier * size, (tier + 1) * size)
+            ]
+            for tier in range(len(country.competitions))
+        ]
 
     def _play(self, country: Country, year: int) -> pl.DataFrame:
         divisions = self._divisions[country.name]
         frames = []
         for tier, (competition, clubs) in enumerate(zip(country.competitions, divisions, strict=True)):
             random = np.random.default_rng([self.seed, year, _number(competition)])
-            frame, points = _play_division(competition, clubs, year, random)
+            frame, points = _play_division(competition, clubs, tier, year, random)
             frames.append(frame)
             divisions[tier] = [clubs[index] for index in np.argsort(-points, kind="stable")]
         for upper, lower in itertools.pairwise(divisions):
@@ -112,43 +125,28 @@ class SandboxWorld:
     def _pass_summer(self, divisions: list[list[_Club]], year: int, country: Country) -> None:
         random = np.random.default_rng([self.seed, year, _number(country.name)])
         for tier, clubs in enumerate(divisions):
-            for club in clubs:
-                level = -TIER_GAP * tier
-                attack, defence = random.normal(0, SEASON_NOISE, 2)
-                club.attack = level + SEASON_MEMORY * (club.attack - level) + attack
-                club.defence = level + SEASON_MEMORY * (club.defence - level) + defence
+            _keep(clubs, _reverted(_strengths(clubs), tier, SUMMER_MEMORY, random))
 
 
 def _play_division(
-    competition: str, clubs: list[_Club], year: int, random: np.random.Generator
+    competition: str, clubs: list[_Club], tier: int, year: int, random: np.random.Generator
 ) -> tuple[pl.DataFrame, Floats]:
-    """All matches of one competition and season; clubs' strengths drift in place. Returns points by club."""
+    """All matches of one competition and season; clubs' strengths move in place. Returns points by club."""
     pairs = double_round_robin(len(clubs), random)
     n_rounds = len(pairs)
-    drift = np.cumsum(random.normal(0, ROUND_NOISE, (n_rounds, len(clubs), 2)), axis=0)
-    start = np.array([[club.attack, club.defence] for club in clubs])
-    strength = start[None, :, :] + drift
-    for club, (attack, defence) in zip(clubs, strength[-1], strict=True):
-        club.attack, club.defence = float(attack), float(defence)
+    by_round = [_strengths(clubs)]
+    while len(by_round) < n_rounds:
+        by_round.append(_reverted(by_round[-1], tier, ROUND_MEMORY, random))
+    _keep(clubs, by_round[-1])
+    strength = np.array(by_round)
     rounds = np.repeat(np.arange(n_rounds), len(clubs) // 2)
     home, away = pairs.reshape(-1, 2).T
-    level = strength[rounds, :, :].mean(axis=1)
-    rates = np.exp(
-        np.stack(
-            [
-                HOME_GOALS
-                + strength[rounds, home, 0]
-                - strength[rounds, away, 1]
-                + level[:, 1]
-                - level[:, 0],
-                AWAY_GOALS
-                + strength[rounds, away, 0]
-                - strength[rounds, home, 1]
-                + level[:, 1]
-                - level[:, 0],
-            ]
-        )
+    # Whatever its level, a division sees as many goals as any other.
+    attack, defence = np.moveaxis(strength - strength.mean(axis=1, keepdims=True), 2, 0)
+    ahead = np.array(
+        [attack[rounds, home] - defence[rounds, away], attack[rounds, away] - defence[rounds, home]]
     )
+    rates = np.exp([[HOME_GOALS], [AWAY_GOALS]] + FURTHEST_AHEAD * np.tanh(ahead / FURTHEST_AHEAD))
     goals = random.poisson(rates)
     days, times = match_days(year, n_rounds, len(clubs) // 2, random)
     frame = _frame(competition, clubs, home, away, days, times, rates, goals, random)
@@ -157,6 +155,32 @@ def _play_division(
     np.add.at(points, home, 3 * (goals[0] > goals[1]) + (goals[0] == goals[1]) + (goals[0] - goals[1]) / 1000)
     np.add.at(points, away, 3 * (goals[1] > goals[0]) + (goals[0] == goals[1]) + (goals[1] - goals[0]) / 1000)
     return frame, points
+
+
+def _level(tier: int) -> float:
+    """The mean of attack and of defence in a tier, the first of which is 0."""
+    return -TIER_GAP * tier
+
+
+def _spread(random: np.random.Generator, n_clubs: int) -> Floats:
+    """By how much attack and defence of clubs differ from their level, shape (n, 2)."""
+    quality, style = random.normal(0, [[QUALITY], [STYLE]], (2, n_clubs))
+    return np.stack([quality + style, quality - style], axis=1)
+
+
+def _reverted(strength: Floats, tier: int, memory: float, random: np.random.Generator) -> Floats:
+    """Strengths a while later: a share `memory` of the distance to their level is left, and chance keeps the spread."""
+    level = _level(tier)
+    return level + memory * (strength - level) + math.sqrt(1 - memory**2) * _spread(random, len(strength))
+
+
+def _strengths(clubs: list[_Club]) -> Floats:
+    return np.array([club.strength for club in clubs])
+
+
+def _keep(clubs: list[_Club], strengths: Floats) -> None:
+    for club, strength in zip(clubs, strengths, strict=True):
+        club.strength = strength
 
 
 def _frame(
