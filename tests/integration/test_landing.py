@@ -16,8 +16,8 @@ from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import SettingsInvalid, SourceUnavailable
 from touchline.landing import payloads
 from touchline.landing.collect import CollectReport, collect
-from touchline.landing.rejects import RejectFilter, count_rejects, list_rejects
 from touchline.landing.observations import write_facts
+from touchline.landing.rejects import RejectFilter, count_rejects, list_rejects
 from touchline.landing.replay import replay_rejected
 from touchline.quality.history import count_rules
 from touchline.settings import Settings
