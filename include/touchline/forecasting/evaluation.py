@@ -99,7 +99,8 @@ def _covered_by(predictions: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
     """The matches that all of these forecasts cover; none when one is not in the frame."""
     if any(probability_columns(name)[0] not in predictions for name in names):
         return predictions.iloc[:0]
-    return predictions.loc[np.all([covered(predictions, name) for name in names], axis=0)]
+    common: Mask = np.logical_and.reduce([covered(predictions, name) for name in names])
+    return predictions[common]
 
 
 def _outcomes(matches: pd.DataFrame) -> Ints:
