@@ -66,6 +66,26 @@ def test_the_board_links_to_the_services_and_loads_nothing_from_elsewhere(world:
     assert "default-src 'none'" in reply.headers["content-security-policy"]
 
 
+def test_teams_are_ranked_within_their_country(own_world: World, serve: Serve):
+    with connect(own_world.settings, "transform") as connection:
+        connection.execute(
+            "update core.team set country = 'Spain' where name in ('Arsenal', 'Chelsea', 'Leeds')"
+        )
+
+    def ranked(**filters: str) -> list[tuple[str, int]]:
+        page = serve(own_world.settings).get("/", params=filters).text
+        found = re.findall(
+            r"<td>(\w+) <span class=.soft small.>(\w+)</span></td><td>(\d+)</td>",
+            page.partition("Strongest teams")[2],
+        )
+        return [(country, int(elo)) for _, country, elo in found]
+
+    everywhere = ranked()
+    assert [country for country, _ in everywhere] == ["England"] * 3 + ["Spain"] * 3
+    assert everywhere == sorted(everywhere, key=lambda team: (team[0], -team[1]))
+    assert ranked(competition="E0") == everywhere[:3]
+
+
 def test_names_from_the_source_cannot_become_markup(own_world: World, serve: Serve):
     with connect(own_world.settings, "model") as connection:
         insert_prediction(
@@ -91,6 +111,7 @@ def test_an_empty_board_says_what_to_do(world: World, serve: Serve):
         (timedelta(minutes=5), "5 min ago"),
         (timedelta(hours=30), "30 h ago"),
         (timedelta(days=9), "9 days ago"),
+        (-timedelta(days=13), "13 days ahead"),
     ],
 )
 def test_ages_are_told_in_words(age: timedelta, words: str):

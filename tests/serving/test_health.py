@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 from starlette.testclient import TestClient
 
-from served_world import LATER, NOW, World
+from served_world import EARLIER, LATER, NOW, World
 from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url
 from touchline.errors import DatabaseUnavailable
@@ -30,6 +31,16 @@ Serve = Callable[..., TestClient]
 def measures(client: TestClient) -> dict[str, float]:
     lines = [line for line in client.get("/metrics").text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def run(settings: Settings, step: str, as_of: datetime, status: str = "success") -> None:
+    """Record a run of a step that has just ended."""
+    with connect(settings, "transform") as connection:
+        connection.execute(
+            "insert into ops.pipeline_run (run_id, step, as_of, finished_at, status) "
+            "values (%s, %s, %s, clock_timestamp(), %s)",
+            (f"{step} {as_of}", step, as_of, status),
+        )
 
 
 def test_ready_when_predictions_can_be_served(world: World, serve: Serve):
@@ -95,16 +106,34 @@ def test_a_simulated_world_that_stands_still_has_the_time_of_its_last_run(own_wo
     client = serve(own_world.settings, None)
     assert client.get(UPCOMING).status_code == 503
     assert "touchline up" in client.get(READY).json()["reasons"][0]
-    with connect(own_world.settings, "transform") as connection:
-        connection.execute(
-            "insert into ops.pipeline_run (run_id, step, as_of, finished_at, status) "
-            "values ('r', 'predict_matches', %s, now(), 'success')",
-            (NOW,),
-        )
+    run(own_world.settings, "predict", NOW)
     assert client.get(UPCOMING).json()["total"] == 2
     state = client.get(READY).json()
-    assert (state["status"], state["last_steps"]) == ("ok", {"predict_matches": "2022-11-02T12:00:00Z"})
+    assert (state["status"], state["last_steps"]) == ("ok", {"predict": "2022-11-02T12:00:00Z"})
     assert "time is that of the last run" in state["warnings"][0]
+
+
+def test_what_is_served_follows_the_newest_run(own_world: World, serve: Serve):
+    client = serve(own_world.settings, NOW)
+    later = NOW + timedelta(days=14)
+    run(own_world.settings, "build_analytics", later - timedelta(days=7))
+    run(own_world.settings, "settle", later)
+    run(own_world.settings, "predict", later + timedelta(days=1), status="failed")
+    state = client.get(READY).json()
+    assert (state["as_of"], state["last_steps"]["settle"]) == ("2022-11-16T12:00:00Z",) * 2
+    assert state["prediction_age_seconds"] == (later - LATER).total_seconds()
+    assert client.get(UPCOMING).json()["as_of"] == state["as_of"]
+    assert "as of Wed 16 Nov 2022, 12:00 UTC" in client.get("/").text
+    assert measures(client)["touchline_run_clock_timestamp_seconds"] == later.timestamp()
+
+
+def test_a_build_that_goes_back_in_time_is_served_as_of_then(own_world: World, serve: Serve):
+    run(own_world.settings, "settle", NOW + timedelta(days=14))
+    run(own_world.settings, "build_analytics", NOW)
+    client = serve(own_world.settings, EARLIER)
+    state = client.get(READY).json()
+    assert (state["as_of"], state["prediction_age_seconds"]) == ("2022-11-02T12:00:00Z", 0)
+    assert re.search(r"settle</td><td>14 days ahead", client.get("/").text)
 
 
 def test_a_fixture_of_the_next_day_that_nobody_predicted_is_worth_a_warning(world: World, serve: Serve):

@@ -22,15 +22,16 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def since(moment: datetime | None, now: datetime) -> str:
-    """How long ago something was, in words; both UTC."""
+    """How long ago something was, or how far ahead it is, in words; both UTC."""
     if moment is None:
         return "never"
     seconds = (now - moment).total_seconds()
-    if seconds < MINUTE:
+    side, length = "ago" if seconds > 0 else "ahead", abs(seconds)
+    if length < MINUTE:
         return "just now"
-    if seconds < HOUR:
-        return f"{seconds / MINUTE:.0f} min ago"
-    return f"{seconds / HOUR:.0f} h ago" if seconds < 2 * DAY else f"{seconds / DAY:.0f} days ago"
+    if length < HOUR:
+        return f"{length / MINUTE:.0f} min {side}"
+    return f"{length / HOUR:.0f} h {side}" if length < 2 * DAY else f"{length / DAY:.0f} days {side}"
 
 
 def percent(probability: float) -> str:
@@ -77,7 +78,7 @@ async def _content(reader: Reader, state: State, competition: str | None) -> dic
         "track_record": await reader.rows(query("serving/sql/track_record")),
         "lately": await reader.rows(query("serving/sql/lately_settled")),
         "sources": await reader.rows("select * from analytics.source_health order by source"),
-        "strongest": await reader.rows(query("serving/sql/strongest"), state.as_of),
+        "strongest": await reader.rows(query("serving/sql/strongest"), state.as_of, competition),
     }
 
 

@@ -41,14 +41,11 @@ class State:
 
 
 async def now(reader: Reader, present: Present) -> datetime:
-    """The run clock's present (UTC), or that of the last run while a simulated world is not running.
+    """The present (UTC): the run clock's, or that of the newest run where it is later or the clock does not answer.
 
     Raises DatabaseUnavailable when there is neither.
     """
-    moment = await present()
-    if moment is None:
-        row = await reader.row("select max(as_of) as as_of from ops.pipeline_run")
-        moment = None if row is None else row["as_of"]
+    moment = await _present(reader, await present())
     if moment is None:
         raise DatabaseUnavailable(NO_PRESENT)
     return moment
@@ -66,12 +63,14 @@ async def read_state(reader: Reader, present: Present) -> State:
     if row["revision"] != _newest_revision():
         return State((f"{NOT_MIGRATED} (it is at {row['revision']}, the code at {_newest_revision()})",))
     live = await present()
-    as_of = live or row["last_as_of"]
+    as_of = await _present(reader, live)
+    predicted = await reader.row(query("serving/sql/last_predicted"), as_of)
+    last_predicted_at = None if predicted is None else predicted["predicted_at"]
     reasons = [
         reason
         for reason, is_missing in (
             (NOT_BUILT, not row["is_built"]),
-            (NO_PREDICTION, row["last_predicted_at"] is None),
+            (NO_PREDICTION, last_predicted_at is None),
             (NO_PRESENT, as_of is None),
         )
         if is_missing
@@ -95,7 +94,7 @@ async def read_state(reader: Reader, present: Present) -> State:
         tuple(reasons),
         tuple(warnings),
         as_of,
-        row["last_predicted_at"],
+        last_predicted_at,
         n_upcoming,
         n_unpredicted,
         {step["step"]: step["as_of"] for step in await reader.rows(query("serving/sql/last_steps"))},
@@ -103,6 +102,11 @@ async def read_state(reader: Reader, present: Present) -> State:
         await reader.rows(query("serving/sql/quality")),
         held,
     )
+
+
+async def _present(reader: Reader, clock: datetime | None) -> datetime | None:
+    row = await reader.row(query("serving/sql/present"), clock)
+    return None if row is None else row["as_of"]
 
 
 @cache

@@ -1,2 +1,5 @@
 -- one row per step: as of when it last succeeded
-select step, max(as_of) as as_of from ops.pipeline_run where status = 'success' group by step order by step
+select distinct on (step) step, as_of
+from ops.pipeline_run
+where status = 'success'
+order by step, finished_at desc

@@ -1,0 +1,16 @@
+-- one row: the present, which is the clock's, or that of what is served where that is later: the last build, and what was
+-- predicted or settled on it since. A run that goes back in time builds again. $1 the clock's, null if it does not answer
+with served as (
+    select last.step, last.as_of, last.finished_at
+    from unnest(array['build_analytics', 'predict', 'settle']) as steps (step)
+    cross join lateral (
+        select step, as_of, finished_at from ops.pipeline_run
+        where pipeline_run.step = steps.step and status = 'success'
+        order by finished_at desc
+        limit 1
+    ) as last
+)
+
+select greatest($1::timestamptz, max(as_of)) as as_of
+from served
+where finished_at >= coalesce((select finished_at from served where step = 'build_analytics'), '-infinity')
