@@ -40,8 +40,9 @@ OLDER = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
-NEWEST = "0014"
+NEWEST = "0015"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     *(f"landing.{name}" for name in LANDING),
