@@ -117,7 +117,7 @@ def test_a_promoted_team_changes_tier_until_its_next_long_break(settings: Settin
     below = [match_row(Div="E1", Date="07/05/2022", HomeTeam="Fulham", AwayTeam="Luton")]
     write_season_file(tmp_path, below, code="2122", competition="E1")
     days = ("06/08/2022", "17/09/2022", "29/10/2022", "10/12/2022", "01/02/2023", "08/02/2023")
-    season = [match_row(Date=day, HomeTeam="Fulham") for day in days]
+    season = [match_row(Date=day, HomeTeam="Fulham", AwayTeam=f"Away {day}") for day in days]
     later = datetime(2023, 3, 1, tzinfo=UTC)
     sourced = land(settings, tmp_path, season, later)
     build(sourced, later)

@@ -20,8 +20,8 @@ OF_A_GATE = {*PACKAGE.glob("quality/checks/*.sql"), PACKAGE / "quality/sql/quara
 QUERIES = {*PACKAGE.glob("*/s*/*.sql")} - {*PACKAGE.glob("serving/*/*.sql")} - OF_A_GATE
 UUID = "00000000-0000-0000-0000-000000000001"
 LISTS = {
-    "aliases", "competitions", "direct", "fixtures", "held", "known_since", "match_ids", "payload_ids", "priorities",
-    "scores", "sources", "waiting",
+    "aliases", "competitions", "direct", "fixtures", "held", "known_since", "match_ids", "meets_once", "payload_ids",
+    "priorities", "scores", "sources", "waiting",
 }  # fmt: skip
 NUMBERS = {
     "built_change_id", "change_id", "highest", "limit", "look_back", "lowest", "payload_id", "reference", "share",

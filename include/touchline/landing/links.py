@@ -75,7 +75,7 @@ def link_matches(
     older = [
         row
         for row in fixtures.iter_rows(named=True)
-        if (linked := links.get(row["source_match_id"])) and newest[linked] != row["source_match_id"]
+        if (each := row["source_match_id"]) in links and newest[links[each]] != each
     ]
     _write_links(
         connection, payload, {each: links[each] for each in new["source_match_id"] if each in links}, run_id
