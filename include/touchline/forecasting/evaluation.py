@@ -99,7 +99,7 @@ def _covered_by(predictions: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
     """The matches that all of these forecasts cover; none when one is not in the frame."""
     if any(probability_columns(name)[0] not in predictions for name in names):
         return predictions.iloc[:0]
-    return predictions[np.all([covered(predictions, name) for name in names], axis=0)]
+    return predictions.iloc[np.flatnonzero(np.all([covered(predictions, name) for name in names], axis=0))]
 
 
 def _outcomes(matches: pd.DataFrame) -> Ints:

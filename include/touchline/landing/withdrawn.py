@@ -45,7 +45,7 @@ def with_withdrawn(connection: Connection, payload: Payload, found: Observations
         [each.select(*OFFER, "line", "quoted_at", "row_number") for each in (replaced, emptied)]
     )
     withdrawn = withdrawn.with_columns(*_NO_PRICES, published_at=payload.observed_at)
-    return pl.concat([quotes, withdrawn.select(quotes.columns).cast(dict(quotes.schema))])
+    return pl.concat([quotes, withdrawn.select(quotes.columns).cast(quotes.schema)])
 
 
 def _standing(connection: Connection, payload: Payload, found: Observations) -> pl.DataFrame:
