@@ -177,16 +177,21 @@ class Warehouse:
         )
         scope = build_scope(query)
         nodes = lineage(None, query, schema=schema, dialect="postgres", scope=scope, trim_selects=False)
+        counted = {f"{table}.{ROWS}" for table in _tables(query)}
         found = {}
         for column in self.columns.get(relation, ()):
             names: set[str] = set()
+            is_summed = False
             if column not in nodes:
                 raise SqlglotError(f"it selects no column {column}")
             for step in _steps(nodes[column]):
                 if isinstance(step.source, exp.Table) and not step.downstream:
                     names.add(f"{step.source.db}.{step.source.name}.{step.name.rpartition('.')[2]}")
                 elif step.expression.find(exp.Count) and step.expression.find(exp.Star):
-                    names.update(f"{table}.{ROWS}" for table in _tables(query))
+                    names.update(counted)
+                # Ones that are summed count rows, too.
+                is_summed |= step.expression.find(exp.Sum) is not None
+            names |= counted if is_summed and not names else set()
             found[column] = sorted(names - {f"{relation}.{column}"})
         return found
 
