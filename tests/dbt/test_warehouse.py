@@ -189,8 +189,8 @@ def test_a_season_read_in_steps_while_its_publisher_revises_it_has_the_prices_of
     build_layer(sourced, "core", as_of, "build")
     found = fetch(
         sourced,
-        "select home_team, bookmaker, market, line, odds.stage = 'closing' as is_closing, price_home, price_over, p_home "
-        "from core.match_odds as odds inner join core.match using (match_id) where kickoff_at < %s",
+        "select home_team, bookmaker, market, line, odds.stage = 'closing' as is_closing, price_home, "
+        "price_over, p_home from core.match_odds as odds inner join core.match using (match_id) where kickoff_at < %s",
         (as_of,),
     )
     body = season_csv(

@@ -27,6 +27,8 @@ select
 from fresh_fixture as fresh
 inner join last_word as played using (competition, season, home_team, away_team)
 where played.fixture_key <> fresh.fixture_key
+    -- In a play-off the sides of a league match meet again.
+    and coalesce(played.stage, 'league') = coalesce(fresh.stage, 'league')
     and (played.payload_id, played.row_number) < (fresh.payload_id, fresh.row_number)
     and played.status not in ('postponed', 'cancelled', 'abandoned', 'withdrawn')
     and fresh.status not in ('postponed', 'cancelled', 'abandoned')
