@@ -42,6 +42,8 @@ pytestmark = pytest.mark.slow
 # Tuesday evening: midweek prices have been collected.
 NOVEMBER = datetime(2022, 11, 1, 18, tzinfo=UTC)
 BEFORE = virtual_clock(NOVEMBER)
+# Arsenal and Leeds meet in November, and once.
+OCTOBER = [row for row in round_robin() if (row["HomeTeam"], row["AwayTeam"]) != ("Arsenal", "Leeds")]
 UNPLAYED = {"FTHG": "", "FTAG": "", "FTR": "", "AvgCH": "", "AvgCD": "", "AvgCA": ""}
 PRICED = match_row(Date="02/11/2022", HomeTeam="Arsenal", AwayTeam="Leeds", FTHG="3", FTAG="1")
 UNPRICED = match_row(Date="03/11/2022", HomeTeam="Fulham", AwayTeam="Chelsea", FTHG="0", FTAG="0") | {
@@ -64,7 +66,7 @@ def season(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) 
     """A played October, and two fixtures: one with prices, one without. Built as of the first of November."""
     folder = tmp_path_factory.mktemp("files")
     sourced = land(
-        module_settings, folder, [*round_robin(), PRICED | UNPLAYED, UNPRICED | UNPLAYED], NOVEMBER
+        module_settings, folder, [*OCTOBER, PRICED | UNPLAYED, UNPRICED | UNPLAYED], NOVEMBER
     )
     build(sourced, NOVEMBER)
     with connect(sourced, "model") as connection:
@@ -91,7 +93,7 @@ def settled(season: World) -> dict[str, Any]:
         ("results", NOVEMBER + timedelta(days=5), PRICED),
         ("correction", NOVEMBER + timedelta(days=12), PRICED | {"FTHG": "1", "FTR": "D"}),
     ):
-        land(settings, season.folder, [*round_robin(), row, UNPRICED], as_of)
+        land(settings, season.folder, [*OCTOBER, row, UNPRICED], as_of)
         build_layer(settings, "core", as_of, "build")
         reports[name] = settle_predictions(settings, virtual_clock(as_of), f"settle {name}")
         reports[f"{name} again"] = settle_predictions(settings, virtual_clock(as_of), "settle again")
@@ -330,7 +332,7 @@ def test_a_closing_price_that_comes_after_the_result_is_a_new_revision(unpredict
     reports = {}
     for name, days, row in (("night", 2, PRICED | closing), ("file", 6, PRICED)):
         as_of = NOVEMBER + timedelta(days=days)
-        settings = land(unpredicted.settings, tmp_path, [*round_robin(), row, UNPRICED | UNPLAYED], as_of)
+        settings = land(unpredicted.settings, tmp_path, [*OCTOBER, row, UNPRICED | UNPLAYED], as_of)
         build_layer(settings, "core", as_of, "build")
         for run in (name, f"{name} again"):
             report = settle_predictions(settings, virtual_clock(as_of), run)
@@ -355,7 +357,7 @@ def test_a_closing_price_that_is_corrected_is_a_new_revision(unpredicted: World,
     reports = []
     for days, row in ((2, PRICED), (4, corrected), (6, corrected | {"HS": "30"})):
         as_of = NOVEMBER + timedelta(days=days)
-        settings = land(unpredicted.settings, tmp_path, [*round_robin(), row, UNPRICED | UNPLAYED], as_of)
+        settings = land(unpredicted.settings, tmp_path, [*OCTOBER, row, UNPRICED | UNPLAYED], as_of)
         build_layer(settings, "core", as_of, "build")
         report = settle_predictions(settings, virtual_clock(as_of), f"settle {days}")
         reports.append((report.n_settled, report.n_corrected, report.n_closing))
