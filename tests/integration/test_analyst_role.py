@@ -74,7 +74,7 @@ def test_bodies_are_out_of_sight_while_refusals_are_explained(built: Settings):
 
 
 @pytest.mark.parametrize("statement", [
-    "insert into ledger.prediction select * from ledger.prediction", "delete from core.match",
+    "insert into ledger.prediction_outcome select * from ledger.prediction_outcome", "delete from core.match",
     "update core.match set status = 'played'", "truncate core.match_odds", "drop view analytics.matches",
     "create table analytics.mine (id int)", "create table public.mine (id int)", "create schema mine",
     "create temporary table mine (id int)", "select landing.ensure_odds_partition(now())",

@@ -39,8 +39,8 @@ GOALS = (
     "where match.home_team = %(home)s order by version.valid_from"
 )
 PRICE = (
-    "select round(price_home::numeric, 2)::float8 from core.match_odds inner join core.match using (match_id) "
-    "where home_team = %(home)s and bookmaker = '{}' and stage = '{}'"
+    "select round(price_home::numeric, 2)::float8 from core.match_odds as odds inner join core.match using (match_id) "
+    "where home_team = %(home)s and bookmaker = '{}' and odds.stage = '{}'"
 )
 REVISIONS = (
     "select outcome.revision, outcome.home_goals from ledger.prediction_outcome as "

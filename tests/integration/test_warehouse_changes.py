@@ -299,7 +299,8 @@ def test_a_play_off_is_a_match_with_features_and_in_no_table_form_or_rating(worl
         "features.team_rating",
     )
     below = [
-        match_row(Div="E1", Date=f"0{day}/10/2022", HomeTeam="Luton", AwayTeam="Watford") for day in (1, 8)
+        match_row(Div="E1", Date="01/10/2022", HomeTeam="Luton", AwayTeam="Watford"),
+        match_row(Div="E1", Date="08/10/2022", HomeTeam="Watford", AwayTeam="Luton"),
     ]
     write_season_file(tmp_path, below, competition="E1")
     unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
