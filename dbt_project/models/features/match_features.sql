@@ -159,8 +159,11 @@ from fixtures
         where
             tables.team_id = fixtures.known_{{ side }}_team_id
             and tables.season = fixtures.known_season
-            -- The sides of a play-off may come from two leagues.
-            and (tables.competition = fixtures.known_competition or fixtures.known_stage = 'play_off')
+            -- The sides of a play-off may come from two leagues: where each has played.
+            and case
+                when fixtures.known_stage = 'play_off' then tables.n_played > 0
+                else tables.competition = fixtures.known_competition
+            end
             and tables.valid_from <= fixtures.features_as_of
         order by tables.valid_from desc
         limit 1
