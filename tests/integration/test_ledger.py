@@ -65,9 +65,7 @@ class World:
 def season(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> World:
     """A played October, and two fixtures: one with prices, one without. Built as of the first of November."""
     folder = tmp_path_factory.mktemp("files")
-    sourced = land(
-        module_settings, folder, [*OCTOBER, PRICED | UNPLAYED, UNPRICED | UNPLAYED], NOVEMBER
-    )
+    sourced = land(module_settings, folder, [*OCTOBER, PRICED | UNPLAYED, UNPRICED | UNPLAYED], NOVEMBER)
     build(sourced, NOVEMBER)
     with connect(sourced, "model") as connection:
         week = {"after": NOVEMBER, "until": NOVEMBER + timedelta(days=7)}

@@ -79,7 +79,8 @@ KINDS = (
         season_file=[PLAYED, PLAYED, PLAYED | {"AvgCH": "1.84", "AvgCD": "3.52", "AvgCA": "4.03"}],
     ),
     Kind(
-        "pre-match price corrected after kick-off", "Everton", "Burnley", PRICE.format("B365", "prematch"), [(2.0,)],
+        "pre-match price first read after kick-off, then corrected", "Everton", "Burnley",
+        PRICE.format("B365", "prematch"), [(2.2,)],
         season_file=[PLAYED, PLAYED | {"B365H": "2.20"}, PLAYED | {"B365H": "2.20"}],
     ),
     Kind(

@@ -326,7 +326,7 @@ def test_a_play_off_is_a_match_with_features_and_in_no_table_form_or_rating(worl
         assert rows(
             connection,
             "select stage, match.is_played, home_n_played, away_n_played, season_progress from core.match "
-            "inner join features.match_features using (match_id) where away_team = 'Luton'",
+            "inner join features.match_features using (match_id) where home_team = 'Arsenal' and away_team = 'Luton'",
         ) == [
             {
                 "stage": "play_off",
