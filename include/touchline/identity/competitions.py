@@ -41,3 +41,8 @@ def competitions() -> dict[str, Competition]:
             )
             for row in csv.DictReader(lines)
         }
+
+
+def where_pairings_meet_once() -> list[str]:
+    """The codes of the competitions in which a team receives the same opponent once a season."""
+    return [code for code, competition in competitions().items() if competition.meets_once]

@@ -12,7 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from touchline.database.engine import Connection, rows
-from touchline.identity.competitions import competitions
+from touchline.identity.competitions import where_pairings_meet_once
 from touchline.identity.fixtures import fixture_key
 from touchline.landing.payloads import Payload
 from touchline.sources.source import Rejection
@@ -36,7 +36,6 @@ where source = %(source)s and (source_match_id = any(%(ids)s) or fixture_key = a
 order by payload_id
 """
 CALLED_OFF: Final = ("postponed", "cancelled", "abandoned")
-_MEETS_ONCE: Final = [code for code, competition in competitions().items() if competition.meets_once]
 
 
 def link_matches(
@@ -94,7 +93,7 @@ def _meant(
     moved = free.filter(
         ~pl.col("is_played"),
         ~pl.col("fixture_key").is_in(list(found.values())),
-        pl.col("competition").is_in(_MEETS_ONCE)
+        pl.col("competition").is_in(where_pairings_meet_once())
         | (pl.col("fixture_key").is_in(list(linked)) & (pl.col("kickoff_on") > today)),
     )
     ahead = new.filter(~pl.col("source_match_id").is_in(list(found)), ~pl.col("status").is_in(CALLED_OFF))

@@ -8,6 +8,7 @@ import polars as pl
 
 from touchline.database.engine import Connection
 from touchline.landing.payloads import Payload
+from touchline.landing.revisions import WITHDRAWN
 from touchline.landing.ticks import PRICES, last_quotes
 from touchline.sources.source import Observations
 
@@ -25,7 +26,7 @@ def with_withdrawn(connection: Connection, payload: Payload, found: Observations
     """
     quotes = found.quotes
     is_behind = (pl.col("status") == "scheduled") & (pl.col("kickoff_at") <= payload.observed_at)
-    silent = found.fixtures.filter(is_behind | (pl.col("status") == "withdrawn"))
+    silent = found.fixtures.filter(is_behind | (pl.col("status") == WITHDRAWN))
     gone = (
         _standing(connection, payload, found)
         .join(quotes, on=[*OFFER, "line"], how="anti")

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.database.queries import query
-from touchline.identity.competitions import competitions
+from touchline.identity.competitions import where_pairings_meet_once
 from touchline.quality.rules import Rule, landing_rules
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
@@ -57,7 +57,7 @@ def screen(settings: Settings, as_of: datetime, run_id: str) -> Screening:
         attempt = int(scalar(connection, _ATTEMPT, (run_id,)))
         parameters = {
             "as_of": as_of, "run_id": run_id, "attempt": attempt, "priorities": list(priorities["scores"]),
-            "meets_once": [code for code, competition in competitions().items() if competition.meets_once],
+            "meets_once": where_pairings_meet_once(),
         }  # fmt: skip
         for statement in query("quality/checks/prepare").split(";\n"):
             connection.execute(statement, parameters)
