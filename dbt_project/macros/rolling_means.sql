@@ -82,7 +82,8 @@ instants as (
             max(n_known) as place
         from known
         where
-            n_known = last_place
+            -- Never more than it; asked for equality, the planner expects next to no row, and compares all with all.
+            n_known >= last_place
             and not exists (
                 select from withdrawn
                 where
@@ -165,7 +166,6 @@ where is_last
         on
             ({{ qualified("means", series) }}) = ({{ qualified("reached", series) }})
             and means.place = reached.place
-    where means.known_at is null
 {% endif %}
 {% endmacro %}
 
