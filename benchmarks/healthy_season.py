@@ -30,6 +30,7 @@ from touchline.quality.findings import Finding
 from touchline.quality.gates import check_core, check_landing
 from touchline.quality.history import count_rules
 from touchline.settings import Settings
+from touchline.sources.configuration import read_configuration
 from touchline.sources.football_data_uk.addresses import FIXTURES
 from touchline.sources.football_data_uk.folder import FolderSource
 from touchline.sources.football_data_uk.parse import read_date
@@ -66,7 +67,9 @@ def main() -> None:
         for season in HISTORY:
             shutil.copytree(everything / season, Path(settings.source) / season)
         _week(settings, LOADED)
-        source = FolderSource(everything)
+        source = FolderSource(
+            everything, read_configuration().sources["football_data_uk"].competitions.values()
+        )
         week = FIRST
         while week <= LAST:
             _write_week(source, Path(settings.source), week)
