@@ -13,7 +13,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from databases import copy_of
+from databases import copy_of, project_parsed_once
 from october import build_october
 from served_world import World, build_world
 from touchline.database import bootstrap, embedded
@@ -34,8 +34,9 @@ TEMPLATE = "touchline_template"
 # How long an example takes says nothing on a machine that does other things.
 hypothesis.settings.register_profile("touchline", deadline=None)
 hypothesis.settings.load_profile("touchline")
-# A power cut may take the databases of tests with it; the server's own settings are durable.
-NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# A power cut may take the databases of tests with it, and nobody guesses the passwords of a minute. Tests open many
+# connections, and most of what one costs is the four thousand rounds of hashing the password.
+CHEAP = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "scram_iterations": "1"}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,6 +48,13 @@ def coverage_of_ours() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def dbt_parses_once() -> Iterator[None]:
+    """Its project, for all copies of a database."""
+    with project_parsed_once():
+        yield
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Settings]:
     """Settings of an installation of its own: an embedded PostgreSQL on a free port, migrated template."""
@@ -55,7 +63,7 @@ def server() -> Iterator[Settings]:
     home.chmod(0o755)
     settings = Settings(home=home, postgres_port=0, database_name=TEMPLATE, data_docs=False)
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(embedded, "SERVER_SETTINGS", embedded.SERVER_SETTINGS | NOT_DURABLE)
+        monkeypatch.setattr(embedded, "SERVER_SETTINGS", embedded.SERVER_SETTINGS | CHEAP)
         bootstrap.prepare(settings)
     yield settings
     services.stop_all(settings)

@@ -1,7 +1,7 @@
 """Databases for tests: copies that cost a fraction of a second, under names that are used again.
 
-dbt parses its project anew for every database it has not seen, and lineage every view: under a name that was used
-before both find what they know. All else that an installation keeps of a database goes when the database does.
+dbt parses its project anew for every database it has not seen; for a copy, the manifest of another one is rewritten
+(`project_parsed_once`). All else that an installation keeps of a database goes when the database does.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ import itertools
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from psycopg import sql
 
 from touchline.database.engine import open_url, scalar
 from touchline.openlineage.transport import events_file
 from touchline.settings import Settings
+from touchline.warehouse import invocation
 
-# What dbt keeps of a parse, and of which files it was.
-PARSED = ("partial_parse.msgpack", "project.sha256")
+COPY = "touchline_test_"
 _numbers_in_use: set[int] = set()
 
 
@@ -27,7 +29,7 @@ def copy_of(original: Settings) -> Iterator[Settings]:
     """Settings of a database of its own, copied from the one of `original` and dropped in the end."""
     number = next(number for number in itertools.count(1) if number not in _numbers_in_use)
     _numbers_in_use.add(number)
-    settings = original.model_copy(update={"database_name": f"touchline_test_{number:03d}"})
+    settings = original.model_copy(update={"database_name": f"{COPY}{number:03d}"})
     name = sql.Identifier(settings.warehouse_database)
     with open_url(original.admin_url, autocommit=True) as admin:
         # Of a server that syncs nothing, half the time of a copy through the log.
@@ -56,12 +58,10 @@ def _hand_on_descriptions(original: Settings, copy: Settings) -> None:
 
 
 def _forget(settings: Settings) -> None:
-    """Remove what the installation kept of a database, but for what dbt parsed."""
+    """Remove what the installation kept of a database."""
     database = settings.warehouse_database
     for place in ("feast", "gx", "dbt"):
-        for path in list((settings.home / place / database).rglob("*")):
-            if path.is_file() and path.name not in PARSED:
-                path.unlink()
+        shutil.rmtree(settings.home / place / database, ignore_errors=True)
     events = events_file(settings)
     if events.exists():
         lines = events.read_text().splitlines(keepends=True)
@@ -75,3 +75,37 @@ def _has_experiments(settings: Settings) -> bool:
             return False
         query = "select exists (select from experiments where starts_with(name, %s))"
         return bool(scalar(connection, query, (settings.model_name,)))
+
+
+@contextmanager
+def project_parsed_once() -> Iterator[None]:
+    """dbt's manifest of a copy is that of the first copy, under its own name: parsing takes seconds.
+
+    Names of copies are equally long, so a name is exchanged byte by byte in what dbt keeps of a parse.
+    """
+    parse, kept = invocation._parsed, {}
+
+    def parsed(state: Path, connection: tuple[tuple[str, str], ...], files: tuple[Any, ...]) -> Any:
+        name = state.name
+        if not name.startswith(COPY):
+            return parse(state, connection, files)
+        from dbt.contracts.graph.manifest import Manifest
+        from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
+
+        others = tuple((key, value) for key, value in connection if value != name)
+        if (others, files) not in kept:
+            manifest = parse(state, connection, files)
+            kept[others, files] = name.encode(), manifest.to_msgpack(extended_mashumaro_encoder)
+        first, packed = kept[others, files]
+        if (name, others, files) not in given:
+            if len(given) == invocation.MOST_PARSED:
+                given.clear()
+            given[name, others, files] = Manifest.from_msgpack(
+                packed.replace(first, name.encode()), decoder=extended_mashumuro_decoder
+            )
+        return given[name, others, files]
+
+    given: dict[Any, Any] = {}
+    invocation._parsed = parsed
+    yield
+    invocation._parsed = parse

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from touchline.registry import models
@@ -34,3 +35,28 @@ def raising(fault: BaseException) -> Callable[..., NoReturn]:
         raise fault
 
     return fail
+
+
+@contextmanager
+def put_back(settings: Settings) -> Iterator[None]:
+    """Afterwards every alias and every tag is as before."""
+    client, name = open_registry(settings).client, settings.model_name
+    model = client.get_registered_model(name)
+    tags = {each.version: each.tags for each in client.search_model_versions(f"name = '{name}'")}
+    yield
+    now = client.get_registered_model(name)
+    for alias in now.aliases.keys() - model.aliases.keys():
+        client.delete_registered_model_alias(name, alias)
+    for alias, version in model.aliases.items():
+        if now.aliases.get(alias) != version:
+            client.set_registered_model_alias(name, alias, version)
+    for key, value in model.tags.items():
+        if now.tags.get(key) != value:
+            client.set_registered_model_tag(name, key, value)
+    for each in client.search_model_versions(f"name = '{name}'"):
+        before = tags.get(each.version, each.tags)
+        for key in each.tags.keys() - before.keys():
+            client.delete_model_version_tag(name, each.version, key)
+        for key, value in before.items():
+            if each.tags.get(key) != value:
+                client.set_model_version_tag(name, each.version, key, value)

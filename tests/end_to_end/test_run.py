@@ -195,6 +195,7 @@ def test_kills_in_the_middle_change_nothing_in_the_end(installation: Installatio
     assert table_digests(killed.settings) == table_digests(installation.settings)
 
 
+@pytest.mark.nightly  # By day step by step (tests/integration/test_pipeline.py, test_ledger.py).
 def test_a_week_later_predictions_are_settled_and_new_ones_made(
     installation: Installation, first: dict[str, Any]
 ):

@@ -52,13 +52,16 @@ def test_a_name_means_the_same_team_in_every_season(seasons: list[Season]):
     assert all(len(teams) == 1 for teams in meanings.values())
 
 
+@pytest.mark.nightly  # By day on invented names (tests/unit/test_identity_matching.py).
 def test_a_name_whose_team_is_not_in_the_list_is_given_to_no_other(seasons: list[Season]):
     n_tried, wrong = links_to_absent_teams(seasons)
     assert n_tried > 1_700
     assert wrong == []
 
 
-@pytest.mark.parametrize("share", [0.01, 0.05, 0.15, 0.3])
+@pytest.mark.parametrize(
+    "share", [0.05, *(pytest.param(share, marks=pytest.mark.nightly) for share in (0.01, 0.15, 0.3))]
+)
 def test_a_list_of_teams_that_is_still_growing_gives_no_wrong_link(seasons: list[Season], share: float):
     found = measure([begun(season, share) for season in seasons], with_schedule=True)
     assert found.wrong_names == []

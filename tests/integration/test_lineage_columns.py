@@ -89,7 +89,9 @@ def test_what_is_kept_of_an_earlier_look_is_the_same(warehouse: Warehouse):
 
 def test_sql_that_is_not_understood_says_which(warehouse: Warehouse, tmp_path: Path):
     view = "analytics.calibration"
-    broken = replace(warehouse, sql={**warehouse.sql, view: "select ( from"}, cache=tmp_path / "columns.json")
+    broken = replace(
+        warehouse, sql={**warehouse.sql, view: "select ( from"}, cache=tmp_path / "made_from.json"
+    )
     with pytest.raises(SqlNotUnderstood, match=r"analytics\.calibration"):
         origins(broken, view)
 

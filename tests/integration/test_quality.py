@@ -677,7 +677,9 @@ def unknown_teams(settings: Settings) -> list[str]:
         return [row["reason"] for row in rows(connection, UNKNOWN)]
 
 
-@pytest.mark.parametrize("misspelt", [0, 13, 29])
+@pytest.mark.parametrize(
+    "misspelt", [pytest.param(0, marks=pytest.mark.nightly), 13, pytest.param(29, marks=pytest.mark.nightly)]
+)
 def test_a_misspelt_team_is_left_out_of_a_season_that_is_loaded_at_once(settings: Settings, misspelt: int):
     put_rounds(settings, NOVEMBER, 10, misspelt)
     assert check_landing(settings, NOVEMBER, "run").n_quarantined == 1

@@ -239,6 +239,7 @@ words = st.builds(
 @pytest.mark.slow
 @examples(max_examples=25, deadline=None)
 @given(st.integers(0, 30), st.lists(st.lists(words, min_size=1, max_size=12), min_size=1, max_size=5))
+@pytest.mark.nightly  # By day the engine alone (tests/unit/test_ratings.py), and the nights of test_increments.
 def test_increments_corrections_and_late_results_equal_a_fresh_start_bit_for_bit(
     installed: Settings, n_in_time: int, batches: list[list[Told]]
 ):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import requests
 from mlflow.exceptions import MlflowException
 from typer.testing import CliRunner
 
-from registry_faults import damage_stored_model, forget_models, raising
+from databases import copy_of
+from registry_faults import damage_stored_model, forget_models, put_back, raising
 from season_folder import write_season_folder
 from touchline.cli import app
 from touchline.clock import virtual_clock
@@ -45,6 +47,7 @@ from warehouse import build
 pytestmark = pytest.mark.slow
 
 AS_OF = datetime(2019, 7, 1, tzinfo=UTC)
+OTHERWISE = with_values(QUICK, {"with_odds.residual.share": 0.45})
 
 
 @pytest.fixture(scope="module")
@@ -134,107 +137,126 @@ def test_the_same_data_code_and_parameters_are_trained_once(
     assert len(models.versions(open_registry(registry))) == 1
 
 
+@dataclass(frozen=True)
+class Story:
+    """What five trainings in one registry ended in, each told just after it, and who was champion then."""
+
+    settings: Settings
+    reports: dict[str, TrainReport]
+    champions: dict[str, str | None]
+
+
+@pytest.fixture(scope="module")
+def story(mlflow_server: Settings, learning: Any, server: Settings, matches: pd.DataFrame) -> Iterator[Story]:
+    """Versions 1 to 3 of data that differ by a goal, 4 without prices, 5 by another recipe; 3 is champion."""
+    with copy_of(server) as fresh:
+        settings = fresh.model_copy(update={"evaluation_seasons": 1})
+        told = Story(settings, {}, {})
+        lessons = {
+            "first": (matches, QUICK),
+            "a goal more": (corrected(matches), QUICK),
+            "two goals more": (corrected(matches, 2), QUICK),
+            "without prices": (without_prices(matches), QUICK),
+            "without prices again": (without_prices(matches), QUICK),
+            "other parameters": (matches, OTHERWISE),
+        }
+        for name, (frame, parameters) in lessons.items():
+            told.reports[name] = _train(settings, frame, parameters)
+            told.champions[name] = models.champion_version(open_registry(settings))
+        yield told
+
+
+@pytest.fixture
+def told(story: Story) -> Iterator[Settings]:
+    """The registry of the story, for one test that may move aliases and tags."""
+    with put_back(story.settings):
+        yield story.settings
+
+
+def test_other_data_or_parameters_make_another_version(story: Story) -> None:
+    versions = [report.version for report in story.reports.values()]
+    assert versions == ["1", "2", "3", "4", "4", "5"]
+    assert len(models.versions(open_registry(story.settings))) == 5
+
+
+def test_a_version_that_is_not_worse_becomes_champion(story: Story) -> None:
+    for name, version in (("a goal more", "2"), ("two goals more", "3")):
+        report = story.reports[name]
+        assert (report.version, report.alias, story.champions[name]) == (version, "champion", version)
+        assert "310 held-out matches of 2018/19" in report.reason
+
+
+def test_a_worse_version_becomes_challenger(story: Story) -> None:
+    report = story.reports["without prices"]
+    assert (report.alias, report.state) == ("challenger", "challenger")
+    assert story.champions["without prices"] == "3"
+    again = story.reports["without prices again"]
+    assert (again.alias, again.is_reused) == ("challenger", True)
+
+
+def test_other_parameters_stay_in_the_shadow_without_evidence(story: Story) -> None:
+    report = story.reports["other parameters"]
+    assert (report.alias, "another recipe" in report.reason) == ("challenger", True)
+    assert models.load(open_registry(story.settings), "challenger").version == "5"
+
+
 def test_a_version_that_is_trained_again_says_when_last_without_being_younger(
-    registry: Settings, matches: pd.DataFrame
+    told: Settings, matches: pd.DataFrame
 ) -> None:
-    _train(registry, matches)
     later, latest = AS_OF + timedelta(days=1), AS_OF + timedelta(days=2)
     for as_of, confirmed_as_of in ((AS_OF, None), (latest, latest), (later, latest)):
-        assert train_on(registry, matches, QUICK, as_of, "train again").is_reused
-        (found,) = models.trained_versions(open_registry(registry))
+        assert train_on(told, matches, QUICK, as_of, "train again").is_reused
+        (found,) = (each for each in models.trained_versions(open_registry(told)) if each.version == "1")
         assert (found.as_of, found.confirmed_as_of) == (AS_OF, confirmed_as_of)
 
 
-def test_other_data_or_parameters_make_another_version(registry: Settings, matches: pd.DataFrame) -> None:
-    _train(registry, matches)
-    assert _train(registry, corrected(matches)).version == "2"
-    assert _train(registry, matches, replace(QUICK, seed=5)).version == "3"
-
-
-def test_a_version_that_is_not_worse_becomes_champion(registry: Settings, matches: pd.DataFrame) -> None:
-    _train(registry, matches)
-    report = _train(registry, corrected(matches))
-    assert (report.version, report.alias) == ("2", "champion")
-    assert "310 held-out matches of 2018/19" in report.reason
-    assert models.champion_version(open_registry(registry)) == "2"
-
-
-def test_a_worse_version_becomes_challenger(registry: Settings, matches: pd.DataFrame) -> None:
-    _train(registry, matches)
-    report = _train(registry, without_prices(matches))
-    assert (report.version, report.alias, report.state) == ("2", "challenger", "challenger")
-    assert models.champion_version(open_registry(registry)) == "1"
-    assert models.load(open_registry(registry), "challenger").version == "2"
-    assert _train(registry, without_prices(matches)).alias == "challenger"
-
-
-def test_other_parameters_stay_in_the_shadow_without_evidence(
-    registry: Settings, matches: pd.DataFrame
-) -> None:
-    _train(registry, matches)
-    report = _train(registry, matches, with_values(QUICK, {"with_odds.residual.share": 0.45}))
-    assert (report.alias, "another recipe" in report.reason) == ("challenger", True)
-
-
-def test_rollback_goes_back_one_champion_at_a_time(registry: Settings, matches: pd.DataFrame) -> None:
-    for goals in (1, 2, 3):
-        assert _train(registry, corrected(matches, goals)).alias == "champion"
-    assert models.rollback(open_registry(registry)).summary.endswith("is version 2 now.")
-    assert models.load(open_registry(registry)).version == "2"
-    assert models.rollback(open_registry(registry)).to_version == "1"
+def test_rollback_goes_back_one_champion_at_a_time(told: Settings) -> None:
+    assert models.rollback(open_registry(told)).summary.endswith("is version 2 now.")
+    assert models.load(open_registry(told)).version == "2"
+    assert models.rollback(open_registry(told)).to_version == "1"
     with pytest.raises(ModelUnavailable, match="first champion"):
-        models.rollback(open_registry(registry))
-    assert models.champion_version(open_registry(registry)) == "1"
+        models.rollback(open_registry(told))
+    assert models.champion_version(open_registry(told)) == "1"
 
 
 def test_a_version_rolled_back_is_not_promoted_by_training_again(
-    registry: Settings, matches: pd.DataFrame
+    told: Settings, matches: pd.DataFrame
 ) -> None:
-    _train(registry, matches)
-    second = corrected(matches)
-    _train(registry, second)
-    models.rollback(open_registry(registry))
-    again = _train(registry, second)
-    assert (again.version, again.alias, again.is_reused) == ("2", "", True)
-    assert models.champion_version(open_registry(registry)) == "1"
+    models.rollback(open_registry(told))
+    again = _train(told, corrected(matches, 2))
+    assert (again.version, again.alias, again.is_reused) == ("3", "", True)
+    assert models.champion_version(open_registry(told)) == "2"
 
 
-def test_promotion_by_hand_and_back(registry: Settings, matches: pd.DataFrame) -> None:
-    _train(registry, matches)
-    _train(registry, without_prices(matches))
-    moved = models.promote(open_registry(registry), "2")
-    assert (moved.from_version, moved.to_version) == ("1", "2")
-    assert [each.aliases for each in models.versions(open_registry(registry))] == [("champion",), ()]
-    assert models.rollback(open_registry(registry)).to_version == "1"
+def test_promotion_by_hand_and_back(told: Settings) -> None:
+    moved = models.promote(open_registry(told), "5")
+    assert (moved.from_version, moved.to_version) == ("3", "5")
+    aliases = {each.version: each.aliases for each in models.versions(open_registry(told))}
+    assert aliases == {"5": ("champion",), "4": (), "3": (), "2": (), "1": ()}
+    assert models.rollback(open_registry(told)).to_version == "3"
     with pytest.raises(ModelUnavailable, match="no version 9"):
-        models.promote(open_registry(registry), "9")
+        models.promote(open_registry(told), "9")
 
 
-def test_of_a_long_line_of_champions_the_last_hundred_are_remembered(
-    registry: Settings, matches: pd.DataFrame
-) -> None:
-    _train(registry, matches)
-    _train(registry, without_prices(matches))
-    client = open_registry(registry).client
+def test_of_a_long_line_of_champions_the_last_hundred_are_remembered(told: Settings) -> None:
+    client = open_registry(told).client
     # As long as MLflow takes it: 5000 characters.
     before = [str(number) for number in range(1000, 1624)]
-    client.set_registered_model_tag(registry.model_name, models.HISTORY, json.dumps([*before, "1"]))
-    models.promote(open_registry(registry), "2")
-    kept = json.loads(client.get_registered_model(registry.model_name).tags[models.HISTORY])
-    assert kept == [*before[-98:], "1", "2"]
-    assert models.rollback(open_registry(registry)).to_version == "1"
+    client.set_registered_model_tag(told.model_name, models.HISTORY, json.dumps([*before, "3"]))
+    models.promote(open_registry(told), "4")
+    kept = json.loads(client.get_registered_model(told.model_name).tags[models.HISTORY])
+    assert kept == [*before[-98:], "3", "4"]
+    assert models.rollback(open_registry(told)).to_version == "3"
 
 
 def test_a_kill_before_the_verdict_is_made_good_by_the_next_run(
-    registry: Settings, matches: pd.DataFrame
+    told: Settings, matches: pd.DataFrame
 ) -> None:
-    _train(registry, matches)
-    _train(registry, corrected(matches))
-    client = open_registry(registry).client
-    client.set_registered_model_alias(registry.model_name, "champion", "1")
-    client.delete_model_version_tag(registry.model_name, "2", "verdict")
-    report = _train(registry, corrected(matches))
-    assert (report.version, report.alias, report.is_reused) == ("2", "champion", True)
+    client = open_registry(told).client
+    client.set_registered_model_alias(told.model_name, "champion", "2")
+    client.delete_model_version_tag(told.model_name, "3", "verdict")
+    report = _train(told, corrected(matches, 2))
+    assert (report.version, report.alias, report.is_reused) == ("3", "champion", True)
 
 
 def test_what_a_version_forecast_before_it_was_fitted_is_kept_with_it(
@@ -300,13 +322,12 @@ def test_a_store_that_does_not_answer_costs_no_champion_its_alias(
 ) -> None:
     _train(registry, matches)
     forget_models(registry)
-    otherwise = with_values(QUICK, {"with_odds.residual.share": 0.45})
     with monkeypatch.context() as broken:
         broken.setattr("mlflow.artifacts.download_artifacts", raising(fault))
         with pytest.raises(ServiceFailed, match="could not be downloaded"):
-            _train(registry, matches, otherwise)
+            _train(registry, matches, OTHERWISE)
     assert models.champion_version(open_registry(registry)) == "1"
-    report = _train(registry, matches, otherwise)
+    report = _train(registry, matches, OTHERWISE)
     assert (report.version, report.alias) == ("2", "challenger"), (
         "the next run judges what the first left open"
     )

@@ -45,6 +45,7 @@ def test_other_teams_as_good_and_as_bad_alarm_no_more_often_than_promised(looks:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # By day how often the whole look alarms, just above.
 def test_the_p_value_of_a_feature_holds_because_a_team_counts_once_in_four_weeks(looks: list[Look]):
     assert share_of_features_below_a_twentieth(looks) <= 0.05
     # Were each match an observation of its own, one team's good form would be many.

@@ -48,6 +48,8 @@ where table_schema = any(%s)
 order by table_schema, table_name, ordinal_position
 """
 SCHEMAS: Final = ("landing", "ledger", "ops", "staging", "core", "features", "analytics")
+# Of a model: the SQL of a full build and that of an increment, before and after all later models are there.
+KEPT: Final = 4
 # Rows counted rather than a value taken.
 ROWS: Final = "*"
 
@@ -84,7 +86,7 @@ class Warehouse:
 
         Raises SqlNotUnderstood when the parser gives up.
 
-        Kept in a file below the installation's home until the SQL, or a column of the warehouse, is another.
+        Kept in a file below the installation's home while the SQL and the columns of the warehouse are the same.
         """
         if relation not in self._followed:
             self._followed[relation] = self._made_from(relation)
@@ -94,15 +96,17 @@ class Warehouse:
         if relation not in self.sql:
             made = self.ratings if relation == TEAM_RATING else {"": ()}
             return {column: made.get(column, made[""]) for column in self.columns.get(relation, ())}
-        # The instant of the build is in the SQL and changes no column.
+        # The instant of the build is in the SQL, and the name of the database; neither changes a column.
         sql = re.sub("'[^']*'::timestamptz", "'1'::timestamptz", self.sql[relation])
+        sql = re.sub(r'"\w+"\.("\w+"\."\w+")', r"\1", sql)
         key = hashlib.sha256(f"{self._columns_digest}{sql}".encode()).hexdigest()
-        known: dict[str, Any] = _read(self.cache)
-        if known.get(relation, {}).get("key") != key:
+        found = self._kept.get(relation, {}).get(key)
+        if found is None:
             found = self._understood(relation, sql)
-            known = {**_read(self.cache), relation: {"key": key, "columns": found}}
-            _write(self.cache, known)
-        return {column: tuple(names) for column, names in known[relation]["columns"].items()}
+            kept = _read(self.cache)
+            others = list(kept.get(relation, {}).items())[: KEPT - 1]
+            _write(self.cache, {**kept, relation: {key: found, **dict(others)}})
+        return {column: tuple(names) for column, names in found.items()}
 
     def origin(self, column: str) -> ColumnOrigin:
         """One column (`schema.table.column`) all the way back."""
@@ -124,6 +128,10 @@ class Warehouse:
     @cached_property
     def _followed(self) -> dict[str, Mapping[str, tuple[str, ...]]]:
         return {}
+
+    @cached_property
+    def _kept(self) -> dict[str, Any]:
+        return _read(self.cache)
 
     @cached_property
     def _schema(self) -> Any:
@@ -213,7 +221,7 @@ def read_warehouse(settings: Settings, connection: Connection) -> Warehouse:
         {relation: tuple(names) for relation, names in columns.items()},
         {name: path.read_text() for name, path in project.compiled.items() if path.is_file()},
         {**_RATINGS, **project.said_by_features},
-        settings.home / "lineage" / "columns.json",
+        settings.home / "lineage" / "made_from.json",
     )
 
 
