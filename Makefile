@@ -69,11 +69,20 @@ test-all: $(STAMP)  ## every test in full, 20,000 damaged bodies among them, wit
 	FUZZ_CASES=20000 $(ALONE) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --processor-time --cov --cov-report=term
 
 lint: $(STAMP)  ## ruff, mypy, sqlfluff, import rules, YAML
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint-types lint-sql lint-python lint-imports lint-yaml
+
+# Two at a time, the longest first.
+.PHONY: lint-types lint-sql lint-python lint-imports lint-yaml
+lint-types:
+	$(BIN)/mypy
+lint-sql:
+	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+lint-python:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+lint-imports:
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+lint-yaml:
 	$(BIN)/yamllint --strict .
 
 format: $(STAMP)  ## write the format that lint expects
