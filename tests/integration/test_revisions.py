@@ -28,12 +28,18 @@ pytestmark = pytest.mark.slow
 TAKEN = tuple(datetime(2023, 3, day, 9, 7, 39, tzinfo=UTC) for day in (27, 28, 29))
 PLAYED = {"Date": "25/03/2023", "Time": "15:00", "FTHG": "2", "FTAG": "1"}
 AHEAD = {"Date": "01/04/2023", "Time": "15:00", "FTHG": "", "FTAG": "", "FTR": ""}
+HANDICAP = {"AvgAHH": "1.95", "AvgAHA": "1.93"}
 # The name of a column that nobody knows, in every copy of the season file.
 MISPRINTED = {"B36CA": "4.20"}
 UNCLOSED = '"Wiley'
 
 Row = Mapping[str, str]
 MATCH = "select kickoff_at, is_played from core.match where home_team = %(home)s"
+STATUS = "select kickoff_at, status from core.match where home_team = %(home)s order by kickoff_at"
+LINES = (
+    "select bookmaker, round(line::numeric, 2)::float8 from core.match_odds as odds inner join core.match "
+    "using (match_id) where home_team = %(home)s and market = 'asian_handicap' order by bookmaker, line"
+)
 GOALS = (
     "select version.home_goals from core.result_version as version inner join core.match using (match_id) "
     "where match.home_team = %(home)s order by version.valid_from"
@@ -91,6 +97,29 @@ KINDS = (
     Kind(
         "price that moves before kick-off", "Watford", "Reading", PRICE.format("B365", "prematch"), [(2.05,)],
         fixtures=[AHEAD, AHEAD | {"B365H": "2.10"}, AHEAD | {"B365H": "2.05"}],
+    ),
+    Kind(
+        "day that the source corrects", "Swansea", "Millwall", STATUS, [(at(24, 3, 15), "played")],
+        season_file=[PLAYED, *[PLAYED | {"Date": "24/03/2023"}] * 2],
+    ),
+    # Its second day, which the copy in between lists, too, and the last one alone.
+    Kind(
+        "match listed under both days", "Hull", "Cardiff", STATUS, [(at(24, 3, 15), "played")],
+        season_file=[PLAYED, PLAYED, None],
+    ),
+    Kind(
+        "match listed under both days, again", "Hull", "Cardiff", STATUS, [(at(24, 3, 15), "played")],
+        season_file=[None, *[PLAYED | {"Date": "24/03/2023"}] * 2],
+    ),
+    Kind(
+        "handicap line that is withdrawn", "Preston", "Coventry", LINES,
+        [("consensus", 0.75), ("market_average", 0.75)],
+        fixtures=[AHEAD | HANDICAP | {"AHh": "0.25"}, *[AHEAD | HANDICAP | {"AHh": "0.75"}] * 2],
+    ),
+    Kind(
+        "fixture that moves", "Bristol City", "Blackburn", STATUS,
+        [(at(1, 4, 14), "superseded"), (at(2, 4, 14), "scheduled")],
+        fixtures=[AHEAD, *[AHEAD | {"Date": "02/04/2023"}] * 2],
     ),
     Kind(
         "hour that the clocks skip", "Derby", "Stoke", MATCH, [(at(26, 3, 1, 30), True)],
@@ -186,8 +215,10 @@ def test_every_row_of_every_copy_is_parsed_or_rejected_and_no_row_takes_another_
         given = [kind.season_file[number] for kind in KINDS] + [kind.fixtures[number] for kind in KINDS]
         given_rows = [row for row in given if row is not None]
         unclosed = sum(row.get("Referee") == UNCLOSED for row in given_rows)
-        assert (report.rows, report.rejected) == (len(given_rows), unclosed)
-        assert report.parsed == len(given_rows) - unclosed
+        pairings = [(kind.home, kind.away) for kind in KINDS if kind.season_file[number] is not None]
+        refused = unclosed + len(pairings) - len(set(pairings))
+        assert (report.rows, report.rejected) == (len(given_rows), refused)
+        assert report.parsed == len(given_rows) - refused
         assert report.problems == ()
 
 
