@@ -42,7 +42,7 @@ def test_nine_in_ten_planted_anomalies_are_found_and_four_in_five_findings_are_r
     assert counted.precision >= 0.8
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly  # By day what one seed plants, and where.
 def test_the_same_seed_plants_the_same_and_another_seed_something_else(
     seasons: Seasons, first: tuple[Seasons, list[Planted]]
 ):

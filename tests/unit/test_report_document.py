@@ -139,7 +139,7 @@ def test_unpriced_matches_have_a_table_of_their_own(written: ReportFiles) -> Non
     assert "| truth | 100 |" in table
 
 
-@pytest.mark.nightly
+@pytest.mark.nightly  # By day forecasts (tests/unit/test_reproducibility.py) and exports.
 def test_the_same_input_writes_the_same_bytes(
     predictions: pd.DataFrame, written: ReportFiles, tmp_path: Path
 ) -> None:
