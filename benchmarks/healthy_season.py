@@ -25,6 +25,7 @@ from rich.table import Table
 from benchmarks.real_seasons import archive
 from touchline.clock import virtual_clock
 from touchline.database import bootstrap, embedded
+from touchline.identity.teams import ANCHOR
 from touchline.landing.collect import collect
 from touchline.quality.findings import Finding
 from touchline.quality.gates import check_core, check_landing
@@ -67,9 +68,7 @@ def main() -> None:
         for season in HISTORY:
             shutil.copytree(everything / season, Path(settings.source) / season)
         _week(settings, LOADED)
-        source = FolderSource(
-            everything, read_configuration().sources["football_data_uk"].competitions.values()
-        )
+        source = FolderSource(everything, read_configuration().sources[ANCHOR].competitions.values())
         week = FIRST
         while week <= LAST:
             _write_week(source, Path(settings.source), week)

@@ -10,9 +10,11 @@ import itertools
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from psycopg import sql
 
 from touchline.database.engine import open_url, scalar
@@ -85,6 +87,7 @@ def project_parsed_once() -> Iterator[None]:
     """
     parse, kept = invocation._parsed, {}
 
+    @lru_cache(maxsize=invocation.MOST_PARSED)
     def parsed(state: Path, connection: tuple[tuple[str, str], ...], files: tuple[Any, ...]) -> Any:
         name = state.name
         if not name.startswith(COPY):
@@ -92,20 +95,13 @@ def project_parsed_once() -> Iterator[None]:
         from dbt.contracts.graph.manifest import Manifest
         from dbt.parser.manifest import extended_mashumaro_encoder, extended_mashumuro_decoder
 
-        others = tuple((key, value) for key, value in connection if value != name)
-        if (others, files) not in kept:
+        project = tuple((key, value) for key, value in connection if value != name), files
+        if project not in kept:
             manifest = parse(state, connection, files)
-            kept[others, files] = name.encode(), manifest.to_msgpack(extended_mashumaro_encoder)
-        first, packed = kept[others, files]
-        if (name, others, files) not in given:
-            if len(given) == invocation.MOST_PARSED:
-                given.clear()
-            given[name, others, files] = Manifest.from_msgpack(
-                packed.replace(first, name.encode()), decoder=extended_mashumuro_decoder
-            )
-        return given[name, others, files]
+            kept[project] = name.encode(), manifest.to_msgpack(extended_mashumaro_encoder)
+        first, packed = kept[project]
+        return Manifest.from_msgpack(packed.replace(first, name.encode()), decoder=extended_mashumuro_decoder)
 
-    given: dict[Any, Any] = {}
-    invocation._parsed = parsed
-    yield
-    invocation._parsed = parse
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(invocation, "_parsed", parsed)
+        yield

@@ -45,7 +45,7 @@ def undisturbed(settings: Settings, tmp_path: Path) -> Iterator[tuple[Settings, 
         yield settings, collecting_from(killed, server), server.clock.now
 
 
-@pytest.mark.parametrize("n_kills", [4, pytest.param(50, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("n_kills", [6, pytest.param(50, marks=pytest.mark.nightly)])
 def test_kills_lose_nothing_and_double_nothing(
     undisturbed: tuple[Settings, Settings, datetime], n_kills: int
 ):

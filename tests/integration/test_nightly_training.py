@@ -83,8 +83,25 @@ def test_a_model_trained_with_the_outcome_planted_in_a_feature_is_refused(judged
     assert "refused" in _run(judged, "models")
 
 
-def test_when_no_model_passes_the_market_is_published_wherever_training_is_killed(
-    registry: Settings, matches: pd.DataFrame, planted: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+def test_when_no_model_passes_the_market_is_published(
+    registry: Settings, matches: pd.DataFrame, planted: pd.DataFrame
+) -> None:
+    report = _train(registry, planted)
+    assert (report.version, report.state) == ("1", "refused")
+    assert "fall back to version 2" in report.reason
+    champion = models.load(open_registry(registry))
+    assert (champion.version, champion.forecaster.primary) == ("2", MARKET)
+    shown = matches[list(FEATURES)].tail(5).copy()
+    shown.loc[shown.index[0], "market_price_draw"] = np.nan
+    found = champion.forecaster.predict(shown)[MARKET].probabilities
+    prices = shown[["market_price_home", "market_price_draw", "market_price_away"]]
+    assert found[1:] == pytest.approx(remove_overround(prices)[1:])
+    shares = np.bincount(planted["outcome"]) / len(planted)
+    assert found[0] == pytest.approx(shares, abs=0.01), "base rates where there is no price"
+
+
+def test_the_market_is_published_with_its_verdict_and_card_wherever_training_is_killed(
+    registry: Settings, planted: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promote = models.promote
 
@@ -96,20 +113,11 @@ def test_when_no_model_passes_the_market_is_published_wherever_training_is_kille
         killed.setattr(models, "promote", promote_and_die)
         with pytest.raises(KeyboardInterrupt):
             _train(registry, planted)
-    report = _train(registry, planted)
-    assert (report.version, report.state) == ("1", "refused")
+    assert _train(registry, planted).state == "refused"
+    assert models.champion_version(open_registry(registry)) == "2"
     baseline = models.versions(open_registry(registry))[0]
     assert "version 1 may not be champion" in baseline.tags["verdict"]
     assert "Gate: **promoted**" in read_card(open_registry(registry), "2")
-    champion = models.load(open_registry(registry))
-    assert (champion.version, champion.forecaster.primary) == ("2", MARKET)
-    shown = matches[list(FEATURES)].tail(5).copy()
-    shown.loc[shown.index[0], "market_price_draw"] = np.nan
-    found = champion.forecaster.predict(shown)[MARKET].probabilities
-    prices = shown[["market_price_home", "market_price_draw", "market_price_away"]]
-    assert found[1:] == pytest.approx(remove_overround(prices)[1:])
-    shares = np.bincount(planted["outcome"]) / len(planted)
-    assert found[0] == pytest.approx(shares, abs=0.01), "base rates where there is no price"
 
 
 def test_a_champion_whose_recipe_falls_below_the_market_gives_way_to_it(

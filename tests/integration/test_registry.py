@@ -139,11 +139,12 @@ def test_the_same_data_code_and_parameters_are_trained_once(
 
 @dataclass(frozen=True)
 class Story:
-    """What five trainings in one registry ended in, each told just after it, and who was champion then."""
+    """What five trainings in one registry ended in, each told just after it, and who had which alias then."""
 
     settings: Settings
     reports: dict[str, TrainReport]
     champions: dict[str, str | None]
+    challengers: dict[str, tuple[str, ...]]
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +152,7 @@ def story(mlflow_server: Settings, learning: Any, server: Settings, matches: pd.
     """Versions 1 to 3 of data that differ by a goal, 4 without prices, 5 by another recipe; 3 is champion."""
     with copy_of(server) as fresh:
         settings = fresh.model_copy(update={"evaluation_seasons": 1})
-        told = Story(settings, {}, {})
+        told = Story(settings, {}, {}, {})
         lessons = {
             "first": (matches, QUICK),
             "a goal more": (corrected(matches), QUICK),
@@ -163,6 +164,7 @@ def story(mlflow_server: Settings, learning: Any, server: Settings, matches: pd.
         for name, (frame, parameters) in lessons.items():
             told.reports[name] = _train(settings, frame, parameters)
             told.champions[name] = models.champion_version(open_registry(settings))
+            told.challengers[name] = models.challenger_versions(open_registry(settings))
         yield told
 
 
@@ -189,7 +191,7 @@ def test_a_version_that_is_not_worse_becomes_champion(story: Story) -> None:
 def test_a_worse_version_becomes_challenger(story: Story) -> None:
     report = story.reports["without prices"]
     assert (report.alias, report.state) == ("challenger", "challenger")
-    assert story.champions["without prices"] == "3"
+    assert (story.champions["without prices"], story.challengers["without prices"]) == ("3", ("4",))
     again = story.reports["without prices again"]
     assert (again.alias, again.is_reused) == ("challenger", True)
 

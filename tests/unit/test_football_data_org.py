@@ -313,7 +313,7 @@ def test_deeply_nested_fields_do_no_harm():
 
 
 @pytest.mark.slow
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(item=ANY_JSON, field=st.sampled_from(sorted(match())), value=ANY_JSON)
 def test_whatever_a_body_holds_parsed_and_rejected_rows_are_all_rows(item: object, field: str, value: object):
     found = parse(match(), item, {**match(), field: value}, match(id=2, status="FINISHED"))

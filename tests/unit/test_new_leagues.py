@@ -229,7 +229,7 @@ def test_the_site_is_asked_for_one_file_a_country_and_never_for_season_files_of_
 def folder_of(tmp_path: Path, *rows: Mapping[str, str]) -> FolderSource:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "BRA.csv").write_bytes(season_csv(rows))
-    (tmp_path / "new" / "XXX.csv").write_bytes(season_csv(rows))
+    (tmp_path / "new" / "ZZZ.csv").write_bytes(season_csv(rows))
     return FolderSource(tmp_path, [*CODES, "E0"])
 
 
@@ -240,7 +240,7 @@ def test_a_folder_serves_the_file_without_the_future_and_lists_what_is_ahead(tmp
         row(**brazil, Date="02/08/2025", Home="Santos"),
         row(**brazil, Date="09/08/2025", Home="Gremio"),
     )
-    assert list(folder.ignored) == ["new/XXX.csv"]
+    assert list(folder.ignored) == ["new/ZZZ.csv"]
     as_of = datetime(2025, 8, 5, 12, tzinfo=UTC)
     wanted = {item.endpoint: item for item in folder.requests(KINDS, as_of)}
     assert set(wanted) == {"new/BRA.csv", "fixtures.csv"}
