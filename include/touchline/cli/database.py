@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
 from touchline.cli.output import emit, ready, state
-
-if TYPE_CHECKING:
-    from touchline.settings import Role
 
 
 def register(app: typer.Typer) -> None:
@@ -47,4 +44,4 @@ def register(app: typer.Typer) -> None:
 
         if role not in ROLES:
             raise typer.BadParameter(f"{role!r}: choose from {', '.join(ROLES)}")
-        typer.echo(state(ctx).settings.url(cast("Role", role)))
+        typer.echo(state(ctx).settings.url(role))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 from rich.table import Table
@@ -46,7 +46,7 @@ def _check(
 
     if gate not in GATES:
         raise typer.BadParameter(f"{gate!r}: choose from {', '.join(GATES)}")
-    report = run_step(ctx, checking(cast(Gate, gate), everything=everything), is_forced=True).report
+    report = run_step(ctx, checking(gate, everything=everything), is_forced=True).report
     table = _table(f"Gate {gate}", "suite", "expectation", "column", "severity", "result")
     for finding in report.findings:
         result = "ok" if finding.success else finding.observed
