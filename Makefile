@@ -25,7 +25,7 @@ ifdef AS_OF
 export TOUCHLINE_AS_OF := $(AS_OF)
 endif
 
-.PHONY: help setup run up down status test test-fast test-all lint format bench peers docs lock clean
+.PHONY: help setup run up down status test test-fast test-all lint format chaos bench peers docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -88,6 +88,9 @@ lint-yaml:
 format: $(STAMP)  ## write the format that lint expects
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+chaos: $(STAMP)  ## kill everything at random for three simulated days, and see whether all that was due is done
+	$(BIN)/python tests/chaos.py
 
 bench: $(STAMP)  ## measure, each figure against a baseline of the same run
 	$(BIN)/python -m benchmarks

@@ -44,8 +44,8 @@ class Installation:
 
     def remember_sessions(self) -> None:
         """Note the services that run now: what they leave behind is found when their records are gone."""
-        records = (self.settings.home / "run").glob("*.json")
-        self.sessions.update(int(pid) for path in records if (pid := json.loads(path.read_text()).get("pid")))
+        records = (self.settings.home / "run").glob("*.life")
+        self.sessions.update(int(json.loads(path.read_text())["pid"]) for path in records)
 
     def processes(self) -> Iterator[psutil.Process]:
         """Everything in a remembered session, working in this installation's home, or with it in its environment.

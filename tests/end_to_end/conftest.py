@@ -11,8 +11,8 @@ import pytest
 
 from installation import Installation
 from touchline.operations import services
-from touchline.operations.processes import free_port
 from touchline.settings import Settings
+from touchline.supervision.programs import free_port
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def installation() -> Iterator[Installation]:
     home = Path(tempfile.mkdtemp(prefix="touchline-e2e-"))
     home.chmod(0o755)
     ports = {
-        f"{name}_port": free_port(0) for name in ("postgres", "airflow", "mlflow", "api", "sandbox")
+        f"{name}_port": free_port() for name in ("postgres", "airflow", "mlflow", "api", "sandbox")
     }  # fmt: skip
     settings = Settings(home=home, **ports)
     yield Installation(settings)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from touchline.database import bootstrap, embedded
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import DatabaseUnavailable
 from touchline.settings import Role, Settings
+from touchline.supervision.programs import read_life
 
 pytestmark = pytest.mark.slow
 
@@ -440,9 +442,13 @@ def test_the_embedded_server_comes_back_after_kill_9(own_server: Settings):
     bootstrap.prepare(own_server)
     with connect(own_server, "model") as connection:
         insert_prediction(connection)
-    server = embedded.describe(own_server)
-    os.kill(int((server.data / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
-    bootstrap.prepare(own_server)
+    postmaster = read_life(own_server.home, embedded.NAME)
+    assert postmaster is not None
+    os.kill(postmaster.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while read_life(own_server.home, embedded.NAME) == postmaster or not embedded.is_running(own_server):
+        assert time.monotonic() < deadline, "it did not come back"
+        time.sleep(0.1)
     with connect(own_server, "model") as connection:
         assert scalar(connection, "select count(*) from ledger.prediction") == 1
     embedded.stop(own_server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from touchline.operations.status import StatusReport
 
 INTERRUPTED = 130
+ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
 def register(app: typer.Typer) -> None:
@@ -50,15 +52,30 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(PARTLY_FAILED)
 
     @app.command()
-    def up(ctx: typer.Context) -> None:
-        """Start everything and leave it running; Airflow then runs the DAGs on their schedules."""
+    def up(
+        ctx: typer.Context,
+        foreground: Annotated[
+            bool, typer.Option("--foreground", help="stay until told to end, then stop everything")
+        ] = False,
+    ) -> None:
+        """Start everything and leave it running; Airflow then runs the DAGs on their schedules.
+
+        With --foreground it can be the one process of a container, or of a systemd service.
+        """
         from touchline.operations import run as operations
+        from touchline.operations import services
 
         settings = state(ctx).settings
+        if foreground:
+            # From now on they wait until they are asked for.
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
         with Status("starting", console=errors) as status:
             operations.start(settings, lambda name: status.update(f"starting {name}"))
         found = operations.addresses(settings)
         emit(ctx, found) if state(ctx).as_json else console.print(_address_table(found))
+        if foreground:
+            signal.sigwait(ENDINGS)
+            services.stop_all(settings)
 
     @app.command()
     def down(ctx: typer.Context) -> None:
@@ -73,12 +90,15 @@ def register(app: typer.Typer) -> None:
 
     @app.command(name="status")
     def status_command(ctx: typer.Context) -> None:
-        """Show what is running, and where. Exit code 1 when a service was started and has died."""
+        """Show what is running, where, for how long, and what was started again.
+
+        Exit code 1 when a service died and nobody starts it again.
+        """
         from touchline.operations.status import status
 
         report = status(state(ctx).settings)
         emit(ctx, report, _status_table(report))
-        if any(service.state == "died" for service in report.services):
+        if report.given_up:
             raise typer.Exit(1)
 
 
@@ -93,10 +113,28 @@ def _address_table(addresses: dict[str, str]) -> Table:
 
 def _status_table(report: StatusReport) -> Table:
     table = Table(title="Touchline services")
-    for name in ("service", "state", "pid", "address", "log"):
-        table.add_column(name, no_wrap=name in ("address", "log"))
-    colours = {"running": "green", "stopped": "dim", "died": "bold red"}
+    for name in ("service", "state", "pid", "up for", "restarts", "address", "note"):
+        table.add_column(name, no_wrap=name == "address")
+    colours = {"running": "green", "stopped": "dim", "died": "bold red", "given up": "bold red"}
     for service in report.services:
-        mark = f"[{colours[service.state]}]{service.state}[/]"
-        table.add_row(service.service, mark, str(service.pid or ""), service.address, service.log)
+        colour = colours.get(service.state, "yellow")
+        table.add_row(
+            service.service,
+            f"[{colour}]{service.state}[/]",
+            str(service.pid or ""),
+            _duration(service.uptime_seconds),
+            str(service.n_restarts or ""),
+            service.address,
+            service.note,
+        )
     return table
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {left:02d} s" if minutes else f"{left} s"
+    )

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import pwd
 import shutil
-import socket
 import stat
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +22,8 @@ from filelock import FileLock
 
 from touchline.errors import DatabaseUnavailable
 from touchline.settings import Settings
+from touchline.supervision import supervisor
+from touchline.supervision.programs import HOST, Program, digest_of, port_for, read_program
 
 # Laptop settings. Everything stays durable: a power cut must not lose the ledger.
 SERVER_SETTINGS = {
@@ -47,7 +46,9 @@ SERVER_SETTINGS = {
     "log_timezone": "'UTC'",
     "shared_memory_type": "'mmap'",
 }
-STARTUP_SECONDS = 60.0
+NAME = "postgres"
+# None of our variables, least of all passwords.
+PLAIN = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,8 @@ class EmbeddedServer:
 
     data: Path
     programs: Path
-    log: Path
-    state: Path
     run_as: int | None
     password: str
-    preferred_port: int
 
 
 def describe(settings: Settings) -> EmbeddedServer:
@@ -86,44 +84,58 @@ def describe(settings: Settings) -> EmbeddedServer:
     return EmbeddedServer(
         data=root.resolve() / "data",
         programs=programs,
-        log=root.resolve() / "server.log",
-        state=settings.home / "run" / "postgres.json",
         run_as=run_as,
         password=settings.secrets["postgres"],
-        preferred_port=settings.postgres_port,
     )
 
 
-def start(settings: Settings) -> int:
-    """Make sure the embedded server runs and answers; returns its port.
+def start(settings: Settings) -> None:
+    """Make sure the embedded server runs and answers; the supervisor brings it back when it dies.
 
     Safe to call from several processes at once, and right after a kill -9 of the whole server.
-    Raises DatabaseUnavailable with the end of the server's log when it does not come up.
+    Raises ServiceFailed with the end of the server's log when it does not come up.
     """
-    server = describe(settings)
-    server.state.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(server.state.with_suffix(".lock")):
-        port = _answering_port(server)
-        if port is not None:
-            return port
+    home = settings.home
+    (home / "run").mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "run" / f"{NAME}.lock"):
+        server = describe(settings)
         if not (server.data / "PG_VERSION").exists():
             _initialise(server)
-        return _launch(server)
+        program = _program(server, port_for(home, NAME, settings.postgres_port))
+        if not supervisor.is_running(home, program):
+            supervisor.run_programs(home, [program])
+            supervisor.await_health(home, program)
 
 
 def stop(settings: Settings) -> None:
     """Stop the embedded server if it runs; connections are closed, nothing is lost."""
-    if not (settings.home / "run" / "postgres.json").exists():
-        return
-    server = describe(settings)
-    if (server.data / "postmaster.pid").exists():
-        _program(server, "pg_ctl", "stop", "-D", str(server.data), "-m", "fast", "-w", "-t", "60")
-    server.state.unlink(missing_ok=True)
+    supervisor.stop_programs(settings.home, [NAME])
 
 
 def is_running(settings: Settings) -> bool:
     """True when the embedded server answers on its port."""
-    return (settings.home / "postgres").exists() and _answering_port(describe(settings)) is not None
+    program = read_program(settings.home, NAME)
+    return program is not None and program.is_healthy
+
+
+def _program(server: EmbeddedServer, port: int) -> Program:
+    command = [str(server.programs / "postgres"), "-D", str(server.data), "-p", str(port)]
+    address = f"postgresql://{HOST}:{port}"
+    return Program(
+        name=NAME,
+        command=command,
+        environment=PLAIN,
+        folder=str(server.data),
+        digest=digest_of(command, PLAIN),
+        port=port,
+        health=address,
+        user=server.run_as,
+        # After kill -9 its children finish what they do before they notice; a new server has to wait for them.
+        is_alone_in_folder=True,
+        # "Fast": connections are closed, nothing is lost.
+        stop_signal="INT",
+        grace_seconds=60,
+    )
 
 
 def _initialise(server: EmbeddedServer) -> None:
@@ -138,82 +150,26 @@ def _initialise(server: EmbeddedServer) -> None:
         password_file.flush()
         if server.run_as is not None:
             os.chown(password_file.name, server.run_as, -1)
-        _program(
-            server, "initdb", "-D", str(server.data), "-U", "postgres", "--auth=scram-sha-256",
-            "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
-            f"--pwfile={password_file.name}",
+        done = subprocess.run(
+            [
+                str(server.programs / "initdb"), "-D", str(server.data), "-U", "postgres", "--auth=scram-sha-256",
+                "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+                f"--pwfile={password_file.name}",
+            ],
+            user=server.run_as,
+            extra_groups=[] if server.run_as is not None else None,
+            cwd="/",
+            env=PLAIN,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
         )  # fmt: skip
+        if done.returncode != 0:
+            raise DatabaseUnavailable(f"initdb failed for {server.data}: {done.stderr.strip()}")
     lines = [f"{name} = {value}" for name, value in SERVER_SETTINGS.items()]
     with (server.data / "postgresql.auto.conf").open("a") as conf:
         conf.write("\n".join(lines) + "\n")
-
-
-def _launch(server: EmbeddedServer) -> int:
-    deadline = time.monotonic() + STARTUP_SECONDS
-    while True:
-        port = _free_port(server.preferred_port)
-        result = _program(
-            server, "pg_ctl", "start", "-D", str(server.data), "-l", str(server.log), "-w", "-t", "30",
-            "-o", f"-p {port}", check=False,
-        )  # fmt: skip
-        if result.returncode == 0:
-            server.state.write_text(json.dumps({"port": port, "pid": _postmaster_pid(server)}))
-            return port
-        # After kill -9 the first start is refused while children of the dead postmaster still hold the
-        # shared memory; they notice and leave within about a second.
-        if time.monotonic() > deadline:
-            tail = server.log.read_text(errors="replace")[-2000:] if server.log.exists() else ""
-            raise DatabaseUnavailable(
-                f"the embedded PostgreSQL in {server.data} did not start:\n{tail}\n"
-                "free disk space or memory as the log says, then run the command again"
-            )
-        time.sleep(0.5)
-
-
-def _answering_port(server: EmbeddedServer) -> int | None:
-    try:
-        port = int(json.loads(server.state.read_text())["port"])
-    except (OSError, ValueError, KeyError):
-        return None
-    if _postmaster_pid(server) is None:
-        return None
-    asked = _program(server, "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "5", check=False)
-    return port if asked.returncode == 0 else None
-
-
-def _postmaster_pid(server: EmbeddedServer) -> int | None:
-    try:
-        pid = int((server.data / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, 0)
-    except PermissionError:
-        return pid
-    except (OSError, ValueError, IndexError):
-        return None
-    return pid
-
-
-def _program(
-    server: EmbeddedServer, name: str, *arguments: str, check: bool = True
-) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        [str(server.programs / name), *arguments],
-        user=server.run_as,
-        extra_groups=[] if server.run_as is not None else None,
-        cwd="/",
-        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
-        # pg_ctl leaves the server holding its output open, so a pipe here would never close.
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE if name == "initdb" else subprocess.DEVNULL,
-        text=True,
-        check=False,
-        start_new_session=True,
-    )
-    if check and result.returncode != 0:
-        raise DatabaseUnavailable(
-            f"{name} failed for {server.data}: {(result.stderr or '').strip() or 'see ' + str(server.log)}"
-        )
-    return result
 
 
 def _program_folder() -> Path:
@@ -227,15 +183,3 @@ def _program_folder() -> Path:
 
 def _others_can_enter(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in [path, *path.parents])
-
-
-def _free_port(preferred: int) -> int:
-    for candidate in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", candidate))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise DatabaseUnavailable("no free TCP port on 127.0.0.1")

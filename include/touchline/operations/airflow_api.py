@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +16,9 @@ from touchline.operations.names import DAGS
 
 ACTIVE = ("queued", "running")
 PAGE = 100
+# A server that died, or whose database did, is back in less.
+PATIENCE_SECONDS = 120.0
+RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,10 @@ class TaskRun:
 
 
 class AirflowApi:
-    """A client of the API server at `address`. Every method raises ServiceFailed when it does not answer."""
+    """A client of the API server at `address`.
+
+    Every method asks again when there is no answer, and raises ServiceFailed when there is none for long.
+    """
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -83,8 +91,11 @@ class AirflowApi:
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> DagRun:
         """Start a run by hand."""
-        body = {"logical_date": None, "conf": dict(conf)}
-        return _dag_run(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body))
+        run_id = f"manual__{uuid.uuid4()}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+        # It may exist already: the answer to a first request can be lost.
+        existing = {"dag_id": dag_id, "dag_run_id": run_id, "state": "queued"}
+        return _dag_run(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", conflict=existing, json=body))
 
     def active_runs(self) -> list[DagRun]:
         """Runs of ours that have not ended."""
@@ -151,22 +162,40 @@ class AirflowApi:
         ]
 
     def _ask(
-        self, method: str, path: str, *, missing: Mapping[str, Any] | None = None, **request: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        missing: Mapping[str, Any] | None = None,
+        conflict: Mapping[str, Any] | None = None,
+        **request: Any,
     ) -> dict[str, Any]:
-        try:
-            reply = self._client.request(method, path, **request)
-        except httpx.TransportError as error:
-            raise ServiceFailed(
-                f"Airflow's API server at {self._address} does not answer ({type(error).__name__}); "
-                "`touchline status` says what runs, another `make run` takes up the work"
-            ) from error
+        reply = self._reply(method, path, **request)
         if reply.status_code == httpx.codes.NOT_FOUND and missing is not None:
             return dict(missing)
+        if reply.status_code == httpx.codes.CONFLICT and conflict is not None:
+            return dict(conflict)
         if reply.is_error:
             raise ServiceFailed(
                 f"Airflow answered {reply.status_code} to {method} {path}: {reply.text[:1000]}"
             )
         return dict(reply.json()) if reply.content else {}
+
+    def _reply(self, method: str, path: str, **request: Any) -> httpx.Response:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            is_last = time.monotonic() > deadline
+            try:
+                reply = self._client.request(method, path, **request)
+                if not reply.is_server_error or is_last:
+                    return reply
+            except httpx.TransportError as error:
+                if is_last:
+                    raise ServiceFailed(
+                        f"Airflow's API server at {self._address} does not answer ({type(error).__name__}); "
+                        "`touchline status` says what runs, another `make run` takes up the work"
+                    ) from error
+            time.sleep(RETRY_SECONDS)
 
 
 def _dag_run(found: Mapping[str, Any]) -> DagRun:

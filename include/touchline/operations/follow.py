@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from touchline.errors import PipelineFailed, ServiceFailed
-from touchline.operations import processes, status
+from touchline.operations import status
 from touchline.operations.airflow_api import AirflowApi, DagRun, TaskRun
 from touchline.settings import Settings
+from touchline.supervision.programs import tail
+from touchline.supervision.supervisor import log_of
 
 POLL_SECONDS = 0.5
 # Asking whether every process still lives takes longer than asking Airflow.
@@ -36,15 +38,15 @@ class Follower:
     def until_idle(self) -> None:
         """Return when no run is left to start or to finish.
 
-        Raises PipelineFailed with the failing task's log, ServiceFailed when a service dies, and PipelineFailed
-        when the deadline passes first.
+        A service that dies meanwhile comes back, and the runs with it. Raises PipelineFailed with the failing task's
+        log, ServiceFailed when a service is given up, and PipelineFailed when the deadline passes first.
         """
         while True:
             try:
                 if self._has_come_to_rest():
                     return
             except ServiceFailed:
-                # The API server may only be the messenger: name the dead service, if there is one.
+                # The API server may only be the messenger: name the service that is given up, if there is one.
                 self._look_for_the_dead()
                 raise
             if time.monotonic() > self._next_life_sign:
@@ -73,12 +75,12 @@ class Follower:
 
     def _look_for_the_dead(self) -> None:
         self._next_life_sign = time.monotonic() + LIFE_SIGN_SECONDS
-        dead = status.dead_services(self._settings)
+        dead = status.status(self._settings).given_up
         if dead:
-            log = status.log_of(self._settings, dead[0])
+            log = log_of(self._settings.home, dead[0])
             raise ServiceFailed(
-                f"{', '.join(dead)} died while the pipeline was running; the end of {log}:\n{processes.tail(log)}\n"
-                "run the command again: it finishes the work"
+                f"{', '.join(dead)} died while the pipeline was running and could not be started again; the end of "
+                f"{log}:\n{tail(log)}\nrun the command again: it finishes the work"
             )
 
     def _story_of(self, run: DagRun) -> str:

@@ -6,20 +6,17 @@ import importlib.metadata
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 
-import httpx
-
-from touchline.database import bootstrap, embedded
+from touchline.database import bootstrap
 from touchline.database.engine import open_url, scalar, sqlalchemy_url
 from touchline.errors import ServiceFailed
-from touchline.operations import processes
+from touchline.operations import status
 from touchline.operations.airflow_settings import QUIET, airflow_variables
 from touchline.operations.code import code_digest
-from touchline.operations.processes import HOST, Program, Running
-from touchline.operations.status import AIRFLOW_API, API, DAG_PROCESSOR, MLFLOW, SANDBOX, SCHEDULER, SERVICES
 from touchline.settings import PROJECT_ROOT, Settings, inherited_environment
+from touchline.supervision.programs import HOST, Program, digest_of, port_for, read_program
+from touchline.supervision.supervisor import await_health, is_running, run_programs, stop_programs
 
 Told = Callable[[str], None]
 
@@ -37,61 +34,27 @@ def ensure_mlflow(settings: Settings) -> None:
 
 
 def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[str]:
-    """Start every service that does not run yet, or runs with other settings or code; wait until all answer.
+    """Have every service run, with these settings and this code; wait until all answer.
 
     `on_progress` is told what is being waited for. Returns the names of those that were started. Raises
     ServiceFailed or DatabaseUnavailable.
     """
     on_progress("PostgreSQL")
-    if settings.database_url is None and not embedded.is_running(settings):
-        _stop_what_lost_its_database(settings)
     bootstrap.prepare(settings)
-    before = {name: processes.find(settings.home, name) for name in SERVICES}
-    launched: list[tuple[Program, Running]] = []
-
-    def launch(program: Program) -> Running:
-        running = processes.launch(settings.home, program)
-        launched.append((program, running))
-        return running
-
-    if settings.is_simulated:
-        launch(_sandbox(settings))
-    else:
-        processes.stop(settings.home, SANDBOX)
-    if settings.mlflow_tracking_uri is None:
-        launch(_mlflow(settings))
-    else:
-        processes.stop(settings.home, MLFLOW)
     on_progress("Airflow's database")
     migrate_airflow(settings)
-    airflow_api = launch(_airflow_api(settings))
-    for program in _airflow_workers(settings, airflow_api.port):
-        launch(program)
-    launch(_api(settings))
-    for program, running in launched:
+    programs = list(_programs(settings))
+    database = read_program(settings.home, status.POSTGRES) if settings.database_url is None else None
+    started = run_programs(settings.home, [*([database] if database else []), *programs], only=True)
+    for program in programs:
         on_progress(program.name)
-        processes.await_health(settings.home, program, running)
-    return [running.name for _, running in launched if running != before[running.name]]
-
-
-def _stop_what_lost_its_database(settings: Settings) -> None:
-    """Airflow and the rest outlive a killed server by seconds: they would look alive and die half-way through a run."""
-    _stop(settings, [name for name in SERVICES if name != SANDBOX])
+        await_health(settings.home, program)
+    return started
 
 
 def stop_all(settings: Settings) -> list[str]:
     """Stop every service, the embedded database last; returns the names of those that ran."""
-    stopped = _stop(settings, SERVICES)
-    if settings.database_url is None and embedded.is_running(settings):
-        embedded.stop(settings)
-        stopped.append("postgres")
-    return stopped
-
-
-def _stop(settings: Settings, names: Sequence[str]) -> list[str]:
-    with ThreadPoolExecutor(len(names)) as pool:
-        ran = pool.map(lambda name: processes.stop(settings.home, name), names)
-    return [name for name, was_running in zip(names, ran, strict=True) if was_running]
+    return stop_programs(settings.home)
 
 
 def migrate_airflow(settings: Settings) -> None:
@@ -118,7 +81,9 @@ def migrate_airflow(settings: Settings) -> None:
 
 
 def _start(settings: Settings, program: Program) -> None:
-    processes.await_health(settings.home, program, processes.launch(settings.home, program))
+    if not is_running(settings.home, program):
+        run_programs(settings.home, [program])
+        await_health(settings.home, program)
 
 
 def _revision(settings: Settings) -> str | None:
@@ -128,29 +93,61 @@ def _revision(settings: Settings) -> str | None:
         return str(scalar(connection, "select version_num from public.alembic_version"))
 
 
+def _programs(settings: Settings) -> Iterator[Program]:
+    if settings.is_simulated:
+        yield _sandbox(settings)
+    if settings.mlflow_tracking_uri is None:
+        yield _mlflow(settings)
+    airflow_port = port_for(settings.home, status.AIRFLOW_API, settings.airflow_port)
+    yield _program(
+        settings,
+        status.AIRFLOW_API,
+        ["-m", "airflow", "api-server", "--host", settings.bind_host, "--port", str(airflow_port)],
+        airflow_variables(settings, airflow_port),
+        port=airflow_port,
+        health="/api/v2/version",
+        fingerprint=code_digest(),
+    )
+    # Without its log server, which listens on every address; the API server reads the same folder.
+    for name, command in (
+        (status.SCHEDULER, ["scheduler", "--skip-serve-logs"]),
+        (status.DAG_PROCESSOR, ["dag-processor"]),
+    ):
+        yield _program(
+            settings,
+            name,
+            ["-m", "airflow", *command],
+            airflow_variables(settings, airflow_port),
+            fingerprint=code_digest(),
+        )
+    yield _api(settings)
+
+
 def _sandbox(settings: Settings) -> Program:
-    return Program(
-        name=SANDBOX,
-        command=lambda port: [
-            sys.executable, "-m", "touchline.sandbox", "--host", settings.bind_host, "--port", str(port),
+    port = port_for(settings.home, status.SANDBOX, settings.sandbox_port)
+    return _program(
+        settings,
+        status.SANDBOX,
+        [
+            "-m", "touchline.sandbox", "--host", settings.bind_host, "--port", str(port),
             "--seed", str(settings.sandbox_seed), "--home", str(settings.home),
         ],
-        variables=lambda _: {"TOUCHLINE_HOME": str(settings.home), "PYTHONPATH": str(PROJECT_ROOT / "include")},
-        is_healthy=_answers("/clock"),
-        preferred_port=settings.sandbox_port,
+        {"TOUCHLINE_HOME": str(settings.home), "PYTHONPATH": str(PROJECT_ROOT / "include")},
+        port=port,
+        health="/clock",
+        needs_database=False,
     )  # fmt: skip
 
 
 def _mlflow(settings: Settings) -> Program:
     database = settings.url_for("mlflow", settings.secrets["mlflow"], "mlflow")
-    return Program(
-        name=MLFLOW,
-        command=lambda port: [
-            sys.executable, "-m", "mlflow", "server", "--host", settings.bind_host, "--port", str(port),
-            "--workers", "1",
-        ],
+    port = port_for(settings.home, status.MLFLOW, settings.mlflow_port)
+    return _program(
+        settings,
+        status.MLFLOW,
+        ["-m", "mlflow", "server", "--host", settings.bind_host, "--port", str(port), "--workers", "1"],
         # The job machinery would be ten more processes and 1.5 GiB.
-        variables=lambda _: {
+        {
             **QUIET,
             "TOUCHLINE_HOME": str(settings.home),
             "MLFLOW_BACKEND_STORE_URI": sqlalchemy_url(database),
@@ -158,58 +155,54 @@ def _mlflow(settings: Settings) -> Program:
             "MLFLOW_SERVE_ARTIFACTS": "true",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         },
-        is_healthy=_answers("/health"),
-        preferred_port=settings.mlflow_port,
-    )  # fmt: skip
+        port=port,
+        health="/health",
+    )
 
 
 def _api(settings: Settings) -> Program:
-    return Program(
-        name=API,
-        command=lambda _: [sys.executable, "-m", "touchline.serving"],
-        variables=lambda port: {
+    port = port_for(settings.home, status.API, settings.api_port)
+    return _program(
+        settings,
+        status.API,
+        ["-m", "touchline.serving"],
+        {
             **QUIET,
             **settings.environment(),
             "TOUCHLINE_API_PORT": str(port),
             "PYTHONPATH": str(PROJECT_ROOT / "include"),
         },
-        is_healthy=_answers("/v1/health/live"),
-        preferred_port=settings.api_port,
+        port=port,
+        health="/v1/health/live",
         fingerprint=code_digest(),
     )
 
 
-def _airflow_api(settings: Settings) -> Program:
+def _program(
+    settings: Settings,
+    name: str,
+    arguments: list[str],
+    variables: Mapping[str, str],
+    *,
+    port: int = 0,
+    health: str | None = None,
+    needs_database: bool = True,
+    fingerprint: str = "",
+) -> Program:
+    command = [sys.executable, *arguments]
+    # Of the caller's variables only those that matter to a service make it another.
+    ours = {name: value for name, value in inherited_environment().items() if name.startswith("TOUCHLINE_")}
     return Program(
-        name=AIRFLOW_API,
-        command=lambda port: [
-            sys.executable, "-m", "airflow", "api-server", "--host", settings.bind_host, "--port", str(port),
-        ],
-        variables=lambda port: airflow_variables(settings, port),
-        is_healthy=_answers("/api/v2/version"),
-        preferred_port=settings.airflow_port,
-        fingerprint=code_digest(),
-    )  # fmt: skip
+        name=name,
+        command=command,
+        environment={**inherited_environment(), **variables},
+        folder=str(settings.home),
+        digest=digest_of(command, {**ours, **variables}, fingerprint),
+        port=port,
+        health=None if health is None else f"http://{HOST}:{port}{health}",
+        needs=[_database_address(settings)] if needs_database else [],
+    )
 
 
-def _airflow_workers(settings: Settings, api_port: int) -> Iterator[Program]:
-    # Without its log server, which listens on every address; the API server reads the same folder.
-    commands = {SCHEDULER: ["scheduler", "--skip-serve-logs"], DAG_PROCESSOR: ["dag-processor"]}
-    for name, arguments in commands.items():
-        yield Program(
-            name=name,
-            command=lambda _, arguments=arguments: [sys.executable, "-m", "airflow", *arguments],  # type: ignore[misc]
-            variables=lambda _: airflow_variables(settings, api_port),
-            is_healthy=lambda _: True,
-            fingerprint=code_digest(),
-        )
-
-
-def _answers(path: str) -> Callable[[int], bool]:
-    def is_healthy(port: int) -> bool:
-        try:
-            return httpx.get(f"http://{HOST}:{port}{path}", timeout=5).status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
-
-    return is_healthy
+def _database_address(settings: Settings) -> str:
+    return f"postgresql://{settings.admin_url.rpartition('@')[2].partition('/')[0]}"

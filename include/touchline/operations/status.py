@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from touchline.database import embedded
-from touchline.operations import processes
-from touchline.operations.processes import HOST
 from touchline.settings import Settings
+from touchline.supervision.programs import HOST
+from touchline.supervision.supervisor import log_of, states
 
-SANDBOX, MLFLOW, API = "sandbox", "mlflow", "api"
+SANDBOX, MLFLOW, API, POSTGRES = "sandbox", "mlflow", "api", "postgres"
 AIRFLOW_API, SCHEDULER, DAG_PROCESSOR = "airflow-api", "airflow-scheduler", "airflow-dag-processor"
-SERVICES = (SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, API)
+SERVICES = (POSTGRES, SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, API)
 
 
 @dataclass(frozen=True)
 class ServiceState:
-    """One service as found; `address` is empty where nothing listens."""
+    """One service as found; `address` is empty where nothing listens, `note` says what is to be known of its state."""
 
     service: str
     state: str
     pid: int | None
     address: str
+    uptime_seconds: float | None
+    n_restarts: int
+    note: str
     log: str
 
 
@@ -39,41 +40,40 @@ class StatusReport:
         running = sum(service.state == "running" for service in self.services)
         return f"{running} of {len(self.services)} services run."
 
+    @property
+    def given_up(self) -> list[str]:
+        """Services that nobody starts again."""
+        return [service.service for service in self.services if service.state in ("given up", "died")]
+
 
 def status(settings: Settings) -> StatusReport:
-    """What runs, and where; asks nothing but the operating system and, for PostgreSQL, the server."""
+    """What runs, and where; asks the supervisor and the operating system, and each service that has just started."""
     return StatusReport(tuple(_states(settings)))
 
 
-def dead_services(settings: Settings) -> list[str]:
-    """Services that were started and are gone."""
-    found = {name: processes.find(settings.home, name) for name in SERVICES}
-    dead = [name for name, running in found.items() if running is not None and not running.is_alive]
-    if settings.database_url is None and not embedded.is_running(settings):
-        dead.append("postgres")
-    return dead
-
-
-def log_of(settings: Settings, name: str) -> Path:
-    """The log file of a service."""
-    if name == "postgres":
-        return settings.home / "postgres" / "server.log"
-    return settings.home / "logs" / f"{name}.log"
-
-
 def _states(settings: Settings) -> Iterator[ServiceState]:
-    if settings.database_url is None:
-        up = embedded.is_running(settings)
-        address = settings.admin_url.rpartition("@")[2].rpartition("/")[0] if up else ""
-        state = "running" if up else "stopped"
-        yield ServiceState("postgres", state, None, address, str(log_of(settings, "postgres")))
+    found = {state.program.name: state for state in states(settings.home)}
     for name in SERVICES:
-        running = processes.find(settings.home, name)
-        alive = running is not None and running.is_alive
+        if name == POSTGRES and settings.database_url is not None:
+            continue
+        log = str(log_of(settings.home, name))
+        state = found.get(name)
+        if state is None:
+            yield ServiceState(name, "stopped", None, "", None, 0, "", log)
+            continue
+        port = state.program.port if state.pid is not None else 0
+        scheme = "" if name == POSTGRES else "http://"
+        notes = (
+            f"waits for {state.waits_for}" if state.waits_for else "",
+            f"last end: {state.last_end}" if state.last_end else "",
+        )
         yield ServiceState(
             service=name,
-            state="running" if alive else "stopped" if running is None else "died",
-            pid=running.pid if running is not None and alive else None,
-            address=f"http://{HOST}:{running.port}" if running is not None and alive and running.port else "",
-            log=str(log_of(settings, name)),
+            state=state.state,
+            pid=state.pid,
+            address=f"{scheme}{HOST}:{port}" if port else "",
+            uptime_seconds=state.seconds,
+            n_restarts=state.n_restarts,
+            note="; ".join(note for note in notes if note),
+            log=log,
         )

@@ -1,0 +1,1 @@
+"""Services that come back: what runs, under a kept supervisor (supervisord), from one place."""
