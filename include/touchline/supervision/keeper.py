@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from contextlib import suppress
 
 import psutil
+
+POLL_SECONDS = 0.5
 
 
 def main() -> None:
     """Wait for the end of the parent, and take its place."""
     configuration = sys.argv[1]
-    try:
-        parent = psutil.Process(os.getppid())
-        if configuration in parent.cmdline():
-            parent.wait()
-    except psutil.NoSuchProcess:
-        pass
+    parent = os.getppid()
+    with suppress(psutil.NoSuchProcess):
+        if configuration in psutil.Process(parent).cmdline():
+            # The kernel gives the children of the dead another parent, even before they are buried.
+            while os.getppid() == parent:
+                time.sleep(POLL_SECONDS)
     # Of the pipes to the dead nothing is read any more.
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
