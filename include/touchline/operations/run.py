@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,8 +44,8 @@ class RunReport:
         )
 
 
-def start(settings: Settings, tell: Told) -> AirflowApi:
-    """Start every service, make Airflow ready to run our DAGs, and return a client of its API.
+def start(settings: Settings, tell: Told, dag_ids: Sequence[str] = names.DAGS) -> AirflowApi:
+    """Start every service, make Airflow ready to run these DAGs, and return a client of its API.
 
     Raises ServiceFailed or DatabaseUnavailable when a service does not come up, PipelineFailed when a DAG file
     cannot be read.
@@ -56,7 +57,7 @@ def start(settings: Settings, tell: Told) -> AirflowApi:
     if status.DAG_PROCESSOR in launched:
         tell("the DAG files")
         _await_dags(api, launched_at)
-    api.unpause(names.DAGS)
+    api.unpause(dag_ids)
     return api
 
 
@@ -66,7 +67,7 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
     Raises what `start` and `Follower.until_idle` raise, and SourceUnavailable when there is no source.
     """
     started = time.monotonic()
-    with start(settings, tell) as api:
+    with start(settings, tell, ()) as api:
         clock = run_clock(settings)
         with open_sources(settings, clock.as_of):
             _forget_other_worlds(settings, api)
@@ -74,10 +75,13 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
         conf = {"as_of": clock.as_of.isoformat()} if clock.mode == "virtual" else {}
         follower = Follower(settings, api, since, timeout_seconds, watch)
         # The last collection tells the warehouse of all three: one build instead of three. Fixtures come first: prices
-        # of a match that nobody has announced would have to wait.
+        # of a match that nobody has announced would have to wait. The runs that are due by their timetables begin as
+        # soon as they may, so no DAG may before its turn.
         for dag_id in (names.COLLECT_FIXTURES, names.COLLECT_ODDS):
+            api.unpause([dag_id])
             api.trigger(dag_id, {**conf, "announce": False})
             follower.until_idle()
+        api.unpause(names.DAGS)
         for dag_id in (names.COLLECT_SCORES, names.TRAIN_MODELS):
             api.trigger(dag_id, conf)
             follower.until_idle()

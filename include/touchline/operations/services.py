@@ -41,11 +41,14 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
     """
     on_progress("PostgreSQL")
     bootstrap.prepare(settings)
+    programs = list(_programs(settings))
+    of_airflow = (status.AIRFLOW_API, status.SCHEDULER, status.DAG_PROCESSOR)
+    # They begin while Airflow's database is made.
+    started = run_programs(settings.home, [program for program in programs if program.name not in of_airflow])
     on_progress("Airflow's database")
     migrate_airflow(settings)
-    programs = list(_programs(settings))
     database = read_program(settings.home, status.POSTGRES) if settings.database_url is None else None
-    started = run_programs(settings.home, [*([database] if database else []), *programs], only=True)
+    started += run_programs(settings.home, [*([database] if database else []), *programs], only=True)
     for program in programs:
         on_progress(program.name)
         await_health(settings.home, program)
