@@ -26,6 +26,8 @@ from touchline.clock import live_clock
 from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import PipelineFailed
+from touchline.openlineage.datasets import NAMESPACE
+from touchline.openlineage.transport import events_file
 from touchline.operations import names, processes, status
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
@@ -89,6 +91,19 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
     assert first["n_dag_runs"] == len(runs)
 
 
+def test_lineage_has_a_start_and_an_end_of_every_task(installation: Installation, first: dict[str, Any]):
+    told = [json.loads(line) for line in events_file(installation.settings).read_text().splitlines()]
+    for step in (*names.BUILD, "train", "predict"):
+        own = [event for event in told if event["job"]["name"].endswith(f".{step}")]
+        assert {event["job"]["namespace"] for event in own} == {NAMESPACE}
+        assert {"START", "COMPLETE"} <= {event["eventType"] for event in own}, step
+    ended = next(
+        event for event in told if event["job"]["name"] == "predict_matches.predict" and event["outputs"]
+    )
+    database = installation.settings.warehouse_database
+    assert f"{database}.ledger.prediction" in {each["name"] for each in ended["outputs"]}
+
+
 def test_everything_listens_on_the_loopback_address_only(installation: Installation, first: dict[str, Any]):
     listening = [
         connection.laddr.ip
@@ -115,6 +130,7 @@ def test_a_build_whose_task_was_killed_is_what_an_undisturbed_one_is(
     assert built == expected
 
 
+@pytest.mark.nightly  # By day: tests/integration/test_pipeline.py, step by step.
 def test_a_second_run_adds_no_row_anywhere_and_shows_tables(
     installation: Installation, first: dict[str, Any]
 ):
@@ -134,7 +150,24 @@ def test_up_finds_everything_running_and_says_where(installation: Installation, 
     assert {service["state"] for service in status["services"]} == {"running"}
 
 
-def test_a_failing_task_is_told_with_its_log(installation: Installation, first: dict[str, Any]):
+def test_a_failing_task_is_told_with_its_log_and_not_tried_again_in_vain(
+    installation: Installation, first: dict[str, Any]
+):
+    settings, since = installation.settings, live_clock().as_of
+    with airflow(settings) as api:
+        api.trigger(names.PREDICT_MATCHES, {"as_of": "yesterday"})
+        with pytest.raises(PipelineFailed) as failed:
+            Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+    for words in (
+        "task predict of predict_matches failed at try 1",
+        "SettingsInvalid",
+        "'yesterday' is not a date",
+    ):
+        assert words in str(failed.value)
+
+
+@pytest.mark.nightly  # By day: the failing task before.
+def test_a_task_that_failed_is_tried_again(installation: Installation, first: dict[str, Any]):
     settings, since = installation.settings, live_clock().as_of
     with airflow(settings) as api:
         # The warehouse knows more than a run of a day before may know.
@@ -142,7 +175,7 @@ def test_a_failing_task_is_told_with_its_log(installation: Installation, first: 
         api.trigger(names.PREDICT_MATCHES, {"as_of": before.isoformat()})
         with pytest.raises(PipelineFailed) as failed:
             Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
-    for words in ("task predict of predict_matches failed at try", "FeaturesUnavailable", "know more than"):
+    for words in ("task predict of predict_matches failed at try 3", "FeaturesUnavailable", "know more than"):
         assert words in str(failed.value)
 
 
