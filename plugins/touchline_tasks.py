@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
@@ -12,6 +12,7 @@ from airflow.providers.openlineage import conf as openlineage
 from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from touchline.clock import parse_as_of
 from touchline.errors import QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
 from touchline.openlineage import datasets
 from touchline.operations import names, pipeline
@@ -109,7 +110,7 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
     run = context["dag_run"]
     given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
     try:
-        moment = datetime.fromisoformat(given) if given else None
+        moment = parse_as_of(given) if given else None
         settings = settings_with_lineage(step.name)
         outcome = pipeline.run_step(settings, step, f"{run.dag_id}/{run.run_id}", moment)
     except NOT_WORTH_A_RETRY as error:

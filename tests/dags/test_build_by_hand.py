@@ -44,6 +44,7 @@ def records_of(settings: Settings) -> list[dict[str, Any]]:
         return rows(connection, query)
 
 
+@pytest.mark.nightly  # By day: tests/dags/test_tasks.py and tests/integration/test_steps.py: both run the same steps.
 def test_a_build_by_hand_ends_in_the_tables_and_records_of_the_dag(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -15,7 +15,8 @@ from touchline.openlineage.transport import events_file, write_client_file
 from touchline.operations.airflow_settings import QUIET
 from touchline.settings import PROJECT_ROOT, Settings
 
-pytestmark = pytest.mark.slow
+# By day: the tasks of a whole run, tests/end_to_end/test_run.py.
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 # `predict` is a step that touches tables; its work is of no matter here.
 DAG = """

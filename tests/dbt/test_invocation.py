@@ -60,6 +60,7 @@ def test_a_changed_model_is_parsed_anew(home: Path, tmp_path: Path, monkeypatch:
     assert "-- changed" not in before.nodes["model.touchline.match"].raw_code
 
 
+@pytest.mark.nightly  # By day: a changed model is parsed anew.
 def test_a_project_that_goes_back_to_an_earlier_state_is_parsed_whole(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

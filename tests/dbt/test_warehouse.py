@@ -152,6 +152,7 @@ def test_a_result_known_only_after_the_next_kickoff_is_not_in_its_features(
     ]  # fmt: skip
 
 
+@pytest.mark.nightly  # By day: a result known only after the next kick-off.
 def test_prices_known_only_after_a_result_are_not_rated_with_it(settings: Settings, tmp_path: Path):
     late = match_row(Date="29/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea")
     in_time = match_row(Date="29/10/2022", HomeTeam="Leeds", AwayTeam="Fulham")
@@ -269,6 +270,7 @@ def test_planting_a_future_result_changes_no_earlier_feature(settings: Settings,
     assert fetch(sourced, query) == before
 
 
+@pytest.mark.nightly  # By day: tests/integration/test_match_identity.py, a pairing that is played.
 def test_a_pairing_played_four_times_a_season_is_four_matches(settings: Settings, tmp_path: Path):
     days = ("01/10/2022", "15/10/2022", "01/11/2022", "15/11/2022")
     meetings = [match_row(Div="SC0", Date=day, HomeTeam="Celtic", AwayTeam="Hearts") for day in days]

@@ -1,4 +1,4 @@
-"""`touchline run` on the simulated world, from nothing with a task killed; then again; then a week later.
+"""`touchline run` on the simulated world, from nothing with kills; then again; then a week later.
 
 The tests follow one another in one installation: a run costs minutes.
 """
@@ -26,6 +26,8 @@ from touchline.clock import live_clock
 from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import PipelineFailed
+from touchline.openlineage.datasets import NAMESPACE
+from touchline.openlineage.transport import events_file
 from touchline.operations import names, status
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
@@ -49,10 +51,16 @@ def airflow(settings: Settings) -> AirflowApi:
 
 @pytest.fixture(scope="module")
 def first(installation: Installation) -> dict[str, Any]:
-    """The report of the first run, in which the task that builds the core is killed at work."""
+    """The report of a first run in which the worker that builds the core is killed at work, and later PostgreSQL."""
+    settings = installation.settings
     run = installation.begin("--json", "run")
-    wait_until(lambda: is_running(installation.settings, "build_core"), run)
-    os.kill(task_process(installation.settings, "build_core"), signal.SIGKILL)
+    wait_until(lambda: is_running(settings, "build_core"), run)
+    worker = psutil.Process(task_process(settings, "build_core")).parent()
+    assert worker is not None
+    assert "worker" in worker.cmdline()[0]
+    worker.kill()
+    wait_until(lambda: is_running(settings, "train"), run)
+    os.kill(process_of(settings, status.POSTGRES), signal.SIGKILL)
     told, errors = run.communicate(timeout=RUN_SECONDS)
     assert run.returncode == 0, errors
     installation.remember_sessions()
@@ -90,6 +98,19 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
     assert first["n_dag_runs"] == len(runs)
 
 
+def test_lineage_has_a_start_and_an_end_of_every_task(installation: Installation, first: dict[str, Any]):
+    told = [json.loads(line) for line in events_file(installation.settings).read_text().splitlines()]
+    for step in (*names.BUILD, "train", "predict"):
+        own = [event for event in told if event["job"]["name"].endswith(f".{step}")]
+        assert {event["job"]["namespace"] for event in own} == {NAMESPACE}
+        assert {"START", "COMPLETE"} <= {event["eventType"] for event in own}, step
+    ended = next(
+        event for event in told if event["job"]["name"] == "predict_matches.predict" and event["outputs"]
+    )
+    database = installation.settings.warehouse_database
+    assert f"{database}.ledger.prediction" in {each["name"] for each in ended["outputs"]}
+
+
 def test_everything_listens_on_the_loopback_address_only(installation: Installation, first: dict[str, Any]):
     listening = [
         connection.laddr.ip
@@ -116,6 +137,7 @@ def test_a_build_whose_task_was_killed_is_what_an_undisturbed_one_is(
     assert built == expected
 
 
+@pytest.mark.nightly  # By day: tests/integration/test_pipeline.py, step by step.
 def test_a_second_run_adds_no_row_anywhere_and_shows_tables(
     installation: Installation, first: dict[str, Any]
 ):
@@ -135,7 +157,24 @@ def test_up_finds_everything_running_and_says_where(installation: Installation, 
     assert {service["state"] for service in status["services"]} == {"running"}
 
 
-def test_a_failing_task_is_told_with_its_log(installation: Installation, first: dict[str, Any]):
+def test_a_failing_task_is_told_with_its_log_and_not_tried_again_in_vain(
+    installation: Installation, first: dict[str, Any]
+):
+    settings, since = installation.settings, live_clock().as_of
+    with airflow(settings) as api:
+        api.trigger(names.PREDICT_MATCHES, {"as_of": "yesterday"})
+        with pytest.raises(PipelineFailed) as failed:
+            Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+    for words in (
+        "task predict of predict_matches failed at try 1",
+        "SettingsInvalid",
+        "'yesterday' is not a date",
+    ):
+        assert words in str(failed.value)
+
+
+@pytest.mark.nightly  # By day: the failing task before.
+def test_a_task_that_failed_is_tried_again(installation: Installation, first: dict[str, Any]):
     settings, since = installation.settings, live_clock().as_of
     with airflow(settings) as api:
         # The warehouse knows more than a run of a day before may know.
@@ -143,7 +182,7 @@ def test_a_failing_task_is_told_with_its_log(installation: Installation, first: 
         api.trigger(names.PREDICT_MATCHES, {"as_of": before.isoformat()})
         with pytest.raises(PipelineFailed) as failed:
             Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
-    for words in ("task predict of predict_matches failed at try", "FeaturesUnavailable", "know more than"):
+    for words in ("task predict of predict_matches failed at try 3", "FeaturesUnavailable", "know more than"):
         assert words in str(failed.value)
 
 

@@ -152,6 +152,7 @@ def test_the_url_of_the_role_is_printed_and_connects(
         assert connection.execute("select current_user").fetchone() == ("touchline_analyst",)
 
 
+@pytest.mark.nightly  # By day: tests/integration/test_migrations.py, down and up again.
 def test_taking_the_role_away_and_giving_it_back_leaves_the_same_rights(built: Settings):
     query = (
         "select nspname, nspacl::text, (select string_agg(relname || relacl::text, ' ' order by relname) "

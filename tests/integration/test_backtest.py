@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 from psycopg import sql
+from typer.testing import CliRunner
 
 from season_folder import turn_results_over, write_season_folder
+from touchline.cli import app
 from touchline.database.engine import connect, open_url, rows, scalar
-from touchline.errors import BacktestImpossible
+from touchline.errors import BacktestImpossible, TouchlineError
 from touchline.features.training import training_frame
 from touchline.forecasting.backtest import DATABASE_PREFIX, BacktestRequest, backtest_settings, run_backtest
 from touchline.forecasting.specs import ladder
@@ -85,6 +87,7 @@ def test_a_repeat_gives_the_same_figures_from_the_same_database(
     assert _backtest_databases(server) == {settings.warehouse_database}
 
 
+@pytest.mark.nightly  # By day: tests/unit/test_leaks.py.
 @pytest.mark.slow
 def test_the_season_s_own_results_do_not_reach_its_first_forecasts(
     server: Settings, folder: Path, tmp_path: Path, backtested: tuple[Settings, dict[str, Any]]
@@ -116,6 +119,7 @@ def test_nothing_to_forecast_is_said(backtested: tuple[Settings, dict[str, Any]]
         run_backtest(settings, BacktestRequest(("ZZ",), REQUEST.from_on, REQUEST.to_on), QUICK)
 
 
+@pytest.mark.nightly  # By day: every forecast is scored.
 @pytest.mark.slow
 def test_the_command_writes_the_figures(
     server: Settings, folder: Path, tmp_path: Path, backtested: tuple[Settings, dict[str, Any]]
@@ -153,14 +157,13 @@ def test_the_command_writes_the_figures(
     ],
 )
 def test_a_wrong_argument_is_refused(server: Settings, arguments: list[str], message: str) -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "touchline.cli", "backtest", *arguments],
-        env={
-            **os.environ, "PYTHONPATH": str(PROJECT_ROOT / "include"), "TOUCHLINE_HOME": str(server.home),
-            "TOUCHLINE_POSTGRES_PORT": str(server.running_port("postgres", 0)), "COLUMNS": "200",
-        },
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode != 0
-    assert message in result.stderr + result.stdout
-    assert "Traceback" not in result.stderr
+    environment = {
+        "TOUCHLINE_HOME": str(server.home),
+        "TOUCHLINE_POSTGRES_PORT": str(server.running_port("postgres", 0)),
+        "COLUMNS": "200",
+    }
+    result = CliRunner().invoke(app, ["backtest", *arguments], env=environment)
+    assert result.exit_code != 0
+    # What is raised on purpose is told without a traceback by `touchline.cli.main`.
+    assert message in result.output + str(result.exception)
+    assert result.exception is None or isinstance(result.exception, SystemExit | TouchlineError)

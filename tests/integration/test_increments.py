@@ -32,7 +32,8 @@ from touchline.settings import Settings
 from touchline.warehouse.build import BuildReport
 from warehouse import build
 
-pytestmark = pytest.mark.slow
+# By day: increment by increment, tests/integration/test_warehouse_changes.py.
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 # The events below come in the first nine; a month of nights is what the real files are for.
 NIGHTS = {"simulated": 9, "real": 30}
@@ -61,7 +62,7 @@ class Month:
     kept: dict[datetime, pd.DataFrame] = field(default_factory=dict)
 
 
-@pytest.fixture(scope="module", params=["simulated", pytest.param("real", marks=pytest.mark.nightly)])
+@pytest.fixture(scope="module", params=["simulated", "real"])
 def month(
     request: pytest.FixtureRequest, server: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Month]:

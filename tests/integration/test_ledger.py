@@ -349,6 +349,7 @@ def test_a_closing_price_that_comes_after_the_result_is_a_new_revision(unpredict
     assert found[1]["closing_line_value"] is not None
 
 
+@pytest.mark.nightly  # By day: one that comes after the result.
 def test_a_closing_price_that_is_corrected_is_a_new_revision(unpredicted: World, tmp_path: Path):
     append(unpredicted.settings, predictions(unpredicted))
     corrected = PRICED | {"AvgCH": "2.10", "AvgCD": "3.40", "AvgCA": "3.60"}

@@ -120,6 +120,7 @@ def test_the_market_is_published_with_its_verdict_and_card_wherever_training_is_
     assert "Gate: **promoted**" in read_card(open_registry(registry), "2")
 
 
+@pytest.mark.nightly  # By day: when no model passes the market is published.
 def test_a_champion_whose_recipe_falls_below_the_market_gives_way_to_it(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
@@ -136,6 +137,7 @@ def test_a_champion_whose_recipe_falls_below_the_market_gives_way_to_it(
     )
 
 
+@pytest.mark.nightly  # By day: tests/integration/test_ledger_registry.py, who awaits approval.
 def test_versions_wait_for_approval_when_the_operator_wants_it_so(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
@@ -174,6 +176,7 @@ def test_what_was_rolled_back_is_not_promoted_in_another_version(
     assert models.champion_version(open_registry(registry)) == report.version
 
 
+@pytest.mark.nightly  # By day: tests/integration/test_registry.py, a model this code cannot read.
 def test_a_champion_that_this_code_cannot_read_stands_in_nobodys_way(
     registry: Settings, matches: pd.DataFrame
 ) -> None:

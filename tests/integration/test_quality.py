@@ -234,6 +234,7 @@ def test_wrong_matches_that_were_accepted_hold_nothing_and_others_do(settings: S
     assert check_landing(settings, NOVEMBER + 2 * HOUR, "run-3").held == ("E0",)
 
 
+@pytest.mark.nightly  # By day: test_wrong_matches_that_were_accepted_hold_nothing_and_others_do.
 def test_accepted_matches_without_result_hold_nothing_though_their_number_changes(settings: Settings):
     october = datetime(2022, 10, 20, 12, tzinfo=UTC)
     missing = {"FTHG": "", "FTAG": "", "FTR": ""}
@@ -255,6 +256,7 @@ def test_a_gate_that_is_tried_again_in_the_same_run_says_what_it_finds_then(sett
     assert counted.n_in_run == 1
 
 
+@pytest.mark.nightly  # By day: test_a_quarantined_fact_is_no_measure_for_the_one_that_corrects_it.
 def test_the_correction_of_a_body_in_a_wrong_time_zone_is_not_left_out(settings: Settings):
     put_file(settings, NOVEMBER)
     check_landing(settings, NOVEMBER, "run-1")
@@ -280,6 +282,7 @@ def test_a_file_of_nonsense_holds_its_competition_until_a_better_one_comes(setti
         assert scalar(connection, "select count(*) from ops.competition_hold") == 1
 
 
+@pytest.mark.nightly  # By day: test_facts_of_a_replay_are_looked_at_though_their_payload_was_before.
 def test_a_payload_parsed_late_is_not_overlooked(settings: Settings):
     late = put_payload(settings, is_parsed=False)
     put_payload(settings, endpoint="mmz4281/2223/E1.csv")
@@ -295,6 +298,7 @@ def test_some_rejected_rows_are_only_a_warning(settings: Settings):
     assert "warning: expect_column_values_to_be_between on landing_payload.rejected_share" in report.summary
 
 
+@pytest.mark.nightly  # By day: test_only_what_changed_is_looked_at_again_unless_everything_is_wanted.
 def test_prices_that_were_set_aside_before_are_not_held_against_the_new_ones(settings: Settings):
     broken = {f"{code}{letter}": "evens" for code in ("BW", "IW", "WH", "VC", "LB") for letter in "HDA"}
     put_file(settings, NOVEMBER, *[broken] * 15)
@@ -687,6 +691,7 @@ def test_a_misspelt_team_is_left_out_of_a_season_that_is_loaded_at_once(settings
     assert "Town is named in 1 matches of E0 2022/23, most teams in 10" in reason
 
 
+@pytest.mark.nightly  # By day: test_a_misspelt_team_is_left_out_of_a_season_that_is_loaded_at_once.
 def test_a_misspelt_team_of_the_first_round_is_left_out_once_it_shows(settings: Settings):
     for number, n_rounds in enumerate((1, 5, 9)):
         put_rounds(settings, NOVEMBER + number * HOUR, n_rounds, 0)

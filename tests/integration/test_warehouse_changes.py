@@ -62,6 +62,7 @@ def landed(settings: Settings, tmp_path: Path, as_of: datetime, goals: str = "1"
     land(settings, tmp_path, season, as_of)
 
 
+@pytest.mark.nightly  # By day: tests/integration/test_pipeline.py, a build that died half-way.
 def test_a_layer_that_missed_a_build_makes_it_up(world: Settings, tmp_path: Path):
     landed(world, tmp_path, LATER, goals="7")
     # Ratings and features never saw this one.
@@ -78,6 +79,7 @@ def n_changes(settings: Settings) -> int:
         return int(scalar(connection, "select count(*) from ops.match_change"))
 
 
+@pytest.mark.nightly  # By day: tests/integration/test_pipeline.py, another as_of.
 def test_a_build_that_goes_back_in_time_is_in_full_and_goes_on_from_there(world: Settings, tmp_path: Path):
     landed(world, tmp_path, LAST, goals="5")
     build(world, LAST)
@@ -124,6 +126,7 @@ def test_a_fact_set_aside_after_it_was_built_is_gone_from_everything(
     assert equals_a_full_build(world, LATER)
 
 
+@pytest.mark.nightly  # By day: tests/integration/test_ratings_update.py, late results.
 def test_an_archive_of_quotes_that_lands_late_is_known_to_the_ratings_of_its_time(world: Settings):
     archived(world, LATER)
     with connect(world, "transform") as connection:

@@ -245,6 +245,7 @@ def test_backtest_scores_what_was_asked_for(matches: pd.DataFrame) -> None:
     assert set(found["seasons"]) == {"2017/18", "2018/19"}
 
 
+@pytest.mark.nightly  # By day: tests/unit/test_report_document.py.
 @pytest.mark.slow
 def test_backtest_writes_its_report(matches: pd.DataFrame, tmp_path: Path) -> None:
     request = BacktestRequest(("E0",), date(2018, 8, 1), date(2019, 6, 30))

@@ -6,6 +6,7 @@ Bodies are those of the simulated world (and the captured replies where they are
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import os
 import random
@@ -16,7 +17,7 @@ from pathlib import Path
 import httpx
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from damage import damaged
@@ -141,6 +142,7 @@ def test_damaged_bodies_are_parsed_or_rejected_whole_or_row_by_row(seeds: list[S
 
 @settings(max_examples=100, deadline=None)
 @given(body=st.binary(max_size=300) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
+@example(body=codecs.BOM_UTF8)
 def test_anything_at_all_is_a_body(seeds: list[Seed], body: bytes):
     for source, request in {
         (source.name, request.endpoint): (source, request) for source, request, _ in seeds

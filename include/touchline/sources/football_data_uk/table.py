@@ -35,9 +35,9 @@ def read_table(body: bytes, place: str, required: Sequence[str] = REQUIRED) -> T
     Raises PayloadRejected, naming `place`, for an empty body, a web page, or a header without the
     `required` columns.
     """
-    if not body.strip():
-        raise PayloadRejected(f"{place}: the file is empty; download it again")
     text = decode(body)
+    if not text.strip():
+        raise PayloadRejected(f"{place}: the file is empty; download it again")
     if text.lstrip()[:1] == "<":
         raise PayloadRejected(
             f"{place}: a web page instead of a CSV file; check the address or download it again"
