@@ -116,7 +116,7 @@ def stop_programs(home: Path, names: Sequence[str] | None = None) -> list[str]:
             if _answers(home):
                 _update(home)
         else:
-            _end_supervisor(home)
+            _end_restarts(home)
         needed = {address for program in stopping for address in program.needs}
         for group in (
             [program for program in stopping if program.health not in needed],
@@ -126,6 +126,8 @@ def stop_programs(home: Path, names: Sequence[str] | None = None) -> list[str]:
                 with ThreadPoolExecutor(len(group)) as pool:
                     ended = pool.map(lambda program: end_life(home, program, program.grace_seconds), group)
                 ran |= {program.name for program, found in zip(group, ended, strict=True) if found}
+        if len(stopping) == len(programs):
+            _kill_supervisor(home)
         for program in stopping:
             forget(home, program.name)
     return [program.name for program in programs if program.name in ran]
@@ -242,14 +244,15 @@ def _sections(home: Path, programs: Sequence[Program]) -> Iterator[str]:
     )
     yield "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface"
     python = _escaped(sys.executable)
-    for place, program in enumerate(sorted(programs, key=lambda program: len(program.needs))):
+    for program in programs:
         yield "\n".join(
             [
                 f"[program:{program.name}]",
                 f"command = {python} -m touchline.supervision.launch {here} {program.name}",
                 # A program that changed is another section, which an update starts anew.
                 f'environment = TOUCHLINE_PROGRAM="{program.digest}",PYTHONPATH="{_escaped(str(_package_folder()))}"',
-                f"priority = {place + 1}",
+                # What others need starts first, and ends last.
+                f"priority = {2 if program.needs else 1}",
                 "autorestart = true",
                 f"startsecs = {WORKS_AFTER_SECONDS}",
                 f"startretries = {MOST_RETRIES}",
@@ -365,20 +368,12 @@ def _start_again(home: Path, names: set[str]) -> list[str]:
     return stopped
 
 
-def _end_supervisor(home: Path) -> None:
-    """Let the supervisor end what it runs, and itself; kill one that does not."""
-    with suppress(OSError, xmlrpc.client.Error):
-        supervisor = _ask(home)
-        # It would stop one after the other; those that nobody needs can go at once.
-        for program in wanted(home):
-            if program.needs:
-                with suppress(xmlrpc.client.Fault):
-                    supervisor.stopProcess(program.name, False)
-        supervisor.shutdown()
-        deadline = time.monotonic() + sum(program.grace_seconds for program in wanted(home)) + 10
-        while _supervising(home) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS / 2)
-    _kill_supervisor(home)
+def _end_restarts(home: Path) -> None:
+    """Tell the supervisor to end. It stops one program after the other, but starts none that we end meanwhile."""
+    try:
+        _ask(home).shutdown()
+    except (OSError, xmlrpc.client.Error):
+        _kill_supervisor(home)
 
 
 def _kill_supervisor(home: Path) -> None:
