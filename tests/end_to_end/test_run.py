@@ -42,7 +42,7 @@ from warehouse import round_robin
 
 pytestmark = pytest.mark.slow
 
-STEP_SECONDS = 300
+STEP_SECONDS = 600
 
 
 def airflow(settings: Settings) -> AirflowApi:
@@ -59,7 +59,7 @@ def first(installation: Installation) -> dict[str, Any]:
     assert worker is not None
     assert "worker" in worker.cmdline()[0]
     worker.kill()
-    wait_until(lambda: is_running(settings, "train"), run)
+    wait_until(lambda: is_running(settings, "build_features"), run)
     os.kill(process_of(settings, status.POSTGRES), signal.SIGKILL)
     told, errors = run.communicate(timeout=RUN_SECONDS)
     assert run.returncode == 0, errors

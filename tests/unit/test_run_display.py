@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
+import pytest
 from rich.console import Console
 
+from touchline.cli import run_display
 from touchline.cli.run_display import RunDisplay
 from touchline.operations.airflow_api import DagRun, TaskRun
 
@@ -16,13 +19,15 @@ def task(task_id: str, state: str | None, try_number: int = 1) -> TaskRun:
     return TaskRun("build_warehouse", "run-1", task_id, state, try_number, 1.25)
 
 
-def shown(*states: list[TaskRun], terminal: bool = False, quiet: bool = False) -> str:
+def shown(
+    *states: list[TaskRun], terminal: bool = False, quiet: bool = False, runs: Sequence[DagRun] = (RUN,)
+) -> str:
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=100)
     with RunDisplay(console, quiet=quiet) as display:
         display.tell("mlflow")
         for tasks in states:
-            display.watch([RUN], tasks)
+            display.watch(runs, tasks)
     return text.getvalue()
 
 
@@ -39,6 +44,13 @@ def test_another_try_is_told_as_such():
     told = shown([task("build_core", "up_for_retry")], [task("build_core", "failed", try_number=2)])
     assert "build_core: to be tried again" in told
     assert "build_core: failed" in told
+
+
+def test_a_silence_is_broken_by_what_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(run_display, "SILENCE_SECONDS", 0.0)
+    assert "waiting for build_warehouse.build_core queued, predict_matches (queued)" in shown(
+        [task("build_core", "queued")], runs=(RUN, DagRun("predict_matches", "run-2", "queued"))
+    )
 
 
 def test_a_terminal_shows_all_dags_and_what_runs_now():

@@ -22,6 +22,9 @@ MARKS = {
     "failed": "[bold red]failed[/]",
 }
 TOLD = ("success", "failed", "up_for_retry")
+UNFINISHED = ("queued", "scheduled", "running", "up_for_retry", "restarting")
+# After so long without an event a line says what is being waited for.
+SILENCE_SECONDS = 30.0
 
 
 class RunDisplay:
@@ -32,6 +35,7 @@ class RunDisplay:
         self._quiet = quiet
         self._started = time.monotonic()
         self._starting = ""
+        self._last_line = self._started
         self._told: set[tuple[str, str, str, int, str]] = set()
         self._live = Live(console=console, refresh_per_second=4, transient=False)
 
@@ -59,6 +63,8 @@ class RunDisplay:
         elif not self._quiet:
             for task in tasks:
                 self._tell_once(task)
+            if time.monotonic() - self._last_line > SILENCE_SECONDS:
+                self._line(f"waiting for {_unfinished(runs, tasks)}")
 
     @property
     def _is_live(self) -> bool:
@@ -77,6 +83,7 @@ class RunDisplay:
             self._line(f"{task.dag_id}.{task.task_id}: {state} ({task.seconds or 0:.1f} s)")
 
     def _line(self, text: str) -> None:
+        self._last_line = time.monotonic()
         self._console.print(f"{self._elapsed} {text}", markup=False, highlight=False)
 
     def _table(self, runs: Sequence[DagRun], tasks: Sequence[TaskRun]) -> Table:
@@ -91,7 +98,27 @@ class RunDisplay:
                 continue
             own = [task for task in tasks if (task.dag_id, task.run_id) == (dag_id, run.run_id)]
             done = sum(task.state == "success" for task in own)
-            active = [task for task in own if task.state in ("running", "up_for_retry", "failed")]
-            now = ", ".join(f"{task.task_id} {task.seconds or 0:.0f} s" for task in active)
+            active = [task for task in own if task.state in (*UNFINISHED, "failed")]
+            now = ", ".join(_now(task) for task in active)
             table.add_row(dag_id, MARKS.get(run.state, run.state), f"{done}/{len(own)}", now)
         return table
+
+
+def _now(task: TaskRun) -> str:
+    return (
+        f"{task.task_id} {task.seconds or 0:.0f} s"
+        if task.state == "running"
+        else f"{task.task_id} {task.state}"
+    )
+
+
+def _unfinished(runs: Sequence[DagRun], tasks: Sequence[TaskRun]) -> str:
+    """The tasks that others wait for, and runs that have none yet."""
+    found = [f"{task.dag_id}.{_now(task)}" for task in tasks if task.state in UNFINISHED]
+    busy = {(task.dag_id, task.run_id) for task in tasks if task.state in UNFINISHED}
+    found += [
+        f"{run.dag_id} ({run.state})"
+        for run in runs
+        if run.state in ("queued", "running") and (run.dag_id, run.run_id) not in busy
+    ]
+    return ", ".join(found) or "Airflow"

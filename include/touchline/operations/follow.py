@@ -62,8 +62,10 @@ class Follower:
     def _has_come_to_rest(self) -> bool:
         # Looked at before the runs: one that fails between two looks is then among them.
         is_idle = self._is_idle()
-        runs = self._api.runs_since(self._since)
-        self._watch(runs, self._api.tasks_since(self._since))
+        runs, tasks = self._api.runs_since(self._since), self._api.tasks_since(self._since)
+        # What began earlier and does not move has not changed since: it is what we wait for.
+        stuck = [] if is_idle else [run for run in self._api.active_runs() if run not in runs]
+        self._watch([*runs, *stuck], [*tasks, *(task for run in stuck for task in self._api.tasks(run))])
         for run in runs:
             if run.state == "failed":
                 raise PipelineFailed(self._story_of(run))
