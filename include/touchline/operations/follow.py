@@ -8,7 +8,7 @@ from datetime import datetime
 
 from touchline.errors import PipelineFailed, ServiceFailed
 from touchline.operations import processes, status
-from touchline.operations.airflow_api import AirflowApi, DagRun, TaskRun
+from touchline.operations.airflow_api import AirflowApi, DagRun, TaskRun, is_only_degraded
 from touchline.settings import Settings
 
 POLL_SECONDS = 0.5
@@ -32,9 +32,10 @@ class Follower:
         self._deadline = time.monotonic() + timeout_seconds
         self._watch = watch
         self._next_life_sign = 0.0
+        self._degraded: set[DagRun] = set()
 
     def until_idle(self) -> None:
-        """Return when no run is left to start or to finish.
+        """Return when no run is left to start or to finish; a run that is only degraded has done its work.
 
         Raises PipelineFailed with the failing task's log, ServiceFailed when a service dies, and PipelineFailed
         when the deadline passes first.
@@ -63,7 +64,7 @@ class Follower:
         runs = self._api.runs_since(self._since)
         self._watch(runs, self._api.tasks_since(self._since))
         for run in runs:
-            if run.state == "failed":
+            if run.state == "failed" and not self._is_only_degraded(run):
                 raise PipelineFailed(self._story_of(run))
         return is_idle
 
@@ -80,6 +81,11 @@ class Follower:
                 f"{', '.join(dead)} died while the pipeline was running; the end of {log}:\n{processes.tail(log)}\n"
                 "run the command again: it finishes the work"
             )
+
+    def _is_only_degraded(self, run: DagRun) -> bool:
+        if run not in self._degraded and is_only_degraded(self._api.tasks(run)):
+            self._degraded.add(run)
+        return run in self._degraded
 
     def _story_of(self, run: DagRun) -> str:
         failed = [task for task in self._api.tasks(run) if task.state == "failed"]
