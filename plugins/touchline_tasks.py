@@ -13,7 +13,7 @@ from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_curr
 from airflow.sdk.exceptions import AirflowFailException
 
 from touchline.clock import parse_as_of
-from touchline.errors import QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
+from touchline.errors import PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
 from touchline.openlineage import datasets
 from touchline.operations import names, pipeline
 from touchline.operations.pipeline import Step
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from touchline.sources.source import Kind
 
 # A second try would find the same rows; nothing downstream may run until somebody has looked.
-NOT_WORTH_A_RETRY = (QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
+NOT_WORTH_A_RETRY = (PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
 
 TASK_DEFAULTS = {
     "owner": names.OWNER,
@@ -92,12 +92,11 @@ def collect_from_sources(kind: Kind) -> None:
         window = window_of_backfill()
         return run_step(collecting((kind,), (source,), window, is_strict=window is not None))
 
-    @task(trigger_rule="all_success")
-    def all_collected() -> None:
-        """Fails with any source."""
-
     landed = collect.expand(source=sources())
-    landed >> [step(f"announce_{kind}", task_id="announce", trigger_rule="all_done"), all_collected()]
+    landed >> [
+        step(f"announce_{kind}", task_id="announce", trigger_rule="all_done"),
+        step(f"{names.ALL_COLLECTED}/{kind}", task_id=names.ALL_COLLECTED),
+    ]
 
 
 def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:

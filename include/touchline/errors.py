@@ -89,6 +89,10 @@ class PipelineFailed(TouchlineError):
     """A task of a run failed for good; the message holds its log."""
 
 
+class PipelineDegraded(TouchlineError):
+    """The work was done, and something that should be there is missing; the message holds what, and what to do."""
+
+
 class PredictionUnknown(TouchlineError):
     """The ledger holds no prediction, or more than one, with the id given."""
 

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
 from touchline.operations.pipeline import StepOutcome, run_step
 from touchline.operations.steps import STEPS
+from touchline.quality.holds import Breach, keep_holds, release
 from touchline.sandbox.clock import advance_clock
 from touchline.settings import Settings
 from touchline.sources.source import KINDS
@@ -253,6 +254,61 @@ def test_a_week_later_predictions_are_settled_and_new_ones_made(
     after = row_counts(settings)
     assert after["ledger.prediction_outcome"] == before["ledger.prediction"]
     assert after["ledger.prediction"] > before["ledger.prediction"]
+
+
+@pytest.fixture
+def held(installation: Installation, first: dict[str, Any]) -> Iterator[str]:
+    """A competition with fixtures ahead that a gate holds during the test."""
+    settings, as_of = installation.settings, run_clock(installation.settings).as_of
+    with connect(settings, "transform") as connection:
+        code = str(scalar(connection, "select min(competition) from analytics.upcoming_predictions"))
+        breach = Breach(code, ("core", "suite", "expectation", ""), frozenset({"a row"}), "planted")
+        keep_holds(connection, "core", [breach], None, as_of, "planted")
+    yield code
+    release(settings, code, "planted", as_of, "planted")
+
+
+def test_a_dag_that_is_only_degraded_fails_at_once_with_the_reason_and_has_done_its_work(
+    installation: Installation, held: str
+):
+    settings, since = installation.settings, live_clock().as_of
+    with airflow(settings) as api:
+        api.trigger(names.PREDICT_MATCHES, {"as_of": run_clock(settings).as_of.isoformat()})
+        Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+        (run,) = (run for run in api.runs_since(since) if run.dag_id == names.PREDICT_MATCHES)
+        tasks = api.tasks(run)
+        told = "\n".join(line for task in tasks if task.state == "failed" for line in api.log(task))
+    assert run.state == "failed"
+    assert {task.task_id: (task.state, task.try_number) for task in tasks} == {
+        "predict": ("success", 1), "refresh_analytics": ("success", 1), "all_predicted": ("failed", 1)
+    }  # fmt: skip
+    assert f"a quality gate holds {held}" in told
+    doctor = installation.touchline("--json", "doctor")
+    assert doctor.returncode == 4, doctor.stdout
+    checks = {check["subject"]: check for check in json.loads(doctor.stdout)["checks"]}
+    assert (checks["held"]["state"], checks["Airflow's scheduler"]["state"]) == ("degraded", "ok")
+    assert "not run on one machine" in checks["Airflow's triggerer"]["finding"]
+    assert checks["Airflow's runs"]["finding"] == "none is active"
+
+
+@pytest.mark.nightly  # By day a DAG (above), and the words of a report (tests/unit/test_shortfalls.py).
+def test_a_run_with_a_held_competition_ends_as_degraded(installation: Installation, held: str):
+    done = installation.touchline("run")
+    assert done.returncode == 4, done.stderr
+    assert f"a quality gate holds {held}" in " ".join(done.stdout.split())
+    assert "all successful" not in done.stdout
+    assert installation.touchline("status").returncode == 0
+
+
+def test_once_nothing_is_missing_the_doctor_is_content(installation: Installation, first: dict[str, Any]):
+    with airflow(installation.settings) as api:
+        api.trigger(names.PREDICT_MATCHES, {"as_of": run_clock(installation.settings).as_of.isoformat()})
+        Follower(
+            installation.settings, api, live_clock().as_of, STEP_SECONDS, lambda runs, tasks: None
+        ).until_idle()
+    done = installation.touchline("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "Everything that must work does." in done.stdout
 
 
 def test_down_leaves_nothing_running(installation: Installation, first: dict[str, Any]):

@@ -43,6 +43,14 @@ def test_the_board_says_why_a_fixture_has_no_prediction(api: TestClient):
     assert "Burnley" not in api.get("/", params={"competition": "D1"}).text.partition("Track record")[0]
 
 
+def test_what_is_missing_stands_at_the_top_of_the_board(api: TestClient):
+    reply = api.get("/")
+    assert reply.status_code == 200
+    top = " ".join(re.sub(r"<[^>]+>", " ", reply.text.partition('<div class="tiles">')[0]).split())
+    assert "Degraded 1 fixture ahead without a prediction (waiting), the next at 2022-11-05 15:00 UTC." in top
+    assert "To do: run `touchline build`, then `touchline predict`" in top
+
+
 def test_the_board_of_one_competition_shows_only_that(api: TestClient):
     assert "Leeds" in api.get("/", params={"competition": "E0"}).text
     other = api.get("/", params={"competition": "D1"}).text

@@ -13,8 +13,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from touchline import __version__
-from touchline.cli.output import State, errors
-from touchline.errors import TouchlineError
+from touchline.cli.output import DEGRADED, State, errors
+from touchline.errors import PipelineDegraded, TouchlineError
 
 # In the order of `touchline --help`: the command, its module, and its line in the list of commands.
 COMMANDS = (
@@ -117,10 +117,10 @@ def version() -> None:
 
 
 def main() -> Any:
-    """Entry point: errors made on purpose end with their message and exit code 1, without a traceback."""
+    """Entry point: errors made on purpose end with their message and exit code, without a traceback."""
     try:
         return app()
     except TouchlineError as error:
         errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         errors.print(str(error), markup=False, highlight=False)
-        sys.exit(1)
+        sys.exit(DEGRADED if isinstance(error, PipelineDegraded) else 1)

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 console = Console(width=None if sys.stdout.isatty() else 140)
 errors = Console(stderr=True)
 
-# Exit code of a command that kept what it could; docs/getting-started.md has them all.
+# Exit codes of a command that kept what it could, and of one that has done its work while something that should be
+# there is missing; docs/getting-started.md has them all.
 PARTLY_FAILED = 3
+DEGRADED = 4
 
 
 @dataclass
@@ -99,4 +101,4 @@ def emit(ctx: typer.Context, report: Any, *tables: RenderableType) -> None:
     for table in tables:
         console.print(table)
     if hasattr(report, "summary"):
-        console.print(report.summary)
+        console.print(report.summary, markup=False)

@@ -9,7 +9,7 @@ import typer
 from rich.status import Status
 from rich.table import Table
 
-from touchline.cli.output import PARTLY_FAILED, console, emit, errors, state
+from touchline.cli.output import DEGRADED, PARTLY_FAILED, console, emit, errors, state
 from touchline.cli.predict import upcoming_table
 from touchline.cli.skill import skill_table
 
@@ -30,7 +30,11 @@ def register(app: typer.Typer) -> None:
             float, typer.Option(help="give up following after this long", min=1)
         ] = 120,
     ) -> None:
-        """Run everything from nothing to predictions on screen, through Airflow; leave it running."""
+        """Run everything from nothing to predictions on screen, through Airflow; leave it running.
+
+        Exit code 4 when it ends as degraded: a fixture ahead without a prediction, a competition held, nothing
+        collected. Exit code 3 when a file could not be fetched or read.
+        """
         from touchline.cli.run_display import RunDisplay
         from touchline.operations.run import run_pipeline
 
@@ -48,8 +52,8 @@ def register(app: typer.Typer) -> None:
             errors.print(f"[yellow]not read[/]: {problem}", highlight=False)
         if not state(ctx).as_json:
             console.print("Everything keeps running; `make down` stops it.")
-        if report.problems:
-            raise typer.Exit(PARTLY_FAILED)
+        if report.shortfalls or report.problems:
+            raise typer.Exit(DEGRADED if report.shortfalls else PARTLY_FAILED)
 
     @app.command()
     def up(

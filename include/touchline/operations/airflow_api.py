@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from touchline.errors import ServiceFailed
-from touchline.operations.names import DAGS
+from touchline.operations.names import DAGS, VERDICTS
 
 ACTIVE = ("queued", "running")
 PAGE = 100
@@ -23,16 +23,20 @@ RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class DagRun:
-    """One run of a DAG; `state` is queued, running, success or failed."""
+    """One run of a DAG; `state` is queued, running, success or failed; it was queued or began at `changed_at` (UTC)."""
 
     dag_id: str
     run_id: str
     state: str
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class TaskRun:
-    """One task of a run; `state` is None before it was scheduled, `seconds` its duration so far."""
+    """One task of a run; `state` is None before it was scheduled, `seconds` its duration so far.
+
+    `changed_at` (UTC) is when it last was scheduled, queued, began or ended.
+    """
 
     dag_id: str
     run_id: str
@@ -40,6 +44,13 @@ class TaskRun:
     state: str | None
     try_number: int
     seconds: float | None
+    changed_at: datetime | None = None
+
+
+def is_only_degraded(tasks: Iterable[TaskRun]) -> bool:
+    """True when of a failed run's tasks nothing but a verdict has failed: the run has done its work."""
+    failed = {task.task_id for task in tasks if task.state == "failed"}
+    return bool(failed) and failed <= set(VERDICTS)
 
 
 class AirflowApi:
@@ -60,6 +71,10 @@ class AirflowApi:
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+
+    def health(self) -> dict[str, Any]:
+        """The state of Airflow's own parts, by name; it answers even when they are dead."""
+        return self._ask("GET", "/api/v2/monitor/health")
 
     def set_pools(self, pools: Mapping[str, tuple[int, str]]) -> None:
         """Create or change pools: name -> (slots, description)."""
@@ -156,6 +171,7 @@ class AirflowApi:
                 state=task["state"],
                 try_number=task["try_number"],
                 seconds=task["duration"],
+                changed_at=_latest(task, "scheduled_when", "queued_when", "start_date", "end_date"),
             )
             for task in found
             if task["dag_id"] in DAGS
@@ -199,7 +215,12 @@ class AirflowApi:
 
 
 def _dag_run(found: Mapping[str, Any]) -> DagRun:
-    return DagRun(found["dag_id"], found["dag_run_id"], found["state"])
+    changed_at = _latest(found, "queued_at", "start_date")
+    return DagRun(found["dag_id"], found["dag_run_id"], found["state"], changed_at)
+
+
+def _latest(found: Mapping[str, Any], *moments: str) -> datetime | None:
+    return max((datetime.fromisoformat(found[name]) for name in moments if found[name]), default=None)
 
 
 def _line(event: Any) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from touchline.clock import live_clock
 from touchline.database.engine import connect, rows
 from touchline.errors import PipelineFailed
+from touchline.monitoring.shortfalls import Shortfall, find_shortfalls
 from touchline.operations import names, services, status
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
@@ -24,7 +25,10 @@ PARSE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class RunReport:
-    """The result of a run. `addresses` maps the names of pages to their addresses."""
+    """The result of a run. `addresses` maps the names of pages to their addresses.
+
+    `problems` are files that its collections could not have or read; with `shortfalls` the run ends as degraded.
+    """
 
     as_of: str
     is_simulated: bool
@@ -32,16 +36,25 @@ class RunReport:
     n_tasks: int
     n_upcoming: int
     problems: tuple[str, ...]
+    shortfalls: tuple[Shortfall, ...]
     addresses: dict[str, str]
     seconds: float
 
     @property
     def summary(self) -> str:
-        """One sentence."""
-        return (
+        """One sentence, and what is missing."""
+        ending = "all successful"
+        if self.shortfalls:
+            ending = "degraded"
+        elif self.problems:
+            ending = f"{len(self.problems)} files not read"
+        elif not self.n_upcoming:
+            ending = "all successful, and no fixture is known in the horizon"
+        text = (
             f"{self.n_upcoming} matches predicted as of {self.as_of[:16]}; {self.n_dag_runs} DAG runs with "
-            f"{self.n_tasks} tasks, all successful, in {self.seconds:.0f} s."
+            f"{self.n_tasks} tasks, {ending}, in {self.seconds:.0f} s."
         )
+        return text + "".join(f"\n  {shortfall}" for shortfall in self.shortfalls)
 
 
 def start(settings: Settings, tell: Told, dag_ids: Sequence[str] = names.DAGS) -> AirflowApi:
@@ -93,6 +106,8 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
         n_tasks=len(tasks),
         n_upcoming=_n_upcoming(settings),
         problems=_problems(settings, since),
+        # With the wall clock, the present is later than when the run began.
+        shortfalls=find_shortfalls(settings, (clock if clock.mode == "virtual" else live_clock()).as_of),
         addresses=addresses(settings),
         seconds=time.monotonic() - started,
     )

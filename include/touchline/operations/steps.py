@@ -17,6 +17,7 @@ from touchline.errors import SourceUnavailable
 from touchline.operations import due, names
 from touchline.operations.pipeline import News, Run, Step
 from touchline.operations.records import Inputs, last_inputs
+from touchline.operations.verdicts import all_collected, all_predicted
 from touchline.warehouse.changes import PlannedLayer, stands_as_of
 
 if TYPE_CHECKING:
@@ -292,5 +293,7 @@ _TABLE = (
         _building("analytics", "Build the views again when the wall clock has moved on since the build.", None),
         name="refresh_analytics", is_present=True, idle=_clock_stands_still,
     ),
+    *(all_collected(kind) for kind in names.LANDING),
+    all_predicted(),
 )  # fmt: skip
 STEPS: Mapping[str, Step] = {step.name: step for step in _TABLE}

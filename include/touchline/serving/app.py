@@ -19,7 +19,7 @@ from touchline.serving.health import health_routes
 from touchline.serving.market_routes import market_routes
 from touchline.serving.measures import Measures, RequestMeter
 from touchline.serving.present import Present
-from touchline.serving.problems import Problem, handle_problems
+from touchline.serving.problems import RETRY_AFTER, Problem, handle_problems
 from touchline.settings import Settings
 
 DESCRIPTION = """
@@ -63,7 +63,7 @@ def create_app(settings: Settings, present: Present) -> FastAPI:
     app.add_middleware(RequestMeter, measures=measures)
     app.include_router(football_routes(settings, reader, present))
     app.include_router(market_routes(reader, present))
-    app.include_router(health_routes(reader, measures, present))
+    app.include_router(health_routes(settings, reader, measures, present))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
 
     @app.get("/", include_in_schema=False)
@@ -71,7 +71,9 @@ def create_app(settings: Settings, present: Present) -> FastAPI:
         competition: Annotated[str | None, Query(pattern="^[A-Za-z0-9]{1,8}$")] = None,
     ) -> HTMLResponse:
         page = await board.page(settings, reader, present, competition)
-        return HTMLResponse(page, headers=BOARD_HEADERS)
+        if not page.is_ready:
+            return HTMLResponse(page.html, 503, headers=BOARD_HEADERS | RETRY_AFTER)
+        return HTMLResponse(page.html, headers=BOARD_HEADERS)
 
     return app
 
