@@ -118,7 +118,7 @@ def test_alive_but_not_ready_when_no_database_answers(tmp_path: Path, serve: Ser
     board = client.get("/")
     assert (board.status_code, board.headers["retry-after"]) == (503, "5")
     assert board.headers["content-type"].startswith("text/html")
-    assert '<h2 class="bad">The database does not answer</h2>' in board.text
+    assert '<h2 class="bad">No answer from the database</h2>' in board.text
     assert "make status" in board.text
 
 
@@ -132,7 +132,7 @@ def test_a_database_that_is_lost_while_the_state_is_read_is_told_as_one_that_doe
         ready, board = client.get(READY), client.get("/")
     assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
     assert "took longer" in ready.json()["reasons"][0]
-    assert (board.status_code, "The database does not answer" in board.text) == (503, True)
+    assert (board.status_code, "No answer from the database" in board.text) == (503, True)
 
 
 def test_broken_connections_are_replaced_unnoticed(world: World, api: TestClient):

@@ -42,6 +42,11 @@ def test_a_part_without_which_nothing_runs_fails_whatever_the_status_code_of_the
     ]
 
 
+def test_without_its_database_nothing_is_said_of_the_other_parts():
+    unknown = {part: {"status": "unhealthy"} for part in HEALTHY}
+    assert [check.subject for check in judge_health(unknown)] == ["Airflow's metadatabase"]
+
+
 def test_a_triggerer_that_died_is_worth_a_look_and_no_more():
     assert states(triggerer="unhealthy")["triggerer"] == "warning"
 

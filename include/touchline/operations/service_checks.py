@@ -24,7 +24,7 @@ ADDRESSES: Final = {
 # A task that was handed to the executor starts within seconds, and no pause between two tries is longer than 5 minutes.
 PATIENCE: Final = timedelta(minutes=10)
 PARTS: Final = {
-    "metadatabase": "see `touchline status`: Airflow's database does not answer",
+    "metadatabase": "Airflow cannot reach PostgreSQL: `touchline up`, see the log of airflow-api",
     "scheduler": "nothing is started without it: `touchline up`, see the log of airflow-scheduler",
     "dag_processor": "changed DAG files are not read without it: `touchline up`, see the log of airflow-dag-processor",
     "triggerer": "no task of ours needs it; end it, or start it again",
@@ -49,15 +49,20 @@ def service_checks(settings: Settings, now: datetime) -> Iterator[Check]:
     if states[status.AIRFLOW_API].state == "running":
         try:
             with AirflowApi(f"http://127.0.0.1:{port}") as api:
-                yield from judge_health(api.health())
-                yield guarded("Airflow's runs", lambda: _runs(api, now), "see the log of airflow-api")
+                parts = list(judge_health(api.health()))
+                yield from parts
+                if len(parts) == len(PARTS):
+                    yield guarded("Airflow's runs", lambda: _runs(api, now), "see the log of airflow-api")
         # Whatever else answers there is no Airflow either.
         except (ServiceFailed, ValueError, LookupError) as error:
             yield failure("Airflow", error, "see the log of airflow-api")
 
 
 def judge_health(health: Mapping[str, Any]) -> Iterator[Check]:
-    """A check of each part in the body of Airflow's health reply, whose status code is 200 whatever it says."""
+    """A check of each part in the body of Airflow's health reply, whose status code is 200 whatever it says.
+
+    Without its database nothing is known of the others.
+    """
     for part, advice in PARTS.items():
         told = health.get(part) or {}
         state, beat = told.get("status"), told.get(f"latest_{part}_heartbeat")
@@ -69,6 +74,8 @@ def judge_health(health: Mapping[str, Any]) -> Iterator[Check]:
         else:
             finding = f"{state or 'was never seen'}, last heartbeat {beat or 'never'}"
             yield Check(subject, "warning" if part == "triggerer" else "failed", finding, advice)
+        if part == "metadatabase" and state != "healthy":
+            return
 
 
 def standing_runs(tasks: Mapping[DagRun, list[TaskRun]], now: datetime) -> list[DagRun]:
