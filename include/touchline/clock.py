@@ -22,6 +22,10 @@ class RunClock:
     as_of: datetime
     mode: ClockMode
 
+    def now(self) -> datetime:
+        """When something is observed now, in UTC: time goes on during a live run, a virtual clock stands still."""
+        return live_clock().as_of if self.mode == "live" else self.as_of
+
 
 def live_clock() -> RunClock:
     """The present, in UTC."""

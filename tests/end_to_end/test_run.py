@@ -22,7 +22,7 @@ import pytest
 from builders import match_row, write_season_file
 from installation import RUN_SECONDS, Installation
 from table_digests import row_counts, table_digests
-from touchline.clock import live_clock
+from touchline.clock import live_clock, virtual_clock
 from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import PipelineFailed
@@ -33,6 +33,7 @@ from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
 from touchline.operations.pipeline import StepOutcome, run_step
+from touchline.operations.run import forget_other_worlds
 from touchline.operations.steps import STEPS
 from touchline.quality.holds import Breach, keep_holds, release
 from touchline.sandbox.clock import advance_clock
@@ -309,6 +310,24 @@ def test_once_nothing_is_missing_the_doctor_is_content(installation: Installatio
     done = installation.touchline("doctor")
     assert done.returncode == 0, done.stdout
     assert "Everything that must work does." in done.stdout
+
+
+def test_an_unfinished_run_of_another_time_is_abandoned_and_that_is_said(
+    installation: Installation, first: dict[str, Any], caplog: pytest.LogCaptureFixture
+):
+    settings, now = installation.settings, datetime.fromisoformat(first["as_of"])
+    later = now + timedelta(days=7)
+    with airflow(settings) as api:
+        forget_other_worlds(settings, api, virtual_clock(now))
+        caplog.clear()
+        begun = api.trigger(names.TRAIN_MODELS, {"as_of": now.isoformat()})
+        forget_other_worlds(settings, api, virtual_clock(now))
+        assert caplog.messages == []
+        forget_other_worlds(settings, api, virtual_clock(later))
+        assert begun.run_id not in {run.run_id for run in api.active_runs()}
+    (told,) = caplog.messages
+    for words in (begun.run_id, "abandoned", f"as_of was {now.isoformat()} and is {later.isoformat()}"):
+        assert words in told
 
 
 def test_down_leaves_nothing_running(installation: Installation, first: dict[str, Any]):

@@ -46,15 +46,25 @@ OLDER = (
     "0015",
     "0016",
     "0017",
+    "0018",
 )
-NEWEST = "0018"
+NEWEST = "0020"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
+    "landing.accepted_fact",
     *(f"landing.{name}" for name in LANDING),
     PARTITION,
     "ledger.prediction",
     "ledger.prediction_outcome",
 )
+# Rows that must go before those of the table that they refer to.
+REFERRING = {
+    "landing.payload": [
+        name for name in APPEND_ONLY if name.startswith("landing") and name != "landing.payload"
+    ],
+    "landing.quarantined_fact": ["landing.accepted_fact"],
+    "ledger.prediction": ["ledger.prediction_outcome"],
+}
 APPLICATION_ROLES = ("ingest", "transform", "model", "api")
 CHANGES = {
     "update": "update {} set run_id = run_id",
@@ -114,6 +124,16 @@ def written(migrated: Settings) -> Settings:
             "values ('score', %(key)s, %(payload)s, 'rule', 'reason', %(seen)s, 'test')",
         ):
             connection.execute(statement, given)
+    with connect(migrated, "transform") as connection:
+        connection.execute(
+            "with hold as (insert into ops.competition_hold (competition, gate, suite, expectation, reason, row_keys, "
+            "run_id, held_as_of) values ('E0', 'landing', 'suite', 'expectation', 'reason', '{}', 'test', %(seen)s) "
+            "returning competition_hold_id) "
+            "insert into landing.accepted_fact (quarantined_fact_id, competition_hold_id, accepted_as_of, run_id) "
+            "select quarantined_fact_id, competition_hold_id, %(seen)s, 'test' "
+            "from landing.quarantined_fact cross join hold",
+            given,
+        )
     with connect(migrated, "model") as connection:
         prediction_id = insert_prediction(connection)
         connection.execute(
@@ -160,9 +180,8 @@ def test_the_owner_repairs_with_a_reason_that_is_recorded(written: Settings, tab
     for action in CHANGES:
         with connect(written, "owner") as connection:
             connection.execute("set touchline.bypass_reason = 'erasure request 17'")
-            if action == "delete" and table in ("landing.payload", "ledger.prediction"):
-                schema = table.split(".")[0]
-                for child in (name for name in APPEND_ONLY if name.startswith(schema) and name != table):
+            if action == "delete":
+                for child in REFERRING.get(table, ()):
                     connection.execute(f"delete from {child}")
             connection.execute(change(table, action))
             noted = rows(connection, "select actor, action, object, reason from ops.audit_log")
@@ -244,7 +263,7 @@ def test_each_role_writes_its_part_only(written: Settings):
     )
     assert writable(written, "model") == {"ledger.prediction", "ledger.prediction_outcome"} | records
     builds = {"ops.match_change", "ops.layer_build", "ops.seen_input",
-              "landing.quarantined_fact"}  # fmt: skip
+              "landing.quarantined_fact", "landing.accepted_fact"}  # fmt: skip
     assert writable(written, "transform") == records | builds | {"ops.anomaly", "ops.anomaly_search"}
     assert writable(written, "api") == set()
 
@@ -259,6 +278,20 @@ def test_the_read_only_role_creates_nothing(written: Settings, statement: str):
         connection.execute("create table if not exists core.mine (id int)")
     with connect(written, "api") as connection, pytest.raises(errors.InsufficientPrivilege):
         connection.execute(statement)
+
+
+@pytest.mark.parametrize("table", ["fixture_observation", "score_observation"])
+def test_nothing_is_known_before_it_was_published(written: Settings, table: str):
+    early = (
+        f"insert into landing.{table} select (jsonb_populate_record(fact, jsonb_build_object("
+        "'fixture_key', gen_random_uuid(), 'published_at', known_at + interval '1 second'))).* "
+        f"from landing.{table} as fact"
+    )
+    with connect(written, "ingest") as connection:
+        with pytest.raises(errors.CheckViolation) as caught:
+            connection.execute(early)
+        connection.rollback()
+    assert caught.value.diag.constraint_name == "known_once_published"
 
 
 def test_ingest_cannot_write_the_ledger(written: Settings):

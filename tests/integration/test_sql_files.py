@@ -21,10 +21,11 @@ QUERIES = {path for path in PACKAGE.glob("*/s*/*.sql") if "$1" not in path.read_
 UUID = "00000000-0000-0000-0000-000000000001"
 LISTS = {
     "aliases", "competitions", "direct", "fixtures", "held", "known_since", "match_ids", "meets_once", "payload_ids",
-    "priorities", "scores", "sources", "waiting",
+    "priorities", "row_keys", "scores", "sources", "waiting",
 }  # fmt: skip
 NUMBERS = {
-    "built_change_id", "change_id", "highest", "limit", "look_back", "lowest", "payload_id", "reference", "share",
+    "built_change_id", "change_id", "competition_hold_id", "highest", "limit", "look_back", "lowest", "payload_id",
+    "reference", "share",
 }  # fmt: skip
 IDS = {"first_id", "last_id", "match_id", "prediction_id"}
 INSTANTS = {

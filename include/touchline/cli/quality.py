@@ -132,7 +132,10 @@ def _release(
     competition: Annotated[str, typer.Argument(help="a competition, for example E0")],
     reason: Annotated[str, typer.Option(help="why its rows are right as they are")],
 ) -> None:
-    """Release a competition and accept the rows that held it; other rows hold it again. Then predict."""
+    """Release a competition and accept the rows that held it; other rows hold it again.
+
+    What had been left out because of these rows is used from the next build on: then build, settle and predict.
+    """
     from touchline.quality import holds
     from touchline.run_id import new_run_id
 

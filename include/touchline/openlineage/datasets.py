@@ -35,7 +35,7 @@ STEPS: Final = {
     "announce": Touched(reads=("landing.payload_parsed",)),
     "check_landing": Touched(
         (*_OBSERVED, "landing.payload_replayed"),
-        ("landing.quarantined_fact", "ops.rule_result", "ops.seen_input", *_GATE),
+        ("landing.quarantined_fact", "landing.set_aside", "ops.rule_result", "ops.seen_input", *_GATE),
     ),
     "build_core": _BUILT_BY_DBT,
     "update_ratings": Touched(("core.result_version", "core.result_price"), ("features.team_rating",)),

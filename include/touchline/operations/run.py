@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from touchline.clock import live_clock
+from touchline.clock import RunClock, live_clock
 from touchline.database.engine import connect, rows
 from touchline.errors import PipelineFailed
 from touchline.monitoring.shortfalls import Shortfall, find_shortfalls
@@ -19,6 +20,8 @@ from touchline.operations.follow import Follower, Watch
 from touchline.operations.services import Told
 from touchline.settings import Settings
 from touchline.sources.registry import open_sources
+
+log = logging.getLogger(__name__)
 
 PARSE_SECONDS = 120.0
 
@@ -82,8 +85,8 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
     started = time.monotonic()
     with start(settings, tell, ()) as api:
         clock = run_clock(settings)
-        with open_sources(settings, clock.as_of):
-            _forget_other_worlds(settings, api)
+        with open_sources(settings, clock):
+            forget_other_worlds(settings, api, clock)
         since = live_clock().as_of
         conf = {"as_of": clock.as_of.isoformat()} if clock.mode == "virtual" else {}
         follower = Follower(settings, api, since, timeout_seconds, watch)
@@ -145,14 +148,29 @@ def _await_dags(api: AirflowApi, since: datetime) -> None:
         time.sleep(0.2)
 
 
-def _forget_other_worlds(settings: Settings, api: AirflowApi) -> None:
-    """Drop what an earlier run with another source or `as_of` left unfinished, so that this run does not finish it."""
+def forget_other_worlds(settings: Settings, api: AirflowApi, clock: RunClock) -> None:
+    """Abandon what an earlier run of another source or another time left unfinished: this run is not to finish it.
+
+    The time is that of a virtual clock: a setting, or the simulated world's, which is moved between runs.
+    """
     path = settings.home / "run" / "world.json"
-    world = {"database": settings.warehouse_database, "source": settings.source, "as_of": str(settings.as_of)}
-    if path.exists() and json.loads(path.read_text()) != world:
+    world = {
+        "database": settings.warehouse_database,
+        "source": settings.source,
+        "as_of": clock.as_of.isoformat() if clock.mode == "virtual" else None,
+    }
+    before = json.loads(path.read_text()) if path.exists() else world
+    if before != world:
         api.forget_queued_events()
+        changed = [
+            f"{name} was {before.get(name)} and is {value}"
+            for name, value in world.items()
+            if before.get(name) != value
+        ]
         for run in api.active_runs():
-            api.abandon(run, "abandoned: the source or as_of was changed before it had ended")
+            reason = f"abandoned: before it had ended, {' and '.join(changed)}"
+            api.abandon(run, reason)
+            log.warning("%s (%s) %s", run.dag_id, run.run_id, reason)
     path.write_text(json.dumps(world))
 
 

@@ -62,8 +62,8 @@ def predicting(match_id: str | None = None) -> Step:
 
     step = Step(
         "predict", "Write predictions of every fixture in the horizon to the ledger.", work, ("source", "mlflow"),
-        is_present=True, inputs=lambda run, connection: due.prediction_inputs(run.registry, connection), always=True,
-        publishes=(names.PREDICTIONS,),
+        is_present=True, inputs=lambda run, connection: due.prediction_inputs(run.registry, connection, run.as_of),
+        always=True, publishes=(names.PREDICTIONS,),
         news=lambda _, report: _new(() if report.model_version is None else (names.PREDICTIONS,)),
     )  # fmt: skip
     return step if match_id is None else replace(step, name=f"predict/{match_id}", inputs=None)
@@ -185,7 +185,9 @@ def _confirm_newest(run: Run) -> None:
 def _unused_models(run: Run, _: Any) -> News:
     """Champion and challengers are new until they have predicted on this build."""
     with connect(run.settings, "ingest") as connection:
-        is_used = last_inputs(connection, "predict") == due.prediction_inputs(run.registry, connection)
+        is_used = last_inputs(connection, "predict") == due.prediction_inputs(
+            run.registry, connection, run.as_of
+        )
     return _new(() if is_used else (names.CHAMPION,))
 
 
