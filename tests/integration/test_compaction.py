@@ -17,7 +17,7 @@ import pytest
 from psycopg import errors
 from typer.testing import CliRunner
 
-from predictions import insert_prediction
+from predictions import insert_prediction, unchecked
 from price_ticks import MATCH, SEEN, quotes_as_of, tick, tick_frame
 from touchline import cli
 from touchline.database.engine import connect, rows, scalar
@@ -113,7 +113,7 @@ def test_explicit_closing_prices_all_stay(settings: Settings):
 
 def test_what_a_prediction_used_stays(settings: Settings):
     write(settings, *ticks_at(0, 10, 20, 30, 40), *ticks_at(0, 15, 40, bookmaker="pinnacle"))
-    with connect(settings, "model") as connection:
+    with unchecked(settings) as connection:
         used = SEEN + 20 * MINUTE
         insert_prediction(
             connection, match_id=MATCH, features_as_of=used, predicted_at=used + MINUTE, kickoff_at=KICKOFF
@@ -169,7 +169,7 @@ def test_what_stays_is_what_the_plain_rule_keeps(settings: Settings, seed: int):
     used = [SEEN + chance.choice(moments) * MINUTE for _ in range(5)]
     for number, kickoff in enumerate(kickoffs):
         announce_kickoff(settings, kickoff, payload=str(number))
-    with connect(settings, "model") as connection:
+    with unchecked(settings) as connection:
         for number, moment in enumerate(used):
             insert_prediction(
                 connection, match_id=MATCH, features_as_of=moment, predicted_at=moment, feature_hash=str(number),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from databases import copy_of
-from predictions import insert_prediction
+from predictions import insert_prediction, unchecked
 from touchline import cli
 from touchline.database.engine import Connection, connect, rows
 from touchline.errors import MatchUnknown, PipelineDegraded
@@ -157,7 +157,7 @@ def test_the_last_predict_step_tells_why_what_could_be_predicted_was_not(
 def test_each_fixture_of_the_horizon_is_predicted_or_unpredicted_and_never_both(
     world: Settings, data: st.DataObject
 ):
-    with connect(world, "model") as connection:
+    with unchecked(world) as connection:
         fixtures = rows(
             connection,
             "select match_id::text as match_id, home_team, away_team, kickoff_at from core.match "

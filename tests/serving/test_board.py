@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from predictions import insert_prediction
+from predictions import insert_prediction, unchecked
 from served_world import NOW, World
 from touchline.database.engine import connect
 from touchline.serving.board import since
@@ -95,7 +95,7 @@ def test_teams_are_ranked_within_their_country(own_world: World, serve: Serve):
 
 
 def test_names_from_the_source_cannot_become_markup(own_world: World, serve: Serve):
-    with connect(own_world.settings, "model") as connection:
+    with unchecked(own_world.settings) as connection:
         insert_prediction(
             connection, match_id=own_world.unpriced, kickoff_at=NOW + timedelta(days=1), predicted_at=NOW,
             features_as_of=NOW, model_version="2", home_team="<script>alert(1)</script>",

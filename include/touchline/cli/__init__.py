@@ -34,6 +34,7 @@ COMMANDS = (
     ("predict", "predict", "Predict every fixture in the horizon into the ledger."),
     ("why", "why", "Why a match was not predicted, where to look and what to do; or when it was, and by which model."),
     ("settle", "predict", "Score predictions whose result is known."),
+    ("ledger", "ledger", "Prove that the ledger was never changed: take a digest, export, verify."),
     ("markets", "markets", "Show every market of the champion's latest prediction of a match, with fair prices."),
     ("drift", "drift", "Look for drift of the champion and its features."),
     ("backtest", "backtest", "Measure how good the forecasts would have been, on a folder of season files."),

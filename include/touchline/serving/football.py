@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -23,6 +23,7 @@ from touchline.settings import Settings
 
 MOST_PER_PAGE = 500
 FARTHEST_OFFSET = 1_000_000
+DIGESTS_TYPE = "application/x-ndjson"
 
 
 def _moment(text: object) -> object:
@@ -102,6 +103,22 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
         if row is None:
             raise HTTPException(404, f"there is no prediction {prediction_id}")
         return replies.prediction(row, await reader.row(query("serving/sql/outcome"), prediction_id))
+
+    @router.get(
+        "/ledger/digests",
+        tags=["predictions"],
+        response_class=Response,
+        responses={200: {"content": {DIGESTS_TYPE: {}}}, **documented(422, 503)},
+    )
+    async def digests(
+        after: Annotated[int, Query(ge=0, lt=2**63, description="only those of more rows than this")] = 0,
+    ) -> Response:
+        """Digests of the ledger, oldest first, a line each: whoever keeps them can prove that no row was changed.
+
+        `touchline ledger verify`, or the program in every export of the ledger, compares them with the rows.
+        """
+        found = await reader.rows(query("serving/sql/digests"), after)
+        return Response("".join(f"{row['line']}\n" for row in found), media_type=DIGESTS_TYPE)
 
     @router.get("/matches/{match_id}", tags=["matches"], responses=documented(404, 422, 503))
     async def match(match_id: Annotated[UUID, Path(examples=[schemas.A_MATCH])]) -> schemas.Match:
