@@ -59,7 +59,6 @@ class EmbeddedServer:
     log: Path
     state: Path
     run_as: int | None
-    password: str
     preferred_port: int
 
 
@@ -89,7 +88,6 @@ def describe(settings: Settings) -> EmbeddedServer:
         log=root.resolve() / "server.log",
         state=settings.home / "run" / "postgres.json",
         run_as=run_as,
-        password=settings.secrets["postgres"],
         preferred_port=settings.postgres_port,
     )
 
@@ -107,7 +105,7 @@ def start(settings: Settings) -> int:
         if port is not None:
             return port
         if not (server.data / "PG_VERSION").exists():
-            _initialise(server)
+            _initialise(server, settings.secrets["postgres"])
         return _launch(server)
 
 
@@ -126,7 +124,7 @@ def is_running(settings: Settings) -> bool:
     return (settings.home / "postgres").exists() and _answering_port(describe(settings)) is not None
 
 
-def _initialise(server: EmbeddedServer) -> None:
+def _initialise(server: EmbeddedServer, password: str) -> None:
     shutil.rmtree(server.data, ignore_errors=True)
     server.data.parent.mkdir(parents=True, exist_ok=True)
     server.data.mkdir(mode=0o700)
@@ -134,7 +132,7 @@ def _initialise(server: EmbeddedServer) -> None:
         os.chown(server.data.parent, server.run_as, -1)
         os.chown(server.data, server.run_as, -1)
     with tempfile.NamedTemporaryFile("w", dir=server.data.parent, suffix=".password") as password_file:
-        password_file.write(server.password)
+        password_file.write(password)
         password_file.flush()
         if server.run_as is not None:
             os.chown(password_file.name, server.run_as, -1)

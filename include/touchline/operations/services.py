@@ -18,7 +18,16 @@ from touchline.operations import processes
 from touchline.operations.airflow_settings import QUIET, airflow_variables
 from touchline.operations.code import code_digest
 from touchline.operations.processes import HOST, Program, Running
-from touchline.operations.status import AIRFLOW_API, API, DAG_PROCESSOR, MLFLOW, SANDBOX, SCHEDULER, SERVICES
+from touchline.operations.status import (
+    AIRFLOW_API,
+    API,
+    DAG_PROCESSOR,
+    MLFLOW,
+    SANDBOX,
+    SCHEDULER,
+    SERVICES,
+    WATCHDOG,
+)
 from touchline.settings import PROJECT_ROOT, Settings, inherited_environment
 
 Told = Callable[[str], None]
@@ -54,6 +63,7 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
         launched.append((program, running))
         return running
 
+    launch(_watchdog(settings))
     if settings.is_simulated:
         launch(_sandbox(settings))
     else:
@@ -128,6 +138,20 @@ def _revision(settings: Settings) -> str | None:
         return str(scalar(connection, "select version_num from public.alembic_version"))
 
 
+def _watchdog(settings: Settings) -> Program:
+    return Program(
+        name=WATCHDOG,
+        command=lambda _: [sys.executable, "-m", "touchline.database.watchdog"],
+        variables=lambda _: {
+            **settings.model_copy(update={"lineage_url": None, "mlflow_tracking_uri": None}).environment(),
+            **settings.passwords("watchdog"),
+            "PYTHONPATH": str(PROJECT_ROOT / "include"),
+        },
+        is_healthy=lambda _: True,
+        fingerprint=code_digest(),
+    )
+
+
 def _sandbox(settings: Settings) -> Program:
     return Program(
         name=SANDBOX,
@@ -169,7 +193,9 @@ def _api(settings: Settings) -> Program:
         command=lambda _: [sys.executable, "-m", "touchline.serving"],
         variables=lambda port: {
             **QUIET,
-            **settings.environment(),
+            # An address that may hold a password, of a server to which the API has nothing to tell.
+            **settings.model_copy(update={"lineage_url": None}).environment(),
+            **settings.passwords("api"),
             "TOUCHLINE_API_PORT": str(port),
             "PYTHONPATH": str(PROJECT_ROOT / "include"),
         },

@@ -13,7 +13,8 @@ from touchline.settings import Settings
 
 SANDBOX, MLFLOW, API = "sandbox", "mlflow", "api"
 AIRFLOW_API, SCHEDULER, DAG_PROCESSOR = "airflow-api", "airflow-scheduler", "airflow-dag-processor"
-SERVICES = (SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, API)
+WATCHDOG = "watchdog"
+SERVICES = (WATCHDOG, SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, API)
 
 
 @dataclass(frozen=True)
