@@ -27,7 +27,7 @@ from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import PipelineFailed
 from touchline.operations import names, processes, status
-from touchline.operations.airflow_api import AirflowApi
+from touchline.operations.airflow_api import airflow_of
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
 from touchline.operations.pipeline import StepOutcome, run_step
@@ -40,10 +40,6 @@ from warehouse import round_robin
 pytestmark = pytest.mark.slow
 
 STEP_SECONDS = 300
-
-
-def airflow(settings: Settings) -> AirflowApi:
-    return AirflowApi(f"http://127.0.0.1:{settings.running_port('airflow-api', 0)}")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +73,7 @@ def test_its_four_addresses_answer(first: dict[str, Any]):
 
 
 def test_airflow_shows_every_task_as_success(installation: Installation, first: dict[str, Any]):
-    with airflow(installation.settings) as api:
+    with airflow_of(installation.settings) as api:
         runs = [
             run for run in api.runs_since(run_start(installation)) if run.state not in ("queued", "running")
         ]
@@ -87,6 +83,28 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
         assert "build_core" in {task.task_id for task in tasks if task.try_number > 1}
         assert api.import_errors() == []
     assert first["n_dag_runs"] == len(runs)
+
+
+def test_airflow_answers_who_has_logged_in_on_its_own_pages_and_nobody_else(
+    installation: Installation, first: dict[str, Any]
+):
+    address = first["addresses"]["Airflow"]
+    told = json.loads(installation.touchline("--json", "airflow", "login").stdout)
+    assert told["address"] == f"{address}auth/login"
+    login = {"username": told["user"], "password": told["password"]}
+    token = httpx.post(f"{address}auth/token", json=login).json()["access_token"]
+    variables, value = f"{address}api/v2/variables", {"key": "mine", "value": "x"}
+    for headers, expected in (
+        ({}, 401),
+        ({"Authorization": "Bearer x"}, 403),
+        ({"Authorization": f"Bearer {token}", "Host": "rebound.example"}, 403),
+        ({"Authorization": f"Bearer {token}", "Origin": "https://other.example"}, 403),
+        ({"Authorization": f"Bearer {token}"}, 201),
+    ):
+        assert httpx.post(variables, json=value, headers=headers).status_code == expected, headers
+    trigger = f"{address}api/v2/dags/{names.PREDICT_MATCHES}/dagRuns"
+    assert httpx.post(trigger, json={"logical_date": None}).status_code == 401
+    assert httpx.get(f"{address}auth/token").status_code == 403
 
 
 def test_everything_listens_on_the_loopback_address_only(installation: Installation, first: dict[str, Any]):
@@ -136,7 +154,7 @@ def test_up_finds_everything_running_and_says_where(installation: Installation, 
 
 def test_a_failing_task_is_told_with_its_log(installation: Installation, first: dict[str, Any]):
     settings, since = installation.settings, live_clock().as_of
-    with airflow(settings) as api:
+    with airflow_of(settings) as api:
         # The warehouse knows more than a run of a day before may know.
         before = datetime.fromisoformat(first["as_of"]) - timedelta(days=1)
         api.trigger(names.PREDICT_MATCHES, {"as_of": before.isoformat()})

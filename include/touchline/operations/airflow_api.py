@@ -10,10 +10,15 @@ from typing import Any
 import httpx
 
 from touchline.errors import ServiceFailed
+from touchline.operations.airflow_settings import USER
 from touchline.operations.names import DAGS
+from touchline.operations.processes import HOST
+from touchline.operations.status import AIRFLOW_API
+from touchline.settings import Settings
 
 ACTIVE = ("queued", "running")
 PAGE = 100
+LOGIN = "/auth/token"
 
 
 @dataclass(frozen=True)
@@ -38,16 +43,17 @@ class TaskRun:
 
 
 class AirflowApi:
-    """A client of the API server at `address`. Every method raises ServiceFailed when it does not answer."""
+    """A client of the API server at `address`, logged in as `user` with its first question.
 
-    def __init__(self, address: str) -> None:
+    Every method raises ServiceFailed when the server does not answer.
+    """
+
+    def __init__(self, address: str, user: str, password: str) -> None:
         self._address = address
+        self._login = {"username": user, "password": password}
         self._client = httpx.Client(base_url=address, timeout=30)
 
     def __enter__(self) -> AirflowApi:
-        # On the loopback address everybody is an administrator, but the API still wants a token.
-        token = self._ask("GET", "/auth/token")["access_token"]
-        self._client.headers["Authorization"] = f"Bearer {token}"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -153,6 +159,9 @@ class AirflowApi:
     def _ask(
         self, method: str, path: str, *, missing: Mapping[str, Any] | None = None, **request: Any
     ) -> dict[str, Any]:
+        if path != LOGIN and "Authorization" not in self._client.headers:
+            token = self._ask("POST", LOGIN, json=self._login)["access_token"]
+            self._client.headers["Authorization"] = f"Bearer {token}"
         try:
             reply = self._client.request(method, path, **request)
         except httpx.TransportError as error:
@@ -167,6 +176,12 @@ class AirflowApi:
                 f"Airflow answered {reply.status_code} to {method} {path}: {reply.text[:1000]}"
             )
         return dict(reply.json()) if reply.content else {}
+
+
+def airflow_of(settings: Settings) -> AirflowApi:
+    """A client of the Airflow that these settings started."""
+    port = settings.running_port(AIRFLOW_API, settings.airflow_port)
+    return AirflowApi(f"http://{HOST}:{port}", USER, settings.secrets["airflow_admin"])
 
 
 def _dag_run(found: Mapping[str, Any]) -> DagRun:

@@ -11,7 +11,7 @@ from touchline.clock import live_clock
 from touchline.database.engine import connect, rows
 from touchline.errors import PipelineFailed
 from touchline.operations import names, services, status
-from touchline.operations.airflow_api import AirflowApi
+from touchline.operations.airflow_api import AirflowApi, airflow_of
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower, Watch
 from touchline.operations.services import Told
@@ -51,7 +51,7 @@ def start(settings: Settings, tell: Told) -> AirflowApi:
     """
     launched_at = live_clock().as_of
     launched = services.start_all(settings, tell)
-    api = AirflowApi(f"http://127.0.0.1:{settings.running_port(status.AIRFLOW_API, settings.airflow_port)}")
+    api = airflow_of(settings)
     api.set_pools(names.POOLS)
     if status.DAG_PROCESSOR in launched:
         tell("the DAG files")
