@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import secrets as token_source
+import re
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -18,10 +17,12 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from touchline.clock import parse_as_of
+from touchline.credentials import Credentials, variable_of
 from touchline.errors import SettingsInvalid
 
-Role = Literal["owner", "ingest", "transform", "model", "api", "analyst"]
-ROLES: tuple[Role, ...] = ("owner", "ingest", "transform", "model", "api", "analyst")
+Role = Literal["owner", "ingest", "transform", "model", "api", "analyst", "watchdog"]
+ROLES: tuple[Role, ...] = ("owner", "ingest", "transform", "model", "api", "analyst", "watchdog")
+CREDENTIALS = ("postgres", *ROLES, "airflow", "airflow_admin", "mlflow", "jwt", "fernet", "session")
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -177,47 +178,47 @@ class Settings(BaseSettings):
         """Name of the registered model; the simulated world has its own."""
         return self.warehouse_database.replace("touchline", "touchline_match_result", 1)
 
-    @cached_property
-    def secrets(self) -> dict[str, str]:
-        """Generated credentials of this installation (`<home>/secrets.json`, mode 600); created once.
+    @property
+    def secrets(self) -> Credentials:
+        """Passwords and keys of this installation, by name."""
+        return Credentials(CREDENTIALS, self.home / "secrets", os.environ)
 
-        `TOUCHLINE_<ROLE>_PASSWORD` in the environment wins over the file, for clusters.
-        """
-        names = ["postgres", *ROLES, "airflow", "mlflow", "jwt", "fernet", "session"]
-        path = self.home / "secrets.json"
-        stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-        missing = [name for name in names if name not in stored]
-        if missing:
-            stored.update({name: token_source.token_urlsafe(32) for name in missing})
-            self.home.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(json.dumps(stored, indent=1))
-            draft.replace(path)
-        return {name: os.environ.get(f"TOUCHLINE_{name.upper()}_PASSWORD", stored[name]) for name in stored}
+    def passwords(self, *names: str) -> dict[str, str]:
+        """The variables that give another process these credentials, and no others."""
+        return {variable_of(name): self.secrets[name] for name in names}
 
     @property
     def admin_url(self) -> str:
-        """URL of an administrator on the maintenance database `postgres`, `postgresql://...`."""
+        """URL of an administrator on the maintenance database `postgres`, `postgresql://...`.
+
+        A process that was started with `environment()` has no administrator, only the server's address.
+        """
         if self.database_url:
             return _as_plain_postgresql(self.database_url)
-        port = self.running_port("postgres", self.postgres_port)
-        return f"postgresql://postgres:{self.secrets['postgres']}@127.0.0.1:{port}/postgres"
+        return self.url_for("postgres", self.secrets["postgres"], "postgres")
 
     def url(self, role: Role, database: str | None = None) -> str:
         """Connection URL of an application role on the warehouse database (or `database`)."""
         return self.url_for(f"touchline_{role}", self.secrets[role], database or self.warehouse_database)
 
     def url_for(self, user: str, password: str, database: str) -> str:
-        """The administrator's address with another user, password and database."""
-        parts = urlsplit(self.admin_url)
-        host = parts.netloc.rpartition("@")[2]
+        """The server's address with a user, a password and a database."""
+        parts = urlsplit(self.server_url)
         return urlunsplit(
-            parts._replace(netloc=f"{quote(user)}:{quote(password, safe='')}@{host}", path=f"/{database}")
+            parts._replace(
+                netloc=f"{quote(user)}:{quote(password, safe='')}@{parts.netloc}", path=f"/{database}"
+            )
         )
 
+    @property
+    def server_url(self) -> str:
+        """Where the server answers, `postgresql://host:port...`, without a user."""
+        if self.database_url:
+            return _without_user(_as_plain_postgresql(self.database_url))
+        return f"postgresql://127.0.0.1:{self.running_port('postgres', self.postgres_port)}"
+
     def environment(self) -> dict[str, str]:
-        """The variables that give another process exactly these settings."""
+        """The variables that give another process these settings, without the administrator of `database_url`."""
         variables: dict[str, str] = {}
         for name, value in self.model_dump(mode="json", exclude_none=True).items():
             parts = (
@@ -226,6 +227,8 @@ class Settings(BaseSettings):
                 else {name: value}
             )
             variables |= {f"TOUCHLINE_{part.upper()}": str(each) for part, each in parts.items()}
+        if self.database_url:
+            variables["TOUCHLINE_DATABASE_URL"] = _without_user(self.database_url)
         return variables
 
     def running_port(self, service: str, preferred: int) -> int:
@@ -238,14 +241,19 @@ class Settings(BaseSettings):
 
 
 def inherited_environment() -> dict[str, str]:
-    """This process's variables for a child, without settings, which the child gets from `environment()`.
+    """This process's variables for a child, without ours.
 
-    Passwords of roles and keys of sources are not settings and are passed on.
+    A child gets settings from `environment()`, and `passwords()` and `source_keys()` if it needs them.
     """
+    return {name: value for name, value in os.environ.items() if not name.startswith("TOUCHLINE_")}
+
+
+def source_keys() -> dict[str, str]:
+    """This process's variables that hold a key of a source, or name the file that does."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("TOUCHLINE_") or name.endswith(("_PASSWORD", "_KEY", "_KEY_FILE"))
+        if name.startswith("TOUCHLINE_") and name.endswith(("_KEY", "_KEY_FILE"))
     }
 
 
@@ -256,3 +264,7 @@ def _as_plain_postgresql(url: str) -> str:
             "TOUCHLINE_DATABASE_URL must look like postgresql://user:password@host:5432/postgres"
         )
     return f"postgresql://{rest}"
+
+
+def _without_user(url: str) -> str:
+    return re.sub(r"(?<=://)[^/?#]*@", "", url)

@@ -29,7 +29,7 @@ from touchline.errors import PipelineFailed
 from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import events_file
 from touchline.operations import names, status
-from touchline.operations.airflow_api import AirflowApi
+from touchline.operations.airflow_api import airflow_of
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
 from touchline.operations.pipeline import StepOutcome, run_step
@@ -45,10 +45,6 @@ from warehouse import round_robin
 pytestmark = pytest.mark.slow
 
 STEP_SECONDS = 600
-
-
-def airflow(settings: Settings) -> AirflowApi:
-    return AirflowApi(f"http://127.0.0.1:{settings.running_port('airflow-api', 0)}")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +84,7 @@ def test_its_four_addresses_answer(first: dict[str, Any]):
 
 
 def test_airflow_shows_every_task_as_success(installation: Installation, first: dict[str, Any]):
-    with airflow(installation.settings) as api:
+    with airflow_of(installation.settings) as api:
         runs = [
             run for run in api.runs_since(run_start(installation)) if run.state not in ("queued", "running")
         ]
@@ -111,6 +107,28 @@ def test_lineage_has_a_start_and_an_end_of_every_task(installation: Installation
     )
     database = installation.settings.warehouse_database
     assert f"{database}.ledger.prediction" in {each["name"] for each in ended["outputs"]}
+
+
+def test_airflow_answers_who_has_logged_in_on_its_own_pages_and_nobody_else(
+    installation: Installation, first: dict[str, Any]
+):
+    address = first["addresses"]["Airflow"]
+    told = json.loads(installation.touchline("--json", "airflow", "login").stdout)
+    assert told["address"] == f"{address}auth/login"
+    login = {"username": told["user"], "password": told["password"]}
+    token = httpx.post(f"{address}auth/token", json=login).json()["access_token"]
+    variables, value = f"{address}api/v2/variables", {"key": "mine", "value": "x"}
+    for headers, expected in (
+        ({}, 401),
+        ({"Authorization": "Bearer x"}, 403),
+        ({"Authorization": f"Bearer {token}", "Host": "rebound.example"}, 403),
+        ({"Authorization": f"Bearer {token}", "Origin": "https://other.example"}, 403),
+        ({"Authorization": f"Bearer {token}"}, 201),
+    ):
+        assert httpx.post(variables, json=value, headers=headers).status_code == expected, headers
+    trigger = f"{address}api/v2/dags/{names.PREDICT_MATCHES}/dagRuns"
+    assert httpx.post(trigger, json={"logical_date": None}).status_code == 401
+    assert httpx.get(f"{address}auth/token").status_code == 403
 
 
 def test_everything_listens_on_the_loopback_address_only(installation: Installation, first: dict[str, Any]):
@@ -163,7 +181,7 @@ def test_a_failing_task_is_told_with_its_log_and_not_tried_again_in_vain(
     installation: Installation, first: dict[str, Any]
 ):
     settings, since = installation.settings, live_clock().as_of
-    with airflow(settings) as api:
+    with airflow_of(settings) as api:
         api.trigger(names.PREDICT_MATCHES, {"as_of": "yesterday"})
         with pytest.raises(PipelineFailed) as failed:
             Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
@@ -178,7 +196,7 @@ def test_a_failing_task_is_told_with_its_log_and_not_tried_again_in_vain(
 @pytest.mark.nightly  # By day: the failing task before.
 def test_a_task_that_failed_is_tried_again(installation: Installation, first: dict[str, Any]):
     settings, since = installation.settings, live_clock().as_of
-    with airflow(settings) as api:
+    with airflow_of(settings) as api:
         # The warehouse knows more than a run of a day before may know.
         before = datetime.fromisoformat(first["as_of"]) - timedelta(days=1)
         api.trigger(names.PREDICT_MATCHES, {"as_of": before.isoformat()})
@@ -273,7 +291,7 @@ def test_a_dag_that_is_only_degraded_fails_at_once_with_the_reason_and_has_done_
     installation: Installation, held: str
 ):
     settings, since = installation.settings, live_clock().as_of
-    with airflow(settings) as api:
+    with airflow_of(settings) as api:
         api.trigger(names.PREDICT_MATCHES, {"as_of": run_clock(settings).as_of.isoformat()})
         Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
         (run,) = (run for run in api.runs_since(since) if run.dag_id == names.PREDICT_MATCHES)
@@ -302,7 +320,7 @@ def test_a_run_with_a_held_competition_ends_as_degraded(installation: Installati
 
 
 def test_once_nothing_is_missing_the_doctor_is_content(installation: Installation, first: dict[str, Any]):
-    with airflow(installation.settings) as api:
+    with airflow_of(installation.settings) as api:
         api.trigger(names.PREDICT_MATCHES, {"as_of": run_clock(installation.settings).as_of.isoformat()})
         Follower(
             installation.settings, api, live_clock().as_of, STEP_SECONDS, lambda runs, tasks: None
@@ -317,7 +335,7 @@ def test_an_unfinished_run_of_another_time_is_abandoned_and_that_is_said(
 ):
     settings, now = installation.settings, datetime.fromisoformat(first["as_of"])
     later = now + timedelta(days=7)
-    with airflow(settings) as api:
+    with airflow_of(settings) as api:
         forget_other_worlds(settings, api, virtual_clock(now))
         caplog.clear()
         begun = api.trigger(names.TRAIN_MODELS, {"as_of": now.isoformat()})

@@ -38,7 +38,8 @@ def free_port() -> int:
 
 @contextmanager
 def process(command: list[str], settings: Settings, address: str) -> Iterator[subprocess.Popen[bytes]]:
-    variables = {**os.environ, **settings.environment(), "PYTHONPATH": str(PROJECT_ROOT / "include")}
+    variables = {**os.environ, **settings.environment(), **settings.passwords("api")}
+    variables["PYTHONPATH"] = str(PROJECT_ROOT / "include")
     with subprocess.Popen(command, env=variables, start_new_session=True) as started:
         try:
             deadline = time.monotonic() + STARTUP_SECONDS

@@ -22,6 +22,7 @@ COMMANDS = (
     ("up", "run", "Start everything and leave it running; Airflow then runs the DAGs on their schedules."),
     ("down", "run", "Stop everything; nothing is lost."),
     ("status", "run", "Show what is running, and where."),
+    ("airflow", "airflow", "Show how to log in to Airflow."),
     ("collect", "collect", "Fetch and land fixtures, odds and scores."),
     ("sources", "sources", "List the sources: health, freshness, remaining quota, rows rejected today."),
     ("rejects", "rejects", "Count, show and replay rows and prices that could not be used."),

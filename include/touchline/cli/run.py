@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +41,7 @@ def register(app: typer.Typer) -> None:
         from touchline.operations.run import run_pipeline
 
         settings = state(ctx).settings
+        ctx.with_resource(first_login_shown(ctx))
         try:
             with RunDisplay(errors, quiet=state(ctx).as_json) as display:
                 report = run_pipeline(settings, timeout_minutes * 60, display.tell, display.watch)
@@ -73,6 +76,7 @@ def register(app: typer.Typer) -> None:
         if foreground:
             # From now on they wait until they are asked for.
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+        ctx.with_resource(first_login_shown(ctx))
         with Status("starting", console=errors) as status:
             operations.start(settings, lambda name: status.update(f"starting {name}"))
         found = operations.addresses(settings)
@@ -104,6 +108,22 @@ def register(app: typer.Typer) -> None:
         emit(ctx, report, _status_table(report))
         if report.given_up:
             raise typer.Exit(1)
+
+
+@contextmanager
+def first_login_shown(ctx: typer.Context) -> Iterator[None]:
+    """Show Airflow's generated password at the end of the command that made it, however it ends."""
+    from touchline.cli.airflow import login_line, login_of
+    from touchline.operations.airflow_settings import passwords_file
+
+    settings = state(ctx).settings
+    was_made = passwords_file(settings).exists()
+    try:
+        yield
+    finally:
+        if not was_made and passwords_file(settings).exists() and not state(ctx).as_json:
+            line = f"{login_line(login_of(settings))} (shown once; again: touchline airflow login)"
+            errors.print(line, highlight=False, soft_wrap=True)
 
 
 def _address_table(addresses: dict[str, str]) -> Table:

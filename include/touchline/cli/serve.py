@@ -26,4 +26,5 @@ def register(app: typer.Typer) -> None:
         command = [sys.executable, "-m", "touchline.serving", "--port", str(chosen)]
         # In place of this process: signals reach the server itself, and its workers find these settings in
         # their environment.
-        os.execve(sys.executable, command, {**inherited_environment(), **settings.environment()})  # noqa: S606
+        variables = {**inherited_environment(), **settings.environment(), **settings.passwords("api")}
+        os.execve(sys.executable, command, variables)  # noqa: S606

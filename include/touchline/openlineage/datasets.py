@@ -68,7 +68,7 @@ def touched_by(step: str) -> Touched:
 
 def server_namespace(settings: Settings) -> str:
     """The OpenLineage namespace of the warehouse's server: `postgres://host:port`."""
-    parts = urlsplit(settings.admin_url)
+    parts = urlsplit(settings.server_url)
     return f"postgres://{parts.hostname}:{parts.port or 5432}"
 
 

@@ -12,10 +12,15 @@ from typing import Any
 import httpx
 
 from touchline.errors import ServiceFailed
+from touchline.operations.airflow_settings import USER
 from touchline.operations.names import DAGS, VERDICTS
+from touchline.operations.status import AIRFLOW_API
+from touchline.settings import Settings
+from touchline.supervision.programs import HOST
 
 ACTIVE = ("queued", "running")
 PAGE = 100
+LOGIN = "/auth/token"
 # A server that died, or whose database did, is back in less.
 PATIENCE_SECONDS = 120.0
 RETRY_SECONDS = 1.0
@@ -54,19 +59,17 @@ def is_only_degraded(tasks: Iterable[TaskRun]) -> bool:
 
 
 class AirflowApi:
-    """A client of the API server at `address`.
+    """A client of the API server at `address`, logged in as `user` with its first question.
 
     Every method asks again when there is no answer, and raises ServiceFailed when there is none for long.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, user: str, password: str) -> None:
         self._address = address
+        self._login = {"username": user, "password": password}
         self._client = httpx.Client(base_url=address, timeout=30)
 
     def __enter__(self) -> AirflowApi:
-        # On the loopback address everybody is an administrator, but the API still wants a token.
-        token = self._ask("GET", "/auth/token")["access_token"]
-        self._client.headers["Authorization"] = f"Bearer {token}"
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -186,6 +189,9 @@ class AirflowApi:
         conflict: Mapping[str, Any] | None = None,
         **request: Any,
     ) -> dict[str, Any]:
+        if path != LOGIN and "Authorization" not in self._client.headers:
+            token = self._ask("POST", LOGIN, json=self._login)["access_token"]
+            self._client.headers["Authorization"] = f"Bearer {token}"
         reply = self._reply(method, path, **request)
         if reply.status_code == httpx.codes.NOT_FOUND and missing is not None:
             return dict(missing)
@@ -212,6 +218,12 @@ class AirflowApi:
                         "`touchline status` says what runs, another `make run` takes up the work"
                     ) from error
             time.sleep(RETRY_SECONDS)
+
+
+def airflow_of(settings: Settings) -> AirflowApi:
+    """A client of the Airflow that these settings started."""
+    port = settings.running_port(AIRFLOW_API, settings.airflow_port)
+    return AirflowApi(f"http://{HOST}:{port}", USER, settings.secrets["airflow_admin"])
 
 
 def _dag_run(found: Mapping[str, Any]) -> DagRun:

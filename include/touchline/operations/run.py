@@ -14,7 +14,7 @@ from touchline.database.engine import connect, rows
 from touchline.errors import PipelineFailed
 from touchline.monitoring.shortfalls import Shortfall, find_shortfalls
 from touchline.operations import names, services, status
-from touchline.operations.airflow_api import AirflowApi
+from touchline.operations.airflow_api import AirflowApi, airflow_of
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower, Watch
 from touchline.operations.services import Told
@@ -68,7 +68,7 @@ def start(settings: Settings, tell: Told, dag_ids: Sequence[str] = names.DAGS) -
     """
     launched_at = live_clock().as_of
     launched = services.start_all(settings, tell)
-    api = AirflowApi(f"http://127.0.0.1:{settings.running_port(status.AIRFLOW_API, settings.airflow_port)}")
+    api = airflow_of(settings)
     api.set_pools(names.POOLS)
     if status.DAG_PROCESSOR in launched:
         tell("the DAG files")
