@@ -117,10 +117,22 @@ def version() -> None:
 
 
 def main() -> Any:
-    """Entry point: errors made on purpose end with their message and exit code 1, without a traceback."""
+    """Entry point: errors made on purpose end with their message and exit code, without a traceback.
+
+    So do those about a file: what they say is all there is to know.
+    """
     try:
         return app()
     except TouchlineError as error:
-        errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        errors.print(str(error), markup=False, highlight=False)
-        sys.exit(1)
+        _tell(error, str(error))
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _tell(error, f"{error.filename}: {error.strerror}")
+        sys.exit(TouchlineError.exit_code)
+
+
+def _tell(error: Exception, message: str) -> None:
+    errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+    errors.print(message, markup=False, highlight=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from touchline.cli.output import emit, ready, state
+from touchline.cli.output import emit, ready, state, waiting_for
 
 if TYPE_CHECKING:
     from touchline.settings import Role
@@ -35,7 +35,9 @@ def register(app: typer.Typer) -> None:
         """Stop the embedded PostgreSQL."""
         from touchline.database import embedded
 
-        embedded.stop(state(ctx).settings)
+        settings = state(ctx).settings
+        with waiting_for("PostgreSQL to stop"):
+            embedded.stop(settings)
 
     @group.command()
     def url(
