@@ -129,7 +129,7 @@ def test_reads_side_by_side_survive_that_all_connections_are_ended_again_and_aga
     async def storm() -> list[list[dict[str, int]] | None]:
         reader, found = Reader(settings), []
         with open_url(settings.admin_url, autocommit=True) as admin:
-            for _ in range(20):
+            for _ in range(10):
                 reads = [asyncio.create_task(read(reader)) for _ in range(2 * database.N_CONNECTIONS)]
                 await asyncio.sleep(0)
                 await asyncio.to_thread(
