@@ -46,8 +46,9 @@ def parse_as_of(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    # The first and the last hours of the calendar have no UTC in some time zones.
+    except (ValueError, OverflowError) as error:
         raise SettingsInvalid(
-            f"as_of {text!r} is not a date or time: write 2023-03-10 or 2023-03-10T18:00Z"
+            f"{text!r} is not a date or time: write 2023-03-10 or 2023-03-10T18:00Z"
         ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

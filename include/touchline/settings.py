@@ -1,6 +1,7 @@
 """Settings: the only place that reads the environment.
 
-Every value can be given as `TOUCHLINE_<NAME>`; the defaults run everything on one laptop.
+Every value can be given as `TOUCHLINE_<NAME>`; the defaults run everything on one laptop. A process reads them with
+`read_settings`, which refuses what it cannot use.
 """
 
 from __future__ import annotations
@@ -8,26 +9,35 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from touchline.clock import parse_as_of
 from touchline.credentials import Credentials, variable_of
-from touchline.errors import SettingsInvalid
+from touchline.errors import SettingsInvalid, nearest
 
 Role = Literal["owner", "ingest", "transform", "model", "api", "analyst", "watchdog"]
 ROLES: tuple[Role, ...] = ("owner", "ingest", "transform", "model", "api", "analyst", "watchdog")
+# Each has a password or key of its own.
 CREDENTIALS = ("postgres", *ROLES, "airflow", "airflow_admin", "mlflow", "jwt", "fernet", "session")
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
+PREFIX = "TOUCHLINE_"
+# Begin like settings and are none: keys of sources, what dbt and Great Expectations are told, real files for tests.
+OTHER_VARIABLES = re.compile(r"TOUCHLINE_(\w+_KEY(_FILE)?|DBT_\w+|QUALITY_URL|SHARED_DATA)")
+
 SANDBOX = "sandbox"
 LIVE = "live"
+
+# 0 is any free one.
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Drift(BaseModel, frozen=True):
@@ -84,8 +94,9 @@ class Settings(BaseSettings):
 
     # TOUCHLINE_DRIFT_PSI is `drift.psi`: the first underscore after a subject's name leads into it.
     model_config = SettingsConfigDict(
-        env_prefix="TOUCHLINE_", env_nested_delimiter="_", env_nested_max_split=1, frozen=True, extra="ignore"
-    )
+        env_prefix=PREFIX, env_nested_delimiter="_", env_nested_max_split=1, env_ignore_empty=True, frozen=True,
+        extra="ignore",
+    )  # fmt: skip
 
     home: Path = Field(
         default=PROJECT_ROOT / ".touchline", description="state: database, logs, artefacts, secrets"
@@ -106,11 +117,11 @@ class Settings(BaseSettings):
     horizon_days: int = Field(default=7, ge=1, le=60, description="predict fixtures this many days ahead")
     history_seasons: int = Field(default=10, ge=1, description="past seasons to fetch from a site")
     bind_host: str = Field(default="127.0.0.1", description="address every server of ours listens on")
-    postgres_port: int = 54329
-    airflow_port: int = 8080
-    mlflow_port: int = 5000
-    api_port: int = 8000
-    sandbox_port: int = 8999
+    postgres_port: Port = 54329
+    airflow_port: Port = 8080
+    mlflow_port: Port = 5000
+    api_port: Port = 8000
+    sandbox_port: Port = 8999
     sandbox_seed: int = 7
     database_name: str | None = Field(default=None, description="overrides the name derived from the source")
     mlflow_tracking_uri: str | None = Field(default=None, description="an existing MLflow server")
@@ -122,7 +133,7 @@ class Settings(BaseSettings):
         default=None, description="OpenLineage run that this one is part of: namespace/job/run id"
     )
     data_docs: bool = Field(default=True, description="write pages of what every quality gate found")
-    random_seed: int = 20260801
+    random_seed: int = Field(default=20260801, ge=0, lt=2**32)
     training_since: datetime = Field(
         default=datetime(2000, 7, 1, tzinfo=UTC),
         description="models learn from matches since; older ones have no shots",
@@ -135,17 +146,43 @@ class Settings(BaseSettings):
     )
     promotion: Promotion = Promotion()
 
-    @field_validator("as_of", mode="before")
+    @field_validator("as_of", "training_since", mode="before")
     @classmethod
-    def _read_as_of(cls, value: object) -> object:
-        if value in (None, ""):
-            return None
-        return parse_as_of(value) if isinstance(value, str) else value
+    def _read_moment(cls, value: object) -> object:
+        try:
+            return parse_as_of(value) if isinstance(value, str) else value
+        except SettingsInvalid as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("home", "sources_file", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _can_be_a_folder(cls, value: Path) -> Path:
+        if (obstacle := in_the_way(value)) is not None:
+            raise ValueError(f"{obstacle} is not a folder")
+        return value
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _as_plain_postgresql(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        scheme, _, rest = value.partition("://")
+        plain = f"postgresql://{rest}"
+        if scheme.split("+")[0] not in ("postgresql", "postgres") or not _has_address(plain):
+            raise ValueError("write postgresql://user:password@host:5432/postgres")
+        return plain
+
+    @field_validator("mlflow_tracking_uri", "lineage_url", mode="after")
+    @classmethod
+    def _is_of_the_web(cls, value: str | None) -> str | None:
+        if value is not None and not (value.startswith(("http://", "https://")) and _has_address(value)):
+            raise ValueError("write http://host:5000")
+        return value
 
     @property
     def is_simulated(self) -> bool:
@@ -194,7 +231,7 @@ class Settings(BaseSettings):
         A process that was started with `environment()` has no administrator, only the server's address.
         """
         if self.database_url:
-            return _as_plain_postgresql(self.database_url)
+            return self.database_url
         return self.url_for("postgres", self.secrets["postgres"], "postgres")
 
     def url(self, role: Role, database: str | None = None) -> str:
@@ -214,7 +251,7 @@ class Settings(BaseSettings):
     def server_url(self) -> str:
         """Where the server answers, `postgresql://host:port...`, without a user."""
         if self.database_url:
-            return _without_user(_as_plain_postgresql(self.database_url))
+            return _without_user(self.database_url)
         return f"postgresql://127.0.0.1:{self.running_port('postgres', self.postgres_port)}"
 
     def environment(self) -> dict[str, str]:
@@ -257,14 +294,62 @@ def source_keys() -> dict[str, str]:
     }
 
 
-def _as_plain_postgresql(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme.split("+")[0] not in ("postgresql", "postgres"):
-        raise SettingsInvalid(
-            "TOUCHLINE_DATABASE_URL must look like postgresql://user:password@host:5432/postgres"
-        )
-    return f"postgresql://{rest}"
-
-
 def _without_user(url: str) -> str:
     return re.sub(r"(?<=://)[^/?#]*@", "", url)
+
+
+def read_settings() -> Settings:
+    """The settings that the environment of this process gives.
+
+    Raises SettingsInvalid, with every variable that has a value which cannot be used, and every one that is no setting
+    and would be ignored, with the setting that was probably meant.
+    """
+    problems = list(_not_settings())
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            problems.append(f"{PREFIX}{name}: {problem['msg'].removeprefix('Value error, ')}")
+    except SettingsError as error:
+        # The parts of a subject, given as one variable.
+        problems.append(f"{error}: write JSON, or each part by itself, as {PREFIX}DRIFT_PSI=0.25")
+    if problems:
+        raise SettingsInvalid("\n".join(problems))
+    return settings
+
+
+def in_the_way(folder: Path) -> Path | None:
+    """What keeps a folder from being there or being made, because it is none itself; None when nothing does."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    return None if there.is_dir() else there
+
+
+def _not_settings() -> Iterator[str]:
+    """Variables that look like settings, and what is wrong with each."""
+    known = set(_names_of(Settings)) | {f"{name.upper()}_PASSWORD" for name in CREDENTIALS}
+    for variable in sorted(os.environ):
+        # Settings are read whatever the case of their names.
+        name = variable.upper().removeprefix(PREFIX)
+        if variable.upper() == name or name in known or OTHER_VARIABLES.fullmatch(variable):
+            continue
+        meant = nearest(name, known)
+        told = f"did you mean {PREFIX}{meant}?" if meant else "docs/getting-started.md lists them"
+        yield f"{variable} is no setting: {told}"
+
+
+def _names_of(model: type[BaseModel]) -> Iterator[str]:
+    """Names of settings without prefix, in capitals; a subject can be given as one, or part by part."""
+    for name, field in model.model_fields.items():
+        yield name.upper()
+        if isinstance(field.default, BaseModel):
+            yield from (f"{name}_{part}".upper() for part in _names_of(type(field.default)))
+
+
+def _has_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    # A port that is no number, or too large.
+    except ValueError:
+        return False

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg import errors
 from typer.testing import CliRunner
@@ -21,7 +20,7 @@ from predictions import insert_prediction, unchecked
 from price_ticks import MATCH, SEEN, quotes_as_of, tick, tick_frame
 from touchline import cli
 from touchline.database.engine import connect, rows, scalar
-from touchline.errors import MonthNotClosed
+from touchline.errors import DatabaseUnavailable, MonthNotClosed
 from touchline.landing.compaction import CompactionReport, compact
 from touchline.landing.ticks import COLUMNS, PRICES, SERIES, TIME_ORDER, write_quotes
 from touchline.settings import Role, Settings
@@ -318,7 +317,7 @@ def test_a_compaction_killed_in_a_month_leaves_that_month_whole_and_the_next_run
     november = [row for row in stored(settings) if row["observed_at"].month == 11]
     with (
         killed_while_waiting_for_a_reader_of(settings, "landing.odds_observation_202211"),
-        pytest.raises(psycopg.OperationalError, match="terminat"),
+        pytest.raises(DatabaseUnavailable, match="terminat"),
     ):
         run(settings)
     left = stored(settings)

@@ -13,8 +13,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from touchline import __version__
-from touchline.cli.output import DEGRADED, State, errors
-from touchline.errors import PipelineDegraded, TouchlineError
+from touchline.cli.output import State, errors
+from touchline.errors import TouchlineError
 
 # In the order of `touchline --help`: the command, its module, and its line in the list of commands.
 COMMANDS = (
@@ -119,10 +119,22 @@ def version() -> None:
 
 
 def main() -> Any:
-    """Entry point: errors made on purpose end with their message and exit code, without a traceback."""
+    """Entry point: errors made on purpose end with their message and exit code, without a traceback.
+
+    So do those about a file: what they say is all there is to know.
+    """
     try:
         return app()
     except TouchlineError as error:
-        errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        errors.print(str(error), markup=False, highlight=False)
-        sys.exit(DEGRADED if isinstance(error, PipelineDegraded) else 1)
+        _tell(error, str(error))
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _tell(error, f"{error.filename}: {error.strerror}")
+        sys.exit(TouchlineError.exit_code)
+
+
+def _tell(error: Exception, message: str) -> None:
+    errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+    errors.print(message, markup=False, highlight=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, ready, state
+from touchline.cli.output import LimitOption, console, emit, errors, ready, state
 from touchline.cli.step import run_step
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 Gate = Literal["landing", "core", "features"]
 GATES: tuple[Gate, ...] = get_args(Gate)
-LimitOption = Annotated[int, typer.Option(min=1, help="at most this many")]
 
 
 def register(app: typer.Typer) -> None:

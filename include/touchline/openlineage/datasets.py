@@ -56,6 +56,7 @@ STEPS: Final = {
     "measure_drift": Touched(
         ("ledger.prediction", "ledger.prediction_outcome", "features.match_features"), ("ops.drift_metric",)
     ),
+    "forget_logs": Touched(),
 }  # fmt: skip
 
 

@@ -215,9 +215,5 @@ def _program(
         digest=digest_of(command, variables, fingerprint),
         port=port,
         health=None if health is None else f"http://{HOST}:{port}{health}",
-        needs=[_database_address(settings)] if needs_database else [],
+        needs=[settings.server_url] if needs_database else [],
     )
-
-
-def _database_address(settings: Settings) -> str:
-    return f"postgresql://{settings.admin_url.rpartition('@')[2].partition('/')[0]}"

@@ -211,6 +211,12 @@ def _alarms(_: Run, report: Any) -> News:
     return {names.DRIFT: reasons} if reasons else {}
 
 
+def _forget_logs(run: Run) -> Any:
+    from touchline.operations.logs import forget_logs
+
+    return forget_logs(run.settings.home)
+
+
 def _clock_stands_still(run: Run) -> str | None:
     return "The clock stands still." if run.clock.mode == "virtual" else None
 
@@ -297,5 +303,6 @@ _TABLE = (
     ),
     *(all_collected(kind) for kind in names.LANDING),
     all_predicted(),
+    Step("forget_logs", "Delete logs of tasks to which nothing was added for 30 days.", _forget_logs),
 )  # fmt: skip
 STEPS: Mapping[str, Step] = {step.name: step for step in _TABLE}

@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             state = actions[self.path](self._posted())
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             self._answer(Answer(HTTPStatus.BAD_REQUEST, f"{error}".encode(), "text/plain"))
             return
         self._answer_json(state)

@@ -13,6 +13,8 @@ from touchline.monitoring.shortfalls import KINDS
 from touchline.serving.state import State
 
 UNKNOWN = float("nan")
+# A method that somebody invented would create its own series.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
 
 
 class Measures:
@@ -133,6 +135,7 @@ class RequestMeter:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"] if scope["method"] in METHODS else "other"
         started, status = time.perf_counter(), 500
 
         async def watch(message: Message) -> None:
@@ -146,7 +149,7 @@ class RequestMeter:
         finally:
             # The route's pattern instead of the path, because every id would create its own series.
             route = getattr(scope.get("route"), "path", "other")
-            self._measures.requests.labels(route, scope["method"], status).inc()
+            self._measures.requests.labels(route, method, status).inc()
             self._measures.seconds.labels(route).observe(time.perf_counter() - started)
 
 

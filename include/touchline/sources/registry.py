@@ -14,7 +14,7 @@ from typing import Final, Literal
 from pydantic import SecretStr
 
 from touchline.clock import RunClock
-from touchline.errors import SourceUnavailable
+from touchline.errors import SettingsInvalid, SourceUnavailable, nearest
 from touchline.identity.teams import ANCHOR
 from touchline.settings import LIVE, SANDBOX, Settings
 from touchline.sources.configuration import SourceConfiguration, read_configuration
@@ -77,10 +77,19 @@ def provider_name(settings: Settings) -> str | None:
 
 
 def source_folder(settings: Settings) -> Path | None:
-    """The folder of season files the settings name, or None when they name no folder."""
+    """The folder of season files the settings name, or None when they name no folder.
+
+    Raises SettingsInvalid when there is no such folder and the name is nearly that of a source.
+    """
     if settings.source in (SANDBOX, LIVE) or provider_name(settings) is not None:
         return None
-    return Path(settings.source).expanduser().absolute()
+    folder = Path(settings.source).expanduser().absolute()
+    names = (SANDBOX, LIVE, *read_configuration(settings.sources_file).sources)
+    if not folder.exists() and (meant := nearest(settings.source, names)) is not None:
+        raise SettingsInvalid(
+            f"TOUCHLINE_SOURCE: there is no source or folder {settings.source}; did you mean {meant}?"
+        )
+    return folder
 
 
 def sources_giving(settings: Settings, kind: Kind) -> list[str]:
