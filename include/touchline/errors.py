@@ -14,8 +14,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 class TouchlineError(Exception):
     """Root of everything Touchline raises on purpose.
 
-    The command line prints it without a traceback and ends with its `exit_code`: 1 for what failed, 2 for wrong usage, 4 for
-    what is degraded.
+    The command line prints it without a traceback and ends with its `exit_code`: 1 for what failed, 2 for wrong usage,
+    4 for what is degraded.
     """
 
     exit_code = 1

@@ -10,7 +10,7 @@ import httpx
 
 from touchline.errors import ServiceFailed
 from touchline.operations import status
-from touchline.operations.airflow_api import AirflowApi, DagRun, TaskRun
+from touchline.operations.airflow_api import AirflowApi, DagRun, TaskRun, airflow_of
 from touchline.operations.check import Check, failure, guarded
 from touchline.settings import Settings
 
@@ -45,10 +45,9 @@ def service_checks(settings: Settings, now: datetime) -> Iterator[Check]:
         # PostgreSQL has a check of its own, as it may be elsewhere.
         if service != status.POSTGRES and not elsewhere.get(service):
             yield _service(settings, service, states[service])
-    port = settings.running_port(status.AIRFLOW_API, settings.airflow_port)
     if states[status.AIRFLOW_API].state == "running":
         try:
-            with AirflowApi(f"http://127.0.0.1:{port}") as api:
+            with airflow_of(settings) as api:
                 parts = list(judge_health(api.health()))
                 yield from parts
                 if len(parts) == len(PARTS):
