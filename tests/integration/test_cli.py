@@ -125,7 +125,7 @@ def test_a_connection_that_is_lost_is_said_to_be(settings: Settings):
         (("rejects", "count", "--since", "soon"), "'soon' is not a date or time"),
         (("rejects", "show", "--limit", "99999999999999999999"), "--limit"),
         (("--source", "sandbx", "collect"), "there is no source or folder sandbx; did you mean sandbox?"),
-        (("serve", "--port", "70000"), "65535"),
+        (("sandbox", "serve", "--port", "70000"), "65535"),
         (("features", "--markdown", "/dev/null/features.md"), "/dev/null is not a folder"),
         (("backtest", "--json", "/dev"), "/dev is a folder: name a file"),
         (("backtest", "--report", "/dev/null"), "/dev/null is not a folder"),
