@@ -350,12 +350,59 @@ def test_an_unfinished_run_of_another_time_is_abandoned_and_that_is_said(
     assert f"abandoned: before it had ended, as_of was {now.isoformat()} and is {later.isoformat()}" in told
 
 
+def test_every_service_comes_back_and_nothing_of_a_killed_one_survives(
+    installation: Installation, first: dict[str, Any]
+):
+    settings = installation.settings
+    leaders = {name: process_of(settings, name) for name in status.SERVICES}
+    trees = [
+        process
+        for leader in leaders.values()
+        for process in (psutil.Process(leader), *psutil.Process(leader).children(recursive=True))
+    ]
+    assert len(trees) > len(leaders) + 3
+    for leader in leaders.values():
+        os.kill(leader, signal.SIGKILL)
+    deadline = time.monotonic() + STEP_SECONDS
+    while not is_back(settings, leaders):
+        assert time.monotonic() < deadline, status.status(settings)
+        time.sleep(0.5)
+    assert psutil.wait_procs(trees, timeout=10)[1] == []
+    told = json.loads(installation.touchline("--json", "status").stdout)["services"]
+    assert all(service["n_restarts"] > 0 and "SIGKILL" in service["note"] for service in told)
+    ports = {service: settings.running_port(service, 0) for service in (status.API, status.AIRFLOW_API)}
+    assert ports == {status.API: settings.api_port, status.AIRFLOW_API: settings.airflow_port}
+    assert httpx.get(first["addresses"]["board"], timeout=30).status_code == 200
+
+
+def is_back(settings: Settings, leaders: dict[str, int]) -> bool:
+    services = status.status(settings).services
+    return all(each.state == "running" and each.pid != leaders[each.service] for each in services)
+
+
 def test_down_leaves_nothing_running(installation: Installation, first: dict[str, Any]):
     installation.remember_sessions()
     done = installation.touchline("--json", "down")
     assert set(json.loads(done.stdout)["stopped"]) == set(status.SERVICES)
     report = status.status(installation.settings)
     assert {service.state for service in report.services} == {"stopped"}
+    assert [process.cmdline() for process in installation.processes()] == []
+
+
+@pytest.mark.nightly  # By day: `up` and `down`.
+def test_in_the_foreground_everything_ends_with_the_command(installation: Installation):
+    up = installation.begin("up", "--foreground")
+    wait_until(
+        lambda: (
+            len(status.status(installation.settings).services) > 0
+            and is_back(installation.settings, dict.fromkeys(status.SERVICES, 0))
+        ),
+        up,
+    )
+    installation.remember_sessions()
+    up.send_signal(signal.SIGTERM)
+    up.communicate(timeout=STEP_SECONDS)
+    assert up.returncode == 0
     assert [process.cmdline() for process in installation.processes()] == []
 
 
