@@ -1,4 +1,4 @@
-"""Keys are their owner's alone, and who wrote a row of the audit log, and when, is the database's word."""
+"""Keys of the API are their owner's alone to read."""
 
 from alembic import op
 
