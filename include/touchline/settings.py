@@ -173,14 +173,18 @@ class Settings(BaseSettings):
             return None
         scheme, _, rest = value.partition("://")
         plain = f"postgresql://{rest}"
-        if scheme.split("+")[0] not in ("postgresql", "postgres") or not _has_address(plain):
+        if scheme.split("+")[0] not in ("postgresql", "postgres") or not _has_a_port(plain):
             raise ValueError("write postgresql://user:password@host:5432/postgres")
         return plain
 
     @field_validator("mlflow_tracking_uri", "lineage_url", mode="after")
     @classmethod
     def _is_of_the_web(cls, value: str | None) -> str | None:
-        if value is not None and not (value.startswith(("http://", "https://")) and _has_address(value)):
+        if value is None:
+            return None
+        if not (
+            value.startswith(("http://", "https://")) and _has_a_port(value) and urlsplit(value).hostname
+        ):
             raise ValueError("write http://host:5000")
         return value
 
@@ -346,10 +350,9 @@ def _names_of(model: type[BaseModel]) -> Iterator[str]:
             yield from (f"{name}_{part}".upper() for part in _names_of(type(field.default)))
 
 
-def _has_address(url: str) -> bool:
+def _has_a_port(url: str) -> bool:
+    """True when the port of a URL is one, or it names none."""
     try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    # A port that is no number, or too large.
+        return urlsplit(url).port != 0
     except ValueError:
         return False

@@ -77,6 +77,8 @@ def test_a_child_gets_exactly_these_settings(monkeypatch: pytest.MonkeyPatch, ho
         ("DATABASE_URL", "postgresql://postgres:hush@db:70000/postgres", "write postgresql://"),
         ("MLFLOW_TRACKING_URI", "mlflow:5000", "write http://host:5000"),
         ("LINEAGE_URL", "http://", "write http://host:5000"),
+        ("LINEAGE_URL", "http://[", "write http://host:5000"),
+        ("LINEAGE_URL", "https://user:hush@marquez:x", "write http://host:5000"),
         ("API_PORT", "tcp://10.0.0.1:8000", "valid integer"),
         ("API_PORT", "80000", "less than or equal to 65535"),
         ("DRIFT_PSI", "0", "greater than 0"),
