@@ -29,6 +29,17 @@ _GATE: Final = ("ops.quality_result", "ops.competition_hold", "ops.competition_r
 _BUILT_BY_DBT: Final = Touched()
 _CHECKED: Final = ("core.match", "core.match_result", "core.match_odds", "features.match_features")
 
+# What says whether something that should be there is missing.
+_JUDGED: Final = Touched(
+    (
+        "analytics.unpredicted",
+        "core.match",
+        "ledger.prediction",
+        "ops.competition_hold",
+        "ops.competition_release",
+    )
+)
+
 # By the name of the step in touchline.operations.steps; `collect` and `announce` are steps for each kind of facts.
 STEPS: Final = {
     "collect": Touched(writes=_OBSERVED),
@@ -56,6 +67,8 @@ STEPS: Final = {
     "measure_drift": Touched(
         ("ledger.prediction", "ledger.prediction_outcome", "features.match_features"), ("ops.drift_metric",)
     ),
+    "all_collected": _JUDGED,
+    "all_predicted": _JUDGED,
     "forget_logs": Touched(),
 }  # fmt: skip
 

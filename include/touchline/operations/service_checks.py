@@ -96,7 +96,7 @@ def standing_runs(tasks: Mapping[DagRun, list[TaskRun]], now: datetime) -> list[
 
 def _service(settings: Settings, service: str, found: status.ServiceState) -> Check:
     log, state = f"see the log of {service}, then `touchline up`", found.state
-    if state in ("given up", "died"):
+    if state in ("given up", "died", "not answering"):
         return Check(service, "failed", "; ".join(filter(None, (state, found.note))), log)
     if state not in ("running", "stopped"):
         told = "; ".join(filter(None, (state, found.note)))
