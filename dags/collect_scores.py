@@ -12,7 +12,8 @@ in an Airflow backfill each run collects the matches of its day.
   the payloads are in `landing.payload`, the reasons in `touchline rejects count`; fix the parser, then `touchline
   rejects replay`.
 * `announce`: the facts have landed, the warehouse build was not triggered; clear the task.
-* `all_collected`: shows that some source failed; the others were announced all the same.
+* `all_collected`: some source failed (`collect` has its log), or the run is *degraded*: no source has given scores, for
+  example because all rest. What came was announced all the same. It is not tried again; the next run judges anew.
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ checks the output and appends it to the ledger. The same model on the same featu
 * `predict`: nothing of this run was written. The log names the gate's expectation (see `ops.quality_result`), the
   missing model, or the database's refusal (a match that has begun is never predicted). Correct the cause, clear it.
 * `refresh_analytics`: predictions are in the ledger, the views do not show them yet; clear the task.
+* `all_predicted`: the run is *degraded*. What could be predicted is in the ledger and announced; a fixture ahead has no
+  prediction, or a competition is held. The log says which and what to do (`touchline why`, `touchline quality holds`).
+  It is not tried again and keeps no other run from starting; the next run judges anew.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from touchline_tasks import DAG_DEFAULTS, step
 @dag(schedule=FEATURES | CHAMPION, tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
 def predict_matches() -> None:
     predicted = step("predict")
-    step("refresh_analytics", predicted["as_of"])
+    as_of = predicted["as_of"]
+    step("refresh_analytics", as_of) >> step("all_predicted", as_of)
 
 
 predict_matches()

@@ -30,7 +30,11 @@ class CrashOnlyExecutor(LocalExecutor):
         first.start()
         first.join()
         # The supervisor has ended them with all that they started; their tasks need not wait until they are missed.
-        before = (Job.job_type == "SchedulerJob", Job.state == JobState.RUNNING, Job.hostname == get_hostname())
+        before = (
+            Job.job_type == "SchedulerJob",
+            Job.state == JobState.RUNNING,
+            Job.hostname == get_hostname(),
+        )
         with create_session() as session:
             session.execute(update(Job).where(*before, Job.id != self.job_id).values(state=JobState.FAILED))
 

@@ -14,7 +14,7 @@ from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, T
 from touchline.clock import live_clock
 from touchline.errors import TouchlineError
 from touchline.operations import matchday
-from touchline.settings import Settings
+from touchline.settings import read_settings
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def _plain(moment: pendulum.DateTime | None) -> datetime | None:
 
 def _kickoffs_around(moment: datetime) -> list[datetime]:
     try:
-        return matchday.kickoffs_around(Settings(), moment)
+        return matchday.kickoffs_around(read_settings(), moment)
     # Scheduling goes on at its slow rhythm while the warehouse is not built, or not there.
     except (TouchlineError, psycopg.Error) as error:
         log.info("no kick-offs to plan by (%s): collecting every six hours", type(error).__name__)

@@ -13,19 +13,19 @@ from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_curr
 from airflow.sdk.exceptions import AirflowFailException
 
 from touchline.clock import parse_as_of
-from touchline.errors import QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
+from touchline.errors import PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
 from touchline.openlineage import datasets
 from touchline.operations import names, pipeline
 from touchline.operations.pipeline import Step
 from touchline.operations.steps import STEPS, collecting
-from touchline.settings import Settings
+from touchline.settings import Settings, read_settings
 from touchline_assets import ASSETS, WHEN_NEW
 
 if TYPE_CHECKING:
     from touchline.sources.source import Kind
 
 # A second try would find the same rows; nothing downstream may run until somebody has looked.
-NOT_WORTH_A_RETRY = (QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
+NOT_WORTH_A_RETRY = (PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
 
 TASK_DEFAULTS = {
     "owner": names.OWNER,
@@ -83,7 +83,7 @@ def collect_from_sources(kind: Kind) -> None:
         from touchline.operations.sources import sources_giving
 
         take_keys_from_airflow()
-        return sources_giving(Settings(), kind)
+        return sources_giving(read_settings(), kind)
 
     @task(pool=names.LANDING_POOL, map_index_template="{{ source }}")
     def collect(source: str) -> dict[str, Any]:
@@ -92,12 +92,11 @@ def collect_from_sources(kind: Kind) -> None:
         window = window_of_backfill()
         return run_step(collecting((kind,), (source,), window, is_strict=window is not None))
 
-    @task(trigger_rule="all_success")
-    def all_collected() -> None:
-        """Fails with any source."""
-
     landed = collect.expand(source=sources())
-    landed >> [step(f"announce_{kind}", task_id="announce", trigger_rule="all_done"), all_collected()]
+    landed >> [
+        step(f"announce_{kind}", task_id="announce", trigger_rule="all_done"),
+        step(f"{names.ALL_COLLECTED}/{kind}", task_id=names.ALL_COLLECTED),
+    ]
 
 
 def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
@@ -126,7 +125,7 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
 
 def settings_with_lineage(step: str) -> Settings:
     """Settings of the current task; its OpenLineage events get the step's datasets, and dbt's events it as parent."""
-    settings, task_instance = Settings(), get_current_context().get("ti")
+    settings, task_instance = read_settings(), get_current_context().get("ti")
     if task_instance is None or openlineage.is_disabled():
         return settings
     from airflow.providers.openlineage.plugins.macros import lineage_parent_id
@@ -149,7 +148,7 @@ def take_keys_from_airflow() -> None:
     """Keys of sources from the Airflow secrets backend, for this process, where the environment has none."""
     from touchline.operations.sources import sources_with_keys
 
-    settings = Settings()
+    settings = read_settings()
     for source in () if settings.is_simulated else sources_with_keys(settings):
         name = f"TOUCHLINE_{source.upper()}_KEY"
         if not {name, f"{name}_FILE"} & set(os.environ):

@@ -18,6 +18,7 @@ import pytest
 from psycopg import sql
 
 from touchline.database.engine import open_url, scalar
+from touchline.ledger.digests import digests_file
 from touchline.openlineage.transport import events_file
 from touchline.settings import Settings
 from touchline.warehouse import invocation
@@ -64,6 +65,7 @@ def _forget(settings: Settings) -> None:
     database = settings.warehouse_database
     for place in ("feast", "gx", "dbt"):
         shutil.rmtree(settings.home / place / database, ignore_errors=True)
+    digests_file(settings).unlink(missing_ok=True)
     events = events_file(settings)
     if events.exists():
         lines = events.read_text().splitlines(keepends=True)

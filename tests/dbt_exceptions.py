@@ -45,7 +45,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         "stg_competition_hold": WHAT_CAME_OF_IT,
     },
     "fct_source_fanout": {
-        "landing.quarantined_fact": SET_ASIDE,
+        "landing.set_aside": SET_ASIDE,
         "landing.fixture_observation": "core reads it as of the build and without what was set aside, unpredicted all",
         "ratings.team_rating": "match_features reads it as of kick-off, team_strength as of the build",
     },
@@ -64,7 +64,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         "landing.payload_parsed": LANDING_PARSED,
         "landing.rejected_row": WHEN_IT_HAPPENS,
         "landing.rejected_row_settled": WHEN_IT_HAPPENS,
-        "landing.quarantined_fact": WHEN_IT_HAPPENS,
+        "landing.set_aside": WHEN_IT_HAPPENS,
         "landing.team_link": WHEN_IT_HAPPENS,
         "ops.pipeline_run": "every step writes it; `touchline status` and the board show its age",
         "ops.quality_result": "every gate writes it; the board shows its age",

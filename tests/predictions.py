@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -10,16 +13,30 @@ import numpy as np
 import pandas as pd
 import uuid6
 
-from touchline.database.engine import Connection
+from touchline.database.engine import Connection, connect
 from touchline.forecasting.baselines import Market, SingleRating
 from touchline.forecasting.design import ModelInput
 from touchline.forecasting.forecaster import Forecaster
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.monitoring.settled import Settled
 from touchline.registry.models import RegisteredForecaster
+from touchline.settings import Settings
 
 KICKOFF = datetime(2022, 11, 2, 15, tzinfo=UTC)
 MADE = KICKOFF - timedelta(days=1)
+GOALS = ((1, 0), (0, 0), (0, 1))
+# Of the columns of core that the ledger is compared with.
+CORE = """
+create table if not exists core.match (
+    match_id uuid primary key, competition text, season text, home_team text, away_team text, kickoff_at timestamptz,
+    status text default 'scheduled', is_played boolean default false);
+create table if not exists core.match_result (
+    match_id uuid primary key, home_goals smallint, away_goals smallint, known_at timestamptz);
+"""
+CHECKS = (
+    "alter table ledger.prediction {0} trigger check_match; "
+    "alter table ledger.prediction_outcome {0} trigger check_match"
+)
 
 
 def prediction(**changes: Any) -> dict[str, Any]:
@@ -41,10 +58,58 @@ def insert_prediction(connection: Connection, **changes: Any) -> str:
     """Insert `prediction(**changes)` by plain SQL and return its id."""
     row = prediction(**changes)
     row["features"] = json.dumps(row["features"])
-    names = ", ".join(row)
-    values = ", ".join(f"%({name})s" for name in row)
-    connection.execute(f"insert into ledger.prediction ({names}) values ({values})", row)
+    _insert(connection, "ledger.prediction", row)
     return str(row["prediction_id"])
+
+
+def announce(settings: Settings, **changes: Any) -> None:
+    """Announce the match of `prediction(**changes)` to a real world in which dbt has built nothing."""
+    names = ("match_id", "competition", "season", "home_team", "away_team", "kickoff_at")
+    match = {name: prediction(**changes)[name] for name in names}
+    with connect(settings, "ingest") as connection:
+        connection.execute("insert into ops.world values (false, 'test') on conflict do nothing")
+    with connect(settings, "transform") as connection:
+        connection.execute(CORE)
+        _insert(connection, "core.match", match)
+
+
+@contextmanager
+def unchecked(settings: Settings) -> Iterator[Connection]:
+    """A connection of the owner, for whom the ledger takes predictions of played matches and of unknown ones."""
+    with connect(settings, "owner") as connection:
+        connection.execute(CHECKS.format("disable"))
+        yield connection
+        connection.execute(CHECKS.format("enable"))
+
+
+def know_result(settings: Settings, home_goals: int, away_goals: int, **changes: Any) -> None:
+    """Let core know the result of an announced match from the end of the match on."""
+    match = prediction(**changes)
+    with connect(settings, "transform") as connection:
+        connection.execute(
+            "insert into core.match_result values (%s, %s, %s, %s)",
+            (match["match_id"], home_goals, away_goals, match["kickoff_at"] + timedelta(hours=2)),
+        )
+
+
+def outcome(prediction_id: str, **changes: Any) -> dict[str, Any]:
+    """A valid row of ledger.prediction_outcome: `prediction()` after a result of 2-1."""
+    row = {
+        "prediction_id": prediction_id, "revision": 1, "home_goals": 2, "away_goals": 1, "outcome": "home",
+        "rps": (0.5**2 + 0.2**2) / 2, "log_loss": -math.log(0.5), "brier": 0.5**2 + 0.3**2 + 0.2**2, "is_correct": True,
+        "settled_at": KICKOFF + timedelta(days=1), "run_id": "test",
+    }  # fmt: skip
+    return row | changes
+
+
+def insert_outcome(connection: Connection, prediction_id: str, **changes: Any) -> None:
+    """Insert `outcome(...)` by plain SQL."""
+    _insert(connection, "ledger.prediction_outcome", outcome(prediction_id, **changes))
+
+
+def _insert(connection: Connection, table: str, row: dict[str, Any]) -> None:
+    values = ", ".join(f"%({name})s" for name in row)
+    connection.execute(f"insert into {table} ({', '.join(row)}) values ({values})", row)
 
 
 def elo_and_market(seed: int = 1) -> Forecaster:
@@ -81,6 +146,6 @@ def insert_settled(
         connection.execute(
             "insert into ledger.prediction_outcome (prediction_id, revision, home_goals, away_goals, outcome, "
             "rps, log_loss, brier, is_correct, p_closing_home, p_closing_draw, p_closing_away, settled_at, run_id) "
-            "values (%s, 1, 0, 0, %s, 0, 0, 0, true, %s, %s, %s, %s, 'test')",
-            (made, OUTCOMES[outcome], *map(float, closing), kickoff + timedelta(hours=3)),
+            "values (%s, 1, %s, %s, %s, 0, 0, 0, true, %s, %s, %s, %s, 'test')",
+            (made, *GOALS[outcome], OUTCOMES[outcome], *map(float, closing), kickoff + timedelta(hours=3)),
         )

@@ -2,7 +2,7 @@
    payload. #}
 {% macro not_set_aside(kind, more=[]) -%}
     not exists (
-        select from {{ source('landing', 'quarantined_fact') }} as aside
+        select from {{ source('landing', 'set_aside') }} as aside
         where
             aside.kind = '{{ kind }}'
             and aside.fixture_key = observation.fixture_key

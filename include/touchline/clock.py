@@ -22,6 +22,10 @@ class RunClock:
     as_of: datetime
     mode: ClockMode
 
+    def now(self) -> datetime:
+        """When something is observed now, in UTC: time goes on during a live run, a virtual clock stands still."""
+        return live_clock().as_of if self.mode == "live" else self.as_of
+
 
 def live_clock() -> RunClock:
     """The present, in UTC."""
@@ -42,8 +46,9 @@ def parse_as_of(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    # The first and the last hours of the calendar have no UTC in some time zones.
+    except (ValueError, OverflowError) as error:
         raise SettingsInvalid(
-            f"as_of {text!r} is not a date or time: write 2023-03-10 or 2023-03-10T18:00Z"
+            f"{text!r} is not a date or time: write 2023-03-10 or 2023-03-10T18:00Z"
         ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

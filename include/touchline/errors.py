@@ -1,12 +1,30 @@
 """What can go wrong, by name. Every message says what, where, and what to do."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant; None when none is near."""
+    return next(iter(get_close_matches(word, known, 1)), None)
+
 
 class TouchlineError(Exception):
-    """Root of everything Touchline raises on purpose; the command line prints it without a traceback."""
+    """Root of everything Touchline raises on purpose.
+
+    The command line prints it without a traceback and ends with its `exit_code`: 1 for what failed, 2 for wrong usage,
+    4 for what is degraded.
+    """
+
+    exit_code = 1
 
 
 class SettingsInvalid(TouchlineError):
-    """A setting has a value that cannot be used."""
+    """A setting has a value that cannot be used, or there is no setting of that name."""
+
+    exit_code = 2
 
 
 class DatabaseUnavailable(TouchlineError):
@@ -87,6 +105,12 @@ class ForecastInSample(TouchlineError):
 
 class PipelineFailed(TouchlineError):
     """A task of a run failed for good; the message holds its log."""
+
+
+class PipelineDegraded(TouchlineError):
+    """The work was done, and something that should be there is missing; the message holds what, and what to do."""
+
+    exit_code = 4
 
 
 class PredictionUnknown(TouchlineError):

@@ -1,32 +1,43 @@
 """Settings: the only place that reads the environment.
 
-Every value can be given as `TOUCHLINE_<NAME>`; the defaults run everything on one laptop.
+Every value can be given as `TOUCHLINE_<NAME>`; the defaults run everything on one laptop. A process reads them with
+`read_settings`, which refuses what it cannot use.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import secrets as token_source
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from touchline.clock import parse_as_of
-from touchline.errors import SettingsInvalid
+from touchline.credentials import Credentials, variable_of
+from touchline.errors import SettingsInvalid, nearest
 
-Role = Literal["owner", "ingest", "transform", "model", "api", "analyst"]
-ROLES: tuple[Role, ...] = ("owner", "ingest", "transform", "model", "api", "analyst")
+Role = Literal["owner", "ingest", "transform", "model", "api", "analyst", "watchdog"]
+ROLES: tuple[Role, ...] = ("owner", "ingest", "transform", "model", "api", "analyst", "watchdog")
+# Each has a password or key of its own.
+CREDENTIALS = ("postgres", *ROLES, "airflow", "airflow_admin", "mlflow", "jwt", "fernet", "session")
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
+PREFIX = "TOUCHLINE_"
+# Begin like settings and are none: keys of sources, what dbt and Great Expectations are told, real files for tests.
+OTHER_VARIABLES = re.compile(r"TOUCHLINE_(\w+_KEY(_FILE)?|DBT_\w+|QUALITY_URL|SHARED_DATA)")
+
 SANDBOX = "sandbox"
 LIVE = "live"
+
+# 0 is any free one.
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Drift(BaseModel, frozen=True):
@@ -83,8 +94,9 @@ class Settings(BaseSettings):
 
     # TOUCHLINE_DRIFT_PSI is `drift.psi`: the first underscore after a subject's name leads into it.
     model_config = SettingsConfigDict(
-        env_prefix="TOUCHLINE_", env_nested_delimiter="_", env_nested_max_split=1, frozen=True, extra="ignore"
-    )
+        env_prefix=PREFIX, env_nested_delimiter="_", env_nested_max_split=1, env_ignore_empty=True, frozen=True,
+        extra="ignore",
+    )  # fmt: skip
 
     home: Path = Field(
         default=PROJECT_ROOT / ".touchline", description="state: database, logs, artefacts, secrets"
@@ -105,11 +117,11 @@ class Settings(BaseSettings):
     horizon_days: int = Field(default=7, ge=1, le=60, description="predict fixtures this many days ahead")
     history_seasons: int = Field(default=10, ge=1, description="past seasons to fetch from a site")
     bind_host: str = Field(default="127.0.0.1", description="address every server of ours listens on")
-    postgres_port: int = 54329
-    airflow_port: int = 8080
-    mlflow_port: int = 5000
-    api_port: int = 8000
-    sandbox_port: int = 8999
+    postgres_port: Port = 54329
+    airflow_port: Port = 8080
+    mlflow_port: Port = 5000
+    api_port: Port = 8000
+    sandbox_port: Port = 8999
     sandbox_seed: int = 7
     database_name: str | None = Field(default=None, description="overrides the name derived from the source")
     mlflow_tracking_uri: str | None = Field(default=None, description="an existing MLflow server")
@@ -121,7 +133,7 @@ class Settings(BaseSettings):
         default=None, description="OpenLineage run that this one is part of: namespace/job/run id"
     )
     data_docs: bool = Field(default=True, description="write pages of what every quality gate found")
-    random_seed: int = 20260801
+    random_seed: int = Field(default=20260801, ge=0, lt=2**32)
     training_since: datetime = Field(
         default=datetime(2000, 7, 1, tzinfo=UTC),
         description="models learn from matches since; older ones have no shots",
@@ -134,17 +146,47 @@ class Settings(BaseSettings):
     )
     promotion: Promotion = Promotion()
 
-    @field_validator("as_of", mode="before")
+    @field_validator("as_of", "training_since", mode="before")
     @classmethod
-    def _read_as_of(cls, value: object) -> object:
-        if value in (None, ""):
-            return None
-        return parse_as_of(value) if isinstance(value, str) else value
+    def _read_moment(cls, value: object) -> object:
+        try:
+            return parse_as_of(value) if isinstance(value, str) else value
+        except SettingsInvalid as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("home", "sources_file", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _can_be_a_folder(cls, value: Path) -> Path:
+        if (obstacle := in_the_way(value)) is not None:
+            raise ValueError(f"{obstacle} is not a folder")
+        return value
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _as_plain_postgresql(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        scheme, _, rest = value.partition("://")
+        plain = f"postgresql://{rest}"
+        if scheme.split("+")[0] not in ("postgresql", "postgres") or not _has_a_port(plain):
+            raise ValueError("write postgresql://user:password@host:5432/postgres")
+        return plain
+
+    @field_validator("mlflow_tracking_uri", "lineage_url", mode="after")
+    @classmethod
+    def _is_of_the_web(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not (
+            value.startswith(("http://", "https://")) and _has_a_port(value) and urlsplit(value).hostname
+        ):
+            raise ValueError("write http://host:5000")
+        return value
 
     @property
     def is_simulated(self) -> bool:
@@ -177,47 +219,47 @@ class Settings(BaseSettings):
         """Name of the registered model; the simulated world has its own."""
         return self.warehouse_database.replace("touchline", "touchline_match_result", 1)
 
-    @cached_property
-    def secrets(self) -> dict[str, str]:
-        """Generated credentials of this installation (`<home>/secrets.json`, mode 600); created once.
+    @property
+    def secrets(self) -> Credentials:
+        """Passwords and keys of this installation, by name."""
+        return Credentials(CREDENTIALS, self.home / "secrets", os.environ)
 
-        `TOUCHLINE_<ROLE>_PASSWORD` in the environment wins over the file, for clusters.
-        """
-        names = ["postgres", *ROLES, "airflow", "mlflow", "jwt", "fernet", "session"]
-        path = self.home / "secrets.json"
-        stored: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-        missing = [name for name in names if name not in stored]
-        if missing:
-            stored.update({name: token_source.token_urlsafe(32) for name in missing})
-            self.home.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(f".{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(json.dumps(stored, indent=1))
-            draft.replace(path)
-        return {name: os.environ.get(f"TOUCHLINE_{name.upper()}_PASSWORD", stored[name]) for name in stored}
+    def passwords(self, *names: str) -> dict[str, str]:
+        """The variables that give another process these credentials, and no others."""
+        return {variable_of(name): self.secrets[name] for name in names}
 
     @property
     def admin_url(self) -> str:
-        """URL of an administrator on the maintenance database `postgres`, `postgresql://...`."""
+        """URL of an administrator on the maintenance database `postgres`, `postgresql://...`.
+
+        A process that was started with `environment()` has no administrator, only the server's address.
+        """
         if self.database_url:
-            return _as_plain_postgresql(self.database_url)
-        port = self.running_port("postgres", self.postgres_port)
-        return f"postgresql://postgres:{self.secrets['postgres']}@127.0.0.1:{port}/postgres"
+            return self.database_url
+        return self.url_for("postgres", self.secrets["postgres"], "postgres")
 
     def url(self, role: Role, database: str | None = None) -> str:
         """Connection URL of an application role on the warehouse database (or `database`)."""
         return self.url_for(f"touchline_{role}", self.secrets[role], database or self.warehouse_database)
 
     def url_for(self, user: str, password: str, database: str) -> str:
-        """The administrator's address with another user, password and database."""
-        parts = urlsplit(self.admin_url)
-        host = parts.netloc.rpartition("@")[2]
+        """The server's address with a user, a password and a database."""
+        parts = urlsplit(self.server_url)
         return urlunsplit(
-            parts._replace(netloc=f"{quote(user)}:{quote(password, safe='')}@{host}", path=f"/{database}")
+            parts._replace(
+                netloc=f"{quote(user)}:{quote(password, safe='')}@{parts.netloc}", path=f"/{database}"
+            )
         )
 
+    @property
+    def server_url(self) -> str:
+        """Where the server answers, `postgresql://host:port...`, without a user."""
+        if self.database_url:
+            return _without_user(self.database_url)
+        return f"postgresql://127.0.0.1:{self.running_port('postgres', self.postgres_port)}"
+
     def environment(self) -> dict[str, str]:
-        """The variables that give another process exactly these settings."""
+        """The variables that give another process these settings, without the administrator of `database_url`."""
         variables: dict[str, str] = {}
         for name, value in self.model_dump(mode="json", exclude_none=True).items():
             parts = (
@@ -226,6 +268,8 @@ class Settings(BaseSettings):
                 else {name: value}
             )
             variables |= {f"TOUCHLINE_{part.upper()}": str(each) for part, each in parts.items()}
+        if self.database_url:
+            variables["TOUCHLINE_DATABASE_URL"] = _without_user(self.database_url)
         return variables
 
     def running_port(self, service: str, preferred: int) -> int:
@@ -238,21 +282,77 @@ class Settings(BaseSettings):
 
 
 def inherited_environment() -> dict[str, str]:
-    """This process's variables for a child, without settings, which the child gets from `environment()`.
+    """This process's variables for a child, without ours.
 
-    Passwords of roles and keys of sources are not settings and are passed on.
+    A child gets settings from `environment()`, and `passwords()` and `source_keys()` if it needs them.
     """
+    return {name: value for name, value in os.environ.items() if not name.startswith("TOUCHLINE_")}
+
+
+def source_keys() -> dict[str, str]:
+    """This process's variables that hold a key of a source, or name the file that does."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("TOUCHLINE_") or name.endswith(("_PASSWORD", "_KEY", "_KEY_FILE"))
+        if name.startswith("TOUCHLINE_") and name.endswith(("_KEY", "_KEY_FILE"))
     }
 
 
-def _as_plain_postgresql(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme.split("+")[0] not in ("postgresql", "postgres"):
-        raise SettingsInvalid(
-            "TOUCHLINE_DATABASE_URL must look like postgresql://user:password@host:5432/postgres"
-        )
-    return f"postgresql://{rest}"
+def _without_user(url: str) -> str:
+    return re.sub(r"(?<=://)[^/?#]*@", "", url)
+
+
+def read_settings() -> Settings:
+    """The settings that the environment of this process gives.
+
+    Raises SettingsInvalid, with every variable that has a value which cannot be used, and every one that is no setting
+    and would be ignored, with the setting that was probably meant.
+    """
+    problems = list(_not_settings())
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            problems.append(f"{PREFIX}{name}: {problem['msg'].removeprefix('Value error, ')}")
+    except SettingsError as error:
+        # The parts of a subject, given as one variable.
+        problems.append(f"{error}: write JSON, or each part by itself, as {PREFIX}DRIFT_PSI=0.25")
+    if problems:
+        raise SettingsInvalid("\n".join(problems))
+    return settings
+
+
+def in_the_way(folder: Path) -> Path | None:
+    """What keeps a folder from being there or being made, because it is none itself; None when nothing does."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    return None if there.is_dir() else there
+
+
+def _not_settings() -> Iterator[str]:
+    """Variables that look like settings, and what is wrong with each."""
+    known = set(_names_of(Settings)) | {f"{name.upper()}_PASSWORD" for name in CREDENTIALS}
+    for variable in sorted(os.environ):
+        # Settings are read whatever the case of their names.
+        name = variable.upper().removeprefix(PREFIX)
+        if variable.upper() == name or name in known or OTHER_VARIABLES.fullmatch(variable):
+            continue
+        meant = nearest(name, known)
+        told = f"did you mean {PREFIX}{meant}?" if meant else "docs/getting-started.md lists them"
+        yield f"{variable} is no setting: {told}"
+
+
+def _names_of(model: type[BaseModel]) -> Iterator[str]:
+    """Names of settings without prefix, in capitals; a subject can be given as one, or part by part."""
+    for name, field in model.model_fields.items():
+        yield name.upper()
+        if isinstance(field.default, BaseModel):
+            yield from (f"{name}_{part}".upper() for part in _names_of(type(field.default)))
+
+
+def _has_a_port(url: str) -> bool:
+    """True when the port of a URL is one, or it names none."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False

@@ -21,5 +21,8 @@ os.environ.update(
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(_home / "logs"),
+        "AIRFLOW__API__BASE_URL": "https://airflow.example",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_home / "passwords.json"),
+        "AIRFLOW__API_AUTH__JWT_SECRET": "of tests, and as long as SHA-512 wants a key to be: 64 bytes or more",
     }
 )

@@ -90,8 +90,10 @@ def test_every_asset_is_published_by_one_task(bag: DagBag):
 
 def test_every_step_is_a_task_with_its_name_and_what_it_publishes(bag: DagBag):
     tasks = {task.task_id: task for dag in bag.dags.values() for task in dag.tasks}
-    of_a_collection = {"sources", "collect", "announce", "all_collected"}
-    of_the_table = {name for name in STEPS if not name.startswith(("collect_", "announce_"))}
+    of_a_collection = {"sources", "collect", "announce", names.ALL_COLLECTED}
+    of_the_table = {
+        name for name in STEPS if not name.startswith(("collect_", "announce_", names.ALL_COLLECTED))
+    }
     assert tasks.keys() - of_a_collection == of_the_table - {"check_core"}, "which checks a part, by hand"
     for name in tasks.keys() - of_a_collection:
         outlets = [outlet.name for outlet in getattr(tasks[name], "outlets", [])]
@@ -120,6 +122,25 @@ def test_nothing_waits_for_the_search_for_anomalies_which_follows_the_gate(bag: 
     search = bag.dags[names.BUILD_WAREHOUSE].get_task("detect_anomalies")
     assert search.upstream_task_ids - {"check_landing"} == {"check_features"}
     assert search.downstream_task_ids == set()
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "verdict"),
+    [
+        (names.COLLECT_FIXTURES, names.ALL_COLLECTED),
+        (names.COLLECT_ODDS, names.ALL_COLLECTED),
+        (names.COLLECT_SCORES, names.ALL_COLLECTED),
+        (names.PREDICT_MATCHES, names.ALL_PREDICTED),
+    ],
+)
+def test_a_dag_that_can_be_degraded_ends_with_a_verdict_for_which_nothing_waits(
+    bag: DagBag, dag_id: str, verdict: str
+):
+    task = bag.dags[dag_id].get_task(verdict)
+    assert task.upstream_task_ids
+    assert task.downstream_task_ids == set()
+    assert not getattr(task, "outlets", [])
+    assert not bag.dags[dag_id].default_args.get("depends_on_past")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

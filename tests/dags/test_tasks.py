@@ -14,7 +14,7 @@ from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
-from touchline.errors import QualityGateFailed, ServiceFailed
+from touchline.errors import PipelineDegraded, QualityGateFailed, ServiceFailed, TouchlineError
 from touchline.operations import names
 from touchline.operations.pipeline import News, Run, Step
 from touchline.operations.sources import sources_giving
@@ -122,9 +122,12 @@ def test_a_run_may_be_told_not_to_announce():
     assert len(events) == 0
 
 
-def test_a_failed_gate_is_not_tried_again_and_says_why():
-    with pytest.raises(AirflowFailException, match="QualityGateFailed: odds below 1"):
-        run(Work(error=QualityGateFailed("odds below 1")))
+@pytest.mark.parametrize(
+    "error", [QualityGateFailed("odds below 1"), PipelineDegraded("E0 is held")], ids=["gate", "verdict"]
+)
+def test_a_failed_gate_and_a_verdict_are_not_tried_again_and_say_why(error: TouchlineError):
+    with pytest.raises(AirflowFailException, match=f"{type(error).__name__}: {error}"):
+        run(Work(error=error))
 
 
 def test_what_may_pass_is_tried_again():

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,20 @@ import pytest
 from builders import match_row, write_season_file
 from installation import RUN_SECONDS, Installation
 from table_digests import row_counts, table_digests
-from touchline.clock import live_clock
+from touchline.clock import live_clock, virtual_clock
 from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import PipelineFailed
 from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import events_file
 from touchline.operations import names, status
-from touchline.operations.airflow_api import AirflowApi
+from touchline.operations.airflow_api import airflow_of
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
 from touchline.operations.pipeline import StepOutcome, run_step
+from touchline.operations.run import forget_other_worlds
 from touchline.operations.steps import STEPS
+from touchline.quality.holds import Breach, keep_holds, release
 from touchline.sandbox.clock import advance_clock
 from touchline.settings import Settings
 from touchline.sources.source import KINDS
@@ -43,10 +45,6 @@ from warehouse import round_robin
 pytestmark = pytest.mark.slow
 
 STEP_SECONDS = 600
-
-
-def airflow(settings: Settings) -> AirflowApi:
-    return AirflowApi(f"http://127.0.0.1:{settings.running_port('airflow-api', 0)}")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +84,7 @@ def test_its_four_addresses_answer(first: dict[str, Any]):
 
 
 def test_airflow_shows_every_task_as_success(installation: Installation, first: dict[str, Any]):
-    with airflow(installation.settings) as api:
+    with airflow_of(installation.settings) as api:
         runs = [
             run for run in api.runs_since(run_start(installation)) if run.state not in ("queued", "running")
         ]
@@ -109,6 +107,28 @@ def test_lineage_has_a_start_and_an_end_of_every_task(installation: Installation
     )
     database = installation.settings.warehouse_database
     assert f"{database}.ledger.prediction" in {each["name"] for each in ended["outputs"]}
+
+
+def test_airflow_answers_who_has_logged_in_on_its_own_pages_and_nobody_else(
+    installation: Installation, first: dict[str, Any]
+):
+    address = first["addresses"]["Airflow"]
+    told = json.loads(installation.touchline("--json", "airflow", "login").stdout)
+    assert told["address"] == f"{address}auth/login"
+    login = {"username": told["user"], "password": told["password"]}
+    token = httpx.post(f"{address}auth/token", json=login).json()["access_token"]
+    variables, value = f"{address}api/v2/variables", {"key": "mine", "value": "x"}
+    for headers, expected in (
+        ({}, 401),
+        ({"Authorization": "Bearer x"}, 403),
+        ({"Authorization": f"Bearer {token}", "Host": "rebound.example"}, 403),
+        ({"Authorization": f"Bearer {token}", "Origin": "https://other.example"}, 403),
+        ({"Authorization": f"Bearer {token}"}, 201),
+    ):
+        assert httpx.post(variables, json=value, headers=headers).status_code == expected, headers
+    trigger = f"{address}api/v2/dags/{names.PREDICT_MATCHES}/dagRuns"
+    assert httpx.post(trigger, json={"logical_date": None}).status_code == 401
+    assert httpx.get(f"{address}auth/token").status_code == 403
 
 
 def test_everything_listens_on_the_loopback_address_only(installation: Installation, first: dict[str, Any]):
@@ -161,7 +181,7 @@ def test_a_failing_task_is_told_with_its_log_and_not_tried_again_in_vain(
     installation: Installation, first: dict[str, Any]
 ):
     settings, since = installation.settings, live_clock().as_of
-    with airflow(settings) as api:
+    with airflow_of(settings) as api:
         api.trigger(names.PREDICT_MATCHES, {"as_of": "yesterday"})
         with pytest.raises(PipelineFailed) as failed:
             Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
@@ -176,7 +196,7 @@ def test_a_failing_task_is_told_with_its_log_and_not_tried_again_in_vain(
 @pytest.mark.nightly  # By day: the failing task before.
 def test_a_task_that_failed_is_tried_again(installation: Installation, first: dict[str, Any]):
     settings, since = installation.settings, live_clock().as_of
-    with airflow(settings) as api:
+    with airflow_of(settings) as api:
         # The warehouse knows more than a run of a day before may know.
         before = datetime.fromisoformat(first["as_of"]) - timedelta(days=1)
         api.trigger(names.PREDICT_MATCHES, {"as_of": before.isoformat()})
@@ -255,12 +275,134 @@ def test_a_week_later_predictions_are_settled_and_new_ones_made(
     assert after["ledger.prediction"] > before["ledger.prediction"]
 
 
+@pytest.fixture
+def held(installation: Installation, first: dict[str, Any]) -> Iterator[str]:
+    """A competition with fixtures ahead that a gate holds during the test."""
+    settings, as_of = installation.settings, run_clock(installation.settings).as_of
+    with connect(settings, "transform") as connection:
+        code = str(scalar(connection, "select min(competition) from analytics.upcoming_predictions"))
+        breach = Breach(code, ("core", "suite", "expectation", ""), frozenset({"a row"}), "planted")
+        keep_holds(connection, "core", [breach], None, as_of, "planted")
+    yield code
+    release(settings, code, "planted", as_of, "planted")
+
+
+def test_a_dag_that_is_only_degraded_fails_at_once_with_the_reason_and_has_done_its_work(
+    installation: Installation, held: str
+):
+    settings, since = installation.settings, live_clock().as_of
+    with airflow_of(settings) as api:
+        api.trigger(names.PREDICT_MATCHES, {"as_of": run_clock(settings).as_of.isoformat()})
+        Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+        (run,) = (run for run in api.runs_since(since) if run.dag_id == names.PREDICT_MATCHES)
+        tasks = api.tasks(run)
+        told = "\n".join(line for task in tasks if task.state == "failed" for line in api.log(task))
+    assert run.state == "failed"
+    assert {task.task_id: (task.state, task.try_number) for task in tasks} == {
+        "predict": ("success", 1), "refresh_analytics": ("success", 1), "all_predicted": ("failed", 1)
+    }  # fmt: skip
+    assert f"a quality gate holds {held}" in told
+    doctor = installation.touchline("--json", "doctor")
+    assert doctor.returncode == 4, doctor.stdout
+    checks = {check["subject"]: check for check in json.loads(doctor.stdout)["checks"]}
+    assert (checks["held"]["state"], checks["Airflow's scheduler"]["state"]) == ("degraded", "ok")
+    assert "not run on one machine" in checks["Airflow's triggerer"]["finding"]
+    assert checks["Airflow's runs"]["finding"] == "none is active"
+
+
+@pytest.mark.nightly  # By day a DAG (above), and the words of a report (tests/unit/test_shortfalls.py).
+def test_a_run_with_a_held_competition_ends_as_degraded(installation: Installation, held: str):
+    done = installation.touchline("run")
+    assert done.returncode == 4, done.stderr
+    assert f"a quality gate holds {held}" in " ".join(done.stdout.split())
+    assert "all successful" not in done.stdout
+    assert installation.touchline("status").returncode == 0
+
+
+def test_once_nothing_is_missing_the_doctor_is_content(installation: Installation, first: dict[str, Any]):
+    with airflow_of(installation.settings) as api:
+        api.trigger(names.PREDICT_MATCHES, {"as_of": run_clock(installation.settings).as_of.isoformat()})
+        Follower(
+            installation.settings, api, live_clock().as_of, STEP_SECONDS, lambda runs, tasks: None
+        ).until_idle()
+    done = installation.touchline("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "Everything that must work does." in done.stdout
+
+
+def test_an_unfinished_run_of_another_time_is_abandoned_and_that_is_said(
+    installation: Installation, first: dict[str, Any], caplog: pytest.LogCaptureFixture
+):
+    settings, now = installation.settings, datetime.fromisoformat(first["as_of"])
+    later = now + timedelta(days=7)
+
+    def told_of(run_id: str) -> list[str]:
+        return [message for message in caplog.messages if run_id in message]
+
+    with airflow_of(settings) as api:
+        forget_other_worlds(settings, api, virtual_clock(now))
+        begun = api.trigger(names.TRAIN_MODELS, {"as_of": now.isoformat()})
+        forget_other_worlds(settings, api, virtual_clock(now))
+        assert told_of(begun.run_id) == []
+        forget_other_worlds(settings, api, virtual_clock(later))
+        assert begun.run_id not in {run.run_id for run in api.active_runs()}
+    (told,) = told_of(begun.run_id)
+    assert f"abandoned: before it had ended, as_of was {now.isoformat()} and is {later.isoformat()}" in told
+
+
+def test_every_service_comes_back_and_nothing_of_a_killed_one_survives(
+    installation: Installation, first: dict[str, Any]
+):
+    settings = installation.settings
+    leaders = {name: process_of(settings, name) for name in status.SERVICES}
+    trees = [
+        process
+        for leader in leaders.values()
+        for process in (psutil.Process(leader), *psutil.Process(leader).children(recursive=True))
+    ]
+    assert len(trees) > len(leaders) + 3
+    for leader in leaders.values():
+        os.kill(leader, signal.SIGKILL)
+    deadline = time.monotonic() + STEP_SECONDS
+    while not is_back(settings, leaders):
+        assert time.monotonic() < deadline, status.status(settings)
+        time.sleep(0.5)
+    assert psutil.wait_procs(trees, timeout=10)[1] == []
+    told = json.loads(installation.touchline("--json", "status").stdout)["services"]
+    assert all(service["n_restarts"] > 0 and "SIGKILL" in service["note"] for service in told)
+    ports = {service: settings.running_port(service, 0) for service in (status.API, status.AIRFLOW_API)}
+    assert ports == {status.API: settings.api_port, status.AIRFLOW_API: settings.airflow_port}
+    assert httpx.get(first["addresses"]["board"], timeout=30).status_code == 200
+
+
+def is_back(settings: Settings, leaders: dict[str, int]) -> bool:
+    services = status.status(settings).services
+    return all(each.state == "running" and each.pid != leaders[each.service] for each in services)
+
+
 def test_down_leaves_nothing_running(installation: Installation, first: dict[str, Any]):
     installation.remember_sessions()
     done = installation.touchline("--json", "down")
     assert set(json.loads(done.stdout)["stopped"]) == set(status.SERVICES)
     report = status.status(installation.settings)
     assert {service.state for service in report.services} == {"stopped"}
+    assert [process.cmdline() for process in installation.processes()] == []
+
+
+@pytest.mark.nightly  # By day: `up` and `down`.
+def test_in_the_foreground_everything_ends_with_the_command(installation: Installation):
+    up = installation.begin("up", "--foreground")
+    wait_until(
+        lambda: (
+            len(status.status(installation.settings).services) > 0
+            and is_back(installation.settings, dict.fromkeys(status.SERVICES, 0))
+        ),
+        up,
+    )
+    installation.remember_sessions()
+    up.send_signal(signal.SIGTERM)
+    up.communicate(timeout=STEP_SECONDS)
+    assert up.returncode == 0
     assert [process.cmdline() for process in installation.processes()] == []
 
 

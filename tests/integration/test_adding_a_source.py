@@ -16,8 +16,9 @@ from builders import match_row, write_season_file
 from example_source import ExampleSource
 from scripted_provider import ScriptedProvider, ScriptedReply, scripted_provider
 from touchline import cli
-from touchline.clock import virtual_clock
-from touchline.database.engine import connect, rows
+from touchline.clock import RunClock, virtual_clock
+from touchline.database.engine import connect, rows, scalar
+from touchline.errors import SettingsInvalid
 from touchline.identity.fixtures import fixture_key
 from touchline.landing.collect import CollectReport, collect
 from touchline.settings import Settings
@@ -119,6 +120,22 @@ def observed(settings: Settings, as_of: datetime, source_match_id: str) -> dict[
 def key_of(number: int) -> str:
     day, home, away = season()[number]
     return str(fixture_key("E0", day, home, away))
+
+
+def test_what_comes_during_a_live_run_is_dated_when_it_comes_and_not_when_the_run_began(
+    example: Settings, answers: list[ScriptedReply]
+):
+    answer(answers, games())
+    began = datetime.now(UTC)
+    collect(example, RunClock(began - timedelta(hours=1), "live"), "live")
+    with connect(example, "ingest") as connection:
+        observed_at = scalar(connection, "select observed_at from landing.payload where source = 'example'")
+    assert began < observed_at < datetime.now(UTC)
+
+
+def test_a_provider_is_not_asked_as_of_another_time(example: Settings):
+    with pytest.raises(SettingsInvalid, match="leave out TOUCHLINE_AS_OF"):
+        run(example.model_copy(update={"as_of": APRIL}), APRIL)
 
 
 def test_it_lands_under_our_names_and_keys_and_its_key_goes_nowhere(
@@ -270,7 +287,7 @@ def test_a_killed_or_failed_backfill_asks_only_for_what_it_has_not(
     answers: list[ScriptedReply],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    for name, value in example.model_copy(update={"as_of": APRIL}).environment().items():
+    for name, value in example.environment().items():
         monkeypatch.setenv(name, value)
     command = ["--json", "collect", "--from", "2022-08-20", "--to", "2022-12-31"]
     answer(answers, games())

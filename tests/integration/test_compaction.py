@@ -12,16 +12,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg import errors
 from typer.testing import CliRunner
 
-from predictions import insert_prediction
+from predictions import insert_prediction, unchecked
 from price_ticks import MATCH, SEEN, quotes_as_of, tick, tick_frame
 from touchline import cli
 from touchline.database.engine import connect, rows, scalar
-from touchline.errors import MonthNotClosed
+from touchline.errors import DatabaseUnavailable, MonthNotClosed
 from touchline.landing.compaction import CompactionReport, compact
 from touchline.landing.ticks import COLUMNS, PRICES, SERIES, TIME_ORDER, write_quotes
 from touchline.settings import Role, Settings
@@ -113,7 +112,7 @@ def test_explicit_closing_prices_all_stay(settings: Settings):
 
 def test_what_a_prediction_used_stays(settings: Settings):
     write(settings, *ticks_at(0, 10, 20, 30, 40), *ticks_at(0, 15, 40, bookmaker="pinnacle"))
-    with connect(settings, "model") as connection:
+    with unchecked(settings) as connection:
         used = SEEN + 20 * MINUTE
         insert_prediction(
             connection, match_id=MATCH, features_as_of=used, predicted_at=used + MINUTE, kickoff_at=KICKOFF
@@ -169,7 +168,7 @@ def test_what_stays_is_what_the_plain_rule_keeps(settings: Settings, seed: int):
     used = [SEEN + chance.choice(moments) * MINUTE for _ in range(5)]
     for number, kickoff in enumerate(kickoffs):
         announce_kickoff(settings, kickoff, payload=str(number))
-    with connect(settings, "model") as connection:
+    with unchecked(settings) as connection:
         for number, moment in enumerate(used):
             insert_prediction(
                 connection, match_id=MATCH, features_as_of=moment, predicted_at=moment, feature_hash=str(number),
@@ -318,7 +317,7 @@ def test_a_compaction_killed_in_a_month_leaves_that_month_whole_and_the_next_run
     november = [row for row in stored(settings) if row["observed_at"].month == 11]
     with (
         killed_while_waiting_for_a_reader_of(settings, "landing.odds_observation_202211"),
-        pytest.raises(psycopg.OperationalError, match="terminat"),
+        pytest.raises(DatabaseUnavailable, match="terminat"),
     ):
         run(settings)
     left = stored(settings)

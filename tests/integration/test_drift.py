@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from benchmarks.simulated_forecasts import KNOWING, Champion, simulated_year
 
-from predictions import insert_settled
+from predictions import insert_settled, unchecked
 from touchline.clock import RunClock, virtual_clock
 from touchline.database.engine import connect, rows
 from touchline.monitoring.confident_picks import FLOOR, PROMISED
@@ -35,7 +35,7 @@ def settle(
 ) -> None:
     settled, _ = simulated_year(champion, 1, n_days, MATCHES_A_DAY)
     moved = replace(settled, kickoff_on=settled.kickoff_on + days_later)
-    with connect(settings, "model") as connection:
+    with unchecked(settings) as connection:
         insert_settled(connection, moved, settings.model_name, version, first_number=1000 * int(version))
 
 

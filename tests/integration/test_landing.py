@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from builders import match_row, season_csv, write_season_file
+from planted_world import land as land_answers
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import SettingsInvalid, SourceUnavailable
@@ -279,6 +280,15 @@ def test_nothing_after_as_of_is_landed_not_even_in_the_payload(settings: Setting
     ]
     latest = fetch(settings, "select max(known_at) as at from landing.odds_observation")
     assert latest[0]["at"] <= as_of
+
+
+def test_a_fact_is_public_at_the_latest_when_it_is_seen(settings: Settings):
+    # By the timetable results come out at six the next morning.
+    evening = datetime(2023, 1, 14, 20, tzinfo=UTC)
+    land_answers(settings, {"mmz4281/2223/E0.csv": season_csv([match_row()])}, evening)
+    for table in ("fixture_observation", "score_observation"):
+        (dated,) = fetch(settings, f"select published_at, observed_at, known_at from landing.{table}")
+        assert dated["published_at"] == dated["known_at"] <= dated["observed_at"] == evening
 
 
 def test_prices_of_a_fixture_appear_once_they_are_collected(settings: Settings, folder: Path):

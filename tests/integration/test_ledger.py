@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,8 @@ import pandas as pd
 import pytest
 
 from builders import match_row
-from predictions import KICKOFF, insert_prediction, prediction, registered
+from databases import copy_of
+from predictions import KICKOFF, insert_prediction, prediction, registered, unchecked
 from touchline.clock import RunClock, virtual_clock
 from touchline.database.engine import connect, rows
 from touchline.database.queries import query
@@ -70,20 +72,27 @@ def season(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) 
     with connect(sourced, "model") as connection:
         week = {"after": NOVEMBER, "until": NOVEMBER + timedelta(days=7)}
         fixtures = rows(connection, FIXTURE + UPCOMING, week)
-    return World(
-        sourced, fixtures, read_features(sourced, [row["match_id"] for row in fixtures], NOVEMBER), folder
-    )
+    # What reads features keeps its connections, and a database that is in use cannot be copied.
+    with copy_of(sourced) as copy:
+        read = read_features(copy, [row["match_id"] for row in fixtures], NOVEMBER)
+    return World(sourced, fixtures, read, folder)
 
 
 @pytest.fixture
-def unpredicted(season: World, settings: Settings) -> World:
-    """The season's fixtures and an empty ledger; rows of a ledger cannot be taken back, so it is another one."""
-    return replace(season, settings=settings)
+def unpredicted(season: World) -> Iterator[World]:
+    """The season and an empty ledger; rows of a ledger cannot be taken back, so it is another one."""
+    with copy_of(season.settings) as settings:
+        yield replace(season, settings=settings)
 
 
 @pytest.fixture(scope="module")
-def settled(season: World) -> dict[str, Any]:
+def settled(season: World) -> Iterator[dict[str, Any]]:
     """The season predicted; the results come in, and a week later one of them is corrected."""
+    with copy_of(season.settings) as settings:
+        yield _settled(replace(season, settings=settings))
+
+
+def _settled(season: World) -> dict[str, Any]:
     settings = season.settings
     append(settings, predictions(season))
     reports = {"too early": settle_predictions(settings, BEFORE, "settle too early")}
@@ -104,6 +113,14 @@ def predictions(
     """What predict_matches would append, for a model that no registry holds."""
     made = predictions_of(world.fixtures, world.read, registered(version), role, clock, run_id)
     return [row for row in made if not math.isnan(row["p_home"])]
+
+
+def announced(world: World, moved: Sequence[dict[str, Any]]) -> None:
+    """Let the matches of these predictions kick off when they say."""
+    with connect(world.settings, "transform") as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "update core.match set kickoff_at = %(kickoff_at)s where match_id = %(match_id)s", moved
+        )
 
 
 def ledger(world: World) -> list[dict[str, Any]]:
@@ -130,7 +147,7 @@ def test_every_fixture_gets_a_row_of_each_forecast_that_can_say_something(unpred
 
 def test_a_forecast_rests_on_prices_when_it_knows_prices_and_had_all_of_them(unpredicted: World):
     prices = {f"market_price_{side}": 2.5 for side in ("home", "draw", "away")}
-    with connect(unpredicted.settings, "model") as connection:
+    with unchecked(unpredicted.settings) as connection:
         for forecast in nightly():
             for number, features in enumerate(({}, prices, prices | {"market_price_draw": None})):
                 insert_prediction(connection, forecast=forecast, features=features, run_id=str(number))
@@ -138,8 +155,8 @@ def test_a_forecast_rests_on_prices_when_it_knows_prices_and_had_all_of_them(unp
     assert found == {(forecast, "1") for forecast in know_prices() & set(nightly())}
 
 
-def test_the_written_rows_pass_the_gate(season: World):
-    report = check_predictions(season.settings, gate_frame(predictions(season)), NOVEMBER, "gate")
+def test_the_written_rows_pass_the_gate(unpredicted: World):
+    report = check_predictions(unpredicted.settings, gate_frame(predictions(unpredicted)), NOVEMBER, "gate")
     assert report.n_expectations > 10
 
 
@@ -166,6 +183,7 @@ def test_two_runs_at_once_write_every_prediction_once(unpredicted: World):
 def test_new_features_and_a_moved_kickoff_are_new_predictions(unpredicted: World):
     append(unpredicted.settings, predictions(unpredicted))
     moved = [row | {"kickoff_at": row["kickoff_at"] + timedelta(hours=2)} for row in predictions(unpredicted)]
+    announced(unpredicted, moved)
     assert append(unpredicted.settings, moved).n_written == 3
     fed = [row | {"feature_hash": "other", "prediction_id": prediction()["prediction_id"]} for row in moved]
     assert append(unpredicted.settings, fed).n_written == 3
@@ -229,15 +247,16 @@ def test_a_match_that_has_begun_is_refused_and_the_others_are_written(unpredicte
 
 def test_live_the_servers_clock_decides_what_has_begun(unpredicted: World):
     now = datetime.now(UTC)
+    made = {
+        "clock": "live",
+        "predicted_at": now - timedelta(hours=2),
+        "features_as_of": now - timedelta(hours=3),
+    }
     begun, ahead = (
-        prediction(
-            match_id=f"00000000-0000-0000-0000-{number:012d}", clock="live",
-            kickoff_at=now + timedelta(hours=hours),
-            predicted_at=now - timedelta(hours=2), features_as_of=now - timedelta(hours=3), features="{}",
-            scoreline_grid=np.array([[1.0]]),
-        )
-        for number, hours in ((1, -1), (2, 1))
-    )  # fmt: skip
+        row | made | {"kickoff_at": now + timedelta(hours=hours)}
+        for row, hours in zip(predictions(unpredicted)[:2], (-1, 1), strict=True)
+    )
+    announced(unpredicted, [begun, ahead])
     done = append(unpredicted.settings, [begun, ahead])
     assert (done.n_written, done.n_refused_rows) == (1, 1)
     assert [str(row["match_id"]) for row in ledger(unpredicted)] == [ahead["match_id"]]
@@ -434,7 +453,7 @@ def test_features_unlike_those_the_champion_learnt_from_are_drift_and_looked_at_
     loose = {"drift": Drift(fewest_matches=10, false_alarms=0.9)}
     settings = settled["settings"].model_copy(update=loose)
     trained = [TrainedVersion("1", NOVEMBER, NOVEMBER - timedelta(days=1))]
-    with connect(settings, "model") as connection:
+    with unchecked(settings) as connection:
         for number in range(60):
             insert_prediction(connection, **used(settings, dict.fromkeys(FEATURES, 1e4), number))
     monday = virtual_clock(datetime(2022, 11, 7, 8, tzinfo=UTC))
@@ -454,7 +473,7 @@ def test_features_unlike_those_the_champion_learnt_from_are_drift_and_looked_at_
     # An alarm of the week stands until a training has followed it.
     followed = [*trained, TrainedVersion("2", monday.as_of, NOVEMBER)]
     assert judge_drift(settings, tuesday, "again", followed).alarms == ()
-    with connect(settings, "model") as connection:
+    with unchecked(settings) as connection:
         insert_prediction(
             connection, **used(settings, {}, 99)
             | {"model_version": "2", "kickoff_at": tuesday.as_of, "predicted_at": monday.as_of}

@@ -35,7 +35,7 @@ from touchline.operations import due, names, records
 from touchline.operations.pipeline import run_step
 from touchline.operations.steps import STEPS
 from touchline.quality import gates
-from touchline.quality.holds import release
+from touchline.quality.holds import Breach, keep_holds, release
 from touchline.registry import models
 from touchline.registry.tracking import open_registry
 from touchline.registry.training import train_on
@@ -216,10 +216,23 @@ def test_a_build_that_was_trained_on_already_answers_an_alarm(history: History):
 
 def test_a_new_challenger_is_something_new_to_predict_with(history: History):
     with connect(history.settings, "ingest") as connection:
-        alone = due.prediction_inputs(open_registry(history.settings), connection)
+        alone = due.prediction_inputs(open_registry(history.settings), connection, NOVEMBER)
         with challenged(history.settings, challenger="2"):
-            in_company = due.prediction_inputs(open_registry(history.settings), connection)
+            in_company = due.prediction_inputs(open_registry(history.settings), connection, NOVEMBER)
     assert (alone["challengers"], in_company) == ([], alone | {"challengers": ["2"]})
+
+
+def test_a_released_competition_is_something_new_to_predict(history: History):
+    registry = open_registry(history.settings)
+    with connect(history.settings, "ingest") as connection:
+        free = due.prediction_inputs(registry, connection, NOVEMBER)
+        breach = Breach("E0", ("core", "suite", "expectation", ""), frozenset({"E0 row"}), "why")
+        keep_holds(connection, "core", [breach], None, NOVEMBER, "hold")
+        held = due.prediction_inputs(registry, connection, NOVEMBER)
+        keep_holds(connection, "core", [], None, NOVEMBER, "pass")
+        assert due.prediction_inputs(registry, connection, NOVEMBER) == free
+        connection.rollback()
+    assert held == free | {"held": ["E0"]}
 
 
 def test_who_awaits_approval_speaks_beside_the_newest_challenger(history: History):

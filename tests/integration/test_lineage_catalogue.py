@@ -10,9 +10,8 @@ from typer.testing import CliRunner
 
 from databases import copy_of
 from october import NOW
-from predictions import insert_prediction
+from predictions import insert_prediction, unchecked
 from touchline.cli import app
-from touchline.database.engine import connect
 from touchline.settings import Settings
 from touchline.warehouse.catalogue import catalogue, described_by_dbt, described_by_file
 
@@ -59,7 +58,7 @@ def test_the_age_is_by_the_run_clock_and_late_is_told(built: Settings):
 
 def test_a_prediction_makes_the_ledger_fresh(built: Settings):
     with copy_of(built) as settings:
-        with connect(settings, "model") as connection:
+        with unchecked(settings) as connection:
             made = NOW - timedelta(hours=2)
             insert_prediction(connection, predicted_at=made, features_as_of=made)
         (entry,) = [each for each in catalogue(settings, NOW, "ledger") if each.name == "ledger.prediction"]

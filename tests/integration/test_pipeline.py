@@ -114,6 +114,13 @@ def test_a_new_champion_predicts_once(caught_up: Settings):
     assert written > 0
     run(caught_up, "predict", "predict-2")
     assert n_predictions(caught_up) == written
+    with connect(caught_up, "ingest") as connection:
+        connection.execute(
+            "insert into ops.pipeline_run (run_id, step, as_of, status) values ('t', 'train', %s, 'success')",
+            (NOW,),
+        )
+    for verdict in (names.ALL_PREDICTED, "all_collected/scores"):
+        assert run(caught_up, verdict, "verdict").summary == "Nothing is missing."
     assert recorded(caught_up, "predict")["detail"]["inputs"]["champion"] == "1"
 
 

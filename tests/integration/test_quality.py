@@ -27,6 +27,7 @@ from touchline.quality.gates import check_core, check_features, check_landing, c
 from touchline.quality.history import count_rules
 from touchline.quality.holds import active_holds, held_competitions, release
 from touchline.quality.screening import screen
+from touchline.quality.validation import project_folder
 from touchline.settings import Settings
 from touchline.sources.football_data_uk.parse import parse as parse_file
 from warehouse import land, round_robin
@@ -121,7 +122,9 @@ def put_file(settings: Settings, as_of: datetime, *changes: dict[str, str]) -> N
     land_answers(settings, {E0_FILE: season_csv(found)}, as_of)
 
 
-def test_what_the_collector_lands_passes_and_is_documented(settings: Settings, tmp_path: Path):
+def test_what_the_collector_lands_passes_and_is_documented_by_the_newest_results(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     with_docs = settings.model_copy(update={"data_docs": True})
     sourced = land(with_docs, tmp_path, round_robin(), NOVEMBER)
     report = check_landing(sourced, NOVEMBER, "run-1")
@@ -134,6 +137,12 @@ def test_what_the_collector_lands_passes_and_is_documented(settings: Settings, t
     assert report.data_docs is not None
     page = Path(report.data_docs)
     assert "landing_rules" in page.read_text()
+    first = set(page.parent.glob("validations/landing_rules/**/*.html"))
+    monkeypatch.setattr(validation, "KEPT_RESULTS", 0)
+    check_landing(sourced, NOVEMBER, "run-2")
+    (second,) = page.parent.glob("validations/landing_rules/**/*.html")
+    assert second not in first
+    assert len(list(project_folder(sourced).glob("gx/uncommitted/validations/landing_rules/**/*.json"))) == 1
 
 
 def test_a_fact_that_cannot_be_right_is_left_out_and_told_with_row_rule_and_advice(settings: Settings):

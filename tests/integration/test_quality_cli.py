@@ -117,9 +117,10 @@ def test_measures_count_failures_by_gate_and_severity(api: TestClient):
     assert "touchline_held_competitions 1.0" in text
 
 
-def test_a_hold_is_a_warning_of_readiness(api: TestClient):
-    warnings = api.get("/v1/health/ready").json()["warnings"]
-    assert any("a quality gate holds E1: see `touchline quality holds`" in each for each in warnings)
+def test_a_hold_is_a_shortfall_of_readiness(api: TestClient):
+    held = [each for each in api.get("/v1/health/ready").json()["shortfalls"] if each["kind"] == "held"]
+    assert "E1" in [each["subject"] for each in held]
+    assert all("touchline quality holds" in each["what_to_do"] for each in held)
 
 
 def test_a_held_competition_is_shown_and_released_with_a_reason(run: Callable[..., Any]):

@@ -1,4 +1,4 @@
-"""What waits in quarantine is used once it can be, from the stored payload, and counts as known from then on."""
+"""What waits in quarantine is used once it can be, and everything is dated by the clock at the time it was seen."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from simulated_world import collecting_from, simulated_world
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows
 from touchline.landing.collect import collect
+from touchline.quality.gates import check_landing
 from touchline.settings import Settings
 
 
@@ -38,3 +39,31 @@ def test_prices_of_a_match_that_nobody_has_announced_wait_for_its_fixture(settin
     assert found["n"] > 0
     assert found["n_matches"] == waiting.rejected
     assert (found["known_at"], found["observed_at"]) == (later, early)
+
+
+@pytest.mark.slow
+def test_a_run_that_the_world_overtakes_learns_nothing_before_it_was_so(settings: Settings, tmp_path: Path):
+    """A collection is interrupted, the clock moved on by a week, and the collection continued as of its own time."""
+    with simulated_world(tmp_path) as server:
+        own = collecting_from(settings, server)
+        early = server.clock.now
+        later = early + timedelta(days=7)
+        collect(own, virtual_clock(early), "run", ("scores",), only=("football_data_uk",))
+        server.clock.move_to(later)
+        collect(own, virtual_clock(early), "run", ("fixtures", "scores"), only=("football_data_uk",))
+    with connect(own, "ingest") as connection:
+        (told,) = rows(
+            connection,
+            "select count(*) filter (where observed_at = %(later)s) as n_later, "
+            "count(*) filter (where known_at < kickoff_at) as n_early, "
+            "count(*) filter (where kickoff_at > %(early)s) as n_of_the_week "
+            "from landing.score_observation as score inner join lateral (select max(kickoff_at) as kickoff_at "
+            "from landing.fixture_observation where fixture_key = score.fixture_key) as fixture on true",
+            {"early": early, "later": later},
+        )
+        seen = rows(connection, "select distinct observed_at from landing.payload_seen")
+    assert told["n_later"] >= told["n_of_the_week"] > 0
+    assert told["n_early"] == 0
+    assert [row["observed_at"] for row in seen] == [later]
+    report = check_landing(own, later, "check")
+    assert (report.n_quarantined, report.held) == (0, ())

@@ -15,7 +15,7 @@ import pytest
 
 from builders import match_row, season_csv
 from databases import copy_of
-from predictions import insert_prediction
+from predictions import insert_prediction, unchecked
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows
 from touchline.landing.collect import CollectReport, collect
@@ -180,7 +180,7 @@ def replay(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def predict_what_was_played(settings: Settings) -> None:
-    with connect(settings, "model") as connection:
+    with unchecked(settings) as connection:
         query = "select match_id::text, home_team, away_team, kickoff_at from core.match where is_played"
         for match in rows(connection, query):
             made = match["kickoff_at"] - timedelta(hours=1)

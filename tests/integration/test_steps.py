@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows
+from touchline.errors import PipelineDegraded
 from touchline.operations import names
 from touchline.operations.due import build_inputs, warehouse_is_behind
 from touchline.operations.pipeline import Run, Step, run_step
+from touchline.operations.steps import STEPS
 from touchline.settings import Settings
 
 NOON = datetime(2022, 11, 1, 12, tzinfo=UTC)
@@ -138,3 +140,73 @@ def test_a_record_of_a_version_that_knew_fewer_inputs_makes_the_build_due(
             at_noon, Step(step, "Seen.", lambda run: Report(), inputs=lambda run, _: {"build": inputs}), step
         )
     assert warehouse_is_behind(at_noon, virtual_clock(NOON)) is is_behind
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The counts of a collection's report."""
+
+    requests: int = 2
+    new_payloads: int = 0
+    seen_again: int = 0
+    not_offered: int = 0
+    summary: str = "Collected."
+
+
+SILENCE, ANSWER, NO_QUESTION = Collected(), Collected(seen_again=2), Collected(requests=0)
+
+
+def collect_odds(at_noon: Settings, run_id: str, **answers: Collected) -> None:
+    """Record a run that asks sources for odds."""
+    for source, report in answers.items():
+        work = Step(f"collect_odds/{source}", "Collect.", lambda _, report=report: report)
+        run_step(at_noon, work, run_id)
+
+
+def judge_collection(settings: Settings) -> str:
+    return run_step(settings, STEPS["all_collected/odds"], "verdict").summary
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_complete"),
+    [
+        ({"one": ANSWER}, True),
+        ({"one": SILENCE, "two": ANSWER}, True),
+        ({"one": NO_QUESTION}, True),
+        ({"one": SILENCE, "two": SILENCE}, False),
+    ],
+    ids=["answered", "one of two answers", "nothing to ask", "all rest"],
+)
+def test_a_collection_to_which_no_source_answers_is_degraded(
+    at_noon: Settings, answers: dict[str, Collected], is_complete: bool
+):
+    collect_odds(at_noon, "one", **answers)
+    if is_complete:
+        assert judge_collection(at_noon) == "Nothing is missing."
+    else:
+        with pytest.raises(PipelineDegraded, match="no source has given odds ever"):
+            judge_collection(at_noon)
+
+
+def test_the_last_collection_counts_and_so_does_its_age(at_noon: Settings):
+    collect_odds(at_noon, "one", source=ANSWER)
+    later = at_noon.model_copy(update={"as_of": NOON + timedelta(hours=6)})
+    collect_odds(later, "two", source=SILENCE)
+    with pytest.raises(PipelineDegraded, match="no source has given odds since 2022-11-01 12:00 UTC"):
+        judge_collection(later)
+    assert judge_collection(at_noon) == "Nothing is missing.", "as of before that"
+    collect_odds(later, "three", source=ANSWER)
+    assert judge_collection(later) == "Nothing is missing."
+    with pytest.raises(PipelineDegraded, match="since 2022-11-01 18:00 UTC"):
+        judge_collection(at_noon.model_copy(update={"as_of": NOON + timedelta(days=2)}))
+
+
+def test_a_collection_that_died_or_failed_has_not_answered(at_noon: Settings):
+    def fail(run: Run) -> Report:
+        raise ValueError("no route")
+
+    with pytest.raises(ValueError, match="no route"):
+        run_step(at_noon, Step("collect_fixtures+odds+scores", "Collect.", fail), "one")
+    for kind in names.LANDING:
+        with pytest.raises(PipelineDegraded, match=f"no source has given {kind} ever"):
+            run_step(at_noon, STEPS[f"all_collected/{kind}"], "verdict")

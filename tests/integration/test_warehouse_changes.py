@@ -13,6 +13,9 @@ from builders import match_row, write_season_file
 from databases import copy_of
 from table_digests import table_digests
 from touchline.database.engine import Connection, connect, rows, scalar
+from touchline.operations.due import build_inputs
+from touchline.quality.gates import check_landing
+from touchline.quality.holds import release
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build, land, round_robin
@@ -124,6 +127,38 @@ def test_a_fact_set_aside_after_it_was_built_is_gone_from_everything(
         }
         assert scalar(connection, left[kind], (aside,)) <= 0
     assert equals_a_full_build(world, LATER)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "is_full"),
+    [({"FTHG": "21"}, False), pytest.param({"Time": "20:00"}, True, marks=pytest.mark.nightly)],
+    ids=["score", "fixture"],
+)
+def test_what_a_hold_kept_out_comes_back_once_it_is_released(
+    world: Settings, tmp_path: Path, wrong: dict[str, str], is_full: bool
+):
+    season = round_robin()
+    land(world, tmp_path, season, LATER - timedelta(hours=1))
+    told_wrong = [
+        match_row(**{name: value for name, value in row.items() if name != "FTR"} | wrong)
+        for row in season[:11]
+    ]
+    land(world, tmp_path, [*told_wrong, *season[11:]], LATER)
+    with copy_of(world) as never_held:
+        build(never_held, LATER)
+        expected = digests(never_held)
+    assert check_landing(world, LATER, "check").held == ("E0",)
+    build(world, LATER)
+    assert digests(world) != expected
+    with connect(world, "ingest") as connection:
+        held = build_inputs(connection, LATER)
+    release(world, "E0", "it was so", LATER, "release")
+    with connect(world, "ingest") as connection:
+        assert build_inputs(connection, LATER) != held, "the next build is due"
+    assert build(world, LATER)[0].is_full is is_full
+    assert digests(world) == expected
+    again = check_landing(world, LATER + timedelta(hours=1), "again")
+    assert (again.n_quarantined, again.held) == (0, ())
 
 
 @pytest.mark.nightly  # By day: tests/integration/test_ratings_update.py, late results.

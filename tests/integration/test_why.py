@@ -15,11 +15,16 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from databases import copy_of
-from predictions import insert_prediction
+from predictions import insert_prediction, unchecked
 from touchline import cli
 from touchline.database.engine import Connection, connect, rows
-from touchline.errors import MatchUnknown
+from touchline.errors import MatchUnknown, PipelineDegraded
 from touchline.ledger.why import fixture_by_id, fixture_by_names, why
+from touchline.monitoring.shortfalls import find_shortfalls
+from touchline.operations import names
+from touchline.operations.pipeline import run_step
+from touchline.operations.steps import STEPS
+from touchline.operations.verdicts import NEVER_TRAINED
 from touchline.settings import Settings
 from unpredicted_world import NOW, build_unpredicted_world
 
@@ -72,6 +77,44 @@ def test_every_fixture_without_a_prediction_has_the_first_reason_that_applies(wo
     assert all(row["detail"] and row["look_at"] and row["what_to_do"] for row in found)
 
 
+def test_what_can_still_be_predicted_and_is_not_is_a_shortfall_and_so_is_every_hold(world: Settings):
+    found = {(each.kind, each.subject): each for each in find_shortfalls(world, NOW)}
+    beyond_help = {"begun", "called_off"}
+    assert found.keys() == {
+        *(("unpredicted", reason) for reason in REASONS.values() if reason not in beyond_help),
+        ("held", "E1"), ("held", "E2"),
+    }  # fmt: skip
+    assert {each.n for each in found.values()} == {1}
+    assert all(each.message and each.what_to_do for each in found.values())
+    assert "touchline teams link" in found["unpredicted", "unknown_team"].what_to_do
+
+
+def test_a_fixture_is_no_shortfall_before_it_is_in_the_horizon_of_the_last_look_nor_after_its_kick_off(
+    world: Settings,
+):
+    near = world.model_copy(update={"horizon_days": 1})
+    assert [each.kind for each in find_shortfalls(near, NOW)] == ["held", "held"]
+    after = find_shortfalls(world, NOW + timedelta(days=8))
+    assert {each.kind for each in after} == {"held", "stale"}
+
+
+def test_a_run_of_predictions_fails_as_degraded_and_is_recorded_with_what_is_missing(own_world: Settings):
+    given = own_world.model_copy(update={"as_of": NOW})
+    first = run_step(given, STEPS[names.ALL_PREDICTED], "before the first training")
+    assert (first.summary, first.is_repeat) == (NEVER_TRAINED, True)
+    with connect(own_world, "ingest") as connection:
+        connection.execute(
+            "insert into ops.pipeline_run (run_id, step, as_of, status) values ('r', 'train', %s, 'failed')",
+            (NOW,),
+        )
+    with pytest.raises(PipelineDegraded, match="a quality gate holds E1") as degraded:
+        run_step(given, STEPS[names.ALL_PREDICTED], "verdict")
+    assert "1 fixture ahead without a prediction (no features)" in str(degraded.value)
+    with connect(own_world, "ingest") as connection:
+        (row,) = rows(connection, "select status, detail from ops.pipeline_run where run_id = 'verdict'")
+    assert (row["status"], row["detail"]["error"]) == ("failed", str(degraded.value))
+
+
 def test_a_row_that_cannot_be_read_is_silent_about_a_match_known_from_elsewhere(world: Settings):
     with connect(world, "analyst") as connection:
         refused = rows(
@@ -114,7 +157,7 @@ def test_the_last_predict_step_tells_why_what_could_be_predicted_was_not(
 def test_each_fixture_of_the_horizon_is_predicted_or_unpredicted_and_never_both(
     world: Settings, data: st.DataObject
 ):
-    with connect(world, "model") as connection:
+    with unchecked(world) as connection:
         fixtures = rows(
             connection,
             "select match_id::text as match_id, home_team, away_team, kickoff_at from core.match "
@@ -246,3 +289,12 @@ def test_what_is_not_known_ends_with_an_error_and_wrong_usage_with_another(run: 
     assert isinstance(run("why", "Everton", "Arsenal", "2022-11-08").exception, MatchUnknown)
     for wrong in (["Everton", "Arsenal"], ["no-id"], ["Everton", "Arsenal", "soon"]):
         assert run("why", *wrong).exit_code == 2, wrong
+
+
+def test_the_doctor_tells_what_is_missing_with_an_exit_code_of_its_own(run: Any):
+    told = run("--json", "doctor")
+    checks = json.loads(told.output)["checks"]
+    assert [check for check in checks if check["state"] == "failed"] == []
+    assert told.exit_code == 4
+    assert {check["subject"] for check in checks if check["state"] == "degraded"} == {"unpredicted", "held"}
+    assert "Degraded: unpredicted, held." in run("doctor").output

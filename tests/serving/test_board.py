@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from predictions import insert_prediction
+from predictions import insert_prediction, unchecked
 from served_world import NOW, World
 from touchline.database.engine import connect
 from touchline.serving.board import since
@@ -41,6 +41,14 @@ def test_the_board_says_why_a_fixture_has_no_prediction(api: TestClient):
     text = re.sub(r"<[^>]+>|\s+", " ", api.get("/").text)
     assert re.search(r"Without a prediction +05 Nov, 15:00 +E0 +Burnley +v +Everton +waiting", text)
     assert "Burnley" not in api.get("/", params={"competition": "D1"}).text.partition("Track record")[0]
+
+
+def test_what_is_missing_stands_at_the_top_of_the_board(api: TestClient):
+    reply = api.get("/")
+    assert reply.status_code == 200
+    top = " ".join(re.sub(r"<[^>]+>", " ", reply.text.partition('<div class="tiles">')[0]).split())
+    assert "Degraded 1 fixture ahead without a prediction (waiting), the next at 2022-11-05 15:00 UTC." in top
+    assert "To do: run `touchline build`, then `touchline predict`" in top
 
 
 def test_the_board_of_one_competition_shows_only_that(api: TestClient):
@@ -87,7 +95,7 @@ def test_teams_are_ranked_within_their_country(own_world: World, serve: Serve):
 
 
 def test_names_from_the_source_cannot_become_markup(own_world: World, serve: Serve):
-    with connect(own_world.settings, "model") as connection:
+    with unchecked(own_world.settings) as connection:
         insert_prediction(
             connection, match_id=own_world.unpriced, kickoff_at=NOW + timedelta(days=1), predicted_at=NOW,
             features_as_of=NOW, model_version="2", home_team="<script>alert(1)</script>",

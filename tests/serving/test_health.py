@@ -12,9 +12,10 @@ import asyncpg
 import pytest
 from starlette.testclient import TestClient
 
+from predictions import insert_prediction
 from served_world import EARLIER, LATER, NOW, World
 from touchline.database import bootstrap
-from touchline.database.engine import connect, open_url
+from touchline.database.engine import connect, open_url, rows
 from touchline.errors import DatabaseUnavailable
 from touchline.serving import database
 from touchline.serving.database import Reader
@@ -43,12 +44,44 @@ def run(settings: Settings, step: str, as_of: datetime, status: str = "success")
         )
 
 
-def test_ready_when_predictions_can_be_served(world: World, serve: Serve):
-    reply = serve(world.settings, LATER + timedelta(minutes=30)).get(READY)
+def predict_the_third(settings: Settings) -> None:
+    """Then every fixture of the world is predicted."""
+    with connect(settings, "model") as connection:
+        query = "select match_id, kickoff_at from core.match where home_team = 'Burnley' and away_team = 'Everton'"
+        (third,) = rows(connection, f"{query} and status = 'scheduled'")
+        insert_prediction(
+            connection,
+            **third,
+            home_team="Burnley",
+            away_team="Everton",
+            predicted_at=NOW,
+            features_as_of=NOW,
+        )
+
+
+def test_ready_when_predictions_can_be_served(own_world: World, serve: Serve):
+    predict_the_third(own_world.settings)
+    reply = serve(own_world.settings, LATER + timedelta(minutes=30)).get(READY)
     assert reply.status_code == 200
     state = reply.json()
-    assert (state["status"], state["reasons"], state["warnings"]) == ("ok", [], [])
+    assert (state["status"], state["reasons"], state["warnings"], state["shortfalls"]) == ("ok", [], [], [])
     assert state["prediction_age_seconds"] == 1800
+
+
+def test_up_but_nothing_new_is_told_from_up(own_world: World, serve: Serve):
+    predict_the_third(own_world.settings)
+    assert serve(own_world.settings, LATER + timedelta(hours=26)).get(READY).json()["status"] == "ok"
+    client = serve(own_world.settings, LATER + timedelta(hours=31))
+    reply = client.get(READY)
+    assert (reply.status_code, reply.json()["status"]) == (200, "degraded")
+    (stale,) = reply.json()["shortfalls"]
+    assert (stale["kind"], stale["since"]) == ("stale", "2022-11-02T14:00:00Z")
+    assert stale["message"].startswith("nothing new for 31 hours")
+    found = measures(client)
+    assert (found["touchline_ready"], found['touchline_shortfalls{kind="stale"}']) == (1, 1)
+    assert "Nothing new for 31 hours" in client.get("/").text
+    run(own_world.settings, "predict", LATER + timedelta(hours=30))
+    assert client.get(READY).json()["status"] == "ok", "a look that finds nothing to write is a look"
 
 
 def test_not_ready_before_the_warehouse_is_built(settings: Settings, serve: Serve):
@@ -59,7 +92,10 @@ def test_not_ready_before_the_warehouse_is_built(settings: Settings, serve: Serv
     upcoming = client.get(UPCOMING)
     assert (upcoming.status_code, upcoming.headers["content-type"]) == (503, "application/problem+json")
     assert "make run" in upcoming.json()["detail"]
-    assert "make run" in client.get("/").text
+    board = client.get("/")
+    assert (board.status_code, board.headers["retry-after"]) == (503, "5")
+    assert "Nothing to show yet" in board.text
+    assert "make run" in board.text
     assert measures(client)["touchline_ready"] == 0
 
 
@@ -79,7 +115,24 @@ def test_alive_but_not_ready_when_no_database_answers(tmp_path: Path, serve: Ser
         reply = client.get(path)
         assert (reply.status_code, reply.headers["retry-after"]) == (503, "5")
         assert "does not answer" in reply.json()["detail"]
-    assert "does not answer" in client.get("/").text
+    board = client.get("/")
+    assert (board.status_code, board.headers["retry-after"]) == (503, "5")
+    assert board.headers["content-type"].startswith("text/html")
+    assert '<h2 class="bad">No answer from the database</h2>' in board.text
+    assert "make status" in board.text
+
+
+def test_a_database_that_is_lost_while_the_state_is_read_is_told_as_one_that_does_not_answer(
+    world: World, serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(database, "STATEMENT_TIMEOUT", "200ms")
+    client = serve(world.settings)
+    with connect(world.settings, "owner") as owner:
+        owner.execute("lock table ops.quality_result in access exclusive mode")
+        ready, board = client.get(READY), client.get("/")
+    assert (ready.status_code, ready.json()["status"]) == (503, "not ready")
+    assert "took longer" in ready.json()["reasons"][0]
+    assert (board.status_code, "No answer from the database" in board.text) == (503, True)
 
 
 def test_broken_connections_are_replaced_unnoticed(world: World, api: TestClient):
@@ -109,7 +162,7 @@ def test_a_simulated_world_that_stands_still_has_the_time_of_its_last_run(own_wo
     run(own_world.settings, "predict", NOW)
     assert client.get(UPCOMING).json()["total"] == 2
     state = client.get(READY).json()
-    assert (state["status"], state["last_steps"]) == ("ok", {"predict": "2022-11-02T12:00:00Z"})
+    assert (state["status"], state["last_steps"]) == ("degraded", {"predict": "2022-11-02T12:00:00Z"})
     assert "time is that of the last run" in state["warnings"][0]
 
 
@@ -136,12 +189,18 @@ def test_a_build_that_goes_back_in_time_is_served_as_of_then(own_world: World, s
     assert re.search(r"settle</td><td>14 days ahead", client.get("/").text)
 
 
-def test_a_fixture_of_the_next_day_that_nobody_predicted_is_worth_a_warning(world: World, serve: Serve):
-    eve, two_days_before = (NOW.replace(day=day, hour=16) for day in (4, 3))
-    assert serve(world.settings, two_days_before).get(READY).json()["warnings"] == []
-    (warning,) = serve(world.settings, eve).get(READY).json()["warnings"]
-    assert warning.startswith("1 fixture")
-    assert "touchline predict" in warning
+def test_a_fixture_ahead_that_nobody_predicted_makes_it_degraded(own_world: World, serve: Serve):
+    client = serve(own_world.settings)
+    reply = client.get(READY)
+    assert (reply.status_code, reply.json()["status"]) == (200, "degraded")
+    (missing,) = reply.json()["shortfalls"]
+    assert (missing["kind"], missing["subject"], missing["n"]) == ("unpredicted", "waiting", 1)
+    assert "touchline predict" in missing["what_to_do"]
+    found = measures(client)
+    assert (found["touchline_ready"], found["touchline_unpredicted_fixtures"]) == (1, 1)
+    assert found['touchline_shortfalls{kind="unpredicted"}'] == 1
+    predict_the_third(own_world.settings)
+    assert client.get(READY).json()["status"] == "ok"
 
 
 def test_measures_count_requests_by_route_and_stand_on_the_run_clock(world: World, serve: Serve):

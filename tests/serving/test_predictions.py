@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 from predictions import insert_prediction
 from served_world import EARLIER, LATER, NOW, World
 from touchline.database.engine import connect
+from touchline.ledger.digests import digests_file
 from touchline.overround import remove_overround
 
 pytestmark = pytest.mark.slow
@@ -55,6 +57,17 @@ def test_every_fixture_without_a_prediction_has_its_reason_until_it_is_predicted
         )  # fmt: skip
     assert len(api.get("/v1/unpredicted").json()["fixtures"]) == 1, "it is predicted later than the present"
     assert serve(own_world.settings, LATER).get("/v1/unpredicted").json()["fixtures"] == []
+
+
+def test_digests_of_the_ledger_are_the_lines_of_the_file_that_is_handed_out(api: TestClient, world: World):
+    reply = api.get("/v1/ledger/digests")
+    assert reply.headers["content-type"].startswith("application/x-ndjson")
+    assert reply.text == digests_file(world.settings).read_text()
+    (digest,) = map(json.loads, reply.text.splitlines())
+    assert digest["position"] == len(world.ids) + 1, "predictions, and one outcome"
+    for after, expected in ((digest["position"] - 1, reply.text), (digest["position"], "")):
+        assert api.get("/v1/ledger/digests", params={"after": after}).text == expected
+    assert api.get("/v1/ledger/digests", params={"after": -1}).status_code == 422
 
 
 def test_probabilities_and_prices_stand_beside_the_market(api: TestClient):

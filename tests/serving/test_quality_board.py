@@ -28,5 +28,9 @@ def test_the_board_shows_the_gates_and_what_is_held(own_world: World, serve: Ser
     page = api.get("/").text
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     assert re.search(r"Data quality .* core \d+ just now 1 0 0", text)
-    assert re.search(r"E0 held since 02 Nov, 12:00 UTC: core_match_result\.seconds_after_kickoff", text)
-    assert "A quality gate holds E0" in text
+    assert "No gate has run yet" not in text
+    assert "Held: E0." in text
+    top = text.partition("upcoming predictions")[0]
+    assert re.search(
+        r"A quality gate holds E0 since 2022-11-02 12:00 UTC: core_match_result\.seconds_after_kickoff", top
+    )

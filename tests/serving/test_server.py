@@ -38,7 +38,8 @@ def free_port() -> int:
 
 @contextmanager
 def process(command: list[str], settings: Settings, address: str) -> Iterator[subprocess.Popen[bytes]]:
-    variables = {**os.environ, **settings.environment(), "PYTHONPATH": str(PROJECT_ROOT / "include")}
+    variables = {**os.environ, **settings.environment(), **settings.passwords("api")}
+    variables["PYTHONPATH"] = str(PROJECT_ROOT / "include")
     with subprocess.Popen(command, env=variables, start_new_session=True) as started:
         try:
             deadline = time.monotonic() + STARTUP_SECONDS
@@ -67,6 +68,12 @@ def test_the_server_answers_and_stops_when_told(world: World, module: str):
             world.ids["new"],
             world.ids["unpriced"],
         ]
+        # A body after HEAD would be read as the next reply.
+        with httpx.Client(base_url=address) as client:
+            for path in ("/v1/models", "/static-offline-docs/swagger-ui.css", "/"):
+                asked, told = client.head(path), client.get(path)
+                assert (asked.status_code, told.status_code, asked.content) == (200, 200, b"")
+                assert asked.headers["content-length"] == told.headers["content-length"]
         os.killpg(server.pid, signal.SIGINT)
         assert server.wait(30) == 0
         with pytest.raises(httpx.ConnectError):

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from touchline.cli import run_display
 from touchline.cli.run_display import RunDisplay
-from touchline.operations.airflow_api import DagRun, TaskRun
+from touchline.operations.airflow_api import DagRun, TaskRun, is_only_degraded
 
 RUN = DagRun("build_warehouse", "run-1", "running")
 
@@ -51,6 +51,19 @@ def test_a_silence_is_broken_by_what_is_waited_for(monkeypatch: pytest.MonkeyPat
     assert "waiting for build_warehouse.build_core queued, predict_matches (queued)" in shown(
         [task("build_core", "queued")], runs=(RUN, DagRun("predict_matches", "run-2", "queued"))
     )
+
+
+def test_a_verdict_that_fails_is_told_as_degraded():
+    tasks = [task("predict", "success"), task("all_predicted", "failed")]
+    assert "build_warehouse.all_predicted: degraded" in shown(tasks)
+    assert "build_warehouse.predict: failed" in shown([task("predict", "failed"), tasks[1]])
+
+
+def test_a_run_of_which_only_the_verdict_failed_has_done_its_work():
+    verdict, other = task("all_predicted", "failed"), task("predict", "failed")
+    assert is_only_degraded([task("predict", "success"), verdict])
+    assert not is_only_degraded([other, verdict])
+    assert not is_only_degraded([task("predict", "success")]), "it took too long"
 
 
 def test_a_terminal_shows_all_dags_and_what_runs_now():

@@ -22,6 +22,7 @@ from touchline.sandbox.world import SandboxWorld
 from touchline.sources.configuration import read_configuration
 from touchline.sources.football_data_uk.parse import parse
 from touchline.sources.football_data_uk.site import SiteDialect, SiteSource
+from touchline.sources.simulated import told_at
 from touchline.sources.source import NoReply, Reply, Request
 
 SEASON_FILE = "mmz4281/2526/X1.csv"
@@ -193,6 +194,14 @@ def test_the_site_source_fetches_once_and_then_asks_whether_it_changed(server: S
     assert source.fetch(Request("football_data_uk", "mmz4281/2627/X1.csv"), as_of, {}) == NoReply(
         "not_offered"
     )
+
+
+def test_every_reply_says_what_time_it_is_in_the_world(server: SandboxServer):
+    for path, status in ((SEASON_FILE, 200), ("mmz4281/2627/X1.csv", 404), ("clock", 200)):
+        reply = httpx.get(f"{server.address}/{path}", timeout=60)
+        assert (reply.status_code, told_at(reply.headers)) == (status, server.clock.now)
+    with pytest.raises(SourceUnavailable, match="what time it is"):
+        told_at({"date": "Fri, 13 Mar 2026 16:00:00 GMT"})
 
 
 def test_a_site_that_is_down_is_unavailable_with_its_address():

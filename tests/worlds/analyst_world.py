@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from builders import season_csv
-from predictions import insert_prediction
+from predictions import insert_prediction, unchecked
 from season_folder import write_season_folder
 from touchline.clock import virtual_clock
-from touchline.database.engine import Connection, connect, rows
+from touchline.database.engine import Connection, rows
 from touchline.landing.collect import collect
 from touchline.ledger.settle import settle_predictions
 from touchline.settings import Settings
@@ -45,7 +45,7 @@ def build_analyst_world(empty: Settings, folder: Path) -> Settings:
     collect(settings, virtual_clock(MONDAY), "collect")
     build(settings, MONDAY)
     build_layer(settings, "analytics", MONDAY, "build")
-    with connect(settings, "model") as connection:
+    with unchecked(settings) as connection:
         for match in rows(connection, MATCHES):
             for before, share in ((timedelta(days=2), 0.5), (timedelta(hours=3), 1.0)):
                 made = match["kickoff_at"] - before

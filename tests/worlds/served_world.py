@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from builders import match_row
-from predictions import insert_prediction
+from predictions import insert_prediction, unchecked
 from touchline.clock import virtual_clock
-from touchline.database.engine import connect, rows
+from touchline.database.engine import rows
 from touchline.forecasting.scoreline import grid_for
 from touchline.ledger.settle import settle_predictions
 from touchline.settings import Settings
@@ -49,7 +49,7 @@ def build_world(empty: Settings, folder: Path) -> World:
     settings = land(empty, folder, [*round_robin(), *FIXTURES], NOW)
     build(settings, NOW)
     build_layer(settings, "analytics", NOW, "build")
-    with connect(settings, "model") as connection:
+    with unchecked(settings) as connection:
         matches = rows(
             connection, "select match_id::text as id, home_team, away_team, kickoff_at from core.match"
         )

@@ -14,7 +14,7 @@ select
     aside.rule,
     aside.reason
 from {{ source('landing', 'fixture_observation') }} as observation
-left join {{ source('landing', 'quarantined_fact') }} as aside
+left join {{ source('landing', 'set_aside') }} as aside
     on
         aside.kind = 'fixture'
         and observation.fixture_key = aside.fixture_key

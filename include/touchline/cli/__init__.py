@@ -22,6 +22,7 @@ COMMANDS = (
     ("up", "run", "Start everything and leave it running; Airflow then runs the DAGs on their schedules."),
     ("down", "run", "Stop everything; nothing is lost."),
     ("status", "run", "Show what is running, and where."),
+    ("airflow", "airflow", "Show how to log in to Airflow."),
     ("collect", "collect", "Fetch and land fixtures, odds and scores."),
     ("sources", "sources", "List the sources: health, freshness, remaining quota, rows rejected today."),
     ("rejects", "rejects", "Count, show and replay rows and prices that could not be used."),
@@ -34,6 +35,7 @@ COMMANDS = (
     ("predict", "predict", "Predict every fixture in the horizon into the ledger."),
     ("why", "why", "Why a match was not predicted, where to look and what to do; or when it was, and by which model."),
     ("settle", "predict", "Score predictions whose result is known."),
+    ("ledger", "ledger", "Prove that the ledger was never changed: take a digest, export, verify."),
     ("markets", "markets", "Show every market of the champion's latest prediction of a match, with fair prices."),
     ("drift", "drift", "Look for drift of the champion and its features."),
     ("backtest", "backtest", "Measure how good the forecasts would have been, on a folder of season files."),
@@ -117,10 +119,22 @@ def version() -> None:
 
 
 def main() -> Any:
-    """Entry point: errors made on purpose end with their message and exit code 1, without a traceback."""
+    """Entry point: errors made on purpose end with their message and exit code, without a traceback.
+
+    So do those about a file: what they say is all there is to know.
+    """
     try:
         return app()
     except TouchlineError as error:
-        errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        errors.print(str(error), markup=False, highlight=False)
-        sys.exit(1)
+        _tell(error, str(error))
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _tell(error, f"{error.filename}: {error.strerror}")
+        sys.exit(TouchlineError.exit_code)
+
+
+def _tell(error: Exception, message: str) -> None:
+    errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+    errors.print(message, markup=False, highlight=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, ready, state
+from touchline.cli.output import LimitOption, console, emit, errors, read_moment, ready, state
 from touchline.cli.step import emit_report, run_step
 
 if TYPE_CHECKING:
@@ -27,11 +27,9 @@ def register(app: typer.Typer) -> None:
     @group.command(name="find")
     def find_command(ctx: typer.Context, since: SinceOption = None) -> None:
         """Search what became known since the last search, or since a day; history takes a second for four weeks."""
-        from touchline.clock import parse_as_of
         from touchline.operations.steps import searching
 
-        start = None if since is None else parse_as_of(since)
-        emit_report(ctx, run_step(ctx, searching(start), is_forced=True))
+        emit_report(ctx, run_step(ctx, searching(read_moment(since, "--since")), is_forced=True))
 
     @group.command(name="list")
     def list_command(
@@ -41,13 +39,12 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option(help="only in this competition, for example E0")
         ] = None,
         since: SinceOption = None,
-        limit: Annotated[int, typer.Option(min=1, help="at most this many")] = 50,
+        limit: LimitOption = 50,
     ) -> None:
         """List findings, the newest and most unusual first."""
         from touchline.anomalies.listing import list_anomalies
-        from touchline.clock import parse_as_of
 
-        start = None if since is None else parse_as_of(since)
+        start = read_moment(since, "--since")
         found = list_anomalies(ready(ctx), state(ctx).clock.as_of, start, detector, competition, limit)
         if state(ctx).as_json:
             emit(ctx, [asdict(each) for each in found])
@@ -58,7 +55,8 @@ def register(app: typer.Typer) -> None:
 
     @group.command(name="show")
     def show_command(
-        ctx: typer.Context, anomaly_id: Annotated[int, typer.Argument(help="number in the list")]
+        ctx: typer.Context,
+        anomaly_id: Annotated[int, typer.Argument(help="number in the list", min=1, max=2**63 - 1)],
     ) -> None:
         """Show one finding: what, where, how unusual, compared with what, and what to do."""
         from touchline.anomalies.listing import show_anomaly

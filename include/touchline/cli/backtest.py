@@ -10,7 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from touchline.cli.output import console, errors, read_day, state
+from touchline.cli.output import console, errors, file_to_write, folder_to_write, read_day, state
 
 
 def register(app: typer.Typer) -> None:
@@ -28,9 +28,14 @@ def register(app: typer.Typer) -> None:
             str, typer.Option("--from", help="first day of the test, 2019-08-01")
         ] = "2019-08-01",
         to_on: Annotated[str, typer.Option("--to", help="last day of the test, 2023-06-30")] = "2023-06-30",
-        json_file: Annotated[Path | None, typer.Option("--json", help="write the figures here")] = None,
+        json_file: Annotated[
+            Path | None, typer.Option("--json", help="write the figures here", callback=file_to_write)
+        ] = None,
         report: Annotated[
-            Path | None, typer.Option(help="write report.html, report.md and pictures into this folder")
+            Path | None,
+            typer.Option(
+                help="write report.html, report.md and pictures into this folder", callback=folder_to_write
+            ),
         ] = None,
         refit: Annotated[str, typer.Option(help="when models are fitted again: season or weekly")] = "season",
         overround: Annotated[
@@ -87,6 +92,7 @@ def register(app: typer.Typer) -> None:
             found = run_backtest(settings, request, parameters, show, report)
         text = json.dumps(found, indent=2)
         if json_file is not None:
+            json_file.parent.mkdir(parents=True, exist_ok=True)
             json_file.write_text(text + "\n")
         if state(ctx).as_json:
             typer.echo(text)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from touchline.cli.output import emit, ready, state
+from touchline.cli.output import emit, ready, state, waiting_for
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,9 @@ def register(app: typer.Typer) -> None:
         """Stop the embedded PostgreSQL."""
         from touchline.database import embedded
 
-        embedded.stop(state(ctx).settings)
+        settings = state(ctx).settings
+        with waiting_for("PostgreSQL to stop"):
+            embedded.stop(settings)
 
     @group.command()
     def url(

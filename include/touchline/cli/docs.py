@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from touchline.cli.output import emit, ready, state
+from touchline.cli.output import emit, folder_to_write, ready, state
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +16,10 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def docs(
         ctx: typer.Context,
-        to: Annotated[Path | None, typer.Option(help="folder of the site; <home>/docs if not given")] = None,
+        to: Annotated[
+            Path | None,
+            typer.Option(help="folder of the site; <home>/docs if not given", callback=folder_to_write),
+        ] = None,
     ) -> None:
         """Describe every table and column on one page (index.html) that opens without server or internet."""
         from touchline.warehouse.documentation import build_documentation

@@ -10,7 +10,7 @@ import typer
 from rich.status import Status
 from rich.text import Text
 
-from touchline.cli.output import emit, errors, ready
+from touchline.cli.output import emit, errors, folder_to_write, ready
 
 if TYPE_CHECKING:
     from touchline.warehouse.export import Exported
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
         is_folder = to.is_dir() or not to.suffix
         if everything and not is_folder:
             raise typer.BadParameter("--all writes one file a view: name a folder", param_hint="--to")
+        folder_to_write(to if is_folder else to.parent)
         settings = ready(ctx)
         done: list[Exported] = []
         with Status("exporting", console=errors) as status:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, ready, state
+from touchline.cli.output import console, emit, errors, file_to_write, ready, state
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,8 @@ def register(app: typer.Typer) -> None:
     def features_command(
         ctx: typer.Context,
         markdown: Annotated[
-            Path | None, typer.Option(help="write the catalogue as Markdown to this file")
+            Path | None,
+            typer.Option(help="write the catalogue as Markdown to this file", callback=file_to_write),
         ] = None,
     ) -> None:
         """Show all features: group, definition, share of matches without them, importance to the champion."""
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
         matches = training_frame(settings, state(ctx).clock.as_of, since=settings.training_since)
         entries = describe_features(matches, _importance(settings, matches))
         if markdown is not None:
+            markdown.parent.mkdir(parents=True, exist_ok=True)
             markdown.write_text(feature_page(entries, matches), encoding="utf-8")
         if state(ctx).as_json:
             emit(ctx, [asdict(entry) for entry in entries])

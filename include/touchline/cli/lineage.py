@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from touchline.cli.lineage_trees import extracted_table, prediction_tree, touched_tree
-from touchline.cli.output import console, emit, ready, state
+from touchline.cli.output import console, emit, file_to_write, folder_to_write, ready, state
 
 if TYPE_CHECKING:
     from touchline.openlineage.columns import ColumnOrigin
@@ -38,10 +38,18 @@ def register(app: typer.Typer) -> None:
         ] = None,
         show_bytes: Annotated[bool, typer.Option("--bytes", help="show the rows used, as received")] = False,
         folder: Annotated[
-            Path | None, typer.Option("--extract", help="write the payloads, as received, into this folder")
+            Path | None,
+            typer.Option(
+                "--extract",
+                help="write the payloads, as received, into this folder",
+                callback=folder_to_write,
+            ),
         ] = None,
         report: Annotated[
-            Path | None, typer.Option("--report", help="write a page with a picture into this file")
+            Path | None,
+            typer.Option(
+                "--report", help="write a page with a picture into this file", callback=file_to_write
+            ),
         ] = None,
     ) -> None:
         """Walk from a prediction back to payload bytes, from a payload forward, or from a column to its sources."""

@@ -9,13 +9,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+
+from touchline.errors import SettingsInvalid
 
 if TYPE_CHECKING:
     from touchline.clock import RunClock
@@ -25,8 +31,17 @@ if TYPE_CHECKING:
 console = Console(width=None if sys.stdout.isatty() else 140)
 errors = Console(stderr=True)
 
-# Exit code of a command that kept what it could; docs/getting-started.md has them all.
+# Exit codes of a command that kept what it could, and of one that has done its work while something that should be
+# there is missing; docs/getting-started.md has them all.
 PARTLY_FAILED = 3
+DEGRADED = 4
+
+MOMENT_SECONDS = 1.0
+
+LimitOption = Annotated[int, typer.Option(min=1, max=1_000_000, help="at most this many")]
+PortOption = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="TCP port to listen on; 0 takes any free one")
+]
 
 
 @dataclass
@@ -38,20 +53,10 @@ class State:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings; a value that cannot be used ends the command with exit code 2."""
-        from pydantic import ValidationError
+        """The settings. Raises SettingsInvalid."""
+        from touchline.settings import read_settings
 
-        from touchline.settings import Settings
-
-        try:
-            return Settings()
-        except ValidationError as error:
-            for problem in error.errors():
-                name = "_".join(str(part) for part in problem["loc"]).upper()
-                errors.print(
-                    f"[bold red]SettingsInvalid[/]: TOUCHLINE_{name}: {problem['msg']}", highlight=False
-                )
-            raise typer.Exit(2) from error
+        return read_settings()
 
     @property
     def clock(self) -> RunClock:
@@ -74,12 +79,40 @@ def ready(ctx: typer.Context, *needs: Need) -> Settings:
     from touchline.operations import services
 
     settings, done = state(ctx).settings, state(ctx).ready
-    ensure = {"database": prepare, "source": services.ensure_source, "mlflow": services.ensure_mlflow}
+    ensure = {
+        "database": ("PostgreSQL to start and migrate", prepare),
+        "source": ("the simulated world to start", services.ensure_source),
+        "mlflow": ("MLflow to start", services.ensure_mlflow),
+    }
     for name in ("database", *needs):
         if name not in done:
-            ensure[name](settings)
+            what, start = ensure[name]
+            with waiting_for(what):
+                start(settings)
             done.add(name)
     return settings
+
+
+@contextmanager
+def waiting_for(what: str) -> Iterator[None]:
+    """Say what the command waits for, once that takes longer than a moment."""
+    word = threading.Timer(MOMENT_SECONDS, errors.print, [f"Waiting for {what} ..."], {"style": "dim"})
+    word.daemon = True
+    word.start()
+    try:
+        yield
+    finally:
+        word.cancel()
+
+
+def read_moment(text: str | None, option: str) -> datetime | None:
+    """A day or time given as an option, in UTC; anything that is neither is wrong usage."""
+    from touchline.clock import parse_as_of
+
+    try:
+        return None if text is None else parse_as_of(text)
+    except SettingsInvalid as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
 
 
 def read_day(text: str, option: str) -> date:
@@ -88,6 +121,23 @@ def read_day(text: str, option: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not a date: write 2019-08-01", param_hint=option) from error
+
+
+def file_to_write(path: Path | None) -> Path | None:
+    """Callback of an option: a file that could not be written after the work is wrong usage before it."""
+    if path is not None and path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder: name a file")
+    folder_to_write(None if path is None else path.parent)
+    return path
+
+
+def folder_to_write(path: Path | None) -> Path | None:
+    """Callback of an option: the same for a folder, which is made where there is none."""
+    from touchline.settings import in_the_way
+
+    if path is not None and (obstacle := in_the_way(path)) is not None:
+        raise typer.BadParameter(f"{obstacle} is not a folder")
+    return path
 
 
 def emit(ctx: typer.Context, report: Any, *tables: RenderableType) -> None:
@@ -99,4 +149,4 @@ def emit(ctx: typer.Context, report: Any, *tables: RenderableType) -> None:
     for table in tables:
         console.print(table)
     if hasattr(report, "summary"):
-        console.print(report.summary)
+        console.print(report.summary, markup=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import state
+from touchline.cli.output import DEGRADED, errors, state
 from touchline.cli.step import emit_report, run_step
 
 if TYPE_CHECKING:
@@ -22,17 +23,28 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context,
         match: Annotated[str | None, typer.Option(help="only this match (its id in core.match)")] = None,
     ) -> None:
-        """Predict every fixture in the horizon into the ledger, with the champion."""
+        """Predict every fixture in the horizon into the ledger, with the champion.
+
+        Exit code 4 when a fixture of the horizon is left without a prediction, or a competition is held.
+        """
+        from touchline.monitoring.shortfalls import OF_PREDICTIONS, find_shortfalls, told
         from touchline.operations.steps import predicting
         from touchline.run_id import new_run_id
 
         run_id = new_run_id("predict")
         outcome = run_step(ctx, predicting(match), run_id)
-        if not outcome.new_assets:
+        settings = state(ctx).settings
+        if outcome.new_assets:
+            _refresh_views(ctx, run_id)
+            emit_report(ctx, outcome, upcoming_table(settings))
+        else:
             emit_report(ctx, outcome)
-            return
-        _refresh_views(ctx, run_id)
-        emit_report(ctx, outcome, upcoming_table(state(ctx).settings))
+        if match is None:
+            found = find_shortfalls(settings, datetime.fromisoformat(outcome.as_of))
+            missing = [each for each in found if each.kind in OF_PREDICTIONS]
+            if missing:
+                errors.print(f"degraded:\n{told(missing)}", style="yellow", markup=False, highlight=False)
+                raise typer.Exit(DEGRADED)
 
     @app.command()
     def settle(ctx: typer.Context) -> None:

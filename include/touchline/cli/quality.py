@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, ready, state
+from touchline.cli.output import LimitOption, console, emit, errors, ready, state
 from touchline.cli.step import run_step
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 Gate = Literal["landing", "core", "features"]
 GATES: tuple[Gate, ...] = get_args(Gate)
-LimitOption = Annotated[int, typer.Option(min=1, help="at most this many")]
 
 
 def register(app: typer.Typer) -> None:
@@ -132,7 +131,10 @@ def _release(
     competition: Annotated[str, typer.Argument(help="a competition, for example E0")],
     reason: Annotated[str, typer.Option(help="why its rows are right as they are")],
 ) -> None:
-    """Release a competition and accept the rows that held it; other rows hold it again. Then predict."""
+    """Release a competition and accept the rows that held it; other rows hold it again.
+
+    What had been left out because of these rows is used from the next build on: then build, settle and predict.
+    """
     from touchline.quality import holds
     from touchline.run_id import new_run_id
 

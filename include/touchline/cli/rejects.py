@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, errors, ready, state
+from touchline.cli.output import LimitOption, console, emit, errors, read_moment, ready, state
 
 if TYPE_CHECKING:
     from touchline.landing.rejects import RejectCount, RejectedRow, RejectFilter
@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
     @group.command(name="show")
     def show_command(
         ctx: typer.Context, source: SourceOption = None, rule: RuleOption = None, scope: ScopeOption = None,
-        since: SinceOption = None, limit: Annotated[int, typer.Option(min=1, help="at most this many")] = 20,
+        since: SinceOption = None, limit: LimitOption = 20,
     ) -> None:  # fmt: skip
         """Show single refusals, the newest first: where, which value, why."""
         from touchline.landing.rejects import list_rejects
@@ -64,7 +64,6 @@ def register(app: typer.Typer) -> None:
 def _filter(
     ctx: typer.Context, source: str | None, rule: str | None, scope: str | None, since: str | None
 ) -> RejectFilter:
-    from touchline.clock import parse_as_of
     from touchline.landing.rejects import RejectFilter
     from touchline.quality.rules import catalogue
 
@@ -75,10 +74,9 @@ def _filter(
             f"{rule} is a rule of the landing gate; see `touchline quality quarantined --rule {rule}`",
             param_hint="--rule",
         )
+    start = read_moment(since, "--since")
     ready(ctx)
-    return RejectFilter(
-        state(ctx).clock.as_of, source, rule, scope, None if since is None else parse_as_of(since)
-    )
+    return RejectFilter(state(ctx).clock.as_of, source, rule, scope, start)
 
 
 def _emit(ctx: typer.Context, found: list[Any], table: Table) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.status import Status
 from rich.table import Table
 
-from touchline.cli.output import PARTLY_FAILED, console, emit, errors, state
+from touchline.cli.output import DEGRADED, PARTLY_FAILED, console, emit, errors, state
 from touchline.cli.predict import upcoming_table
 from touchline.cli.skill import skill_table
 
@@ -30,11 +32,16 @@ def register(app: typer.Typer) -> None:
             float, typer.Option(help="give up following after this long", min=1)
         ] = 120,
     ) -> None:
-        """Run everything from nothing to predictions on screen, through Airflow; leave it running."""
+        """Run everything from nothing to predictions on screen, through Airflow; leave it running.
+
+        Exit code 4 when it ends as degraded: a fixture ahead without a prediction, a competition held, nothing
+        collected. Exit code 3 when a file could not be fetched or read.
+        """
         from touchline.cli.run_display import RunDisplay
         from touchline.operations.run import run_pipeline
 
         settings = state(ctx).settings
+        ctx.with_resource(first_login_shown(ctx))
         try:
             with RunDisplay(errors, quiet=state(ctx).as_json) as display:
                 report = run_pipeline(settings, timeout_minutes * 60, display.tell, display.watch)
@@ -48,8 +55,8 @@ def register(app: typer.Typer) -> None:
             errors.print(f"[yellow]not read[/]: {problem}", highlight=False)
         if not state(ctx).as_json:
             console.print("Everything keeps running; `make down` stops it.")
-        if report.problems:
-            raise typer.Exit(PARTLY_FAILED)
+        if report.shortfalls or report.problems:
+            raise typer.Exit(DEGRADED if report.shortfalls else PARTLY_FAILED)
 
     @app.command()
     def up(
@@ -69,6 +76,7 @@ def register(app: typer.Typer) -> None:
         if foreground:
             # From now on they wait until they are asked for.
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+        ctx.with_resource(first_login_shown(ctx))
         with Status("starting", console=errors) as status:
             operations.start(settings, lambda name: status.update(f"starting {name}"))
         found = operations.addresses(settings)
@@ -100,6 +108,22 @@ def register(app: typer.Typer) -> None:
         emit(ctx, report, _status_table(report))
         if report.given_up:
             raise typer.Exit(1)
+
+
+@contextmanager
+def first_login_shown(ctx: typer.Context) -> Iterator[None]:
+    """Show Airflow's generated password at the end of the command that made it, however it ends."""
+    from touchline.cli.airflow import login_line, login_of
+    from touchline.operations.airflow_settings import passwords_file
+
+    settings = state(ctx).settings
+    was_made = passwords_file(settings).exists()
+    try:
+        yield
+    finally:
+        if not was_made and passwords_file(settings).exists() and not state(ctx).as_json:
+            line = f"{login_line(login_of(settings))} (shown once; again: touchline airflow login)"
+            errors.print(line, highlight=False, soft_wrap=True)
 
 
 def _address_table(addresses: dict[str, str]) -> Table:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from touchline.operations import names
-
-if TYPE_CHECKING:
-    from touchline.operations.airflow_api import DagRun, TaskRun
+from touchline.operations.airflow_api import DagRun, TaskRun, is_only_degraded
 
 MARKS = {
     "success": "[green]done[/]",
     "running": "[cyan]running[/]",
     "queued": "[dim]queued[/]",
+    "degraded": "[bold yellow]degraded[/]",
     "failed": "[bold red]failed[/]",
 }
 TOLD = ("success", "failed", "up_for_retry")
@@ -80,6 +78,8 @@ class RunDisplay:
         if task.state in TOLD and event not in self._told:
             self._told.add(event)
             state = "to be tried again" if task.state == "up_for_retry" else task.state
+            if is_only_degraded([task]):
+                state = "degraded"
             self._line(f"{task.dag_id}.{task.task_id}: {state} ({task.seconds or 0:.1f} s)")
 
     def _line(self, text: str) -> None:
@@ -100,7 +100,8 @@ class RunDisplay:
             done = sum(task.state == "success" for task in own)
             active = [task for task in own if task.state in (*UNFINISHED, "failed")]
             now = ", ".join(_now(task) for task in active)
-            table.add_row(dag_id, MARKS.get(run.state, run.state), f"{done}/{len(own)}", now)
+            state = "degraded" if run.state == "failed" and is_only_degraded(own) else run.state
+            table.add_row(dag_id, MARKS.get(state, state), f"{done}/{len(own)}", now)
         return table
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, state
+from touchline.cli.output import PortOption, console, emit, state
+from touchline.errors import ServiceFailed
 from touchline.sandbox.faults import DEFAULT_RATE, Fault
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def register(app: typer.Typer) -> None:
     @group.command()
     def serve(
         ctx: typer.Context,
-        port: Annotated[int | None, typer.Option(help="0 takes any free one")] = None,
+        port: PortOption = None,
         fault: Annotated[
             list[str] | None,
             typer.Option(metavar="NAME[:RATE]", help=f"may be repeated: {', '.join(Fault)}, all"),
@@ -36,7 +37,13 @@ def register(app: typer.Typer) -> None:
 
         settings = state(ctx).settings
         chosen = settings.sandbox_port if port is None else port
-        with SandboxServer(settings.bind_host, chosen, settings.sandbox_seed, settings.home) as server:
+        try:
+            listening = SandboxServer(settings.bind_host, chosen, settings.sandbox_seed, settings.home)
+        except OSError as error:
+            raise ServiceFailed(
+                f"nothing can listen on {settings.bind_host}:{chosen} ({error.strerror}): choose another --port"
+            ) from error
+        with listening as server:
             try:
                 for text in fault or ():
                     server.faults.switch(*read_option(text))
@@ -57,7 +64,7 @@ def register(app: typer.Typer) -> None:
     @group.command()
     def advance(
         ctx: typer.Context,
-        days: Annotated[float, typer.Option(help="days to move the clock forward", min=0)] = 1.0,
+        days: Annotated[float, typer.Option(help="days to move the clock forward", min=0, max=3660)] = 1.0,
     ) -> None:
         """Move the running world's clock forward: results come in, prices move, new fixtures appear."""
         from touchline.sandbox.clock import advance_clock

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
 
 import typer
 
-from touchline.cli.output import state
+from touchline.cli.output import PortOption, state
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command()
-    def serve(
-        ctx: typer.Context, port: Annotated[int | None, typer.Option(help="TCP port to listen on")] = None
-    ) -> None:
+    def serve(ctx: typer.Context, port: PortOption = None) -> None:
         """Serve the read API, its documentation (/docs) and the board (/) until interrupted."""
         from touchline.settings import inherited_environment
 
@@ -26,4 +23,5 @@ def register(app: typer.Typer) -> None:
         command = [sys.executable, "-m", "touchline.serving", "--port", str(chosen)]
         # In place of this process: signals reach the server itself, and its workers find these settings in
         # their environment.
-        os.execve(sys.executable, command, {**inherited_environment(), **settings.environment()})  # noqa: S606
+        variables = {**inherited_environment(), **settings.environment(), **settings.passwords("api")}
+        os.execve(sys.executable, command, variables)  # noqa: S606

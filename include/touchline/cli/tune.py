@@ -23,7 +23,8 @@ def register(app: typer.Typer) -> None:
         budget: Annotated[
             float | None,
             typer.Option(
-                help="seconds after which no trial begins; the setting of the weekly search if not given"
+                min=0,
+                help="seconds after which no trial begins; the setting of the weekly search if not given",
             ),
         ] = None,
         trials: Annotated[int | None, typer.Option(help="at most this many trials", min=1)] = None,

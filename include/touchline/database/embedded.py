@@ -58,7 +58,6 @@ class EmbeddedServer:
     data: Path
     programs: Path
     run_as: int | None
-    password: str
 
 
 def describe(settings: Settings) -> EmbeddedServer:
@@ -85,7 +84,6 @@ def describe(settings: Settings) -> EmbeddedServer:
         data=root.resolve() / "data",
         programs=programs,
         run_as=run_as,
-        password=settings.secrets["postgres"],
     )
 
 
@@ -100,7 +98,7 @@ def start(settings: Settings) -> None:
     with FileLock(home / "run" / f"{NAME}.lock"):
         server = describe(settings)
         if not (server.data / "PG_VERSION").exists():
-            _initialise(server)
+            _initialise(server, settings.secrets["postgres"])
         program = _program(server, port_for(home, NAME, settings.postgres_port))
         if not supervisor.is_running(home, program):
             supervisor.run_programs(home, [program])
@@ -138,7 +136,7 @@ def _program(server: EmbeddedServer, port: int) -> Program:
     )
 
 
-def _initialise(server: EmbeddedServer) -> None:
+def _initialise(server: EmbeddedServer, password: str) -> None:
     shutil.rmtree(server.data, ignore_errors=True)
     server.data.parent.mkdir(parents=True, exist_ok=True)
     server.data.mkdir(mode=0o700)
@@ -146,7 +144,7 @@ def _initialise(server: EmbeddedServer) -> None:
         os.chown(server.data.parent, server.run_as, -1)
         os.chown(server.data, server.run_as, -1)
     with tempfile.NamedTemporaryFile("w", dir=server.data.parent, suffix=".password") as password_file:
-        password_file.write(server.password)
+        password_file.write(password)
         password_file.flush()
         if server.run_as is not None:
             os.chown(password_file.name, server.run_as, -1)

@@ -19,7 +19,7 @@ Connection = psycopg.Connection[Any]
 def connect(settings: Settings, role: Role, database: str | None = None) -> Iterator[Connection]:
     """A connection with the rights of `role`; commits on success, rolls back on error, then closes.
 
-    Raises DatabaseUnavailable, with the address but never the password, when nothing answers.
+    Raises DatabaseUnavailable, with the address but never the password, when nothing answers or the connection is lost.
     """
     with open_url(settings.url(role, database)) as connection:
         yield connection
@@ -28,16 +28,24 @@ def connect(settings: Settings, role: Role, database: str | None = None) -> Iter
 @contextmanager
 def open_url(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
     """As `connect`, for any URL."""
+    address = url.rpartition("@")[2]
     try:
         connection = psycopg.connect(url, connect_timeout=10, autocommit=autocommit)
     except psycopg.OperationalError as error:
-        address = url.rpartition("@")[2]
         raise DatabaseUnavailable(
             f"PostgreSQL at {address} cannot be reached: {str(error).strip()}\n"
             "start it with `touchline up`, or correct TOUCHLINE_DATABASE_URL"
         ) from error
-    with connection:
-        yield connection
+    try:
+        with connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        if not connection.broken:
+            raise
+        raise DatabaseUnavailable(
+            f"the connection to PostgreSQL at {address} was lost: {str(error).strip()}\n"
+            "what was not committed is undone; run the command again once the database answers"
+        ) from error
 
 
 def rows(connection: Connection, query: str, parameters: Any = None) -> list[DictRow]:

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect
-from touchline.errors import PayloadRejected, SourceResting, SourceUnavailable
+from touchline.errors import PayloadRejected, SettingsInvalid, SourceResting, SourceUnavailable
 from touchline.landing import observations, payloads, ticks
 from touchline.landing.observations import UNWRITABLE, FileReport
 from touchline.landing.payloads import Payload
@@ -23,7 +23,7 @@ from touchline.landing.replay import replay_waiting
 from touchline.landing.resolve import resolve
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
-from touchline.sources.registry import open_sources
+from touchline.sources.registry import open_sources, source_folder
 from touchline.sources.source import KINDS, Kind, NoReply, Observations, Reply, Request, Source
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,9 @@ class CollectReport:
 
 @dataclass
 class _Tally:
-    """The outcome of the requests, over all sources."""
+    """The outcome of the requests, over all sources; `observed_until` (UTC) is the last instant anything was told."""
 
+    observed_until: datetime
     requests: int = 0
     new: int = 0
     seen: int = 0
@@ -101,11 +102,17 @@ def collect(
     What this `run_id` has already stored is not requested again, so a killed backfill resumes where it stopped.
     `on_progress` is called with ("fetch" or "parse", done, total). A failed request is reported, and the others
     continue. Raises SourceUnavailable when there is no source, or when every request failed (unless all sources
-    merely rest), and SettingsInvalid when the database holds the other world (simulated or real).
+    merely rest), and SettingsInvalid when the database holds the other world (simulated or real), or a provider is to
+    be asked as of another time.
     """
-    tally, files, replayed = _Tally(), [], 0
+    if settings.as_of is not None and not settings.is_simulated and source_folder(settings) is None:
+        raise SettingsInvalid(
+            f"{settings.source} tells what is known today, not what was at {settings.as_of.isoformat()}: leave out "
+            "TOUCHLINE_AS_OF, or name a folder of season files, which is read as it was then"
+        )
+    tally, files, replayed = _Tally(clock.as_of), [], 0
     bookmakers = read_configuration(settings.sources_file).bookmakers
-    with open_sources(settings, clock.as_of, only) as sources, connect(settings, "ingest") as connection:
+    with open_sources(settings, clock, only) as sources, connect(settings, "ingest") as connection:
         names = ", ".join(source.name for source in sources)
         payloads.claim_world(connection, names, is_simulated=settings.is_simulated)
         ticks.ensure_partitions(connection, clock.as_of)
@@ -129,7 +136,9 @@ def collect(
                 if on_progress is not None:
                     on_progress("parse", done, n_pending)
         for source in sources:
-            replayed += replay_waiting(connection, source, bookmakers, clock.as_of, run_id).n_settled
+            # A row that waited may owe its fixture to what was told last.
+            again = replay_waiting(connection, source, bookmakers, tally.observed_until, run_id)
+            replayed += again.n_settled
         ignored = tuple(name for source in sources for name in source.ignored)
     if n_failed and n_failed >= tally.requests > tally.resting:
         raise SourceUnavailable("; ".join(tally.problems[:3]))
@@ -175,15 +184,19 @@ def _fetch_all(
             tally.problems.append(str(reply))
             tally.resting += isinstance(reply, SourceResting)
             log.warning("%s", reply)
-        elif not isinstance(reply, NoReply):
-            stored = payloads.store(connection, request, reply, clock.as_of, run_id)
-            tally.new += stored == "new"
-            tally.seen += stored == "seen"
-        elif reply.reason == "not_modified":
-            payloads.note_seen(connection, request, clock.as_of, run_id)
-            tally.seen += 1
         else:
-            tally.not_offered += 1
+            # Replies overtake one another; bodies are dated in the order in which they are stored.
+            observed_at = max(tally.observed_until, reply.observed_at or clock.as_of)
+            tally.observed_until = observed_at
+            if isinstance(reply, Reply):
+                stored = payloads.store(connection, request, reply, observed_at, run_id)
+                tally.new += stored == "new"
+                tally.seen += stored == "seen"
+            elif reply.reason == "not_modified":
+                payloads.note_seen(connection, request, observed_at, run_id)
+                tally.seen += 1
+            else:
+                tally.not_offered += 1
         connection.commit()
         if on_progress is not None:
             on_progress("fetch", tally.requests, max(n_planned, tally.requests))

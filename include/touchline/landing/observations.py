@@ -141,9 +141,9 @@ def _dated(payload: Payload, facts: pl.DataFrame, known_at: datetime | None) -> 
     """Facts with their provenance and the time from which they could be used."""
     utc = pl.Datetime("us", "UTC")
     observed = pl.lit(payload.observed_at, dtype=utc)
-    # A fact without a publication time was public, at the latest, when we saw it.
-    published = pl.col("published_at").fill_null(observed)
-    known = pl.min_horizontal(published, observed) if payload.is_backfill else observed
+    # A fact was public, at the latest, when we saw it: whatever a timetable or the source's clock says.
+    published = pl.min_horizontal("published_at", observed)
+    known = published if payload.is_backfill else observed
     return facts.with_columns(
         source=pl.lit(payload.source),
         payload_id=pl.lit(payload.payload_id),

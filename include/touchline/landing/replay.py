@@ -67,7 +67,7 @@ def replay_rejected(
     report = ReplayReport()
     bookmakers = read_configuration(settings.sources_file).bookmakers
     only = () if source is None else (source,)
-    with open_sources(settings, clock.as_of, only) as sources, connect(settings, "ingest") as connection:
+    with open_sources(settings, clock, only) as sources, connect(settings, "ingest") as connection:
         for each in sources:
             found = rows(
                 connection, query("landing/sql/payloads_waiting"), {"source": each.name, "rule": rule}
@@ -100,14 +100,16 @@ def _replay(
     for payload_id in payload_ids:
         payload = payloads.read_again(connection, payload_id)
         payloads.lock_source(connection, payload.source)
+        # Nothing is known before it was seen, as of whenever it is replayed.
+        at = max(as_of, payload.observed_at)
         waiting = rows(connection, query("landing/sql/rows_waiting"), {"payload_id": payload_id})
         # The whole body is resolved, because its other names and matches help to settle the doubtful ones.
         names = bookmakers.get(source.name, {})
         try:
             with connection.transaction():
                 found = payloads.parse(source, payload)
-                resolved = resolve(connection, payload, found, names, as_of, run_id)
-                report += _use_waiting(connection, payload, resolved, waiting, as_of, run_id)
+                resolved = resolve(connection, payload, found, names, at, run_id)
+                report += _use_waiting(connection, payload, resolved, waiting, at, run_id)
         except (PayloadRejected, *UNWRITABLE) as error:
             log.warning("payload %s stays rejected: %s", payload_id, error)
         connection.commit()

@@ -11,15 +11,17 @@ from datetime import timedelta
 from typing import Any
 
 from touchline.clock import RunClock
-from touchline.database.engine import Connection, connect, rows
+from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.errors import (
     CompetitionHeld,
     FeaturesUnavailable,
     FixtureAlreadyKickedOff,
     MatchUnknown,
+    SettingsInvalid,
 )
 from touchline.features.online import read_features
 from touchline.ledger.built import require_built
+from touchline.ledger.digests import publish_digest
 from touchline.ledger.prediction import append, gate_frame, predictions_of
 from touchline.ledger.shadow import shadow_predictions
 from touchline.quality.gates import PREDICTIONS, check_predictions
@@ -94,8 +96,8 @@ def predict_matches(
 
     Raises QualityGateFailed before anything is written; FeaturesUnavailable when no store has the features, or
     they know more than `clock.as_of`; ModelUnavailable when this code cannot read the champion, ServiceFailed when it
-    cannot be downloaded; WarehouseNotBuilt; for a given match also MatchUnknown, FixtureAlreadyKickedOff and
-    CompetitionHeld.
+    cannot be downloaded; WarehouseNotBuilt; SettingsInvalid when the database holds predictions of the other clock;
+    for a given match also MatchUnknown, FixtureAlreadyKickedOff and CompetitionHeld.
     """
     as_of = clock.as_of.isoformat()
     registry = open_registry(settings)
@@ -109,6 +111,7 @@ def predict_matches(
             if match_id is None
             else [_requested(connection, match_id, clock)]
         )
+        world = scalar(connection, "select clock from ops.world")
         # Competitions held by this gate itself are forecast and checked again, so that the hold can end.
         held = dict(held_competitions(connection, clock.as_of, without_gate=PREDICTIONS))
     fixtures, wanted = [each for each in fixtures if each["competition"] not in held], fixtures
@@ -117,6 +120,11 @@ def predict_matches(
             raise _held(wanted[0], held)
         return PredictReport(as_of, champion.version, 0, 0, 0, 0, 0, None, held=_told(held, wanted))
     _require_features_of_the_past(fixtures, clock)
+    if world is not None and world != clock.mode:
+        raise SettingsInvalid(
+            f"this database holds {world} predictions and this run is {clock.mode}: set TOUCHLINE_DATABASE_NAME to "
+            "another database"
+        )
     read = read_features(settings, [fixture["match_id"] for fixture in fixtures], clock.as_of)
     predictions = list(predictions_of(fixtures, read, champion, "champion", clock, run_id))
     forecast = [row for row in predictions if not math.isnan(row["p_home"])]
@@ -129,6 +137,7 @@ def predict_matches(
     if match_id is not None and fixtures[0]["competition"] in held:
         raise _held(fixtures[0], held)
     appended = append(settings, forecast)
+    publish_digest(settings)
     if match_id is not None and appended.refused:
         raise _kicked_off(fixtures[0], clock)
     return PredictReport(

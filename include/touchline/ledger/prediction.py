@@ -30,9 +30,6 @@ COLUMNS = (
     "is_simulated", "run_id",
 )  # fmt: skip
 
-# One writer at a time: the latest prediction of a match is read before a new one is written.
-WRITER_LOCK = 0x70D5BEEF
-
 # The database refuses a live prediction recorded after kick-off, and with it the whole batch. So matches that begin
 # during the write are removed first.
 REFUSE = """
@@ -130,7 +127,8 @@ def append(settings: Settings, predictions: Sequence[Row]) -> Appended:
         return Appended(0, 0, {})
     columns = ", ".join(COLUMNS)
     with connect(settings, "model") as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
+        # One writer at a time: the latest prediction of a match is read before a new one is written.
+        connection.execute("select ledger.take_turn()")
         connection.execute("create temporary table new_prediction (like ledger.prediction) on commit drop")
         # The server sets recorded_at.
         connection.execute("alter table new_prediction drop column recorded_at")

@@ -16,6 +16,7 @@ from touchline.database.engine import connect, rows, scalar
 from touchline.database.queries import query
 from touchline.forecasting import metrics
 from touchline.ledger.built import require_built
+from touchline.ledger.digests import publish_digest
 from touchline.overround import remove_overround
 from touchline.settings import Settings
 
@@ -33,8 +34,6 @@ where not exists (
     select from ledger.prediction_outcome as outcome where outcome.prediction_id = prediction.prediction_id
 )
 """
-
-WRITER_LOCK = 0x70D5BEE5
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> Sett
     with connect(settings, "model") as connection:
         require_built(connection, "core.match_result", "core.match_odds")
         # Two processes settling at once would find the same predictions open.
-        connection.execute("select pg_advisory_xact_lock(%s)", (WRITER_LOCK,))
+        connection.execute("select ledger.take_turn()")
         found = rows(connection, query("ledger/sql/unsettled"), {"as_of": clock.as_of})
         scored = list(zip(found, _score(found) if found else [], strict=True))
         scored = [
@@ -91,6 +90,7 @@ def settle_predictions(settings: Settings, clock: RunClock, run_id: str) -> Sett
                 INSERT, [{**outcome, "settled_at": clock.as_of, "run_id": run_id} for _, outcome in scored]
             )
         n_waiting = scalar(connection, STILL_OPEN)
+    publish_digest(settings)
     champion = [outcome for row, outcome in scored if row["role"] == "champion"]
     return SettleReport(
         as_of=clock.as_of.isoformat(),

@@ -29,13 +29,24 @@ _GATE: Final = ("ops.quality_result", "ops.competition_hold", "ops.competition_r
 _BUILT_BY_DBT: Final = Touched()
 _CHECKED: Final = ("core.match", "core.match_result", "core.match_odds", "features.match_features")
 
+# What says whether something that should be there is missing.
+_JUDGED: Final = Touched(
+    (
+        "analytics.unpredicted",
+        "core.match",
+        "ledger.prediction",
+        "ops.competition_hold",
+        "ops.competition_release",
+    )
+)
+
 # By the name of the step in touchline.operations.steps; `collect` and `announce` are steps for each kind of facts.
 STEPS: Final = {
     "collect": Touched(writes=_OBSERVED),
     "announce": Touched(reads=("landing.payload_parsed",)),
     "check_landing": Touched(
         (*_OBSERVED, "landing.payload_replayed"),
-        ("landing.quarantined_fact", "ops.rule_result", "ops.seen_input", *_GATE),
+        ("landing.quarantined_fact", "landing.set_aside", "ops.rule_result", "ops.seen_input", *_GATE),
     ),
     "build_core": _BUILT_BY_DBT,
     "update_ratings": Touched(("core.result_version", "core.result_price"), ("features.team_rating",)),
@@ -56,6 +67,9 @@ STEPS: Final = {
     "measure_drift": Touched(
         ("ledger.prediction", "ledger.prediction_outcome", "features.match_features"), ("ops.drift_metric",)
     ),
+    "all_collected": _JUDGED,
+    "all_predicted": _JUDGED,
+    "forget_logs": Touched(),
 }  # fmt: skip
 
 
@@ -68,7 +82,7 @@ def touched_by(step: str) -> Touched:
 
 def server_namespace(settings: Settings) -> str:
     """The OpenLineage namespace of the warehouse's server: `postgres://host:port`."""
-    parts = urlsplit(settings.admin_url)
+    parts = urlsplit(settings.server_url)
     return f"postgres://{parts.hostname}:{parts.port or 5432}"
 
 

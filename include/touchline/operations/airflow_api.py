@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,10 +12,15 @@ from typing import Any
 import httpx
 
 from touchline.errors import ServiceFailed
-from touchline.operations.names import DAGS
+from touchline.operations.airflow_settings import USER
+from touchline.operations.names import DAGS, VERDICTS
+from touchline.operations.status import AIRFLOW_API
+from touchline.settings import Settings
+from touchline.supervision.programs import HOST
 
 ACTIVE = ("queued", "running")
 PAGE = 100
+LOGIN = "/auth/token"
 # A server that died, or whose database did, is back in less.
 PATIENCE_SECONDS = 120.0
 RETRY_SECONDS = 1.0
@@ -23,16 +28,20 @@ RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class DagRun:
-    """One run of a DAG; `state` is queued, running, success or failed."""
+    """One run of a DAG; `state` is queued, running, success or failed; it was queued or began at `changed_at` (UTC)."""
 
     dag_id: str
     run_id: str
     state: str
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class TaskRun:
-    """One task of a run; `state` is None before it was scheduled, `seconds` its duration so far."""
+    """One task of a run; `state` is None before it was scheduled, `seconds` its duration so far.
+
+    `changed_at` (UTC) is when it last was scheduled, queued, began or ended.
+    """
 
     dag_id: str
     run_id: str
@@ -40,26 +49,35 @@ class TaskRun:
     state: str | None
     try_number: int
     seconds: float | None
+    changed_at: datetime | None = None
+
+
+def is_only_degraded(tasks: Iterable[TaskRun]) -> bool:
+    """True when of a failed run's tasks nothing but a verdict has failed: the run has done its work."""
+    failed = {task.task_id for task in tasks if task.state == "failed"}
+    return bool(failed) and failed <= set(VERDICTS)
 
 
 class AirflowApi:
-    """A client of the API server at `address`.
+    """A client of the API server at `address`, logged in as `user` with its first question.
 
     Every method asks again when there is no answer, and raises ServiceFailed when there is none for long.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, user: str, password: str) -> None:
         self._address = address
+        self._login = {"username": user, "password": password}
         self._client = httpx.Client(base_url=address, timeout=30)
 
     def __enter__(self) -> AirflowApi:
-        # On the loopback address everybody is an administrator, but the API still wants a token.
-        token = self._ask("GET", "/auth/token")["access_token"]
-        self._client.headers["Authorization"] = f"Bearer {token}"
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
+
+    def health(self) -> dict[str, Any]:
+        """The state of Airflow's own parts, by name; it answers even when they are dead."""
+        return self._ask("GET", "/api/v2/monitor/health")
 
     def set_pools(self, pools: Mapping[str, tuple[int, str]]) -> None:
         """Create or change pools: name -> (slots, description)."""
@@ -156,6 +174,7 @@ class AirflowApi:
                 state=task["state"],
                 try_number=task["try_number"],
                 seconds=task["duration"],
+                changed_at=_latest(task, "scheduled_when", "queued_when", "start_date", "end_date"),
             )
             for task in found
             if task["dag_id"] in DAGS
@@ -170,6 +189,9 @@ class AirflowApi:
         conflict: Mapping[str, Any] | None = None,
         **request: Any,
     ) -> dict[str, Any]:
+        if path != LOGIN and "Authorization" not in self._client.headers:
+            token = self._ask("POST", LOGIN, json=self._login)["access_token"]
+            self._client.headers["Authorization"] = f"Bearer {token}"
         reply = self._reply(method, path, **request)
         if reply.status_code == httpx.codes.NOT_FOUND and missing is not None:
             return dict(missing)
@@ -198,8 +220,19 @@ class AirflowApi:
             time.sleep(RETRY_SECONDS)
 
 
+def airflow_of(settings: Settings) -> AirflowApi:
+    """A client of the Airflow that these settings started."""
+    port = settings.running_port(AIRFLOW_API, settings.airflow_port)
+    return AirflowApi(f"http://{HOST}:{port}", USER, settings.secrets["airflow_admin"])
+
+
 def _dag_run(found: Mapping[str, Any]) -> DagRun:
-    return DagRun(found["dag_id"], found["dag_run_id"], found["state"])
+    changed_at = _latest(found, "queued_at", "start_date")
+    return DagRun(found["dag_id"], found["dag_run_id"], found["state"], changed_at)
+
+
+def _latest(found: Mapping[str, Any], *moments: str) -> datetime | None:
+    return max((datetime.fromisoformat(found[name]) for name in moments if found[name]), default=None)
 
 
 def _line(event: Any) -> str:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+from pathlib import Path
 
 from touchline.database.engine import sqlalchemy_url
 from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import write_client_file
-from touchline.settings import PROJECT_ROOT, Settings
+from touchline.settings import PROJECT_ROOT, Settings, source_keys
 
+# The one user; a cluster's auth manager knows its own.
+USER = "admin"
+# What the steps of the pipeline connect with.
+ROLES_OF_TASKS = ("ingest", "transform", "model", "api")
 QUIET = {
     "DO_NOT_TRACK": "1",
     "SCARF_NO_ANALYTICS": "true",
@@ -22,7 +29,7 @@ QUIET = {
 def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
     """The environment of every Airflow process, and so of every task. `api_port` is the API server's.
 
-    Writes the file by which Airflow sends OpenLineage events.
+    Writes the files by which Airflow sends OpenLineage events and knows its user.
     """
     folder = settings.home / "airflow"
     address = f"http://127.0.0.1:{api_port}"
@@ -31,12 +38,15 @@ def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
     return {
         **QUIET,
         **settings.environment(),
+        **settings.passwords(*ROLES_OF_TASKS),
+        **source_keys(),
         "AIRFLOW_HOME": str(folder),
         "AIRFLOW_CONFIG": str(PROJECT_ROOT / "airflow.cfg"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": sqlalchemy_url(database),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_write_passwords(settings)),
         # A Fernet key is 32 bytes in base64 with its padding; the stored secret has none.
         "AIRFLOW__CORE__FERNET_KEY": secrets["fernet"].rstrip("=") + "=",
         "AIRFLOW__API__BASE_URL": address,
@@ -50,3 +60,18 @@ def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
         "AIRFLOW__OPENLINEAGE__NAMESPACE": NAMESPACE,
         "PYTHONPATH": str(PROJECT_ROOT / "include"),
     }
+
+
+def passwords_file(settings: Settings) -> Path:
+    """Where Airflow reads the password of its user."""
+    return settings.home / "airflow" / "passwords.json"
+
+
+def _write_passwords(settings: Settings) -> Path:
+    path = passwords_file(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps({USER: settings.secrets["airflow_admin"]}))
+    draft.replace(path)
+    return path

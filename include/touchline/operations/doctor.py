@@ -5,36 +5,27 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
-import httpx
+import psycopg
 
+from touchline.clock import live_clock
 from touchline.database import bootstrap, embedded
-from touchline.database.engine import connect, open_url, rows
+from touchline.database.engine import connect, open_url, rows, scalar
+from touchline.errors import DatabaseUnavailable
+from touchline.monitoring.shortfalls import find_shortfalls
+from touchline.operations import names
+from touchline.operations.check import Check, State, failure, guarded
+from touchline.operations.service_checks import service_checks
 from touchline.operations.sources import examine_sources
 from touchline.settings import Settings
 
-State = Literal["ok", "warning", "failed"]
 PACKAGES = ("apache-airflow", "dbt-postgres", "great-expectations", "lightgbm", "mlflow", "feast", "polars")
 LEAST_FREE_BYTES = 5 * 2**30
-HEALTH = {
-    "airflow-api": ("airflow_port", "/api/v2/monitor/health"),
-    "mlflow": ("mlflow_port", "/health"),
-    "api": ("api_port", "/v1/health/live"),
-}
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check; `advice` says what to do unless the state is ok."""
-
-    subject: str
-    state: State
-    finding: str
-    advice: str = ""
+# No run of a DAG may take longer; a backfill by hand may.
+LONGEST_RUN = "3 hours"
 
 
 @dataclass(frozen=True)
@@ -45,35 +36,65 @@ class DoctorReport:
 
     @property
     def is_healthy(self) -> bool:
-        """True when nothing failed; warnings do not count."""
-        return all(check.state != "failed" for check in self.checks)
+        """True when nothing failed; what is degraded is told apart, and warnings do not count."""
+        return not self._subjects("failed")
+
+    @property
+    def is_degraded(self) -> bool:
+        """True when something that should be there is missing, whether everything works or not."""
+        return bool(self._subjects("degraded"))
 
     @property
     def summary(self) -> str:
-        """One sentence."""
-        failed = [check.subject for check in self.checks if check.state == "failed"]
-        return "Everything that must work does." if not failed else f"Not working: {', '.join(failed)}."
+        """A sentence for each state that there is."""
+        words: dict[State, str] = {"failed": "Not working", "degraded": "Degraded", "warning": "Worth a look"}
+        told = [
+            f"{word}: {', '.join(found)}."
+            for state, word in words.items()
+            if (found := self._subjects(state))
+        ]
+        if self.is_healthy and not self.is_degraded:
+            told.insert(0, "Everything that must work does.")
+        return " ".join(told)
+
+    def _subjects(self, state: State) -> list[str]:
+        return list(dict.fromkeys(check.subject for check in self.checks if check.state == state))
 
 
-def examine(settings: Settings, as_of: datetime) -> DoctorReport:
-    """Look at everything; `as_of` (UTC) is what freshness is measured against. Never raises for what it finds."""
+def examine(settings: Settings, as_of: datetime | None) -> DoctorReport:
+    """Look at everything; never raises for what it finds.
+
+    `as_of` (UTC) is what freshness is measured against; None where the clock does not answer stands for the last run's.
+    """
     return DoctorReport(tuple(_checks(settings, as_of)))
 
 
-def _checks(settings: Settings, as_of: datetime) -> Iterator[Check]:
+def _checks(settings: Settings, present: datetime | None) -> Iterator[Check]:
     yield _python()
     yield _packages()
     yield _disk(settings)
-    server = _guarded("PostgreSQL", lambda: _server(settings), "start it with `touchline up`")
+    server = guarded("PostgreSQL", lambda: _server(settings), "start it with `touchline up`")
     yield server
     if server.state == "ok":
-        yield _guarded("migrations", lambda: _migrations(settings), "run `touchline database start`")
-        yield _guarded("warehouse", lambda: _warehouse(settings, as_of), "run `make run`")
-        yield _guarded("sources", lambda: _sources(settings, as_of), "run `touchline sources`")
-        yield _guarded("predictions", lambda: _predictions(settings, as_of), "run `make run`")
-        yield _guarded("pipeline", lambda: _pipeline(settings), "run `make run`")
-    for service, (port, path) in HEALTH.items():
-        yield _service(service, settings.running_port(service, getattr(settings, port)), path)
+        yield guarded("migrations", lambda: _migrations(settings), "run `touchline database start`")
+        as_of = present or _last_run(settings)
+        yield guarded("warehouse", lambda: _warehouse(settings, as_of), "run `make run`")
+        yield guarded("sources", lambda: _sources(settings, as_of), "run `touchline sources`")
+        yield guarded("predictions", lambda: _predictions(settings, as_of), "run `make run`")
+        yield guarded("pipeline", lambda: _pipeline(settings), "run `make run`")
+        yield from _shortfalls(settings, as_of)
+    yield from service_checks(settings, live_clock().as_of)
+
+
+def _last_run(settings: Settings) -> datetime:
+    """As of when the last run was (UTC), or the present where nothing has run or can be asked."""
+    try:
+        with connect(settings, "ingest") as connection:
+            last = scalar(connection, "select max(as_of) from ops.pipeline_run where status = 'success'")
+    # The migrations are a check of their own.
+    except (DatabaseUnavailable, psycopg.Error):
+        last = None
+    return last or live_clock().as_of
 
 
 def _python() -> Check:
@@ -170,34 +191,41 @@ def _pipeline(settings: Settings) -> Check:
     with connect(settings, "ingest") as connection:
         found = rows(
             connection,
-            "select distinct on (step) step, status, detail from ops.pipeline_run order by step, started_at desc",
+            "select distinct on (step) step, status, "
+            "status = 'running' and started_at < clock_timestamp() - %s::interval as stands_still "
+            "from ops.pipeline_run where step not like 'backfill %%' order by step, started_at desc",
+            (LONGEST_RUN,),
         )
-    failed = [row["step"] for row in found if row["status"] == "failed"]
+    # What a verdict says is told as of now, by the function that it asks.
+    steps = [row for row in found if row["step"].partition("/")[0] not in names.VERDICTS]
+    failed = [row["step"] for row in steps if row["status"] == "failed"]
     if failed:
         return Check(
             "pipeline", "failed", f"last run failed: {', '.join(failed)}", "see the task's log in Airflow"
         )
+    standing = [row["step"] for row in steps if row["stands_still"]]
+    if standing:
+        return Check(
+            "pipeline", "failed", f"begun more than {LONGEST_RUN} ago and not ended: {', '.join(standing)}",
+            "its process was killed: `make run` does it again",
+        )  # fmt: skip
     return Check(
-        "pipeline", "ok" if found else "warning", f"{len(found)} steps, none failed", "run `make run`"
+        "pipeline", "ok" if steps else "warning", f"{len(steps)} steps, none failed", "run `make run`"
     )
 
 
-def _service(service: str, port: int, path: str) -> Check:
-    address = f"http://127.0.0.1:{port}"
+def _shortfalls(settings: Settings, as_of: datetime) -> Iterator[Check]:
     try:
-        status = httpx.get(f"{address}{path}", timeout=3).status_code
-    except httpx.TransportError:
-        return Check(service, "warning", f"not running at {address}", "run `touchline up`")
-    state: State = "ok" if status == httpx.codes.OK else "failed"
-    return Check(service, state, f"{address} answers {status}", f"see the log of {service}")
-
-
-def _guarded(subject: str, check: Callable[[], Check], advice: str) -> Check:
-    try:
-        return check()
+        found = find_shortfalls(settings, as_of)
     # Any failure is itself the finding.
     except Exception as error:
-        return Check(subject, "failed", f"{type(error).__name__}: {error}".splitlines()[0], advice)
+        yield failure("shortfalls", error, "run `make run`")
+        return
+    if not found:
+        finding = "every fixture ahead is predicted, no competition held, everything collected"
+        yield Check("shortfalls", "ok", finding)
+    for each in found:
+        yield Check(each.kind, "degraded", each.message, each.what_to_do)
 
 
 def _age(moment: datetime, as_of: datetime) -> str:

@@ -33,14 +33,19 @@ def last_build(connection: Connection) -> dict[str, Inputs | None]:
     return {"build": last_inputs(connection, names.BUILT)}
 
 
-def prediction_inputs(registry: Registry, connection: Connection) -> dict[str, Any]:
-    """What predictions depend on: the last build, the champion, and the versions that forecast in its shadow."""
+def prediction_inputs(registry: Registry, connection: Connection, as_of: datetime) -> dict[str, Any]:
+    """What predictions depend on: the last build, the champion, the versions that forecast in its shadow, and the
+    competitions that are held as of an instant (UTC)."""
+    from touchline.quality.gates import PREDICTIONS
+    from touchline.quality.holds import held_competitions
     from touchline.registry.models import challenger_versions, champion_version
 
     return {
         **last_build(connection),
         "champion": champion_version(registry),
         "challengers": list(challenger_versions(registry)),
+        # Their own gate holds and releases while they are made.
+        "held": sorted(held_competitions(connection, as_of, without_gate=PREDICTIONS)),
     }
 
 

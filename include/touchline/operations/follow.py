@@ -8,7 +8,7 @@ from datetime import datetime
 
 from touchline.errors import PipelineFailed, ServiceFailed
 from touchline.operations import status
-from touchline.operations.airflow_api import AirflowApi, DagRun, TaskRun
+from touchline.operations.airflow_api import AirflowApi, DagRun, TaskRun, is_only_degraded
 from touchline.settings import Settings
 from touchline.supervision.programs import tail
 from touchline.supervision.supervisor import log_of
@@ -34,9 +34,10 @@ class Follower:
         self._deadline = time.monotonic() + timeout_seconds
         self._watch = watch
         self._next_life_sign = 0.0
+        self._degraded: set[DagRun] = set()
 
     def until_idle(self) -> None:
-        """Return when no run is left to start or to finish.
+        """Return when no run is left to start or to finish; a run that is only degraded has done its work.
 
         A service that dies meanwhile comes back, and the runs with it. Raises PipelineFailed with the failing task's
         log, ServiceFailed when a service is given up, and PipelineFailed when the deadline passes first.
@@ -64,10 +65,11 @@ class Follower:
         is_idle = self._is_idle()
         runs, tasks = self._api.runs_since(self._since), self._api.tasks_since(self._since)
         # What began earlier and does not move has not changed since: it is what we wait for.
-        stuck = [] if is_idle else [run for run in self._api.active_runs() if run not in runs]
+        known = {run.run_id for run in runs}
+        stuck = [] if is_idle else [run for run in self._api.active_runs() if run.run_id not in known]
         self._watch([*runs, *stuck], [*tasks, *(task for run in stuck for task in self._api.tasks(run))])
         for run in runs:
-            if run.state == "failed":
+            if run.state == "failed" and not self._is_only_degraded(run):
                 raise PipelineFailed(self._story_of(run))
         return is_idle
 
@@ -84,6 +86,11 @@ class Follower:
                 f"{', '.join(dead)} died while the pipeline was running and could not be started again; the end of "
                 f"{log}:\n{tail(log)}\nrun the command again: it finishes the work"
             )
+
+    def _is_only_degraded(self, run: DagRun) -> bool:
+        if run not in self._degraded and is_only_degraded(self._api.tasks(run)):
+            self._degraded.add(run)
+        return run in self._degraded
 
     def _story_of(self, run: DagRun) -> str:
         failed = [task for task in self._api.tasks(run) if task.state == "failed"]

@@ -60,6 +60,11 @@ BUILD_STEPS: Final = (
 BUILT: Final = BUILD_STEPS[-1]
 BUILD: Final = (*BUILD_STEPS, "detect_anomalies")
 
+# The last task of a DAG, which fails when the pipeline is degraded; every other task has then done its work.
+ALL_COLLECTED: Final = "all_collected"
+ALL_PREDICTED: Final = "all_predicted"
+VERDICTS: Final = (ALL_COLLECTED, ALL_PREDICTED)
+
 # One collection at a time (they ask the same source), two tasks that work the database hard, one training.
 LANDING_POOL: Final = "landing"
 DATABASE_POOL: Final = "database"

@@ -61,7 +61,7 @@ def last_inputs(connection: Connection, step: str) -> Inputs | None:
 
 
 def n_landed(connection: Connection, as_of: datetime) -> int:
-    """How many payloads and replays can be read from landing as of an instant (UTC): a late one is counted, too."""
+    """How many inputs can be read from landing as of an instant (UTC): a late one is counted, too."""
     return int(scalar(connection, "select count(*) from landing.input where used_from <= %s", (as_of,)))
 
 

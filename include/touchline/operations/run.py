@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from touchline.clock import live_clock
+from touchline.clock import RunClock, live_clock
 from touchline.database.engine import connect, rows
 from touchline.errors import PipelineFailed
+from touchline.monitoring.shortfalls import Shortfall, find_shortfalls
 from touchline.operations import names, services, status
-from touchline.operations.airflow_api import AirflowApi
+from touchline.operations.airflow_api import AirflowApi, airflow_of
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower, Watch
 from touchline.operations.services import Told
 from touchline.settings import Settings
 from touchline.sources.registry import open_sources
 
+log = logging.getLogger(__name__)
+
 PARSE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """The result of a run. `addresses` maps the names of pages to their addresses."""
+    """The result of a run. `addresses` maps the names of pages to their addresses.
+
+    `problems` are files that its collections could not have or read; with `shortfalls` the run ends as degraded.
+    """
 
     as_of: str
     is_simulated: bool
@@ -32,16 +39,25 @@ class RunReport:
     n_tasks: int
     n_upcoming: int
     problems: tuple[str, ...]
+    shortfalls: tuple[Shortfall, ...]
     addresses: dict[str, str]
     seconds: float
 
     @property
     def summary(self) -> str:
-        """One sentence."""
-        return (
+        """One sentence, and what is missing."""
+        ending = "all successful"
+        if self.shortfalls:
+            ending = "degraded"
+        elif self.problems:
+            ending = f"{len(self.problems)} files not read"
+        elif not self.n_upcoming:
+            ending = "all successful, and no fixture is known in the horizon"
+        text = (
             f"{self.n_upcoming} matches predicted as of {self.as_of[:16]}; {self.n_dag_runs} DAG runs with "
-            f"{self.n_tasks} tasks, all successful, in {self.seconds:.0f} s."
+            f"{self.n_tasks} tasks, {ending}, in {self.seconds:.0f} s."
         )
+        return text + "".join(f"\n  {shortfall}" for shortfall in self.shortfalls)
 
 
 def start(settings: Settings, tell: Told, dag_ids: Sequence[str] = names.DAGS) -> AirflowApi:
@@ -52,7 +68,7 @@ def start(settings: Settings, tell: Told, dag_ids: Sequence[str] = names.DAGS) -
     """
     launched_at = live_clock().as_of
     launched = services.start_all(settings, tell)
-    api = AirflowApi(f"http://127.0.0.1:{settings.running_port(status.AIRFLOW_API, settings.airflow_port)}")
+    api = airflow_of(settings)
     api.set_pools(names.POOLS)
     if status.DAG_PROCESSOR in launched:
         tell("the DAG files")
@@ -69,8 +85,8 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
     started = time.monotonic()
     with start(settings, tell, ()) as api:
         clock = run_clock(settings)
-        with open_sources(settings, clock.as_of):
-            _forget_other_worlds(settings, api)
+        with open_sources(settings, clock):
+            forget_other_worlds(settings, api, clock)
         since = live_clock().as_of
         conf = {"as_of": clock.as_of.isoformat()} if clock.mode == "virtual" else {}
         follower = Follower(settings, api, since, timeout_seconds, watch)
@@ -93,6 +109,8 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
         n_tasks=len(tasks),
         n_upcoming=_n_upcoming(settings),
         problems=_problems(settings, since),
+        # With the wall clock, the present is later than when the run began.
+        shortfalls=find_shortfalls(settings, (clock if clock.mode == "virtual" else live_clock()).as_of),
         addresses=addresses(settings),
         seconds=time.monotonic() - started,
     )
@@ -130,14 +148,29 @@ def _await_dags(api: AirflowApi, since: datetime) -> None:
         time.sleep(0.2)
 
 
-def _forget_other_worlds(settings: Settings, api: AirflowApi) -> None:
-    """Drop what an earlier run with another source or `as_of` left unfinished, so that this run does not finish it."""
+def forget_other_worlds(settings: Settings, api: AirflowApi, clock: RunClock) -> None:
+    """Abandon what an earlier run of another source or another time left unfinished: this run is not to finish it.
+
+    The time is that of a virtual clock: a setting, or the simulated world's, which is moved between runs.
+    """
     path = settings.home / "run" / "world.json"
-    world = {"database": settings.warehouse_database, "source": settings.source, "as_of": str(settings.as_of)}
-    if path.exists() and json.loads(path.read_text()) != world:
+    world = {
+        "database": settings.warehouse_database,
+        "source": settings.source,
+        "as_of": clock.as_of.isoformat() if clock.mode == "virtual" else None,
+    }
+    before = json.loads(path.read_text()) if path.exists() else world
+    if before != world:
         api.forget_queued_events()
+        changed = [
+            f"{name} was {before.get(name)} and is {value}"
+            for name, value in world.items()
+            if before.get(name) != value
+        ]
         for run in api.active_runs():
-            api.abandon(run, "abandoned: the source or as_of was changed before it had ended")
+            reason = f"abandoned: before it had ended, {' and '.join(changed)}"
+            api.abandon(run, reason)
+            log.warning("%s (%s) %s", run.dag_id, run.run_id, reason)
     path.write_text(json.dumps(world))
 
 

@@ -97,6 +97,7 @@ def _revision(settings: Settings) -> str | None:
 
 
 def _programs(settings: Settings) -> Iterator[Program]:
+    yield _watchdog(settings)
     if settings.is_simulated:
         yield _sandbox(settings)
     if settings.mlflow_tracking_uri is None:
@@ -124,6 +125,16 @@ def _programs(settings: Settings) -> Iterator[Program]:
             fingerprint=code_digest(),
         )
     yield _api(settings)
+
+
+def _watchdog(settings: Settings) -> Program:
+    variables = {
+        **settings.model_copy(update={"lineage_url": None, "mlflow_tracking_uri": None}).environment(),
+        **settings.passwords("watchdog"),
+        "PYTHONPATH": str(PROJECT_ROOT / "include"),
+    }
+    arguments = ["-m", "touchline.database.watchdog"]
+    return _program(settings, status.WATCHDOG, arguments, variables, fingerprint=code_digest())
 
 
 def _sandbox(settings: Settings) -> Program:
@@ -171,7 +182,9 @@ def _api(settings: Settings) -> Program:
         ["-m", "touchline.serving"],
         {
             **QUIET,
-            **settings.environment(),
+            # An address that may hold a password, of a server to which the API has nothing to tell.
+            **settings.model_copy(update={"lineage_url": None}).environment(),
+            **settings.passwords("api"),
             "TOUCHLINE_API_PORT": str(port),
             "PYTHONPATH": str(PROJECT_ROOT / "include"),
         },
@@ -193,19 +206,14 @@ def _program(
     fingerprint: str = "",
 ) -> Program:
     command = [sys.executable, *arguments]
-    # Of the caller's variables only those that matter to a service make it another.
-    ours = {name: value for name, value in inherited_environment().items() if name.startswith("TOUCHLINE_")}
     return Program(
         name=name,
         command=command,
         environment={**inherited_environment(), **variables},
         folder=str(settings.home),
-        digest=digest_of(command, {**ours, **variables}, fingerprint),
+        # The caller's other variables, such as its terminal's, make no other service.
+        digest=digest_of(command, variables, fingerprint),
         port=port,
         health=None if health is None else f"http://{HOST}:{port}{health}",
-        needs=[_database_address(settings)] if needs_database else [],
+        needs=[settings.server_url] if needs_database else [],
     )
-
-
-def _database_address(settings: Settings) -> str:
-    return f"postgresql://{settings.admin_url.rpartition('@')[2].partition('/')[0]}"

@@ -11,7 +11,8 @@ from touchline.supervision.supervisor import log_of, states
 
 SANDBOX, MLFLOW, API, POSTGRES = "sandbox", "mlflow", "api", "postgres"
 AIRFLOW_API, SCHEDULER, DAG_PROCESSOR = "airflow-api", "airflow-scheduler", "airflow-dag-processor"
-SERVICES = (POSTGRES, SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, API)
+WATCHDOG = "watchdog"
+SERVICES = (POSTGRES, WATCHDOG, SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, API)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from touchline.errors import SourceUnavailable
 from touchline.operations import due, names
 from touchline.operations.pipeline import News, Run, Step
 from touchline.operations.records import Inputs, last_inputs
+from touchline.operations.verdicts import all_collected, all_predicted
 from touchline.warehouse.changes import PlannedLayer, stands_as_of
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def predicting(match_id: str | None = None) -> Step:
 
     step = Step(
         "predict", "Write predictions of every fixture in the horizon to the ledger.", work, ("source", "mlflow"),
-        is_present=True, inputs=lambda run, connection: due.prediction_inputs(run.registry, connection), always=True,
-        publishes=(names.PREDICTIONS,),
+        is_present=True, inputs=lambda run, connection: due.prediction_inputs(run.registry, connection, run.as_of),
+        always=True, publishes=(names.PREDICTIONS,),
         news=lambda _, report: _new(() if report.model_version is None else (names.PREDICTIONS,)),
     )  # fmt: skip
     return step if match_id is None else replace(step, name=f"predict/{match_id}", inputs=None)
@@ -184,7 +185,9 @@ def _confirm_newest(run: Run) -> None:
 def _unused_models(run: Run, _: Any) -> News:
     """Champion and challengers are new until they have predicted on this build."""
     with connect(run.settings, "ingest") as connection:
-        is_used = last_inputs(connection, "predict") == due.prediction_inputs(run.registry, connection)
+        is_used = last_inputs(connection, "predict") == due.prediction_inputs(
+            run.registry, connection, run.as_of
+        )
     return _new(() if is_used else (names.CHAMPION,))
 
 
@@ -206,6 +209,12 @@ def _alarms(_: Run, report: Any) -> News:
         for each in report.alarms
     ]
     return {names.DRIFT: reasons} if reasons else {}
+
+
+def _forget_logs(run: Run) -> Any:
+    from touchline.operations.logs import forget_logs
+
+    return forget_logs(run.settings.home)
 
 
 def _clock_stands_still(run: Run) -> str | None:
@@ -292,5 +301,8 @@ _TABLE = (
         _building("analytics", "Build the views again when the wall clock has moved on since the build.", None),
         name="refresh_analytics", is_present=True, idle=_clock_stands_still,
     ),
+    *(all_collected(kind) for kind in names.LANDING),
+    all_predicted(),
+    Step("forget_logs", "Delete logs of tasks to which nothing was added for 30 days.", _forget_logs),
 )  # fmt: skip
 STEPS: Mapping[str, Step] = {step.name: step for step in _TABLE}

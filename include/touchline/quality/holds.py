@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from touchline.database.engine import Connection, connect, rows
+from touchline.database.queries import query
 from touchline.errors import HoldUnknown
 from touchline.settings import Settings
 
@@ -21,6 +22,8 @@ left join ops.competition_release as released using (competition_hold_id)
 where held_as_of <= %(as_of)s and (released_as_of is null or released_as_of > %(as_of)s)
 order by competition, competition_hold_id
 """
+# The expectation whose holds keep facts out, beside predictions.
+_KEEPS_FACTS_OUT: Final = ("landing", "competition_in_quarantine")
 _ACCEPTED: Final = """
 select competition, gate, suite, expectation, column_name, row_keys
 from ops.competition_hold inner join ops.competition_release using (competition_hold_id)
@@ -117,6 +120,7 @@ def keep_holds(
 def release(settings: Settings, competition: str, reason: str, as_of: datetime, run_id: str) -> list[Hold]:
     """Release every hold of a competition and accept the rows behind them; other rows hold it again.
 
+    Facts that were set aside because of these rows are used from the next build on, as if they had never been.
     Raises HoldUnknown when nothing holds the competition at `as_of`.
     """
     with connect(settings, "transform") as connection:
@@ -128,6 +132,9 @@ def release(settings: Settings, competition: str, reason: str, as_of: datetime, 
                 "see `touchline quality holds`"
             )
         for hold in found:
+            if (hold.gate, hold.column_name) == _KEEPS_FACTS_OUT:
+                given = {**vars(hold), "row_keys": list(hold.row_keys), "as_of": as_of, "run_id": run_id}
+                connection.execute(query("quality/sql/accept_facts"), given)
             _release(connection, hold, "accepted", reason, as_of, run_id)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,8 @@ URL_VARIABLE = "TOUCHLINE_QUALITY_URL"
 SAMPLES = 5
 # Great Expectations names at most this many offending rows, even in its complete result format.
 MOST_ROWS = 10_000
+# Results that Data Docs keep of each suite: every gate reads all of them. ops.quality_result keeps everything.
+KEPT_RESULTS = 50
 
 
 def validate(
@@ -72,6 +75,7 @@ def _validate(
     try:
         context = gx.get_context(mode="ephemeral", project_config=_project(settings))
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+        _forget_old_results(context)
         with connect(settings, role) as connection:
             bind = psycopg.ClientCursor(connection).mogrify
             definitions = [_definition(context, sources, suite, frame, bind) for suite in suites]
@@ -130,6 +134,16 @@ def _actions(settings: Settings) -> list[Any]:
     # jinja2.Environment accepts a cache only through its arguments.
     view.Environment = partial(Environment, bytecode_cache=_TEMPLATES)  # type: ignore[misc, assignment]
     return [UpdateDataDocsAction(name="data_docs")]
+
+
+def _forget_old_results(context: Any) -> None:
+    """Remove all but the newest results of each suite. Their pages go when Data Docs are written the next time."""
+    store, kept = context.validation_results_store, Counter[str]()
+    for key in sorted(store.list_keys(), key=lambda key: key.run_id.run_time, reverse=True):
+        suite = key.expectation_suite_identifier.name
+        kept[suite] += 1
+        if kept[suite] > KEPT_RESULTS:
+            store.remove_key(key)
 
 
 def _unchecked(gate: str, error: ProgrammingError) -> Finding:

@@ -35,9 +35,10 @@ NOT_MODIFIED = 304
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes over the wire: `sent` bytes of the body after a pause, dated `dated_at`."""
+    """What goes over the wire at `told_at`: `sent` bytes of the body after a pause, under the provider's own date."""
 
     answer: Answer
+    told_at: datetime
     dated_at: datetime
     sent: int
     pause_seconds: float = 0.0
@@ -98,7 +99,7 @@ class Answers:
         if Fault.CLOCK_SKEW in draw.faults:
             hit, dated_at = hit | {Fault.CLOCK_SKEW}, now + skew(draw)
         self._board.record(hit)
-        return Reply(answer, dated_at, sent, pause, hit)
+        return Reply(answer, now, dated_at, sent, pause, hit)
 
     def _told(
         self, asked: Asked, draw: Draw, now: datetime, if_none_match: str | None

@@ -19,7 +19,13 @@ from touchline.sandbox.clock import WorldClock
 from touchline.sandbox.faults import DEFAULT_RATE, FaultBoard
 from touchline.sandbox.world import SandboxWorld
 from touchline.sources.configuration import SourcesConfiguration, read_configuration
-from touchline.sources.simulated import FOOTBALL_DATA_ORG, THE_ODDS_API, UK_FILES, split_path
+from touchline.sources.simulated import (
+    CLOCK_HEADER,
+    FOOTBALL_DATA_ORG,
+    THE_ODDS_API,
+    UK_FILES,
+    split_path,
+)
 
 KEY_PARAMETER: Final = "apiKey"
 KEY_HEADERS: Final = {FOOTBALL_DATA_ORG: "X-Auth-Token"}
@@ -84,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             state = actions[self.path](self._posted())
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             self._answer(Answer(HTTPStatus.BAD_REQUEST, f"{error}".encode(), "text/plain"))
             return
         self._answer_json(state)
@@ -125,13 +131,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(json_answer(value))
 
     def _answer(self, answer: Answer) -> None:
-        self._send(Reply(answer, self.server.clock.now, len(answer.body)))
+        now = self.server.clock.now
+        self._send(Reply(answer, now, now, len(answer.body)))
 
     def _send(self, reply: Reply) -> None:
         answer = reply.answer
         self.send_response_only(answer.status)
         self.log_request(answer.status)
         self.send_header("Date", format_datetime(reply.dated_at, usegmt=True))
+        self.send_header(CLOCK_HEADER, reply.told_at.isoformat())
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
         for name, value in answer.headers.items():

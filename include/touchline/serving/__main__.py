@@ -10,18 +10,18 @@ from granian.constants import Interfaces
 
 from touchline.serving.app import create_app
 from touchline.serving.present import present_of
-from touchline.settings import Settings
+from touchline.settings import read_settings
 
 
 def application() -> FastAPI:
     """The application for this process's settings; granian's workers call this function."""
-    settings = Settings()
+    settings = read_settings()
     return create_app(settings, present_of(settings))
 
 
 def main() -> None:
     """Serve until stopped."""
-    settings = Settings()
+    settings = read_settings()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default=settings.bind_host)
     parser.add_argument("--port", type=int, default=settings.api_port)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query
+from fastapi import Depends, FastAPI, Query
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
@@ -16,10 +16,11 @@ from touchline.serving import board
 from touchline.serving.database import Reader
 from touchline.serving.football import football_routes
 from touchline.serving.health import health_routes
+from touchline.serving.http import HttpConduct, refuse_unknown_parameters
 from touchline.serving.market_routes import market_routes
 from touchline.serving.measures import Measures, RequestMeter
 from touchline.serving.present import Present
-from touchline.serving.problems import Problem, handle_problems
+from touchline.serving.problems import RETRY_AFTER, Problem, documented, handle_problems
 from touchline.settings import Settings
 
 DESCRIPTION = """
@@ -28,7 +29,8 @@ Football forecasts that can prove they did not know the future. Read-only.
 * A prediction is written before kick-off or not at all, and never changed.
 * In every reply that shows football, `is_simulated` says whether the football is invented.
 * Times are UTC, probabilities lie between 0 and 1, prices are decimal.
-* Errors are problem documents (RFC 9457): `detail` says what is wrong and what to do.
+* Errors are problem documents (RFC 9457): `detail` says what is wrong and what to do. A parameter that a route does not
+  have is one.
 """
 TAGS = [
     {"name": "predictions", "description": "Forecasts of matches, and their outcomes."},
@@ -36,11 +38,6 @@ TAGS = [
     {"name": "models", "description": "The models that predict, and how well they do."},
     {"name": "health", "description": "For operators and orchestrators."},
 ]
-# The page is self-contained. Nothing may be loaded from elsewhere, even if a team's name contained HTML.
-BOARD_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
-    "Cache-Control": "no-store",
-}
 
 
 def create_app(settings: Settings, present: Present) -> FastAPI:
@@ -60,18 +57,25 @@ def create_app(settings: Settings, present: Present) -> FastAPI:
         lifespan=lifespan,
     )
     handle_problems(app)
+    app.add_middleware(HttpConduct)
     app.add_middleware(RequestMeter, measures=measures)
-    app.include_router(football_routes(settings, reader, present))
-    app.include_router(market_routes(reader, present))
-    app.include_router(health_routes(reader, measures, present))
+    careful = [Depends(refuse_unknown_parameters)]
+    for router in (
+        football_routes(settings, reader, present),
+        market_routes(reader, present),
+        health_routes(settings, reader, measures, present),
+    ):
+        app.include_router(router, dependencies=careful, responses=documented(422))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
 
-    @app.get("/", include_in_schema=False)
+    @app.get("/", include_in_schema=False, dependencies=careful)
     async def show_board(
         competition: Annotated[str | None, Query(pattern="^[A-Za-z0-9]{1,8}$")] = None,
     ) -> HTMLResponse:
         page = await board.page(settings, reader, present, competition)
-        return HTMLResponse(page, headers=BOARD_HEADERS)
+        if not page.is_ready:
+            return HTMLResponse(page.html, 503, headers={"Cache-Control": "no-store"} | RETRY_AFTER)
+        return HTMLResponse(page.html, headers={"Cache-Control": "no-store"})
 
     return app
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,17 @@ _pages = environment(Path(__file__).with_name("templates"))
 _pages.filters |= {"since": since, "percent": percent}
 
 
-async def page(settings: Settings, reader: Reader, present: Present, competition: str | None) -> str:
-    """The page as HTML, with the fixtures of one or all competitions. Without data it says what to do."""
-    state = await read_state(reader, present)
+@dataclass(frozen=True)
+class Page:
+    """A page as HTML; it is not ready while it can only say what is missing."""
+
+    html: str
+    is_ready: bool
+
+
+async def page(settings: Settings, reader: Reader, present: Present, competition: str | None) -> Page:
+    """The board with the fixtures of one or all competitions. Without data or database it says what to do."""
+    state = await read_state(reader, present, settings.horizon_days)
     values: dict[str, Any] = {
         "version": __version__,
         "is_simulated": settings.is_simulated,
@@ -57,8 +66,8 @@ async def page(settings: Settings, reader: Reader, present: Present, competition
         try:
             values |= await _content(reader, state, competition)
         except DatabaseUnavailable as error:
-            values["state"] = State((str(error),))
-    return _pages.get_template("board.html").render(values)
+            values["state"] = state = State((str(error),), has_database=False)
+    return Page(_pages.get_template("board.html").render(values), is_ready=not state.reasons)
 
 
 async def _content(reader: Reader, state: State, competition: str | None) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from touchline.settings import Settings
 
 STATEMENT_TIMEOUT = "5s"
 CONNECT_SECONDS = 5
+# A server that is frozen, or gone from the network, heeds no statement timeout.
+ANSWER_SECONDS = 6
 N_CONNECTIONS = 10
 
 Row = Mapping[str, Any]
 
-# The connection is lost, or none could be made; a new one may work.
+# A new connection may work after these, and after whatever ends a session.
 LOST = (
     OSError,
     TimeoutError,
@@ -26,8 +28,7 @@ LOST = (
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.PostgresSystemError,
     asyncpg.InsufficientResourcesError,
 )
 
@@ -44,14 +45,16 @@ class Reader:
         self._connecting = asyncio.Lock()
 
     async def rows(self, query: str, *parameters: Any) -> list[Row]:
-        """All rows. Raises DatabaseUnavailable when the database does not answer within the statement timeout."""
+        """All rows. Raises DatabaseUnavailable when the database does not answer in time."""
         try:
             return await self._fetch(query, parameters)
         except asyncpg.QueryCanceledError as error:
             raise DatabaseUnavailable(
                 f"the database took longer than {STATEMENT_TIMEOUT}: ask for less, or try again later"
             ) from error
-        except LOST as error:
+        except Exception as error:
+            if not _is_lost(error):
+                raise
             raise DatabaseUnavailable(
                 f"the database does not answer ({type(error).__name__}): start it with `touchline up`, "
                 "see `touchline doctor`"
@@ -70,13 +73,13 @@ class Reader:
     async def _fetch(self, query: str, parameters: tuple[Any, ...]) -> list[Row]:
         pool = await self._connected()
         try:
-            return list(await pool.fetch(query, *parameters))
-        except asyncpg.QueryCanceledError:
-            raise
-        except LOST:
+            return await _answer(pool, query, parameters)
+        except Exception as error:
+            if not _is_lost(error):
+                raise
             self._drop(pool)
         # A restarted server breaks every idle connection, so try once more on a new one.
-        return list(await (await self._connected()).fetch(query, *parameters))
+        return await _answer(await self._connected(), query, parameters)
 
     async def _connected(self) -> asyncpg.Pool:
         async with self._connecting:
@@ -86,6 +89,7 @@ class Reader:
                     min_size=1,
                     max_size=N_CONNECTIONS,
                     timeout=CONNECT_SECONDS,
+                    command_timeout=ANSWER_SECONDS,
                     server_settings={
                         "default_transaction_read_only": "on",
                         "statement_timeout": STATEMENT_TIMEOUT,
@@ -98,3 +102,18 @@ class Reader:
         if pool is self._pool:
             self._pool = None
         pool.terminate()
+
+
+async def _answer(pool: asyncpg.Pool, query: str, parameters: tuple[Any, ...]) -> list[Row]:
+    # The time for taking a connection is also that for giving it back.
+    async with pool.acquire(timeout=ANSWER_SECONDS) as connection:
+        return list(await connection.fetch(query, *parameters))
+
+
+def _is_lost(error: Exception) -> bool:
+    """True when the connection is lost, or none could be made; a new one may work."""
+    if isinstance(error, asyncpg.QueryCanceledError):
+        return False
+    # Whatever its code, an error of this severity is the last word of a session.
+    is_last = isinstance(error, asyncpg.PostgresError) and error.severity_en in ("FATAL", "PANIC")
+    return is_last or isinstance(error, LOST)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -23,12 +23,13 @@ from touchline.settings import Settings
 
 MOST_PER_PAGE = 500
 FARTHEST_OFFSET = 1_000_000
+DIGESTS_TYPE = "application/x-ndjson"
 
 
 def _moment(text: object) -> object:
     try:
         return parse_as_of(str(text))
-    except (SettingsInvalid, OverflowError) as error:
+    except SettingsInvalid as error:
         raise PydanticCustomError("moment", "write 2023-03-10 (midnight UTC) or 2023-03-10T18:00Z") from error
 
 
@@ -42,7 +43,7 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
     """The routes under /v1 that read predictions, matches and models."""
     router = APIRouter(prefix="/v1")
 
-    @router.get("/predictions/upcoming", tags=["predictions"], responses=documented(422, 503))
+    @router.get("/predictions/upcoming", tags=["predictions"], responses=documented(503))
     async def upcoming_predictions(
         competition: CompetitionCode = None,
         since: Annotated[
@@ -77,7 +78,7 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
             ),
         )
 
-    @router.get("/unpredicted", tags=["predictions"], responses=documented(422, 503))
+    @router.get("/unpredicted", tags=["predictions"], responses=documented(503))
     async def unpredicted(competition: CompetitionCode = None) -> schemas.Unpredicted:
         """Every fixture of the horizon without a prediction: why, where to look, and what to do.
 
@@ -93,7 +94,7 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
             fixtures=[schemas.UnpredictedFixture(**row) for row in found],
         )
 
-    @router.get("/predictions/{prediction_id}", tags=["predictions"], responses=documented(404, 422, 503))
+    @router.get("/predictions/{prediction_id}", tags=["predictions"], responses=documented(404, 503))
     async def prediction(
         prediction_id: Annotated[UUID, Path(examples=[schemas.A_PREDICTION])],
     ) -> schemas.Prediction:
@@ -103,7 +104,23 @@ def football_routes(settings: Settings, reader: Reader, present: Present) -> API
             raise HTTPException(404, f"there is no prediction {prediction_id}")
         return replies.prediction(row, await reader.row(query("serving/sql/outcome"), prediction_id))
 
-    @router.get("/matches/{match_id}", tags=["matches"], responses=documented(404, 422, 503))
+    @router.get(
+        "/ledger/digests",
+        tags=["predictions"],
+        response_class=Response,
+        responses={200: {"content": {DIGESTS_TYPE: {}}}, **documented(503)},
+    )
+    async def digests(
+        after: Annotated[int, Query(ge=0, lt=2**63, description="only those of more rows than this")] = 0,
+    ) -> Response:
+        """Digests of the ledger, oldest first, a line each: whoever keeps them can prove that no row was changed.
+
+        `touchline ledger verify`, or the program in every export of the ledger, compares them with the rows.
+        """
+        found = await reader.rows(query("serving/sql/digests"), after)
+        return Response("".join(f"{row['line']}\n" for row in found), media_type=DIGESTS_TYPE)
+
+    @router.get("/matches/{match_id}", tags=["matches"], responses=documented(404, 503))
     async def match(match_id: Annotated[UUID, Path(examples=[schemas.A_MATCH])]) -> schemas.Match:
         """One match with its result, the last quote of every bookmaker, and every prediction made of it."""
         row = await reader.row(query("serving/sql/match"), match_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -10,9 +12,10 @@ from touchline.serving.database import Reader
 from touchline.serving.measures import Measures
 from touchline.serving.present import Present
 from touchline.serving.state import State, read_state
+from touchline.settings import Settings
 
 
-def health_routes(reader: Reader, measures: Measures, present: Present) -> APIRouter:
+def health_routes(settings: Settings, reader: Reader, measures: Measures, present: Present) -> APIRouter:
     """Liveness, readiness and Prometheus measures."""
     router = APIRouter(tags=["health"])
 
@@ -23,8 +26,12 @@ def health_routes(reader: Reader, measures: Measures, present: Present) -> APIRo
 
     @router.get("/v1/health/ready", responses={503: {"model": schemas.Readiness}})
     async def ready(response: Response) -> schemas.Readiness:
-        """Predictions can be served: the database answers, is migrated and built, and holds predictions."""
-        state = await read_state(reader, present)
+        """Predictions can be served: the database answers, is migrated and built, and holds predictions.
+
+        `degraded` when something is missing from them: fixtures without a prediction, a competition held, facts that
+        no source has given, or nothing new for more than a day.
+        """
+        state = await read_state(reader, present, settings.horizon_days)
         if state.reasons:
             response.status_code = 503
         return _readiness(state)
@@ -32,7 +39,7 @@ def health_routes(reader: Reader, measures: Measures, present: Present) -> APIRo
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
         """Prometheus measures: requests, the pipeline's times on the run clock, predictions ahead."""
-        text = measures.text(await read_state(reader, present))
+        text = measures.text(await read_state(reader, present, settings.horizon_days))
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return router
@@ -43,8 +50,9 @@ def _readiness(state: State) -> schemas.Readiness:
     if state.as_of is not None and state.last_predicted_at is not None:
         age = (state.as_of - state.last_predicted_at).total_seconds()
     return schemas.Readiness(
-        status="not ready" if state.reasons else "ok",
+        status="not ready" if state.reasons else "degraded" if state.shortfalls else "ok",
         reasons=list(state.reasons),
+        shortfalls=[schemas.Shortfall(**dataclasses.asdict(each)) for each in state.shortfalls],
         warnings=list(state.warnings),
         as_of=state.as_of,
         last_predicted_at=state.last_predicted_at,

@@ -19,9 +19,7 @@ def market_routes(reader: Reader, present: Present) -> APIRouter:
     """The routes under /v1 that read markets."""
     router = APIRouter(prefix="/v1")
 
-    @router.get(
-        "/predictions/{prediction_id}/markets", tags=["predictions"], responses=documented(404, 422, 503)
-    )
+    @router.get("/predictions/{prediction_id}/markets", tags=["predictions"], responses=documented(404, 503))
     async def prediction_markets(
         prediction_id: Annotated[UUID, Path(examples=[schemas.A_PREDICTION])],
     ) -> market_schemas.PredictionMarkets:
@@ -31,7 +29,7 @@ def market_routes(reader: Reader, present: Present) -> APIRouter:
             raise HTTPException(404, f"there is no prediction {prediction_id}")
         return market_replies.markets(row)
 
-    @router.get("/matches/{match_id}/markets", tags=["matches"], responses=documented(404, 422, 503))
+    @router.get("/matches/{match_id}/markets", tags=["matches"], responses=documented(404, 503))
     async def match_markets(
         match_id: Annotated[UUID, Path(examples=[schemas.A_MATCH])],
     ) -> market_schemas.PredictionMarkets:

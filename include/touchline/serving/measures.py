@@ -9,9 +9,12 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from touchline.monitoring.shortfalls import KINDS
 from touchline.serving.state import State
 
 UNKNOWN = float("nan")
+# A method that somebody invented would create its own series.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
 
 
 class Measures:
@@ -41,7 +44,7 @@ class Measures:
             "touchline_upcoming_predictions", "Fixtures ahead with a champion prediction."
         )
         self._unpredicted = self._gauge(
-            "touchline_unpredicted_fixtures", "Fixtures of the next day without a champion prediction."
+            "touchline_unpredicted_fixtures", "Fixtures of the horizon without a champion prediction."
         )
         self._steps = Gauge(
             "touchline_last_step_timestamp_seconds",
@@ -77,6 +80,12 @@ class Measures:
             registry=self.registry,
         )
         self._held = self._gauge("touchline_held_competitions", "Competitions that a quality gate holds.")
+        self._shortfalls = Gauge(
+            "touchline_shortfalls",
+            "What is missing from what is served, by kind; above 0 Touchline is degraded.",
+            ["kind"],
+            registry=self.registry,
+        )
 
     def text(self, state: State) -> bytes:
         """All measures with the pipeline's state, in Prometheus' text format; NaN stands for unknown."""
@@ -84,7 +93,8 @@ class Measures:
         self._now.set(_seconds(state.as_of))
         self._predicted.set(_seconds(state.last_predicted_at))
         self._upcoming.set(UNKNOWN if state.n_upcoming is None else state.n_upcoming)
-        self._unpredicted.set(UNKNOWN if state.n_unpredicted is None else state.n_unpredicted)
+        unpredicted = [each.n for each in state.shortfalls if each.kind == "unpredicted"]
+        self._unpredicted.set(UNKNOWN if state.n_upcoming is None else sum(unpredicted))
         self._set_steps(state.last_steps)
         for source in state.sources:
             name, left = source["source"], source["remaining_credits"]
@@ -97,7 +107,10 @@ class Measures:
             self._checked.labels(gate["gate"]).set(_seconds(gate["as_of"]))
             for severity in ("block", "quarantine", "warn"):
                 self._failures.labels(gate["gate"], severity).set(gate[f"n_{severity}"])
-        self._held.set(len(state.held))
+        kinds = [each.kind for each in state.shortfalls]
+        self._held.set(kinds.count("held"))
+        for kind in KINDS:
+            self._shortfalls.labels(kind).set(UNKNOWN if state.as_of is None else kinds.count(kind))
         return generate_latest(self.registry)
 
     def _gauge(self, name: str, description: str) -> Gauge:
@@ -122,6 +135,7 @@ class RequestMeter:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        method = scope["method"] if scope["method"] in METHODS else "other"
         started, status = time.perf_counter(), 500
 
         async def watch(message: Message) -> None:
@@ -135,7 +149,7 @@ class RequestMeter:
         finally:
             # The route's pattern instead of the path, because every id would create its own series.
             route = getattr(scope.get("route"), "path", "other")
-            self._measures.requests.labels(route, scope["method"], status).inc()
+            self._measures.requests.labels(route, method, status).inc()
             self._measures.seconds.labels(route).observe(time.perf_counter() - started)
 
 

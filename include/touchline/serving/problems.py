@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from touchline.errors import DatabaseUnavailable
+from touchline.serving.http import browser_headers
 
 MEDIA_TYPE = "application/problem+json"
 NOT_BUILT = "the warehouse is not built yet: run `make run`, or `touchline collect` and `touchline build`"
@@ -51,7 +52,11 @@ def handle_problems(app: FastAPI) -> None:
         detail = error.detail
         if detail == HTTPStatus(error.status_code).phrase:
             detail = f"{request.method} {request.url.path} is not served; /docs lists what is"
-        return _reply(error.status_code, detail, headers=error.headers)
+        headers = error.headers
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # Routes know of GET alone.
+            headers = {"Allow": "GET, HEAD"}
+        return _reply(error.status_code, detail, headers=headers)
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
@@ -67,8 +72,10 @@ def handle_problems(app: FastAPI) -> None:
     async def not_built(_: Request, __: Exception) -> JSONResponse:
         return _reply(503, NOT_BUILT, headers=RETRY_AFTER)
 
-    async def broken(_: Request, __: Exception) -> JSONResponse:
-        return _reply(500, "internal error; the API's log has the details")
+    async def broken(request: Request, _: Exception) -> JSONResponse:
+        # This reply alone is made outside of all middleware.
+        headers = browser_headers(request.url.path)
+        return _reply(500, "internal error; the API's log has the details", headers=headers)
 
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -259,11 +259,33 @@ class Liveness(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-class Readiness(BaseModel):
-    """Whether predictions can be served, and if not, what is missing and what to do about it."""
+class Shortfall(BaseModel):
+    """Something that should be there and is not."""
 
-    status: Literal["ok", "not ready"] = Field(examples=["ok"])
-    reasons: list[str] = Field(description="why not; empty with status ok", examples=[[]])
+    kind: Literal["unpredicted", "held", "uncollected", "stale"] = Field(
+        description="fixtures ahead without a prediction, a competition held by a quality gate, facts that no source "
+        "has given, or nothing new for more than a day"
+    )
+    subject: str = Field(
+        description="reason (as in /v1/unpredicted), competition, or kind of facts; empty for stale",
+        examples=["odds"],
+    )
+    n: int = Field(description="fixtures without a prediction, or 1", examples=[1])
+    since: datetime | None = Field(
+        description="since when; for unpredicted the next kick-off; null where it never was"
+    )
+    message: str = Field(examples=["no source has given odds since 2026-03-13 16:00 UTC"])
+    what_to_do: str = Field(examples=["see `touchline sources`"])
+
+
+class Readiness(BaseModel):
+    """Whether predictions can be served, and if not, or not all of them, what is missing and what to do about it."""
+
+    status: Literal["ok", "degraded", "not ready"] = Field(
+        description="degraded: what there is is served, and something is missing", examples=["ok"]
+    )
+    reasons: list[str] = Field(description="why it is not ready; empty otherwise", examples=[[]])
+    shortfalls: list[Shortfall] = Field(description="why it is degraded; empty with status ok", examples=[[]])
     warnings: list[str] = Field(description="worth checking, but no reason to stop serving", examples=[[]])
     as_of: datetime | None = Field(default=None, description="the run clock's present")
     last_predicted_at: datetime | None = Field(default=None, description="newest prediction, run clock")

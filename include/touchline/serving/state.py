@@ -14,7 +14,8 @@ from alembic.script import ScriptDirectory
 from touchline.database.bootstrap import MIGRATIONS
 from touchline.database.queries import query
 from touchline.errors import DatabaseUnavailable
-from touchline.serving.database import Reader
+from touchline.monitoring.shortfalls import EVIDENCE, MISSING, Shortfall, horizon_end, judge
+from touchline.serving.database import Reader, Row
 from touchline.serving.present import Present
 from touchline.serving.problems import NOT_BUILT
 
@@ -26,18 +27,21 @@ CLOCK_STOPPED = "the simulated world's clock does not answer: the time is that o
 
 @dataclass(frozen=True)
 class State:
-    """`reasons` say why nothing can be served. Times are UTC on the run clock, None where unknown."""
+    """`reasons` say why nothing can be served, `shortfalls` what is missing from what is served.
+
+    Times are UTC on the run clock, None where unknown; `n_upcoming` is None before the warehouse is built.
+    """
 
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     as_of: datetime | None = None
     last_predicted_at: datetime | None = None
     n_upcoming: int | None = None
-    n_unpredicted: int | None = None
+    shortfalls: tuple[Shortfall, ...] = ()
     last_steps: Mapping[str, datetime] = field(default_factory=dict)
     sources: Sequence[Mapping[str, Any]] = ()
     quality: Sequence[Mapping[str, Any]] = ()
-    held: Sequence[Mapping[str, Any]] = ()
+    has_database: bool = True
 
 
 async def now(reader: Reader, present: Present) -> datetime:
@@ -51,12 +55,17 @@ async def now(reader: Reader, present: Present) -> datetime:
     return moment
 
 
-async def read_state(reader: Reader, present: Present) -> State:
+async def read_state(reader: Reader, present: Present, horizon_days: int) -> State:
     """Read the whole state; missing parts become reasons, not errors."""
     try:
-        row = await reader.row(query("serving/sql/state"))
+        return await _read(reader, present, horizon_days)
     except DatabaseUnavailable as error:
-        return State((str(error),))
+        return State((str(error),), has_database=False)
+
+
+async def _read(reader: Reader, present: Present, horizon_days: int) -> State:
+    try:
+        row = await reader.row(query("serving/sql/state"))
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.InsufficientPrivilegeError):
         return State((NOT_MIGRATED,))
     assert row is not None, "a select without from gives one row"
@@ -75,32 +84,28 @@ async def read_state(reader: Reader, present: Present) -> State:
         )
         if is_missing
     ]
-    warnings = [CLOCK_STOPPED] if live is None and as_of is not None else []
-    n_upcoming = n_unpredicted = None
-    if row["is_built"] and as_of is not None:
-        counts = await reader.rows(query("serving/sql/upcoming_counts"), "champion", as_of, None, None, None)
-        n_upcoming = sum(count["n"] for count in counts)
-        unpredicted = await reader.row(query("serving/sql/n_unpredicted"), as_of)
-        n_unpredicted = 0 if unpredicted is None else unpredicted["n"]
-    if n_unpredicted:
-        warnings.append(
-            f"{n_unpredicted} fixture(s) of the next 24 hours without a prediction: run `touchline predict`"
-        )
-    held = [] if as_of is None else await reader.rows(query("serving/sql/held"), as_of)
-    if held:
-        codes = ", ".join(row["competition"] for row in held)
-        warnings.append(f"a quality gate holds {codes}: see `touchline quality holds`")
+    n_upcoming: int | None = None
+    shortfalls: tuple[Shortfall, ...] = ()
+    if as_of is not None:
+        evidence = await reader.rows(query(EVIDENCE), as_of)
+        missing: Sequence[Row] = ()
+        if row["is_built"]:
+            counts = await reader.rows(
+                query("serving/sql/upcoming_counts"), "champion", as_of, None, None, None
+            )
+            n_upcoming = sum(count["n"] for count in counts)
+            missing = await reader.rows(query(MISSING), as_of, horizon_end(evidence, as_of, horizon_days))
+        shortfalls = judge(evidence, missing, as_of)
     return State(
         tuple(reasons),
-        tuple(warnings),
+        (CLOCK_STOPPED,) if live is None and as_of is not None else (),
         as_of,
         last_predicted_at,
         n_upcoming,
-        n_unpredicted,
+        shortfalls,
         {step["step"]: step["as_of"] for step in await reader.rows(query("serving/sql/last_steps"))},
         await reader.rows(query("serving/sql/source_states")),
         await reader.rows(query("serving/sql/quality")),
-        held,
     )
 
 

@@ -96,7 +96,10 @@ class _Again(Exception):
 
 @dataclass
 class ProviderClient:
-    """One provider over HTTP. `get` is the only way to the network: it keeps the pace and retries."""
+    """One provider over HTTP. `get` is the only way to the network: it keeps the pace and retries.
+
+    `observed_at` dates a reply (UTC) as it comes in; without it replies are as of the run.
+    """
 
     name: str
     address: str
@@ -105,6 +108,7 @@ class ProviderClient:
     key: SecretStr | None = None
     sleep: Callable[[float], None] = time.sleep
     timeout: httpx.Timeout = field(default_factory=lambda: TIMEOUT)
+    observed_at: Callable[[RawReply], datetime] | None = None
 
     def __post_init__(self) -> None:
         headers = {"User-Agent": USER_AGENT}
@@ -155,8 +159,6 @@ class ProviderClient:
             self.governor.after_call(request, Allowance(), Verdict("refused", "interrupted"))
             raise
         self.governor.after_call(request, allowance, verdict)
-        if isinstance(raw, RawReply) and raw.status == httpx.codes.NOT_MODIFIED:
-            return NoReply("not_modified")
         if verdict.kind == "again" and (verdict.wait_seconds or 0) <= LONGEST_PATIENCE_SECONDS:
             raise _Again(verdict)
         if verdict.kind == "not_offered":
@@ -165,12 +167,16 @@ class ProviderClient:
             raise SourceUnavailable(
                 f"{self.name}: {self.address}/{request.endpoint} was refused: {verdict.reason}"
             )
+        observed_at = None if self.observed_at is None else self.observed_at(raw)
+        if raw.status == httpx.codes.NOT_MODIFIED:
+            return NoReply("not_modified", observed_at)
         named = {name: raw.headers.get(name.replace("_", "-")) for name, _ in VALIDATORS}
         return Reply(
             body=raw.body,
             http_status=raw.status,
             content_type=raw.headers.get("content-type"),
             validators={name: value for name, value in named.items() if value},
+            observed_at=observed_at,
         )
 
     def _understood(self, raw: RawReply | Verdict) -> tuple[Verdict, Allowance]:

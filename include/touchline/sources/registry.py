@@ -13,14 +13,15 @@ from typing import Final, Literal
 
 from pydantic import SecretStr
 
-from touchline.errors import SourceUnavailable
+from touchline.clock import RunClock
+from touchline.errors import SettingsInvalid, SourceUnavailable, nearest
 from touchline.identity.teams import ANCHOR
 from touchline.settings import LIVE, SANDBOX, Settings
 from touchline.sources.configuration import SourceConfiguration, read_configuration
 from touchline.sources.football_data_uk.folder import FolderSource
 from touchline.sources.governor import DatabaseGovernor
-from touchline.sources.http import Dialect, ProviderClient
-from touchline.sources.simulated import provider_address
+from touchline.sources.http import Dialect, ProviderClient, RawReply
+from touchline.sources.simulated import provider_address, told_at
 from touchline.sources.source import Kind, Source
 
 # Source -> module, class, dialect. The class is constructed from its SourceConfiguration and its ProviderClient.
@@ -76,10 +77,19 @@ def provider_name(settings: Settings) -> str | None:
 
 
 def source_folder(settings: Settings) -> Path | None:
-    """The folder of season files the settings name, or None when they name no folder."""
+    """The folder of season files the settings name, or None when they name no folder.
+
+    Raises SettingsInvalid when there is no such folder and the name is nearly that of a source.
+    """
     if settings.source in (SANDBOX, LIVE) or provider_name(settings) is not None:
         return None
-    return Path(settings.source).expanduser().absolute()
+    folder = Path(settings.source).expanduser().absolute()
+    names = (SANDBOX, LIVE, *read_configuration(settings.sources_file).sources)
+    if not folder.exists() and (meant := nearest(settings.source, names)) is not None:
+        raise SettingsInvalid(
+            f"TOUCHLINE_SOURCE: there is no source or folder {settings.source}; did you mean {meant}?"
+        )
+    return folder
 
 
 def sources_giving(settings: Settings, kind: Kind) -> list[str]:
@@ -91,8 +101,8 @@ def sources_giving(settings: Settings, kind: Kind) -> list[str]:
 
 
 @contextmanager
-def open_sources(settings: Settings, as_of: datetime, only: Sequence[str] = ()) -> Iterator[list[Source]]:
-    """The sources in use (limited to `only`, if given), ready to be asked at `as_of` (UTC).
+def open_sources(settings: Settings, clock: RunClock, only: Sequence[str] = ()) -> Iterator[list[Source]]:
+    """The sources in use (limited to `only`, if given), ready to be asked in a run of this clock.
 
     Raises SourceUnavailable when the folder is missing, or no source is left.
     """
@@ -109,19 +119,25 @@ def open_sources(settings: Settings, as_of: datetime, only: Sequence[str] = ()) 
             raise SourceUnavailable(
                 f"no source to ask ({told}); set TOUCHLINE_<SOURCE>_KEY, or see config/sources.yaml"
             )
-        yield [_open(settings, plan, as_of, stack) for plan in used]
+        yield [_open(settings, plan, clock, stack) for plan in used]
 
 
-def _open(settings: Settings, plan: SourcePlan, as_of: datetime, stack: ExitStack) -> Source:
+def _open(settings: Settings, plan: SourcePlan, clock: RunClock, stack: ExitStack) -> Source:
     module_name, class_name, dialect_name = FACTORIES[plan.name]
     module = importlib.import_module(module_name)
     factory: Callable[[SourceConfiguration, ProviderClient], Source] = getattr(module, class_name)
     configuration = plan.configuration.model_copy(update={"history_seasons": settings.history_seasons})
-    governor = stack.enter_context(DatabaseGovernor(settings, plan.name, configuration, as_of))
+    governor = stack.enter_context(DatabaseGovernor(settings, plan.name, configuration, clock.as_of))
     dialect: Dialect = getattr(module, dialect_name)()
     # Waiting does not advance the simulated world's clock, so there is no point in it before a retry.
     sleep = _not_at_all if settings.is_simulated else time.sleep
-    client = ProviderClient(plan.name, configuration.address, dialect, governor, plan.key, sleep)
+
+    def observed_at(reply: RawReply) -> datetime:
+        return told_at(reply.headers) if settings.is_simulated else clock.now()
+
+    client = ProviderClient(
+        plan.name, configuration.address, dialect, governor, plan.key, sleep, observed_at=observed_at
+    )
     return factory(configuration, stack.enter_context(client))
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
+
+from touchline.errors import SourceUnavailable
 
 UK_FILES: Final = "football_data_uk"
 FOOTBALL_DATA_ORG: Final = "football_data_org"
@@ -14,6 +18,21 @@ PREFIXES: Final = {
     THE_ODDS_API: "the_odds_api/v4",
     API_FOOTBALL: "api_football",
 }
+
+# The clock at each reply: it may be moved while a run goes on.
+CLOCK_HEADER: Final = "simulated-clock"
+
+
+def told_at(headers: Mapping[str, str]) -> datetime:
+    """The simulated world's clock (UTC) when it gave a reply with these headers (names in lower case).
+
+    Raises SourceUnavailable when the server does not say.
+    """
+    if CLOCK_HEADER not in headers:
+        raise SourceUnavailable(
+            "the server does not say what time it is in the simulated world; `make down`, then `make up`"
+        )
+    return datetime.fromisoformat(headers[CLOCK_HEADER])
 
 
 def provider_address(server_address: str, source: str) -> str:

@@ -53,19 +53,21 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """The bytes of one reply, exactly as received."""
+    """The bytes of one reply, exactly as received, at `observed_at` (UTC); None: as of the run."""
 
     body: bytes
     http_status: int = 200
     content_type: str | None = None
     validators: Mapping[str, str] = field(default_factory=dict)
+    observed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
 class NoReply:
-    """Nothing to store: the body has not changed, or the source does not offer it."""
+    """Nothing to store: the body had not changed at `observed_at` (as in `Reply`), or the source does not offer it."""
 
     reason: Literal["not_modified", "not_offered"]
+    observed_at: datetime | None = None
 
 
 @dataclass(frozen=True)

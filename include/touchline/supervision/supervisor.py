@@ -54,9 +54,9 @@ REPLY_SECONDS = 20.0
 class ProgramState:
     """A program as found.
 
-    `state` is running, starting, waiting (for the address `waits_for`), restarting, given up, or died when there is
-    no supervisor to bring it back. `seconds` is how long it has run, `n_restarts` how often it was started again,
-    `last_end` why it last ended, empty when it never did.
+    `state` is running, starting, waiting (for the address `waits_for`), not answering, restarting, given up, or died
+    when there is no supervisor to bring it back. `seconds` is how long it has run, `n_restarts` how often it was
+    started again, `last_end` why it last ended, empty when it never did.
     """
 
     program: Program
@@ -187,8 +187,10 @@ def _state(home: Path, program: Program, told: Any, last_end: str) -> ProgramSta
         state = "restarting"
     elif waits_for:
         state = "waiting"
+    elif program.is_healthy:
+        state = "running"
     else:
-        state = "starting" if told["statename"] == "STARTING" and not program.is_healthy else "running"
+        state = "starting" if told["now"] - told["start"] < program.startup_seconds else "not answering"
     return ProgramState(
         program=program,
         state=state,

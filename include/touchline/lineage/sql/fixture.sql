@@ -3,7 +3,7 @@
 select kickoff_at, status, payload_id, row_number, known_at
 from landing.fixture_observation as observation
 where fixture_key = %(match_id)s and known_at <= %(features_as_of)s and not exists (
-    select from landing.quarantined_fact as aside
+    select from landing.set_aside as aside
     where aside.kind = 'fixture' and aside.fixture_key = observation.fixture_key
         and aside.payload_id = observation.payload_id
 )

@@ -11,7 +11,7 @@ inner join lateral (
     select home_goals, away_goals, payload_id, row_number, known_at
     from landing.score_observation as observation
     where fixture_key = match.match_id and known_at <= %(features_as_of)s and not exists (
-        select from landing.quarantined_fact as aside
+        select from landing.set_aside as aside
         where aside.kind = 'score' and aside.fixture_key = observation.fixture_key
             and aside.payload_id = observation.payload_id
     )
@@ -22,7 +22,7 @@ inner join lateral (
     select kickoff_at, status
     from landing.fixture_observation as observation
     where fixture_key = match.match_id and known_at <= %(features_as_of)s and not exists (
-        select from landing.quarantined_fact as aside
+        select from landing.set_aside as aside
         where aside.kind = 'fixture' and aside.fixture_key = observation.fixture_key
             and aside.payload_id = observation.payload_id
     )

@@ -5,7 +5,7 @@ select * from (
         payload_id, row_number
     from landing.odds_observation as observation
     where fixture_key = %(match_id)s and not is_closing and known_at <= %(features_as_of)s and not exists (
-        select from landing.quarantined_fact as aside
+        select from landing.set_aside as aside
         where aside.kind = 'quote' and aside.fixture_key = observation.fixture_key
             and aside.payload_id = observation.payload_id and aside.bookmaker = observation.bookmaker
             and aside.market = observation.market and aside.line = observation.line

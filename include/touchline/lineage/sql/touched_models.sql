@@ -16,7 +16,7 @@ with results as materialized (
                         own.observed_at, own.payload_id
                     )
                     and not exists (
-                        select from landing.quarantined_fact as aside
+                        select from landing.set_aside as aside
                         where aside.kind = 'score' and aside.fixture_key = later.fixture_key
                             and aside.payload_id = later.payload_id
                     )
@@ -26,7 +26,7 @@ with results as materialized (
     from landing.score_observation as own
     inner join core.match as match on match.match_id = own.fixture_key
     where own.payload_id = %(payload_id)s and not exists (
-        select from landing.quarantined_fact as aside
+        select from landing.set_aside as aside
         where aside.kind = 'score' and aside.fixture_key = own.fixture_key and aside.payload_id = own.payload_id
     )
 ),
@@ -40,7 +40,7 @@ quoted as (
         -- Prices that its timetable puts before kick-off are learned from whenever they came.
         and (observation.known_at < match.kickoff_at or observation.source = 'football_data_uk')
         and not exists (
-            select from landing.quarantined_fact as aside
+            select from landing.set_aside as aside
             where aside.kind = 'quote' and aside.fixture_key = observation.fixture_key
                 and aside.payload_id = observation.payload_id and aside.bookmaker = observation.bookmaker
                 and aside.market = observation.market and aside.line = observation.line

@@ -18,7 +18,7 @@ with results as materialized (
                         own.observed_at, own.payload_id
                     )
                     and not exists (
-                        select from landing.quarantined_fact as aside
+                        select from landing.set_aside as aside
                         where aside.kind = 'score' and aside.fixture_key = later.fixture_key
                             and aside.payload_id = later.payload_id
                     )
@@ -28,7 +28,7 @@ with results as materialized (
     from landing.score_observation as own
     inner join core.match as match on match.match_id = own.fixture_key
     where own.payload_id = %(payload_id)s and match.stage = 'league' and not exists (
-        select from landing.quarantined_fact as aside
+        select from landing.set_aside as aside
         where aside.kind = 'score' and aside.fixture_key = own.fixture_key and aside.payload_id = own.payload_id
     )
 ),
@@ -83,7 +83,7 @@ through_quotes as (
     where own.observed_at = %(observed_at)s and own.payload_id = %(payload_id)s
         and not own.is_closing and own.known_at <= said.features_as_of
         and not exists (
-            select from landing.quarantined_fact as aside
+            select from landing.set_aside as aside
             where aside.kind = 'quote' and aside.fixture_key = own.fixture_key
                 and aside.payload_id = own.payload_id and aside.bookmaker = own.bookmaker
                 and aside.market = own.market and aside.line = own.line and aside.is_closing = own.is_closing
@@ -96,7 +96,7 @@ through_quotes as (
                 and (later.known_at, later.observed_at, later.payload_id, later.quoted_at, later.row_number)
                 > (own.known_at, own.observed_at, own.payload_id, own.quoted_at, own.row_number)
                 and not exists (
-                    select from landing.quarantined_fact as aside
+                    select from landing.set_aside as aside
                     where aside.kind = 'quote' and aside.fixture_key = later.fixture_key
                         and aside.payload_id = later.payload_id and aside.bookmaker = later.bookmaker
                         and aside.market = later.market and aside.line = later.line
@@ -113,7 +113,7 @@ through_fixture as (
         select payload_id
         from landing.fixture_observation as observation
         where fixture_key = own.fixture_key and known_at <= said.features_as_of and not exists (
-            select from landing.quarantined_fact as aside
+            select from landing.set_aside as aside
             where aside.kind = 'fixture' and aside.fixture_key = observation.fixture_key
                 and aside.payload_id = observation.payload_id
         )

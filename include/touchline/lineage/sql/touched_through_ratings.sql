@@ -5,7 +5,7 @@ with countries as (
     from landing.score_observation as observation
     inner join core.match as match on match.match_id = observation.fixture_key
     where observation.payload_id = %(payload_id)s and match.stage = 'league' and not exists (
-        select from landing.quarantined_fact as aside
+        select from landing.set_aside as aside
         where aside.kind = 'score' and aside.fixture_key = observation.fixture_key
             and aside.payload_id = observation.payload_id
     )

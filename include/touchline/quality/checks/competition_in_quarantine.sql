@@ -50,7 +50,7 @@ matches as (
     select
         competition, fixture_key, max(payload_id) as payload_id,
         bool_or(exists (
-            select from landing.quarantined_fact as bad
+            select from landing.set_aside as bad
             where bad.kind = last_word.kind and bad.fixture_key = last_word.fixture_key
                 and bad.payload_id = last_word.payload_id
         )) as is_bad

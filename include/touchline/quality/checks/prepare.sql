@@ -3,7 +3,8 @@
 create temporary table fresh_input on commit drop as
 select kind, input_id, payload_id, observed_at, coalesce(known_since, '-infinity') as known_since
 from landing.input
-where used_from <= %(as_of)s and not exists (
+-- What a person accepted is not judged again.
+where kind <> 'acceptance' and used_from <= %(as_of)s and not exists (
     select from ops.seen_input as seen
     where seen.consumer = 'check_landing' and seen.kind = input.kind and seen.input_id = input.input_id
         and seen.as_of <= %(as_of)s
@@ -43,7 +44,7 @@ select fixture_key from fresh_quote;
 analyze subject_key;
 
 create temporary table quarantined on commit drop as
-select distinct kind, fixture_key, payload_id from landing.quarantined_fact where kind <> 'quote';
+select distinct kind, fixture_key, payload_id from landing.set_aside where kind <> 'quote';
 
 -- one row per match that something new was said about: the last word on it
 create temporary table subject on commit drop as

@@ -1,7 +1,7 @@
 -- one row per fact left out (of one rule, of one competition), newest first
 select bad.quarantined_fact_id, bad.kind, bad.rule, bad.reason, bad.bookmaker, bad.market, bad.line, bad.payload_id,
     bad.observed_at, fixture.competition, payload.source, payload.endpoint
-from landing.quarantined_fact as bad
+from landing.set_aside as bad
 inner join landing.payload using (payload_id)
 inner join lateral (
     select competition from landing.fixture_observation where fixture_key = bad.fixture_key limit 1

@@ -1,6 +1,6 @@
 -- one row per match whose overround is impossible, so that it can be accepted by name, and one per competition
 -- Everything where there is no instant `since`; otherwise matches that kick off after it, and those with a fact from a
--- payload that the gate has not looked at, or that was replayed since.
+-- payload that the gate has not looked at, or that was replayed or accepted since.
 with priced as (
     select
         match.competition, is_impossible,
@@ -20,11 +20,11 @@ with priced as (
                 and seen.as_of <= %(as_of)s
         )
         or match.payload_id in (
-            select replayed.payload_id from landing.payload_replayed as replayed
-            where not exists (
+            select again.payload_id from landing.input as again
+            where again.kind <> 'payload' and not exists (
                 select from ops.seen_input as seen
-                where seen.consumer = 'check_' || %(gate)s and seen.kind = 'replay'
-                    and seen.input_id = replayed.payload_replayed_id and seen.as_of <= %(as_of)s
+                where seen.consumer = 'check_' || %(gate)s and seen.kind = again.kind
+                    and seen.input_id = again.input_id and seen.as_of <= %(as_of)s
             )
         )
     )

@@ -1,6 +1,6 @@
 -- one row per result: its goals, and whether it became known after kick-off of a match that there is
 -- Everything where there is no instant `since`; otherwise matches that kick off after it, and those with a fact from a
--- payload that the gate has not looked at, or that was replayed since.
+-- payload that the gate has not looked at, or that was replayed or accepted since.
 select
     concat_ws(' ', match.competition, home_team, away_team, match_result.match_id) as row_key,
     coalesce(match.competition, '') as competition, (home_goals + away_goals)::float8 as goals,
@@ -17,11 +17,11 @@ where
             and seen.as_of <= %(as_of)s
     )
     or match_result.payload_id in (
-        select replayed.payload_id from landing.payload_replayed as replayed
-        where not exists (
+        select again.payload_id from landing.input as again
+        where again.kind <> 'payload' and not exists (
             select from ops.seen_input as seen
-            where seen.consumer = 'check_' || %(gate)s and seen.kind = 'replay'
-                and seen.input_id = replayed.payload_replayed_id and seen.as_of <= %(as_of)s
+            where seen.consumer = 'check_' || %(gate)s and seen.kind = again.kind
+                and seen.input_id = again.input_id and seen.as_of <= %(as_of)s
         )
     )
     or not exists (
@@ -30,11 +30,11 @@ where
             and seen.as_of <= %(as_of)s
     )
     or match.payload_id in (
-        select replayed.payload_id from landing.payload_replayed as replayed
-        where not exists (
+        select again.payload_id from landing.input as again
+        where again.kind <> 'payload' and not exists (
             select from ops.seen_input as seen
-            where seen.consumer = 'check_' || %(gate)s and seen.kind = 'replay'
-                and seen.input_id = replayed.payload_replayed_id and seen.as_of <= %(as_of)s
+            where seen.consumer = 'check_' || %(gate)s and seen.kind = again.kind
+                and seen.input_id = again.input_id and seen.as_of <= %(as_of)s
         )
     )
     or match.match_id is null

@@ -1,6 +1,6 @@
 -- one row per match: the features that have bounds
 -- Everything where there is no instant `since`; otherwise matches that kick off after it, and those with a fact from a
--- payload that the gate has not looked at, or that was replayed since.
+-- payload that the gate has not looked at, or that was replayed or accepted since.
 select
     concat_ws(' ', features.competition, match_id) as row_key, features.competition, match_id::text as match_id,
     home_elo, away_elo, home_pi, away_pi, home_points_5, away_points_5, season_progress,
@@ -18,10 +18,10 @@ where
             and seen.as_of <= %(as_of)s
     )
     or match.payload_id in (
-        select replayed.payload_id from landing.payload_replayed as replayed
-        where not exists (
+        select again.payload_id from landing.input as again
+        where again.kind <> 'payload' and not exists (
             select from ops.seen_input as seen
-            where seen.consumer = 'check_' || %(gate)s and seen.kind = 'replay'
-                and seen.input_id = replayed.payload_replayed_id and seen.as_of <= %(as_of)s
+            where seen.consumer = 'check_' || %(gate)s and seen.kind = again.kind
+                and seen.input_id = again.input_id and seen.as_of <= %(as_of)s
         )
     )

@@ -1,6 +1,6 @@
 -- one row: whether a fixture was set aside after core had been built with it
 select exists (
-    select from landing.quarantined_fact as fact
+    select from landing.set_aside as fact
     where fact.kind = 'fixture'
         and exists (
             select from ops.seen_input as seen

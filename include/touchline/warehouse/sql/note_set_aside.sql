@@ -1,6 +1,6 @@
 -- a new row per match with facts set aside since the last build; they are noted as seen
 with aside as (
-    select * from landing.quarantined_fact as fact
+    select * from landing.set_aside as fact
     where not exists (
         select from ops.seen_input as seen
         where seen.consumer = 'build_core' and seen.kind = 'quarantine' and seen.input_id = fact.quarantined_fact_id

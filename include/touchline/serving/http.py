@@ -1,0 +1,83 @@
+"""What holds for every request, whatever its route: HEAD, parameters that no route has, and headers for browsers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from touchline.errors import nearest
+
+_NEVER = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+# A reply is data: should a browser show one as a page, that page can do nothing.
+_DATA = f"default-src 'none'; {_NEVER}"
+# The board is self-contained. Nothing may be loaded from elsewhere, even if a team's name contained HTML.
+_BOARD = f"default-src 'none'; style-src 'unsafe-inline'; {_NEVER}"
+# Swagger UI and ReDoc are our own files, started by a script in the page; ReDoc searches in a worker.
+_DOCUMENTATION = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    f"img-src 'self' data:; worker-src blob:; {_NEVER}"
+)
+_POLICIES = {"/": _BOARD, "/docs": _DOCUMENTATION, "/redoc": _DOCUMENTATION}
+
+
+def browser_headers(path: str) -> dict[str, str]:
+    """Headers of every reply at `path`: what a browser may make of it, and what it may tell others."""
+    return {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Content-Security-Policy": _POLICIES.get(path, _DATA),
+    }
+
+
+class HttpConduct:
+    """ASGI middleware: HEAD is answered wherever GET is, and every reply has the headers above."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            # The server leaves the body out.
+            scope["method"] = "GET"
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(browser_headers(scope["path"]))
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+async def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse parameters that would have no effect: those that the route does not have, and those given twice.
+
+    Raises RequestValidationError, which names each and the nearest one that the route has.
+    """
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    problems = []
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if name not in known:
+            kind, message = "unknown_parameter", f"there is no such parameter; {_advice(name, known)}"
+        elif times > 1:
+            kind, message = "repeated_parameter", "given more than once"
+        else:
+            continue
+        problems.append(
+            {"type": kind, "loc": ("query", name), "msg": message, "input": request.query_params[name]}
+        )
+    if problems:
+        raise RequestValidationError(problems)
+
+
+def _advice(name: str, known: list[str]) -> str:
+    if found := nearest(name, known):
+        return f"did you mean {found}?"
+    return f"known are {', '.join(known)}" if known else "there is none here"

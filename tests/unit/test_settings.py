@@ -1,0 +1,123 @@
+"""Settings: what the environment gives is used or refused, never ignored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from touchline.errors import SettingsInvalid
+from touchline.settings import Settings, inherited_environment, read_settings
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("TOUCHLINE_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("TOUCHLINE_HORIZON_DAY", "TOUCHLINE_HORIZON_DAYS"),
+        ("TOUCHLINE_ASOF", "TOUCHLINE_AS_OF"),
+        ("touchline_databse_url", "TOUCHLINE_DATABASE_URL"),
+        ("TOUCHLINE_DRIFT_PSY", "TOUCHLINE_DRIFT_PSI"),
+        ("TOUCHLINE_PROMOTION_PATIENCE", "TOUCHLINE_PROMOTION_PATIENCE_DAYS"),
+        ("TOUCHLINE_OWNR_PASSWORD", "TOUCHLINE_OWNER_PASSWORD"),
+    ],
+)
+def test_a_mistyped_variable_is_refused_with_the_setting_that_was_meant(
+    monkeypatch: pytest.MonkeyPatch, variable: str, meant: str
+):
+    monkeypatch.setenv(variable, "7")
+    with pytest.raises(SettingsInvalid, match=rf"^{variable} is no setting: did you mean {meant}\?$"):
+        read_settings()
+
+
+def test_a_variable_like_no_setting_is_refused_with_where_they_are_listed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TOUCHLINE_XYZZY", "1")
+    with pytest.raises(SettingsInvalid, match=r"^TOUCHLINE_XYZZY is no setting: docs/getting-started\.md"):
+        read_settings()
+
+
+def test_passwords_keys_and_what_other_tools_are_told_are_no_mistakes(monkeypatch: pytest.MonkeyPatch):
+    for name in (
+        "ANALYST_PASSWORD", "POSTGRES_PASSWORD", "FERNET_PASSWORD", "THE_ODDS_API_KEY", "LINEAGE_KEY",
+        "API_FOOTBALL_KEY_FILE", "DBT_HOST", "QUALITY_URL", "SHARED_DATA",
+    ):  # fmt: skip
+        monkeypatch.setenv(f"TOUCHLINE_{name}", "x")
+    monkeypatch.setenv("touchline_horizon_days", "9")
+    monkeypatch.setenv("TOUCHLINE_DRIFT", '{"psi": 0.5}')
+    settings = read_settings()
+    assert (settings.horizon_days, settings.drift.psi) == (9, 0.5)
+
+
+def test_a_child_gets_exactly_these_settings(monkeypatch: pytest.MonkeyPatch, home: Path):
+    given = Settings(
+        home=home, source="football-data-uk", as_of="2023-03-10", mlflow_tracking_uri="http://ml:5000"
+    )
+    for name, value in given.environment().items():
+        monkeypatch.setenv(name, value)
+    assert read_settings() == given
+    assert not inherited_environment().keys() & given.environment().keys()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("AS_OF", "10 March", "'10 March' is not a date or time: write 2023-03-10 or 2023-03-10T18:00Z"),
+        ("AS_OF", "0001-01-01T00:00+14:00", "write 2023-03-10"),
+        ("TRAINING_SINCE", "long ago", "write 2023-03-10"),
+        ("HOME", "/dev/null", "/dev/null is not a folder"),
+        ("HOME", "/dev/null/below", "/dev/null is not a folder"),
+        ("DATABASE_URL", "mysql://root@db/postgres", "write postgresql://user:password@host:5432/postgres"),
+        ("DATABASE_URL", "db:5432", "write postgresql://"),
+        ("DATABASE_URL", "postgresql://postgres:hush@db:port/postgres", "write postgresql://"),
+        ("DATABASE_URL", "postgresql://postgres:hush@db:70000/postgres", "write postgresql://"),
+        ("MLFLOW_TRACKING_URI", "mlflow:5000", "write http://host:5000"),
+        ("LINEAGE_URL", "http://", "write http://host:5000"),
+        ("LINEAGE_URL", "http://[", "write http://host:5000"),
+        ("LINEAGE_URL", "https://user:hush@marquez:x", "write http://host:5000"),
+        ("API_PORT", "tcp://10.0.0.1:8000", "valid integer"),
+        ("API_PORT", "80000", "less than or equal to 65535"),
+        ("DRIFT_PSI", "0", "greater than 0"),
+        ("DRIFT", "high", "TOUCHLINE_DRIFT_PSI"),
+        ("RANDOM_SEED", "-1", "greater than or equal to 0"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_with_its_name_and_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
+):
+    monkeypatch.setenv(f"TOUCHLINE_{variable}", value)
+    with pytest.raises(SettingsInvalid) as caught:
+        read_settings()
+    message = str(caught.value)
+    assert told in message
+    assert variable in message.upper()
+    assert "hush" not in message
+    assert "Value error" not in message
+
+
+def test_everything_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch):
+    for name, value in {"HORIZON_DAYS": "0", "API_PORT": "x", "SEASON": "7"}.items():
+        monkeypatch.setenv(f"TOUCHLINE_{name}", value)
+    with pytest.raises(SettingsInvalid) as caught:
+        read_settings()
+    assert [line.partition(" ")[0].strip(":") for line in str(caught.value).splitlines()] == [
+        "TOUCHLINE_SEASON",
+        "TOUCHLINE_HORIZON_DAYS",
+        "TOUCHLINE_API_PORT",
+    ]
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch):
+    for name in ("HOME", "SOURCE", "AS_OF", "DATABASE_URL", "API_PORT"):
+        monkeypatch.setenv(f"TOUCHLINE_{name}", "")
+    assert read_settings() == Settings.model_construct()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_an_address_for_sqlalchemy_is_understood(monkeypatch: pytest.MonkeyPatch, scheme: str):
+    monkeypatch.setenv("TOUCHLINE_DATABASE_URL", f"{scheme}://admin:x@db:5433/postgres?sslmode=require")
+    assert read_settings().admin_url == "postgresql://admin:x@db:5433/postgres?sslmode=require"
