@@ -37,6 +37,8 @@ from touchline.supervision.programs import free_port
 PORTS = ("postgres", "airflow", "mlflow", "api", "sandbox")
 RECOVERY_SECONDS = 300.0
 LOOK_SECONDS = 0.5
+# A transaction that was killed has used up numbers.
+NUMBERS = ("fixture_payload_id", "score_payload_id")
 
 
 @dataclass
@@ -101,7 +103,7 @@ def live(days: int, n_kills: int, chance: np.random.Generator, told: Console) ->
                     f"day {day + 1} of {days}: {len(found.kills)} kills, {time.monotonic() - started:.0f} s"
                 )
         found.seconds = time.monotonic() - started
-        found.digests, found.counts = table_digests(settings), row_counts(settings)
+        found.digests, found.counts = table_digests(settings, without=NUMBERS), row_counts(settings)
         found.predictions = predictions(settings)
         installation.remember_sessions()
         done = installation.touchline("down")
