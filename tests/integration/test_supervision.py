@@ -51,9 +51,11 @@ SECONDS = 20
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    for name in (program.name for program in stop_hurriedly(tmp_path)):
-        assert read_program(tmp_path, name) is None
+    home = tmp_path / "my home"
+    home.mkdir()
+    yield home
+    for name in (program.name for program in stop_hurriedly(home)):
+        assert read_program(home, name) is None
 
 
 def stop_hurriedly(home: Path) -> list[Program]:
@@ -314,6 +316,13 @@ def test_a_program_that_does_not_exist_is_told(home: Path):
 def test_a_home_whose_socket_would_have_too_long_a_name_is_refused(tmp_path: Path):
     home = tmp_path / ("x" * 100)
     with pytest.raises(SettingsInvalid, match="choose a shorter folder"):
+        run_programs(home, [script(home, "")])
+
+
+@pytest.mark.parametrize("name", ["100%", "this;that"])
+def test_a_home_whose_name_the_supervisor_would_read_otherwise_is_refused(tmp_path: Path, name: str):
+    home = tmp_path / name
+    with pytest.raises(SettingsInvalid, match="the supervisor takes no folder with % or ; in its name"):
         run_programs(home, [script(home, "")])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -25,7 +26,7 @@ import psutil
 from filelock import FileLock
 
 from touchline.errors import ServiceFailed, SettingsInvalid
-from touchline.supervision import keeper
+from touchline.supervision import keeper, launch
 from touchline.supervision.programs import (
     POLL_SECONDS,
     Life,
@@ -45,6 +46,8 @@ MOST_RETRIES = 12
 WORKS_AFTER_SECONDS = 10
 LOG_BYTES = 5 * 2**20
 LOG_COPIES = 2
+# What means something in its configuration.
+SPECIAL = {"%", ";"}
 # The most that the name of a Unix socket may have.
 MOST_SOCKET_BYTES = 107
 REPLY_SECONDS = 20.0
@@ -225,34 +228,36 @@ def _socket(home: Path) -> Path:
 
 
 def _configure(home: Path, programs: Sequence[Program]) -> None:
-    text = "\n\n".join(_sections(home, programs)) + "\n"
-    # In this format a percent sign begins a name.
-    _configuration(home).write_text(text)
+    for path in (str(home), sys.executable):
+        if set(path) & SPECIAL:
+            raise SettingsInvalid(
+                f"{path}: the supervisor takes no folder with {' or '.join(sorted(SPECIAL))} in its name; "
+                "choose another"
+            )
+    _configuration(home).write_text("\n\n".join(_sections(home, programs)) + "\n")
 
 
 def _sections(home: Path, programs: Sequence[Program]) -> Iterator[str]:
-    here = _escaped(str(home))
-    yield f"[unix_http_server]\nfile = {_escaped(str(_socket(home)))}\nchmod = 0700"
+    yield f"[unix_http_server]\nfile = {_socket(home)}\nchmod = 0700"
     yield "\n".join(
         [
             "[supervisord]",
-            f"logfile = {here}/logs/supervisor.log",
+            f"logfile = {home}/logs/supervisor.log",
             f"logfile_maxbytes = {LOG_BYTES}",
             f"logfile_backups = {LOG_COPIES}",
-            f"pidfile = {here}/run/supervisor.pid",
-            f"childlogdir = {here}/logs",
+            f"pidfile = {home}/run/supervisor.pid",
+            f"childlogdir = {home}/logs",
             *(["user = root"] if os.geteuid() == 0 else []),
         ]
     )
     yield "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface"
-    python = _escaped(sys.executable)
     for program in programs:
         yield "\n".join(
             [
                 f"[program:{program.name}]",
-                f"command = {python} -m touchline.supervision.launch {here} {program.name}",
+                f"command = {_command(launch.__name__, home, program.name)}",
                 # A program that changed is another section, which an update starts anew.
-                f'environment = TOUCHLINE_PROGRAM="{program.digest}",PYTHONPATH="{_escaped(str(_package_folder()))}"',
+                f'environment = TOUCHLINE_PROGRAM="{program.digest}",PYTHONPATH="{_package_folder()}"',
                 # What others need starts first, and ends last.
                 f"priority = {2 if program.needs else 1}",
                 "autorestart = true",
@@ -262,7 +267,7 @@ def _sections(home: Path, programs: Sequence[Program]) -> Iterator[str]:
                 f"stopwaitsecs = {program.grace_seconds}",
                 "killasgroup = true",
                 "redirect_stderr = true",
-                f"stdout_logfile = {_escaped(str(log_of(home, program.name)))}",
+                f"stdout_logfile = {log_of(home, program.name)}",
                 f"stdout_logfile_maxbytes = {LOG_BYTES}",
                 f"stdout_logfile_backups = {LOG_COPIES}",
             ]
@@ -270,8 +275,8 @@ def _sections(home: Path, programs: Sequence[Program]) -> Iterator[str]:
     yield "\n".join(
         [
             f"[program:{KEEPER}]",
-            f"command = {python} -m {keeper.__name__} {_escaped(str(_configuration(home)))}",
-            f'environment = PYTHONPATH="{_escaped(str(_package_folder()))}"',
+            f"command = {_command(keeper.__name__, _configuration(home))}",
+            f'environment = PYTHONPATH="{_package_folder()}"',
             # Ended first: it would take the end of the supervisor for an accident.
             "priority = 999",
             "autorestart = true",
@@ -282,8 +287,8 @@ def _sections(home: Path, programs: Sequence[Program]) -> Iterator[str]:
     )
 
 
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
+def _command(module: str, *arguments: Path | str) -> str:
+    return shlex.join([sys.executable, "-m", module, *map(str, arguments)])
 
 
 def _package_folder() -> Path:
