@@ -22,8 +22,8 @@ from filelock import FileLock
 
 from touchline.errors import DatabaseUnavailable
 from touchline.settings import Settings
-from touchline.supervision import supervisor
 from touchline.supervision.programs import HOST, Program, digest_of, port_for, read_program
+from touchline.supervision.supervisor import ensure_program, stop_programs
 
 # Laptop settings. Everything stays durable: a power cut must not lose the ledger.
 SERVER_SETTINGS = {
@@ -99,15 +99,12 @@ def start(settings: Settings) -> None:
         server = describe(settings)
         if not (server.data / "PG_VERSION").exists():
             _initialise(server, settings.secrets["postgres"])
-        program = _program(server, port_for(home, NAME, settings.postgres_port))
-        if not supervisor.is_running(home, program):
-            supervisor.run_programs(home, [program])
-            supervisor.await_health(home, program)
+        ensure_program(home, _program(server, port_for(home, NAME, settings.postgres_port)))
 
 
 def stop(settings: Settings) -> None:
     """Stop the embedded server if it runs; connections are closed, nothing is lost."""
-    supervisor.stop_programs(settings.home, [NAME])
+    stop_programs(settings.home, [NAME])
 
 
 def is_running(settings: Settings) -> bool:

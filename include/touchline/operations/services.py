@@ -16,7 +16,7 @@ from touchline.operations.airflow_settings import QUIET, airflow_variables
 from touchline.operations.code import code_digest
 from touchline.settings import PROJECT_ROOT, Settings, inherited_environment
 from touchline.supervision.programs import HOST, Program, digest_of, port_for, read_program
-from touchline.supervision.supervisor import await_health, is_running, run_programs, stop_programs
+from touchline.supervision.supervisor import await_health, ensure_program, run_programs, stop_programs
 
 Told = Callable[[str], None]
 
@@ -24,13 +24,13 @@ Told = Callable[[str], None]
 def ensure_source(settings: Settings) -> None:
     """Start the sandbox if the settings ask for the simulated world and it does not run yet."""
     if settings.is_simulated:
-        _start(settings, _sandbox(settings))
+        ensure_program(settings.home, _sandbox(settings))
 
 
 def ensure_mlflow(settings: Settings) -> None:
     """Start the MLflow server if the settings name no other and it does not run yet."""
     if settings.mlflow_tracking_uri is None:
-        _start(settings, _mlflow(settings))
+        ensure_program(settings.home, _mlflow(settings))
 
 
 def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[str]:
@@ -81,12 +81,6 @@ def migrate_airflow(settings: Settings) -> None:
     if result.returncode != 0:
         raise ServiceFailed(f"`airflow db migrate` failed:\n{(result.stdout + result.stderr)[-3000:]}")
     stamp.write_text(json.dumps({**version, "revision": _revision(settings)}))
-
-
-def _start(settings: Settings, program: Program) -> None:
-    if not is_running(settings.home, program):
-        run_programs(settings.home, [program])
-        await_health(settings.home, program)
 
 
 def _revision(settings: Settings) -> str | None:

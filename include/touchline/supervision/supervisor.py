@@ -97,9 +97,11 @@ def run_programs(home: Path, programs: Sequence[Program], *, only: bool = False)
         return [name for name in sorted(names) if not was_running or name in restarted or name in changed]
 
 
-def is_running(home: Path, program: Program) -> bool:
-    """Whether this very program is to run, and works."""
-    return _is_same(read_program(home, program.name), program) and program.is_healthy
+def ensure_program(home: Path, program: Program) -> None:
+    """Have this very program run, and wait until it works. Raises what `run_programs` and `await_health` raise."""
+    if not (_is_same(read_program(home, program.name), program) and program.is_healthy):
+        run_programs(home, [program])
+        await_health(home, program)
 
 
 def stop_programs(home: Path, names: Sequence[str] | None = None) -> list[str]:
