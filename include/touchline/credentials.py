@@ -16,6 +16,14 @@ def variable_of(name: str) -> str:
     return f"TOUCHLINE_{name.upper()}_PASSWORD"
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read, as a whole or not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(path)
+
+
 class Credentials(Mapping[str, str]):
     """`<folder>/<name>` (mode 600), made when first asked for; a variable of `environment` wins over its file."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from touchline.credentials import write_private
 from touchline.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,11 +50,8 @@ def write_client_file(settings: Settings) -> Path:
     """
     path = settings.home / "lineage" / "openlineage.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.touch(mode=0o600)
     # JSON is YAML.
-    draft.write_text(json.dumps({"transport": transport_configuration(settings)}, indent=1))
-    draft.replace(path)
+    write_private(path, json.dumps({"transport": transport_configuration(settings)}, indent=1))
     return path
 
 

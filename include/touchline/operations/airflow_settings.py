@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
+from touchline.credentials import write_private
 from touchline.database.engine import sqlalchemy_url
 from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import write_client_file
@@ -70,8 +70,5 @@ def passwords_file(settings: Settings) -> Path:
 def _write_passwords(settings: Settings) -> Path:
     path = passwords_file(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps({USER: settings.secrets["airflow_admin"]}))
-    draft.replace(path)
+    write_private(path, json.dumps({USER: settings.secrets["airflow_admin"]}))
     return path

@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from touchline.credentials import write_private
+
 HOST = "127.0.0.1"
 POLL_SECONDS = 0.1
 LOG_TAIL_LINES = 30
@@ -98,7 +100,7 @@ def wanted(home: Path) -> list[Program]:
 
 def write_program(home: Path, program: Program) -> None:
     """Note that a program is to run; readable by its owner only, as its environment may hold passwords."""
-    _write(home / "run" / f"{program.name}.json", json.dumps(asdict(program)))
+    write_private(home / "run" / f"{program.name}.json", json.dumps(asdict(program)))
 
 
 def forget(home: Path, name: str) -> None:
@@ -140,7 +142,7 @@ def begin_life(home: Path, name: str, waits_for: str | None) -> None:
     life = Life(os.getpid(), started, 1 if before is None else before.n_starts + 1, waits_for)
     if before is not None and (before.pid, before.started) == (life.pid, life.started):
         life = replace(life, n_starts=before.n_starts)
-    _write(home / "run" / f"{name}.life", json.dumps(asdict(life)))
+    write_private(home / "run" / f"{name}.life", json.dumps(asdict(life)))
 
 
 def end_life(home: Path, program: Program, grace_seconds: float) -> bool:
@@ -249,10 +251,3 @@ def _works_in(process: psutil.Process, folder: str) -> bool:
     with suppress(psutil.Error):
         return bool(process.cwd() == folder)
     return False
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(text)
-    draft.replace(path)
