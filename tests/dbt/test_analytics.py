@@ -258,5 +258,5 @@ def test_the_command_says_where_the_site_is(built: Settings, tmp_path: Path, mon
     monkeypatch.setenv("TOUCHLINE_AS_OF", NOW.isoformat())
     result = CliRunner().invoke(cli.app, ["--json", "docs", "--to", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert json.loads(result.output)["page"] == str(tmp_path / "index.html")
+    assert json.loads(result.stdout)["page"] == str(tmp_path / "index.html")
     assert (tmp_path / "index.html").exists()

@@ -217,9 +217,9 @@ def test_a_name_in_doubt_waits_and_is_used_from_the_stored_payload_once_it_is_li
     for name, value in example.model_copy(update={"as_of": later}).environment().items():
         monkeypatch.setenv(name, value)
     reviewed = CliRunner().invoke(cli.app, ["--json", "teams", "review"])
-    assert [item["alias"] for item in json.loads(reviewed.output)] == ["The Toffees"]
+    assert [item["alias"] for item in json.loads(reviewed.stdout)] == ["The Toffees"]
     counted = CliRunner().invoke(cli.app, ["--json", "rejects", "count", "--from-source", "example"])
-    (count,) = json.loads(counted.output)
+    (count,) = json.loads(counted.stdout)
     assert (count["rule"], count["field"], count["n_open"]) == ("team_doubtful", "home_team", 1)
     arguments = ["teams", "link", "The Toffees", "Everton", "--source", "example", "--country", "England"]
     linked = CliRunner().invoke(cli.app, arguments)
@@ -234,7 +234,7 @@ def test_a_name_in_doubt_waits_and_is_used_from_the_stored_payload_once_it_is_li
     assert (found["fixture_key"], found["home_team"]) == (key_of(25), "Everton")
     shown = CliRunner().invoke(cli.app, ["rejects", "show", "--from-source", "example"])
     assert "The Toffees" in shown.output
-    assert json.loads(CliRunner().invoke(cli.app, ["--json", "rejects", "count"]).output)[0]["n_open"] == 0
+    assert json.loads(CliRunner().invoke(cli.app, ["--json", "rejects", "count"]).stdout)[0]["n_open"] == 0
 
 
 def test_a_body_that_could_not_be_read_is_used_whole_once_its_parser_is_mended(
@@ -255,12 +255,12 @@ def test_a_body_that_could_not_be_read_is_used_whole_once_its_parser_is_mended(
     )
     for name, value in example.model_copy(update={"as_of": APRIL + timedelta(days=1)}).environment().items():
         monkeypatch.setenv(name, value)
-    replayed = json.loads(CliRunner().invoke(cli.app, ["--json", "rejects", "replay"]).output)
+    replayed = json.loads(CliRunner().invoke(cli.app, ["--json", "rejects", "replay"]).stdout)
     assert (replayed["n_settled"], replayed["new_fixtures"]) == (1, 30)
     assert len(provider.paths) == 1
     assert observed(example, APRIL, "game-3") is None
     assert observed(example, APRIL + timedelta(days=1), "game-3") is not None
-    assert json.loads(CliRunner().invoke(cli.app, ["--json", "rejects", "replay"]).output)["n_rows"] == 0
+    assert json.loads(CliRunner().invoke(cli.app, ["--json", "rejects", "replay"]).stdout)["n_rows"] == 0
 
 
 def test_its_health_is_listed_and_a_source_without_its_key_is_left_out(
@@ -270,7 +270,7 @@ def test_its_health_is_listed_and_a_source_without_its_key_is_left_out(
     run(example, APRIL)
     for name, value in example.model_copy(update={"as_of": APRIL, "source": "live"}).environment().items():
         monkeypatch.setenv(name, value)
-    listed = json.loads(CliRunner().invoke(cli.app, ["--json", "sources"]).output)["sources"]
+    listed = json.loads(CliRunner().invoke(cli.app, ["--json", "sources"]).stdout)["sources"]
     health = {source["name"]: source["health"] for source in listed}
     assert health["example"] == "healthy"
     assert health["the_odds_api"] == "no key"
@@ -294,7 +294,7 @@ def test_a_killed_or_failed_backfill_asks_only_for_what_it_has_not(
     done = CliRunner().invoke(cli.app, command)
     assert done.exit_code == 0, done.output
     assert provider.paths == ["/games?from=2022-08-20&league=premier&to=2022-12-31"]
-    assert json.loads(done.output)["parsed"] == 30
+    assert json.loads(done.stdout)["parsed"] == 30
     with connect(example, "ingest") as connection:
         connection.execute("update ops.pipeline_run set status = 'running' where step like 'backfill %'")
     again = CliRunner().invoke(cli.app, command)

@@ -64,7 +64,7 @@ def test_collect_accounts_for_every_row_of_every_file(run: Any, tmp_path: Path):
     write_season_file(tmp_path, [match_row(), match_row(HomeTeam="Leeds", Date="soon")])
     result = run("--source", tmp_path, "--as-of", "2023-06-30", "--json", "collect")
     assert result.exit_code == 0, result.output
-    report = json.loads(result.output)
+    report = json.loads(result.stdout)
     assert (report["rows"], report["parsed"], report["rejected"]) == (2, 1, 1)
     assert all(file["parsed"] + file["rejected"] == file["rows"] for file in report["files"])
     table = run("--source", tmp_path, "--as-of", "2023-06-30", "collect")
@@ -76,7 +76,7 @@ def test_one_bad_file_is_told_with_exit_code_3_and_the_rest_is_kept(run: Any, tm
     (tmp_path / "2223" / "E1.csv").write_bytes(b"<html>moved</html>")
     result = run("--source", tmp_path, "--as-of", "2023-06-30", "--json", "collect")
     assert result.exit_code == 3
-    report = json.loads(result.output)
+    report = json.loads(result.stdout)
     assert report["new_scores"] == 1
     assert "web page" in report["problems"][0]
 
@@ -232,13 +232,13 @@ def test_build_without_airflow_gives_features_and_views(run: Any, tmp_path: Path
     assert run(*options, "collect").exit_code == 0
     result = run(*options, "build")
     assert result.exit_code == 0, result.output
-    report = json.loads(result.output)
+    report = json.loads(result.stdout)
     assert list(report) == list(names.BUILD)
     assert report["update_ratings"]["report"]["n_learned"] == 2
-    again = json.loads(run(*options, "build").output)
+    again = json.loads(run(*options, "build").stdout)
     assert all(step["is_repeat"] for step in again.values())
     assert "Nothing new" in run(*options[:-1], "build").output
-    layer = json.loads(run(*options, "build", "--layer", "analytics").output)
+    layer = json.loads(run(*options, "build", "--layer", "analytics").stdout)
     assert {name: step["is_repeat"] for name, step in layer.items()} == {"build_analytics": False}
     checked = run(*options, "quality", "check", "features")
     assert checked.exit_code == 0, checked.output
@@ -253,7 +253,7 @@ def test_a_collection_by_hand_is_recorded_as_that_of_a_task(run: Any, settings: 
 
 
 def test_every_step_is_listed_and_runs_by_its_name(run: Any, tmp_path: Path):
-    listed = json.loads(run("--json", "step", "--list").output)
+    listed = json.loads(run("--json", "step", "--list").stdout)
     assert [row["step"] for row in listed] == list(STEPS)
     write_season_file(tmp_path, [match_row()])
     told = run("--source", tmp_path, "--as-of", "2023-06-30", "step", "announce_scores")
@@ -269,13 +269,13 @@ def test_every_step_is_listed_and_runs_by_its_name(run: Any, tmp_path: Path):
 
 def test_doctor_says_what_works_and_what_to_do(run: Any):
     result = run("--as-of", "2023-06-30", "--json", "doctor")
-    checks = {check["subject"]: check for check in json.loads(result.output)["checks"]}
+    checks = {check["subject"]: check for check in json.loads(result.stdout)["checks"]}
     assert checks["PostgreSQL"]["state"] == "ok"
     assert checks["migrations"]["state"] == "ok"
     assert checks["predictions"]["advice"] == "run `make run`"
 
 
 def test_database_start_and_url(run: Any):
-    assert json.loads(run("--json", "database", "start").output)["revision"]
+    assert json.loads(run("--json", "database", "start").stdout)["revision"]
     assert run("database", "url").output.startswith("postgresql://touchline_api:")
     assert run("database", "url", "--role", "king").exit_code == 2

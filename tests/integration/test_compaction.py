@@ -337,7 +337,7 @@ def test_the_command_compacts_and_counts(settings: Settings, monkeypatch: pytest
         monkeypatch.setenv(name, value)
     dry = CliRunner().invoke(cli.app, ["--json", "compact", "--before", "2023-01", "--dry-run"])
     assert dry.exit_code == 0, dry.output
-    assert json.loads(dry.output)["months"] == [
+    assert json.loads(dry.stdout)["months"] == [
         {"partition": "odds_observation_202210", "rows_before": 3, "rows_after": 2}
     ]
     done = CliRunner().invoke(cli.app, ["compact", "--before", "2023-01"])

@@ -234,11 +234,11 @@ def run(built: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_command_writes_one_view_or_all(run: Any, tmp_path: Path):
     one = run("--json", "export", "matches", "--to", tmp_path / "m.csv")
     assert one.exit_code == 0, one.output
-    (report,) = json.loads(one.output)
+    (report,) = json.loads(one.stdout)
     assert (report["view"], report["n_rows"]) == ("matches", 18)
     everything = run("--json", "export", "--all", "--to", tmp_path / "all")
     assert everything.exit_code == 0, everything.output
-    names = {Path(each["path"]).name for each in json.loads(everything.output)}
+    names = {Path(each["path"]).name for each in json.loads(everything.stdout)}
     assert names == {path.name for path in (tmp_path / "all").iterdir()}
     assert {"matches.parquet", "odds.parquet"} <= names
     told = run("export", "freshness", "--to", tmp_path / "all", "--format", "csv").output

@@ -362,7 +362,7 @@ def test_the_command_predicts_and_shows_probabilities_that_sum_to_one(run: Any):
     assert "Wed 02 Nov 15:00" in line
     assert "1.000" in line
     assert "already there" in result.output
-    report = json.loads(run("--json", "predict").output)
+    report = json.loads(run("--json", "predict").stdout)
     assert (report["n_fixtures"], report["n_written"]) == (2, 0)
 
 
@@ -370,7 +370,7 @@ def test_the_command_settles(run: Any):
     result = run("settle")
     assert result.exit_code == 0, result.output
     assert "wait for their result" in result.output
-    assert json.loads(run("--json", "settle").output)["n_settled"] == 0
+    assert json.loads(run("--json", "settle").stdout)["n_settled"] == 0
 
 
 def test_the_command_tells_what_every_feature_is_to_the_champion(run: Any, tmp_path: Path):
@@ -391,7 +391,7 @@ def test_the_command_looks_for_drift_and_says_what_it_cannot_judge_yet(run: Any)
     result = run("drift")
     assert result.exit_code == 0, result.output
     assert "Too few matches to judge: feature_drift, calibration" in result.output
-    report = json.loads(run("--json", "drift").output)
+    report = json.loads(run("--json", "drift").stdout)
     assert (report["findings"], report["latest"]) == ([], [])
 
 

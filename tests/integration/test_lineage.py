@@ -187,7 +187,7 @@ def test_the_command_prints_a_tree_or_json(predicted: Predicted, monkeypatch: py
     ):
         assert text in tree.output, text
     printed = CliRunner().invoke(app, ["--json", "lineage", predicted.prediction_id])
-    report = json.loads(printed.output)
+    report = json.loads(printed.stdout)
     assert report["prediction"]["prediction_id"] == predicted.prediction_id
     assert len(report["home_matches"]) == 5
     assert report["payloads"][0]["source"]

@@ -72,6 +72,6 @@ def test_the_command_shows_one_schema_or_all(built: Settings, monkeypatch: pytes
     assert shown.exit_code == 0, shown.output
     assert "landing.payload" in shown.output
     assert "core.match" not in shown.output
-    found = json.loads(CliRunner().invoke(app, ["--json", "catalogue"]).output)
+    found = json.loads(CliRunner().invoke(app, ["--json", "catalogue"]).stdout)
     assert {"landing.payload", "core.match", "ops.world"} <= {entry["name"] for entry in found}
     assert CliRunner().invoke(app, ["catalogue", "--schema", "feast"]).exit_code == 2

@@ -113,5 +113,5 @@ def test_the_command_prints_columns(built: Settings, monkeypatch: pytest.MonkeyP
     assert printed.exit_code == 0, printed.output
     assert "ledger.prediction_outcome.outcome" in printed.output
     one = CliRunner().invoke(app, ["--json", "lineage", "columns", "analytics.calibration.p_happened"])
-    assert json.loads(one.output)[0]["sources"] == ["ledger.prediction_outcome.outcome"]
+    assert json.loads(one.stdout)[0]["sources"] == ["ledger.prediction_outcome.outcome"]
     assert CliRunner().invoke(app, ["lineage", "columns"]).exit_code == 2

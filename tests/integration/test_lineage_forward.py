@@ -306,7 +306,7 @@ def test_the_command_shows_a_payload_and_writes_bytes(
         assert text in tree.output, text
     assert [path.name[:2] for path in tmp_path.iterdir()] == ["3-"]
     printed = CliRunner().invoke(app, ["--json", "lineage", f"payload:{SEASON_2}"])
-    assert json.loads(printed.output)["predictions"][0]["prediction_id"] == world.after
+    assert json.loads(printed.stdout)["predictions"][0]["prediction_id"] == world.after
     rows_shown = CliRunner().invoke(app, ["lineage", world.after, "--bytes"])
     assert "Leeds,Arsenal" in rows_shown.output.replace("\n", "").replace(" ", "").replace("│", "")
     assert CliRunner().invoke(app, ["lineage", "payload:x"]).exit_code == 2

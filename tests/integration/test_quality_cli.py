@@ -67,30 +67,30 @@ def api(broken: Settings) -> Iterator[TestClient]:
 
 
 def test_every_rule_is_listed_with_its_counts(run: Callable[..., Any]):
-    rules = {rule["rule"]: rule for rule in json.loads(run("--json", "quality", "rules").output)}
+    rules = {rule["rule"]: rule for rule in json.loads(run("--json", "quality", "rules").stdout)}
     counts = {name: (rule["n_in_run"], rule["n_ever"]) for name, rule in rules.items() if rule["n_ever"]}
     assert counts == {
         "score_impossible": (1, 1), "date_format": (30, 30), "time_format": (15, 15),
         "kickoff_time_customary": (15, 15),
     }  # fmt: skip
     assert rules["score_impossible"]["severity"] == "quarantine"
-    of_gate = json.loads(run("--json", "quality", "rules", "--run", "gate").output)
+    of_gate = json.loads(run("--json", "quality", "rules", "--run", "gate").stdout)
     assert {rule["rule"] for rule in of_gate if rule["n_in_run"]} == {"score_impossible"}
     assert "teams_swapped" in run("quality", "rules").output
 
 
 def test_facts_that_are_left_out_are_shown_with_rule_and_reason(run: Callable[..., Any]):
-    (fact,) = json.loads(run("--json", "quality", "quarantined").output)
+    (fact,) = json.loads(run("--json", "quality", "quarantined").stdout)
     assert (fact["competition"], fact["rule"], fact["reason"]) == (
         "E0", "score_impossible", "Arsenal - Chelsea 21-0",
     )  # fmt: skip
-    assert json.loads(run("--json", "quality", "quarantined", "--competition", "E1").output) == []
+    assert json.loads(run("--json", "quality", "quarantined", "--competition", "E1").stdout) == []
     assert run("quality", "quarantined", "--rule", "nonsense").exit_code == 2
 
 
 def test_rejects_know_the_rules_and_say_where_the_others_are(run: Callable[..., Any]):
     assert (
-        len(json.loads(run("--json", "rejects", "show", "--rule", "date_format", "--limit", "99").output))
+        len(json.loads(run("--json", "rejects", "show", "--rule", "date_format", "--limit", "99").stdout))
         == 30
     )
     assert run("rejects", "show", "--rule", "nonsense").exit_code == 2
@@ -100,7 +100,7 @@ def test_rejects_know_the_rules_and_say_where_the_others_are(run: Callable[..., 
 
 
 def test_the_history_names_what_failed(run: Callable[..., Any]):
-    (gate,) = json.loads(run("--json", "quality", "history", "--gate", "landing").output)
+    (gate,) = json.loads(run("--json", "quality", "history", "--gate", "landing").stdout)
     assert (gate["run_id"], gate["is_clean"], gate["n_quarantining"]) == ("gate", False, 1)
     assert gate["n_blocking"] == 1
     assert {"landing_rules.score_impossible", "landing_payload.anchor_rejected_share"} <= set(gate["failed"])
@@ -124,7 +124,7 @@ def test_a_hold_is_a_shortfall_of_readiness(api: TestClient):
 
 
 def test_a_held_competition_is_shown_and_released_with_a_reason(run: Callable[..., Any]):
-    (hold,) = json.loads(run("--json", "quality", "holds").output)
+    (hold,) = json.loads(run("--json", "quality", "holds").stdout)
     assert (hold["competition"], hold["gate"], hold["column_name"]) == (
         "E1",
         "landing",
@@ -134,8 +134,8 @@ def test_a_held_competition_is_shown_and_released_with_a_reason(run: Callable[..
     assert "touchline rejects count" in hold["reason"]
     assert run("quality", "release", "E1").exit_code == 2, "a reason is wanted"
     assert run("quality", "release", "E1", "--reason", " ").exit_code == 2
-    released = json.loads(run("--json", "quality", "release", "E1", "--reason", "a test file").output)
+    released = json.loads(run("--json", "quality", "release", "E1", "--reason", "a test file").stdout)
     assert [each["competition"] for each in released] == ["E1"]
-    assert json.loads(run("--json", "quality", "holds").output) == []
+    assert json.loads(run("--json", "quality", "holds").stdout) == []
     again = run("quality", "release", "E1", "--reason", "again")
     assert again.exit_code == 1

@@ -180,12 +180,12 @@ def run(landed: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_review_and_list_show_names_as_tables_and_as_json(run: Any):
     assert "Manchester" in run("teams", "review").output
-    (review,) = json.loads(run("--json", "teams", "review").output)
+    (review,) = json.loads(run("--json", "teams", "review").stdout)
     assert (review["alias"], review["source"]) == ("Manchester", SOURCE)
-    (link,) = json.loads(run("--json", "teams", "list", "--source", SOURCE).output)
+    (link,) = json.loads(run("--json", "teams", "list", "--source", SOURCE).stdout)
     assert (link["alias"], link["team"], link["method"]) == ("Leeds United", "Leeds", "fuzzy")
     assert "Leeds United" in run("teams", "list").output
-    assert json.loads(run("--json", "teams", "list", "--source", "api_football").output) == []
+    assert json.loads(run("--json", "teams", "list", "--source", "api_football").stdout) == []
 
 
 def test_unlink_undoes_and_link_refuses_an_unknown_team(run: Any):
@@ -193,7 +193,7 @@ def test_unlink_undoes_and_link_refuses_an_unknown_team(run: Any):
     result = run("teams", "unlink", "Leeds United", *options)
     assert result.exit_code == 0, result.output
     assert "no longer" in result.output
-    assert json.loads(run("--json", "teams", "list").output) == []
+    assert json.loads(run("--json", "teams", "list").stdout) == []
     refused = run("teams", "link", "Manchester", "Manchester", *options)
     assert isinstance(refused.exception, TeamUnknown)
     assert "Man City" in str(refused.exception)

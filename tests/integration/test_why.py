@@ -279,9 +279,9 @@ def test_the_command_explains_in_words_and_in_json(run: Any):
     assert told.exit_code == 0, told.output
     assert "held: hold 1 since 2022-11-02 12:00 UTC: why E1" in told.output
     assert "touchline quality release" in told.output
-    found = json.loads(run("--json", "why", "Home E1", "Away E1", "2022-11-05").output)
+    found = json.loads(run("--json", "why", "Home E1", "Away E1", "2022-11-05").stdout)
     assert found["reason"] == "held"
-    by_id = json.loads(run("--json", "why", found["fixture"]["match_id"]).output)
+    by_id = json.loads(run("--json", "why", found["fixture"]["match_id"]).stdout)
     assert by_id == found
 
 
@@ -293,7 +293,7 @@ def test_what_is_not_known_ends_with_an_error_and_wrong_usage_with_another(run: 
 
 def test_the_doctor_tells_what_is_missing_with_an_exit_code_of_its_own(run: Any):
     told = run("--json", "doctor")
-    checks = json.loads(told.output)["checks"]
+    checks = json.loads(told.stdout)["checks"]
     assert [check for check in checks if check["state"] == "failed"] == []
     assert told.exit_code == 4
     assert {check["subject"] for check in checks if check["state"] == "degraded"} == {"unpredicted", "held"}

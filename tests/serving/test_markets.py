@@ -94,7 +94,7 @@ def test_the_command_says_what_the_api_replies(
     for subject in (world.unpriced, world.ids["unpriced"]):
         result = run("--json", "markets", subject)
         assert result.exit_code == 0, result.output
-        assert json.loads(result.output) == markets
+        assert json.loads(result.stdout) == markets
 
 
 def test_the_command_shows_tables_to_people(run: Callable[..., Any], world: World):

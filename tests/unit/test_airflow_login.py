@@ -27,7 +27,7 @@ def test_the_login_is_printed_when_asked_for(settings: Settings):
     password = settings.secrets["airflow_admin"]
     expected = {"address": "http://127.0.0.1:8080/auth/login", "user": USER, "password": password}
     told = CliRunner().invoke(cli.app, ["--json", "airflow", "login"])
-    assert json.loads(told.output) == expected
+    assert json.loads(told.stdout) == expected
     told = CliRunner().invoke(cli.app, ["airflow", "login"])
     assert all(part in told.output for part in expected.values())
 
