@@ -36,6 +36,7 @@ from touchline.supervision.programs import free_port
 
 PORTS = ("postgres", "airflow", "mlflow", "api", "sandbox")
 RECOVERY_SECONDS = 300.0
+DAY_SECONDS = 3600.0
 LOOK_SECONDS = 0.5
 # A transaction that was killed has used up numbers.
 NUMBERS = ("fixture_payload_id", "score_payload_id")
@@ -90,18 +91,17 @@ def live(days: int, n_kills: int, chance: np.random.Generator, told: Console) ->
     found = Days(days)
     started = time.monotonic()
     try:
-        with killing(installation, n_kills, chance, found.kills, told):
-            for day in range(days):
-                if day:
-                    _advance(settings)
-                done = installation.touchline("run")
-                if done.returncode:
-                    found.failed_runs.append(
-                        f"day {day + 1}: exit code {done.returncode}: {done.stderr[-1500:]}"
-                    )
-                told.print(
-                    f"day {day + 1} of {days}: {len(found.kills)} kills, {time.monotonic() - started:.0f} s"
-                )
+        for day in range(days):
+            if day:
+                _advance(settings)
+            # As many kills on each day, or a busy first one would have them all.
+            with killing(installation, n_kills * (day + 1) // days, chance, found.kills, told):
+                done = installation.touchline("run", seconds=DAY_SECONDS)
+            if done.returncode:
+                found.failed_runs.append(f"day {day + 1}: exit code {done.returncode}: {done.stderr[-1500:]}")
+            told.print(
+                f"day {day + 1} of {days}: {len(found.kills)} kills, {time.monotonic() - started:.0f} s"
+            )
         found.seconds = time.monotonic() - started
         found.digests, found.counts = table_digests(settings, without=NUMBERS), row_counts(settings)
         found.predictions = predictions(settings)
@@ -119,7 +119,7 @@ def live(days: int, n_kills: int, chance: np.random.Generator, told: Console) ->
 def killing(
     installation: Installation, n_kills: int, chance: np.random.Generator, kills: list[Kill], told: Console
 ) -> Iterator[None]:
-    """Kill while the block runs, one process after the other, each once all services answer."""
+    """Kill while the block runs until there were `n_kills` in all, each once all services answer."""
     is_over = threading.Event()
 
     def kill_on() -> None:

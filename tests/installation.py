@@ -24,11 +24,11 @@ class Installation:
     sessions: set[int] = field(default_factory=set)
     """Of every service that `remember_sessions` found: each runs in one of its own."""
 
-    def touchline(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+    def touchline(self, *arguments: str, seconds: float = RUN_SECONDS) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, which it must reach in so many seconds."""
         return subprocess.run(
             self._command(*arguments),
-            env=self._environment, capture_output=True, text=True, timeout=RUN_SECONDS, check=False,
+            env=self._environment, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
