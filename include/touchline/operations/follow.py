@@ -13,7 +13,7 @@ from touchline.settings import Settings
 from touchline.supervision.programs import tail
 from touchline.supervision.supervisor import log_of
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 # Asking whether every process still lives takes longer than asking Airflow.
 LIFE_SIGN_SECONDS = 5.0
 LOG_TAIL_LINES = 60
