@@ -42,7 +42,7 @@ hypothesis.settings.load_profile("touchline")
 CHEAP = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "scram_iterations": "1"}
 
 
-# What a session shares takes long to build: the files that name it in one of these ways follow one another in one worker.
+# What a session shares takes long to build: files that name it in one of these ways follow one another in one worker.
 SHARED = {
     "MLflow": r"mlflow_server|registry: Settings",
     "served world": r"served_world: World|module_world: World|from served_world import .*\bWorld\b",
