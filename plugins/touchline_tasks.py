@@ -7,13 +7,22 @@ import os
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg
+import requests
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.providers.openlineage import conf as openlineage
 from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from touchline.clock import parse_as_of
-from touchline.errors import PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed
+from touchline.errors import (
+    DatabaseUnavailable,
+    PipelineDegraded,
+    QualityGateFailed,
+    ServiceFailed,
+    SettingsInvalid,
+    WarehouseBuildFailed,
+)
 from touchline.openlineage import datasets
 from touchline.operations import names, pipeline
 from touchline.operations.pipeline import Step
@@ -26,10 +35,16 @@ if TYPE_CHECKING:
 
 # A second try would find the same rows; nothing downstream may run until somebody has looked.
 NOT_WORTH_A_RETRY = (PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
+# An error of the task's own that comes a third time will come a fourth time.
+TRIES = 3
+# A task that was killed, or whose database or MLflow went away, has done nothing wrong.
+LOST = (
+    psycopg.OperationalError, psycopg.InterfaceError, requests.ConnectionError, DatabaseUnavailable, ServiceFailed,
+)  # fmt: skip
 
 TASK_DEFAULTS = {
     "owner": names.OWNER,
-    "retries": 2,
+    "retries": 10,
     "retry_delay": timedelta(seconds=5),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=5),
@@ -112,8 +127,11 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
         moment = parse_as_of(given) if given else None
         settings = settings_with_lineage(step.name)
         outcome = pipeline.run_step(settings, step, f"{run.dag_id}/{run.run_id}", moment)
-    except NOT_WORTH_A_RETRY as error:
-        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+    except (Exception, AirflowTaskTimeout) as error:
+        is_last = context["ti"].try_number >= TRIES and not _has_lost_a_service(error)
+        if is_last or isinstance(error, NOT_WORTH_A_RETRY):
+            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        raise
     if context["params"].get("announce", True):
         for name, reasons in outcome.news.items():
             for reason in reasons:
@@ -121,6 +139,15 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
                 context["outlet_events"][WHEN_NEW[name]].add(ASSETS[name], extra=extra)
     # Its report is recorded; what the tasks after this one need is not in it.
     return dataclasses.asdict(dataclasses.replace(outcome, report=None))
+
+
+def _has_lost_a_service(error: BaseException | None) -> bool:
+    """Whether the error, or one that led to it, is the loss of a service."""
+    while error is not None:
+        if isinstance(error, LOST):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def settings_with_lineage(step: str) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from databases import copy_of, project_parsed_once
 from october import build_october
@@ -37,6 +40,28 @@ hypothesis.settings.load_profile("touchline")
 # A power cut may take the databases of tests with it, and nobody guesses the passwords of a minute. Tests open many
 # connections, and most of what one costs is the four thousand rounds of hashing the password.
 CHEAP = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "scram_iterations": "1"}
+
+
+# What a session shares takes long to build: files that name it in one of these ways follow one another in one worker.
+SHARED = {
+    "MLflow": r"mlflow_server|registry: Settings",
+    "served world": r"served_world: World|module_world: World|from served_world import .*\bWorld\b",
+    "October": r"october: Settings",
+}
+
+
+class SharingStaysTogether(LoadFileScheduling):
+    """Each file of tests in one worker, and with it those that need the same world."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = super()._split_scope(nodeid)
+        text = (self.config.rootpath / path).read_text()
+        return next((shared for shared, names in SHARED.items() if re.search(names, text)), path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Instead of `--dist loadfile`."""
+    return SharingStaysTogether(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,12 +9,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from airflow.sdk import Asset
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
-from touchline.errors import PipelineDegraded, QualityGateFailed, ServiceFailed, TouchlineError
+from touchline.errors import (
+    FeaturesUnavailable,
+    PipelineDegraded,
+    QualityGateFailed,
+    ServiceFailed,
+    SourceUnavailable,
+    TouchlineError,
+)
 from touchline.operations import names
 from touchline.operations.pipeline import News, Run, Step
 from touchline.operations.sources import sources_giving
@@ -36,7 +44,7 @@ class Report:
 class Work:
     """The work of a step, which remembers what it was called with."""
 
-    error: Exception | None = None
+    error: BaseException | None = None
     runs: list[Run] = field(default_factory=list)
 
     def __call__(self, run: Run) -> Report:
@@ -52,11 +60,13 @@ def run(
     params: Mapping[str, Any] | None = None,
     events: Mapping[Asset, list[Any]] | None = None,
     news: News | None = None,
+    try_number: int = 1,
 ) -> tuple[dict[str, Any], OutletEventAccessors]:
     step = Step("some_step", "Something.", work, news=lambda _run, _report: news or {}, is_recorded=False)
     outlet_events = OutletEventAccessors()
     context: Any = {
         "dag_run": SimpleNamespace(dag_id="some_dag", run_id="some_run"),
+        "ti": SimpleNamespace(try_number=try_number),
         "params": {"as_of": None, "announce": True, **(params or {})},
         "triggering_asset_events": events or {},
         "outlet_events": outlet_events,
@@ -130,9 +140,22 @@ def test_a_failed_gate_and_a_verdict_are_not_tried_again_and_say_why(error: Touc
         run(Work(error=error))
 
 
-def test_what_may_pass_is_tried_again():
-    with pytest.raises(ServiceFailed):
-        run(Work(error=ServiceFailed("MLflow does not answer")))
+def test_an_error_of_the_task_s_own_is_tried_three_times():
+    error = SourceUnavailable("football_data_uk answered 503")
+    with pytest.raises(SourceUnavailable):
+        run(Work(error=error), try_number=2)
+    with pytest.raises(AirflowFailException, match="SourceUnavailable: football_data_uk answered 503"):
+        run(Work(error=error), try_number=3)
+    with pytest.raises(AirflowFailException, match="AirflowTaskTimeout"):
+        run(Work(error=AirflowTaskTimeout()), try_number=3)
+
+
+def test_a_task_whose_service_goes_away_is_tried_more_often():
+    of_another = FeaturesUnavailable("nothing answers")
+    of_another.__cause__ = psycopg.errors.AdminShutdown("terminating connection")
+    for error in (ServiceFailed("MLflow does not answer"), psycopg.OperationalError("closed"), of_another):
+        with pytest.raises(type(error)):
+            run(Work(error=error), try_number=9)
 
 
 def test_a_run_of_a_backfill_collects_the_matches_of_its_day_and_every_other_run_what_is_offered_now():

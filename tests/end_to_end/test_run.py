@@ -49,7 +49,7 @@ STEP_SECONDS = 600
 
 @pytest.fixture(scope="module")
 def first(installation: Installation) -> dict[str, Any]:
-    """The report of a first run in which the worker that builds the core is killed at work, and later PostgreSQL."""
+    """The report of a first run in which the worker that builds the core is killed at work."""
     settings = installation.settings
     run = installation.begin("--json", "run")
     wait_until(lambda: is_running(settings, "build_core"), run)
@@ -57,8 +57,6 @@ def first(installation: Installation) -> dict[str, Any]:
     assert worker is not None
     assert "worker" in worker.cmdline()[0]
     worker.kill()
-    wait_until(lambda: is_running(settings, "build_features"), run)
-    os.kill(process_of(settings, status.POSTGRES), signal.SIGKILL)
     told, errors = run.communicate(timeout=RUN_SECONDS)
     assert run.returncode == 0, errors
     installation.remember_sessions()
@@ -350,10 +348,14 @@ def test_an_unfinished_run_of_another_time_is_abandoned_and_that_is_said(
     assert f"abandoned: before it had ended, as_of was {now.isoformat()} and is {later.isoformat()}" in told
 
 
-def test_every_service_comes_back_and_nothing_of_a_killed_one_survives(
+def test_every_service_comes_back_runs_go_on_and_nothing_of_a_killed_one_survives(
     installation: Installation, first: dict[str, Any]
 ):
-    settings = installation.settings
+    settings, since = installation.settings, live_clock().as_of
+    with airflow_of(settings) as api:
+        api.trigger(names.PREDICT_MATCHES, {"as_of": run_clock(settings).as_of.isoformat()})
+        while not any(task.state == "running" for task in api.tasks_since(since)):
+            assert api.active_runs() != []
     leaders = {name: process_of(settings, name) for name in status.SERVICES}
     trees = [
         process
@@ -368,6 +370,9 @@ def test_every_service_comes_back_and_nothing_of_a_killed_one_survives(
         assert time.monotonic() < deadline, status.status(settings)
         time.sleep(0.5)
     assert psutil.wait_procs(trees, timeout=10)[1] == []
+    with airflow_of(settings) as api:
+        Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+        assert {run.state for run in api.runs_since(since)} == {"success"}
     told = json.loads(installation.touchline("--json", "status").stdout)["services"]
     assert all(service["n_restarts"] > 0 and "SIGKILL" in service["note"] for service in told)
     ports = {service: settings.running_port(service, 0) for service in (status.API, status.AIRFLOW_API)}

@@ -81,22 +81,8 @@ def _draft(registry: Path) -> Iterator[Path]:
         draft.replace(registry)
 
 
-@contextlib.contextmanager
-def _without_type_checks() -> Iterator[None]:
-    """Import Feast without typeguard, which would rewrite its classes to check types: five of seven seconds."""
-    import typeguard
-
-    checked = typeguard.typechecked
-    typeguard.typechecked = lambda target: target  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        typeguard.typechecked = checked
-
-
 def _feast_store(settings: Settings, role: Role, registry: Path) -> Any:
-    with _without_type_checks():
-        from feast import FeatureStore, RepoConfig
+    from touchline.features.untyped_feast import FeatureStore, RepoConfig
 
     parts = urlsplit(settings.url(role))
     connection = {
@@ -123,10 +109,15 @@ def _feast_store(settings: Settings, role: Role, registry: Path) -> Any:
 
 def definitions() -> list[Any]:
     """Everything `feast apply` would register."""
-    with _without_type_checks():
-        from feast import Entity, FeatureService, FeatureView, Field, ValueType
-        from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
-        from feast.types import Float64
+    from touchline.features.untyped_feast import (
+        Entity,
+        FeatureService,
+        FeatureView,
+        Field,
+        Float64,
+        PostgreSQLSource,
+        ValueType,
+    )
 
     match = Entity(
         name="match", join_keys=["match_id"], value_type=ValueType.STRING, description="One match."
