@@ -13,7 +13,7 @@ import pytest
 from psycopg import errors, sql
 from typer.testing import CliRunner
 
-from served_world import NOW, build_world
+from served_world import NOW, World
 from touchline import cli
 from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
@@ -27,13 +27,10 @@ READABLE = ("analytics", "core", "ledger")
 
 
 @pytest.fixture(scope="module")
-def built(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A database made as an installation makes it (rights on a database are not copied with a template)."""
-    settings = server.model_copy(update={"database_name": "touchline_analysts"})
-    bootstrap.prepare(settings)
-    yield build_world(settings, tmp_path_factory.mktemp("seasons")).settings
-    with open_url(server.admin_url, autocommit=True) as admin:
-        admin.execute("drop database touchline_analysts with (force)")
+def built(module_world: World) -> Settings:
+    """A database as an installation prepares it: rights on a database are not copied with it."""
+    bootstrap.prepare(module_world.settings)
+    return module_world.settings
 
 
 @contextmanager
