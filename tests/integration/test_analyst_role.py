@@ -28,8 +28,6 @@ READABLE = ("analytics", "core", "ledger")
 
 @pytest.fixture(scope="module")
 def built(module_world: World) -> Settings:
-    """A database as an installation prepares it: rights on a database are not copied with it."""
-    bootstrap.prepare(module_world.settings)
     return module_world.settings
 
 
@@ -74,7 +72,7 @@ def test_bodies_are_out_of_sight_while_refusals_are_explained(built: Settings):
     "insert into ledger.prediction_outcome select * from ledger.prediction_outcome", "delete from core.match",
     "update core.match set status = 'played'", "truncate core.match_odds", "drop view analytics.matches",
     "create table analytics.mine (id int)", "create table public.mine (id int)", "create schema mine",
-    "create temporary table mine (id int)", "select landing.ensure_odds_partition(now())",
+    "select landing.ensure_odds_partition(now())",
     "set role touchline_transform", "copy core.match to program 'cat'",
 ])  # fmt: skip
 def test_the_role_changes_nothing_even_when_it_asks_for_writing_transactions(built: Settings, statement: str):
@@ -83,6 +81,15 @@ def test_the_role_changes_nothing_even_when_it_asks_for_writing_transactions(bui
         connection.commit()
         with pytest.raises(errors.InsufficientPrivilege):
             connection.execute(statement)
+
+
+def test_the_role_makes_no_temporary_tables(server: Settings):
+    # In the installation's own database: rights on a database are not copied with it.
+    with connect(server, "analyst") as connection:
+        connection.execute("set session characteristics as transaction read write")
+        connection.commit()
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute("create temporary table mine (id int)")
 
 
 def test_every_session_begins_read_only_in_utc_and_with_limits(built: Settings):

@@ -99,41 +99,47 @@ def test_a_build_that_goes_back_in_time_is_in_full_and_goes_on_from_there(world:
     assert equals_a_full_build(world, LAST)
 
 
-@pytest.mark.parametrize(
-    ("kind", "is_full"),
-    [
-        pytest.param("score", False, marks=pytest.mark.nightly),
-        ("quote", False),
-        pytest.param("fixture", True, marks=pytest.mark.nightly),
-    ],
-)
+@pytest.mark.nightly  # By day: a quote, in the course of days below.
+@pytest.mark.parametrize(("kind", "is_full"), [("score", False), ("fixture", True)])
 def test_a_fact_set_aside_after_it_was_built_is_gone_from_everything(
     world: Settings, kind: str, is_full: bool
 ):
-    table = {"quote": "odds_observation"}.get(kind, f"{kind}_observation")
+    aside = put_aside(world, kind)
+    assert build(world, LATER)[0].is_full is is_full
+    assert is_gone(world, kind, aside)
+    assert equals_a_full_build(world, LATER)
+
+
+def put_aside(settings: Settings, kind: str) -> str:
+    """Name a fact of a kind as set aside; returns the id of its match."""
     columns = (
         "bookmaker, market, line, is_closing" if kind == "quote" else "null, null, null::real, null::boolean"
     )
+    table = {"quote": "odds_observation"}.get(kind, f"{kind}_observation")
     # The closing price is what ratings read of a match.
     which = "where is_closing" if kind == "quote" else ""
-    with connect(world, "transform") as connection:
-        aside = scalar(
-            connection,
-            "insert into landing.quarantined_fact (kind, fixture_key, payload_id, bookmaker, market, line, is_closing, "
-            f"rule, reason, observed_at, run_id) select '{kind}', fixture_key, payload_id, {columns}, 'test', 'test', "
-            f"%s, 'test' from landing.{table} {which} order by fixture_key limit 1 returning fixture_key",
-            (START,),
+    with connect(settings, "transform") as connection:
+        return str(
+            scalar(
+                connection,
+                "insert into landing.quarantined_fact (kind, fixture_key, payload_id, bookmaker, market, line, "
+                f"is_closing, rule, reason, observed_at, run_id) select '{kind}', fixture_key, payload_id, {columns}, "
+                f"'test', 'test', %s, 'test' from landing.{table} {which} order by fixture_key limit 1 "
+                "returning fixture_key",
+                (START,),
+            )
         )
-    assert build(world, LATER)[0].is_full is is_full
-    with connect(world, "transform") as connection:
-        left = {
-            "score": "select count(*) from core.match_result where match_id = %s",
-            "quote": "select count(*) - (select max(n) from (select count(*) as n from core.match_odds "
-            "group by match_id) as counted) from core.match_odds where match_id = %s",
-            "fixture": "select count(*) from core.match where match_id = %s",
-        }
-        assert scalar(connection, left[kind], (aside,)) <= 0
-    assert equals_a_full_build(world, LATER)
+
+
+def is_gone(settings: Settings, kind: str, match_id: str) -> bool:
+    left = {
+        "score": "core.match_result",
+        "fixture": "core.match",
+        "quote": "(select match_id from core.match_odds inner join landing.quarantined_fact as aside "
+        "using (bookmaker, market) where fixture_key = match_id and is_closing = (stage = 'closing')) as quote",
+    }
+    with connect(settings, "transform") as connection:
+        return scalar(connection, f"select count(*) from {left[kind]} where match_id = %s", (match_id,)) == 0
 
 
 @pytest.mark.parametrize(
@@ -281,12 +287,14 @@ class Stand:
 class Course:
     """Days on which sources say more of matches, the last of them in `settings`.
 
-    `equal` says of the last two whether what was built from changes is what a build in full makes.
+    `equal` says of the last two whether what was built from changes is what a build in full makes. `is_quote_gone` is
+    of a quote that was set aside after it was built.
     """
 
     settings: Settings
     stands: list[Stand]
     equal: list[bool]
+    is_quote_gone: bool
 
 
 @pytest.fixture(scope="module")
@@ -315,6 +323,8 @@ def course(built: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         land(world, folder, [*season_of("D1")[:8], awarded], second, "D1")
         land(world, folder, below, second, "E1")
         land(world, folder, [*season_of("E0")[:8], play_off], second)
+        aside = put_aside(world, "quote")
+        assert not is_gone(world, "quote", aside)
         build_from_changes(second)
         # Nobody has said with what score.
         restated(world, "awarded", "Burnley", "Arsenal", third)
@@ -329,7 +339,7 @@ def course(built: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         restated(world, "cancelled", "Burnley", "Arsenal", LAST)
         build_from_changes(LAST)
         equal.append(equals_a_full_build(world, LAST))
-        yield Course(world, stands, equal)
+        yield Course(world, stands, equal, is_gone(world, "quote", aside))
 
 
 def stand_of(settings: Settings, *, is_full: bool) -> Stand:
@@ -371,6 +381,10 @@ def of_competition(stand: Stand, wanted: str) -> dict[str, tuple[int, int, int, 
 def test_what_is_told_later_of_matches_is_built_from_changes_as_it_is_in_full(course: Course):
     assert [stand.is_full for stand in course.stands] == [True, False, False, False, False]
     assert course.equal == [True, True]
+
+
+def test_a_quote_set_aside_after_it_was_built_is_gone(course: Course):
+    assert course.is_quote_gone
 
 
 def test_a_match_whose_day_is_corrected_or_that_is_taken_back_counts_as_its_newest_file_says(course: Course):
