@@ -177,7 +177,7 @@ def _skip_events_below_the_log() -> None:
         if (level or e.level_tag()) not in (EventLevel.DEBUG, EventLevel.TEST):
             fire(manager, e, level, *others, **named)
 
-    EventManager.fire_event = fire_above_debug  # type: ignore[method-assign]
+    EventManager.fire_event = fire_above_debug  # type: ignore[method-assign, assignment]
 
 
 def _connection(settings: Settings) -> Mapping[str, str]:
