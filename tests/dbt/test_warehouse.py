@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from builders import match_row, season_csv, write_season_file
+from databases import copy_of
+from october import NOW
 from table_digests import table_digests
 from touchline.database.engine import connect, rows
 from touchline.errors import WarehouseBuildFailed
@@ -24,7 +27,13 @@ from warehouse import build, land, round_robin
 
 pytestmark = pytest.mark.slow
 
+MONDAY = datetime(2022, 10, 3, 20, tzinfo=UTC)
 NOVEMBER = datetime(2022, 11, 1, tzinfo=UTC)
+MARCH = datetime(2023, 3, 1, tzinfo=UTC)
+UNPLAYED = {"FTHG": "", "FTAG": "", "FTR": ""}
+
+# When a season file was there to be read, of which competition, and its rows.
+File = tuple[datetime, str, list[dict[str, str]]]
 
 
 def fetch(settings: Settings, query: str, parameters: Any = None) -> list[dict[str, Any]]:
@@ -33,12 +42,48 @@ def fetch(settings: Settings, query: str, parameters: Any = None) -> list[dict[s
 
 
 @pytest.fixture(scope="module")
-def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    fixture = match_row(Date="02/11/2022", HomeTeam="Arsenal", AwayTeam="Leeds", FTHG="", FTAG="", FTR="")
-    sourced = land(module_settings, tmp_path_factory.mktemp("files"), [*round_robin(), fixture], NOVEMBER)
-    build(sourced, NOVEMBER)
-    build_layer(sourced, "analytics", NOVEMBER, "build")
-    return sourced
+def built(october: Settings) -> Iterator[Settings]:
+    with copy_of(october) as copy:
+        yield copy
+
+
+@dataclass(frozen=True)
+class Seasons:
+    """Seasons side by side, each with a story of its own, as they stand in March.
+
+    `monday` are the features as of an early Monday, `monday_again` those of that instant with all later files there.
+    """
+
+    settings: Settings
+    monday: list[dict[str, Any]]
+    monday_again: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def seasons(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Seasons:
+    folder = tmp_path_factory.mktemp("files")
+    write_season_file(folder, RELEGATED, code="2122", competition="E1")
+    files = sorted(
+        [*CALENDAR, *PROMOTION, *LATE_RESULT, *LATE_PRICES, *REVISIONS, *PLANTED, *FOUR_MEETINGS, *MOVED],
+        key=lambda file: file[0],
+    )
+
+    def land_files(first: datetime, last: datetime) -> Settings:
+        for observed_at, competition, told in files:
+            if first < observed_at <= last:
+                own = [row | {"Div": competition} for row in told]
+                sourced = land(module_settings, folder, own, observed_at, competition)
+        return sourced
+
+    def features_of_monday(sourced: Settings) -> list[dict[str, Any]]:
+        build(sourced, MONDAY)
+        return fetch(sourced, "select * from features.match_features order by match_id")
+
+    monday = features_of_monday(land_files(datetime.min.replace(tzinfo=UTC), MONDAY))
+    sourced = land_files(MONDAY, MARCH)
+    monday_again = features_of_monday(sourced)
+    build(sourced, MARCH)
+    return Seasons(sourced, monday, monday_again)
 
 
 def test_every_match_becomes_one_row_of_core_and_of_features(built: Settings):
@@ -55,13 +100,13 @@ def test_features_of_a_fixture_are_those_of_the_teams_last_matches(built: Settin
     played = [match for match in round_robin() if "Arsenal" in (match["HomeTeam"], match["AwayTeam"])]
     assert all(match["HomeTeam"] == "Arsenal" for match in played)
     last_five = played[-5:]
-    assert row["home_goals_for_5"] == pytest.approx(sum(int(match["FTHG"]) for match in last_five) / 5)
-    assert row["home_n_played"] == 5
-    assert row["features_as_of"] == NOVEMBER
+    assert row["away_goals_for_5"] == pytest.approx(sum(int(match["FTHG"]) for match in last_five) / 5)
+    assert row["away_n_played"] == 5
+    assert row["features_as_of"] == NOW
     last_day = datetime.strptime(played[-1]["Date"], "%d/%m/%Y").replace(tzinfo=UTC)
     kickoff = datetime(2022, 11, 2, 15, tzinfo=UTC)
     # The last match kicked off at 15:00 British Summer Time.
-    assert row["home_rest_days"] == pytest.approx(
+    assert row["away_rest_days"] == pytest.approx(
         (kickoff - (last_day + timedelta(hours=14))).total_seconds() / 86400
     )
 
@@ -86,139 +131,89 @@ def test_features_of_a_match_stand_before_its_kickoff_and_ignore_its_own_result(
     assert first["home_n_played"] == 0
 
 
-def test_rest_and_matches_before_a_fixture_are_those_announced_as_much_as_those_played(
-    settings: Settings, tmp_path: Path
-):
-    unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
-    played = match_row(Date="01/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea")
-    midweek = match_row(Date="05/10/2022", HomeTeam="Leeds", AwayTeam="Arsenal")
-    ahead = match_row(Date="08/10/2022", HomeTeam="Arsenal", AwayTeam="Fulham")
-    later = match_row(Date="15/10/2022", HomeTeam="Everton", AwayTeam="Arsenal")
-    # Five days ago, and nobody gave a result: it was not played.
-    lost = match_row(Date="28/09/2022", HomeTeam="Fulham", AwayTeam="Everton", **unplayed)
-    query = (
-        "select features.home_rest_days, features.home_n_matches_14d, features.away_rest_days, "
-        "features.away_n_matches_14d from features.match_features as features inner join core.match "
-        "using (match_id) where home_team = 'Arsenal' and away_team = 'Fulham'"
+_played = match_row(Date="01/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea")
+_midweek = match_row(Date="05/10/2022", HomeTeam="Leeds", AwayTeam="Arsenal")
+_ahead = match_row(Date="08/10/2022", HomeTeam="Arsenal", AwayTeam="Fulham")
+_later = match_row(Date="15/10/2022", HomeTeam="Everton", AwayTeam="Arsenal", **UNPLAYED)
+# Five days ago, and nobody gave a result: it was not played.
+_lost = match_row(Date="28/09/2022", HomeTeam="Fulham", AwayTeam="Everton", **UNPLAYED)
+CALENDAR: list[File] = [
+    (MONDAY, "B1", [_lost, _played, _midweek | UNPLAYED, _ahead | UNPLAYED, _later]),
+    (datetime(2022, 10, 10, tzinfo=UTC), "B1", [_lost, _played, _midweek, _ahead, _later]),
+]
+
+
+def test_rest_and_matches_before_a_fixture_are_those_announced_as_much_as_those_played(seasons: Seasons):
+    (match,) = fetch(
+        seasons.settings,
+        "select features.* from features.match_features as features inner join core.match using (match_id) "
+        "where match.competition = 'B1' and home_team = 'Arsenal' and away_team = 'Fulham'",
     )
-    on_monday = datetime(2022, 10, 3, 20, tzinfo=UTC)
-    others_unplayed = [match | unplayed for match in (midweek, ahead, later)]
-    sourced = land(settings, tmp_path, [lost, played, *others_unplayed], on_monday)
-    build(sourced, on_monday)
-    before = fetch(sourced, query)
+    (before,) = (row for row in seasons.monday if row["match_id"] == match["match_id"])
     expected = {"home_rest_days": 3, "home_n_matches_14d": 2, "away_rest_days": 30, "away_n_matches_14d": 0}
-    assert before == [expected]
-    afterwards = datetime(2022, 10, 10, tzinfo=UTC)
-    land(settings, tmp_path, [lost, played, midweek, ahead, later | unplayed], afterwards)
-    build(sourced, afterwards)
-    assert fetch(sourced, query) == before
+    for row in (before, match):
+        assert {name: row[name] for name in expected} == expected
 
 
-def test_a_promoted_team_changes_tier_until_its_next_long_break(settings: Settings, tmp_path: Path):
-    below = [match_row(Div="E1", Date="07/05/2022", HomeTeam="Fulham", AwayTeam="Luton")]
-    write_season_file(tmp_path, below, code="2122", competition="E1")
-    days = ("06/08/2022", "17/09/2022", "29/10/2022", "10/12/2022", "01/02/2023", "08/02/2023")
-    season = [match_row(Date=day, HomeTeam="Fulham", AwayTeam=f"Away {day}") for day in days]
-    later = datetime(2023, 3, 1, tzinfo=UTC)
-    sourced = land(settings, tmp_path, season, later)
-    build(sourced, later)
+RELEGATED = [match_row(Div="E1", Date="07/05/2022", HomeTeam="Fulham", AwayTeam="Luton")]
+# Breaks of 42 days, and one of 53 in winter.
+_days = ("06/08/2022", "17/09/2022", "29/10/2022", "10/12/2022", "01/02/2023", "08/02/2023")
+PROMOTION: list[File] = [
+    (MARCH, "E0", [match_row(Date=day, HomeTeam="Fulham", AwayTeam=f"Away {day}") for day in _days])
+]
+
+
+def test_a_promoted_team_changes_tier_until_its_next_long_break(seasons: Seasons):
     found = fetch(
-        sourced,
+        seasons.settings,
         "select home_tier_change from features.match_features where competition = 'E0' order by kickoff_at",
     )
-    # Breaks of 42 days, and one of 53 in winter.
     assert [row["home_tier_change"] for row in found] == [1, 1, 1, 1, 0, 0]
 
 
-def test_a_result_known_only_after_the_next_kickoff_is_not_in_its_features(
-    settings: Settings, tmp_path: Path
-):
-    first = match_row(Date="01/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea", FTHG="4")
-    second = match_row(Date="08/10/2022", HomeTeam="Arsenal", AwayTeam="Leeds")
-    unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
-    # The first file came before any result; the results were only seen a month later.
-    land(settings, tmp_path, [first | unplayed, second | unplayed], datetime(2022, 9, 30, tzinfo=UTC))
-    land(settings, tmp_path, [match_row(Date="02/10/2022", HomeTeam="Fulham", AwayTeam="Everton")],
-         datetime(2022, 10, 3, 12, tzinfo=UTC))  # fmt: skip
-    sourced = land(settings, tmp_path, [first, second], NOVEMBER)
-    build(sourced, NOVEMBER)
+_first = match_row(Date="01/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea", FTHG="4")
+_second = match_row(Date="08/10/2022", HomeTeam="Arsenal", AwayTeam="Leeds")
+_other = match_row(Date="02/10/2022", HomeTeam="Fulham", AwayTeam="Everton")
+# The first file came before any result; the results were only seen a month later.
+LATE_RESULT: list[File] = [
+    (datetime(2022, 9, 30, tzinfo=UTC), "D1", [_first | UNPLAYED, _second | UNPLAYED]),
+    (datetime(2022, 10, 3, 12, tzinfo=UTC), "D1", [_other]),
+    (NOVEMBER, "D1", [_first, _second]),
+]
+
+
+def test_a_result_known_only_after_the_next_kickoff_is_not_in_its_features(seasons: Seasons):
     found = fetch(
-        sourced,
+        seasons.settings,
         "select away_team, home_goals_for_5, home_elo from features.match_features inner join core.match "
-        "using (match_id) where home_team = 'Arsenal' order by match.kickoff_at",
+        "using (match_id) where match.competition = 'D1' and home_team = 'Arsenal' order by match.kickoff_at",
     )
     assert [(row["away_team"], row["home_goals_for_5"], row["home_elo"]) for row in found] == [
         ("Chelsea", None, None), ("Leeds", None, None),
     ]  # fmt: skip
 
 
-@pytest.mark.nightly  # By day: a result known only after the next kick-off.
-def test_prices_known_only_after_a_result_are_not_rated_with_it(settings: Settings, tmp_path: Path):
-    late = match_row(Date="29/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea")
-    in_time = match_row(Date="29/10/2022", HomeTeam="Leeds", AwayTeam="Fulham")
-    unpriced = {"AvgCH": "", "AvgCD": "", "AvgCA": ""}
-    ahead = unpriced | {"FTHG": "", "FTAG": "", "FTR": ""}
-    land(settings, tmp_path, [late | ahead, in_time | ahead], datetime(2022, 10, 28, 20, tzinfo=UTC))
-    land(settings, tmp_path, [late | unpriced, in_time], datetime(2022, 10, 30, 12, tzinfo=UTC))
-    sourced = land(settings, tmp_path, [late, in_time], NOVEMBER)
-    build(sourced, NOVEMBER)
+_late = match_row(Date="29/10/2022", HomeTeam="Arsenal", AwayTeam="Chelsea")
+_in_time = match_row(Date="29/10/2022", HomeTeam="Leeds", AwayTeam="Fulham")
+_unpriced = {"AvgCH": "", "AvgCD": "", "AvgCA": ""}
+LATE_PRICES: list[File] = [
+    (datetime(2022, 10, 28, 20, tzinfo=UTC), "F1", [row | _unpriced | UNPLAYED for row in (_late, _in_time)]),
+    (datetime(2022, 10, 30, 12, tzinfo=UTC), "F1", [_late | _unpriced, _in_time]),
+    (NOVEMBER, "F1", [_late, _in_time]),
+]
+
+
+def test_prices_known_only_after_a_result_are_not_rated_with_it(seasons: Seasons):
     found = fetch(
-        sourced,
+        seasons.settings,
         "select home_team, core.match_odds.price_home, move_last from core.match "
         "inner join core.match_odds using (match_id) inner join features.team_rating as rating "
         "on rating.match_id = match.match_id and rating.team_id = match.home_team_id "
-        "where match_odds.stage = 'closing' and bookmaker = 'consensus' order by 1",
+        "where match.competition = 'F1' and match_odds.stage = 'closing' and bookmaker = 'consensus' order by 1",
     )
     assert [row["price_home"] for row in found] == pytest.approx([1.95, 1.95])
     unmoved, moved = (row["move_last"] for row in found)
     assert unmoved == 0 < moved
-
-
-def test_a_season_read_in_steps_while_its_publisher_revises_it_has_the_prices_of_the_last_file(
-    settings: Settings, tmp_path: Path
-):
-    """Of October nothing was seen before kick-off, of most of November neither; what was then is not revised."""
-    chance = random.Random(20260801)
-    october, november = ([{**row, **offers(chance)} for row in round_robin(day)] for day in (1, 7))
-    for row in november:
-        row["Date"] = row["Date"].replace("/10/", "/11/")
-        row["HomeTeam"], row["AwayTeam"] = row["AwayTeam"], row["HomeTeam"]
-    for day in (7, 14, 21):
-        for row in october:
-            row |= revised(row, chance)
-        as_of = datetime(2022, 11, day, 12, tzinfo=UTC)
-        sourced = land(settings, tmp_path, [*october, *november], as_of)
-    build_layer(sourced, "core", as_of, "build")
-    found = fetch(
-        sourced,
-        "select home_team, bookmaker, market, line, odds.stage = 'closing' as is_closing, price_home, "
-        "price_over, p_home from core.match_odds as odds inner join core.match using (match_id) where kickoff_at < %s",
-        (as_of,),
-    )
-    body = season_csv(
-        [row for row in [*october, *november] if row["Date"] < "21/11" or "/10/" in row["Date"]]
-    )
-    told = parse("mmz4281/2223/E0.csv", body)
-    home = dict(told.fixtures.select("fixture_key", "home_team").iter_rows())
-    assert len(told.fixtures) == 29
-    facts = ("bookmaker", "market", "line", "is_closing", "price_home", "price_over")
-    expected = Counter(
-        (home[row["fixture_key"]], *(row[name] for name in facts))
-        for row in told.quotes.iter_rows(named=True)
-    )
-    quotes = [row for row in found if row["bookmaker"] != "consensus"]
-    assert Counter((row["home_team"], *(row[name] for name in facts)) for row in quotes) == expected
-    averages = Counter(
-        (row["home_team"], *(row[name] for name in facts[1:]))
-        for row in quotes
-        if row["bookmaker"] == "market_average"
-    )
-    consensus = Counter(
-        (row["home_team"], *(row[name] for name in facts[1:]))
-        for row in found
-        if row["bookmaker"] == "consensus"
-    )
-    assert consensus >= averages
 
 
 LINES = ("-1", "-0.75", "-0.5", "-0.25", "0", "0.25")
@@ -256,42 +251,111 @@ def revised(row: dict[str, str], chance: random.Random) -> dict[str, str]:
     return {name: "" if is_gone else new[name] for name in columns_of(offer)}
 
 
-def test_planting_a_future_result_changes_no_earlier_feature(settings: Settings, tmp_path: Path):
-    season = round_robin()
-    as_of = datetime(2022, 10, 9, 12, tzinfo=UTC)
-    sourced = land(settings, tmp_path, season, as_of)
-    build(sourced, as_of)
-    query = "select * from features.match_features order by match_id"
-    before = fetch(sourced, query)
-    for match in season[10:]:
-        match |= {"FTHG": "9", "FTAG": "0", "FTR": "H"}
-    land(settings, tmp_path, season, NOVEMBER)
-    build(sourced, as_of)
-    assert fetch(sourced, query) == before
+def revisions() -> Iterator[File]:
+    """Of October nothing was seen before kick-off, of most of November neither; what was then is not revised."""
+    chance = random.Random(20260801)
+    october, november = (
+        [{**row, "Div": "SP1", **offers(chance)} for row in round_robin(day)] for day in (1, 7)
+    )
+    for row in november:
+        row["Date"] = row["Date"].replace("/10/", "/11/")
+        row["HomeTeam"], row["AwayTeam"] = row["AwayTeam"], row["HomeTeam"]
+    for day in (7, 14, 21):
+        october = [row | revised(row, chance) for row in october]
+        yield datetime(2022, 11, day, 12, tzinfo=UTC), "SP1", [*october, *november]
 
 
-@pytest.mark.nightly  # By day: tests/integration/test_match_identity.py, a pairing that is played.
-def test_a_pairing_played_four_times_a_season_is_four_matches(settings: Settings, tmp_path: Path):
-    days = ("01/10/2022", "15/10/2022", "01/11/2022", "15/11/2022")
-    meetings = [match_row(Div="SC0", Date=day, HomeTeam="Celtic", AwayTeam="Hearts") for day in days]
-    sourced = land(settings, tmp_path, meetings, datetime(2022, 12, 1, tzinfo=UTC), "SC0")
-    build(sourced, datetime(2022, 12, 1, tzinfo=UTC))
-    found = fetch(sourced, "select home_n_played, status from features.match_features inner join core.match "
-                  "using (match_id) order by match.kickoff_at")  # fmt: skip
+REVISIONS = list(revisions())
+
+
+def test_a_season_read_in_steps_while_its_publisher_revises_it_has_the_prices_of_the_last_file(
+    seasons: Seasons,
+):
+    observed_at, competition, last_file = REVISIONS[-1]
+    found = fetch(
+        seasons.settings,
+        "select home_team, bookmaker, market, line, odds.stage = 'closing' as is_closing, price_home, "
+        "price_over, p_home from core.match_odds as odds inner join core.match using (match_id) "
+        "where competition = %s and kickoff_at < %s",
+        (competition, observed_at),
+    )
+    body = season_csv([row for row in last_file if row["Date"] < "21/11" or "/10/" in row["Date"]])
+    told = parse("mmz4281/2223/SP1.csv", body)
+    home = dict(told.fixtures.select("fixture_key", "home_team").iter_rows())
+    assert len(told.fixtures) == 29
+    facts = ("bookmaker", "market", "line", "is_closing", "price_home", "price_over")
+    expected = Counter(
+        (home[row["fixture_key"]], *(row[name] for name in facts))
+        for row in told.quotes.iter_rows(named=True)
+    )
+    quotes = [row for row in found if row["bookmaker"] != "consensus"]
+    assert Counter((row["home_team"], *(row[name] for name in facts)) for row in quotes) == expected
+    averages = Counter(
+        (row["home_team"], *(row[name] for name in facts[1:]))
+        for row in quotes
+        if row["bookmaker"] == "market_average"
+    )
+    consensus = Counter(
+        (row["home_team"], *(row[name] for name in facts[1:]))
+        for row in found
+        if row["bookmaker"] == "consensus"
+    )
+    assert consensus >= averages
+
+
+_planted = [row | {"FTHG": "9", "FTAG": "0", "FTR": "H"} for row in round_robin()[3:]]
+PLANTED: list[File] = [
+    (MONDAY, "N1", round_robin()),
+    (NOVEMBER, "N1", [*round_robin()[:3], *_planted]),
+]
+
+
+def test_planting_a_future_result_changes_no_earlier_feature(seasons: Seasons):
+    before, after = (
+        [row for row in features if row["competition"] == "N1"]
+        for features in (seasons.monday, seasons.monday_again)
+    )
+    assert len(before) == 15
+    assert after == before
+
+
+FOUR_MEETINGS: list[File] = [
+    (
+        datetime(2022, 12, 1, tzinfo=UTC),
+        "SC0",
+        [
+            match_row(Date=day, HomeTeam="Celtic", AwayTeam="Hearts")
+            for day in ("01/10/2022", "15/10/2022", "01/11/2022", "15/11/2022")
+        ],
+    )
+]
+
+
+def test_a_pairing_played_four_times_a_season_is_four_matches(seasons: Seasons):
+    found = fetch(
+        seasons.settings,
+        "select home_n_played, status from features.match_features inner join core.match using (match_id) "
+        "where match.competition = 'SC0' order by match.kickoff_at",
+    )
     assert [(row["home_n_played"], row["status"]) for row in found] == [(n, "played") for n in range(4)]
 
 
-def test_a_match_played_on_another_day_supersedes_its_announcement(settings: Settings, tmp_path: Path):
-    announced = match_row(Date="08/10/2022", FTHG="", FTAG="", FTR="")
-    land(settings, tmp_path, [announced], datetime(2022, 10, 3, tzinfo=UTC))
-    sourced = land(settings, tmp_path, [match_row(Date="19/10/2022")], NOVEMBER)
-    build(sourced, NOVEMBER)
-    found = fetch(sourced, "select kickoff_on::text as day, status from core.match order by 1")
+MOVED: list[File] = [
+    (datetime(2022, 10, 3, tzinfo=UTC), "I1", [match_row(Date="08/10/2022", **UNPLAYED)]),
+    (NOVEMBER, "I1", [match_row(Date="19/10/2022")]),
+]
+
+
+def test_a_match_played_on_another_day_supersedes_its_announcement(seasons: Seasons):
+    found = fetch(
+        seasons.settings,
+        "select kickoff_on::text as day, status from core.match where competition = 'I1' order by 1",
+    )
     assert [(row["day"], row["status"]) for row in found] == [
         ("2022-10-08", "superseded"),
         ("2022-10-19", "played"),
     ]
-    assert len(fetch(sourced, "select 1 from features.match_features")) == 1
+    assert len(fetch(seasons.settings, "select 1 from features.match_features where competition = 'I1'")) == 1
 
 
 def test_the_league_table_counts_what_was_known(built: Settings):
@@ -332,7 +396,7 @@ def test_the_same_build_twice_gives_the_same_tables(built: Settings):
         return table_digests(built, ["core", "features"]), strengths
 
     before = stand()
-    assert not build(built, NOVEMBER)[0].is_full
+    assert not build(built, NOW)[0].is_full
     assert stand() == before
 
 
@@ -340,11 +404,11 @@ def test_a_broken_layer_says_which_model_and_why(built: Settings):
     with connect(built, "transform") as connection:
         connection.execute("alter table features.team_rating rename to hidden")
     with pytest.raises(WarehouseBuildFailed, match="match_features") as caught:
-        build_layer(built, "features", NOVEMBER, "test")
+        build_layer(built, "features", NOW, "test")
     assert "team_rating" in str(caught.value)
     with connect(built, "transform") as connection:
         connection.execute("alter table features.hidden rename to team_rating")
-    assert build_layer(built, "features", NOVEMBER, "test").n_models == 6
+    assert build_layer(built, "features", NOW, "test").n_models == 6
 
 
 def test_every_feature_of_the_catalogue_is_a_column(built: Settings):

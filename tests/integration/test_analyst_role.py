@@ -13,7 +13,7 @@ import pytest
 from psycopg import errors, sql
 from typer.testing import CliRunner
 
-from served_world import NOW, build_world
+from served_world import NOW, World
 from touchline import cli
 from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
@@ -27,13 +27,8 @@ READABLE = ("analytics", "core", "ledger")
 
 
 @pytest.fixture(scope="module")
-def built(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A database made as an installation makes it (rights on a database are not copied with a template)."""
-    settings = server.model_copy(update={"database_name": "touchline_analysts"})
-    bootstrap.prepare(settings)
-    yield build_world(settings, tmp_path_factory.mktemp("seasons")).settings
-    with open_url(server.admin_url, autocommit=True) as admin:
-        admin.execute("drop database touchline_analysts with (force)")
+def built(module_world: World) -> Settings:
+    return module_world.settings
 
 
 @contextmanager
@@ -77,7 +72,7 @@ def test_bodies_are_out_of_sight_while_refusals_are_explained(built: Settings):
     "insert into ledger.prediction_outcome select * from ledger.prediction_outcome", "delete from core.match",
     "update core.match set status = 'played'", "truncate core.match_odds", "drop view analytics.matches",
     "create table analytics.mine (id int)", "create table public.mine (id int)", "create schema mine",
-    "create temporary table mine (id int)", "select landing.ensure_odds_partition(now())",
+    "select landing.ensure_odds_partition(now())",
     "set role touchline_transform", "copy core.match to program 'cat'",
 ])  # fmt: skip
 def test_the_role_changes_nothing_even_when_it_asks_for_writing_transactions(built: Settings, statement: str):
@@ -86,6 +81,15 @@ def test_the_role_changes_nothing_even_when_it_asks_for_writing_transactions(bui
         connection.commit()
         with pytest.raises(errors.InsufficientPrivilege):
             connection.execute(statement)
+
+
+def test_the_role_makes_no_temporary_tables(server: Settings):
+    # In the installation's own database: rights on a database are not copied with it.
+    with connect(server, "analyst") as connection:
+        connection.execute("set session characteristics as transaction read write")
+        connection.commit()
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute("create temporary table mine (id int)")
 
 
 def test_every_session_begins_read_only_in_utc_and_with_limits(built: Settings):

@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from builders import match_row
+from databases import copy_of
 from touchline.database.engine import connect, open_url, rows
 from touchline.errors import FeaturesUnavailable
 from touchline.features.catalogue import FEATURES, GROUPS
@@ -62,8 +63,17 @@ def built(installed: Settings) -> Iterator[Settings]:
     change(installed, "alter table features.kept rename to match_features")
 
 
+@pytest.fixture(scope="module")
+def published(installed: Settings) -> Iterator[Settings]:
+    """A copy with its fixtures published, which nobody changes."""
+    with copy_of(installed) as copy:
+        publish_features(copy, FRIDAY, "test")
+        yield copy
+
+
 @pytest.fixture
-def published(built: Settings) -> Settings:
+def own_published(built: Settings) -> Settings:
+    """The same for one test, which may change it."""
     publish_features(built, FRIDAY, "test")
     return built
 
@@ -182,25 +192,25 @@ def test_results_known_after_as_of_are_no_labels(published: Settings):
     assert frame["kickoff_at"].max() < datetime(2022, 10, 8, tzinfo=UTC)
 
 
-def test_publishing_twice_leaves_the_same_store(published: Settings, capfd: pytest.CaptureFixture[str]):
-    once = online_rows(published)
-    report = publish_features(published, FRIDAY, "again")
-    assert online_rows(published) == once
+def test_publishing_twice_leaves_the_same_store(own_published: Settings, capfd: pytest.CaptureFixture[str]):
+    once = online_rows(own_published)
+    report = publish_features(own_published, FRIDAY, "again")
+    assert online_rows(own_published) == once
     assert (report.n_fixtures, report.n_features) == (3, len(FEATURES))
     assert len(once) == 3 * len(FEATURES)
     assert capfd.readouterr().out == ""
 
 
-def test_publishing_removes_fixtures_that_are_no_longer_ahead(published: Settings):
-    advance(published)
+def test_publishing_removes_fixtures_that_are_no_longer_ahead(own_published: Settings):
+    advance(own_published)
     change(
-        published,
+        own_published,
         "update features.match_features set features_as_of = kickoff_at - interval '1 minute' "
         "where match_id = %s::uuid",
-        (fixture_ids(published)[0],),
+        (fixture_ids(own_published)[0],),
     )
-    publish_features(published, LATER, "test")
-    assert len(online_rows(published)) == 2 * len(FEATURES)
+    publish_features(own_published, LATER, "test")
+    assert len(online_rows(own_published)) == 2 * len(FEATURES)
 
 
 def test_publishing_another_instant_than_the_build_is_refused(built: Settings):
@@ -208,11 +218,11 @@ def test_publishing_another_instant_than_the_build_is_refused(built: Settings):
         publish_features(built, LATER, "test")
 
 
-def test_a_later_build_is_read_once_published(published: Settings):
-    before = read_features(published, fixture_ids(published), FRIDAY).frame
-    advance(published)
-    publish_features(published, LATER, "test")
-    read = read_features(published, fixture_ids(published), LATER)
+def test_a_later_build_is_read_once_published(own_published: Settings):
+    before = read_features(own_published, fixture_ids(own_published), FRIDAY).frame
+    advance(own_published)
+    publish_features(own_published, LATER, "test")
+    read = read_features(own_published, fixture_ids(own_published), LATER)
     assert read.store == "online"
     assert (read.frame["home_elo"] - before["home_elo"]).tolist() == pytest.approx([7] * 3)
 
@@ -256,11 +266,11 @@ def test_the_offline_table_answers_when_the_online_store_fails(
     pd.testing.assert_frame_equal(read.frame, offline(built, match_ids))
 
 
-def test_an_online_store_older_than_the_build_is_not_read(published: Settings):
-    advance(published)
-    read = read_features(published, fixture_ids(published), LATER)
+def test_an_online_store_older_than_the_build_is_not_read(own_published: Settings):
+    advance(own_published)
+    read = read_features(own_published, fixture_ids(own_published), LATER)
     assert read.store == "offline"
-    pd.testing.assert_frame_equal(read.frame, offline(published, fixture_ids(published)))
+    pd.testing.assert_frame_equal(read.frame, offline(own_published, fixture_ids(own_published)))
 
 
 def test_features_of_a_later_instant_are_never_given(published: Settings):
@@ -269,11 +279,11 @@ def test_features_of_a_later_instant_are_never_given(published: Settings):
 
 
 def test_the_online_store_answers_alone_when_the_offline_table_is_gone(
-    published: Settings, caplog: pytest.LogCaptureFixture
+    own_published: Settings, caplog: pytest.LogCaptureFixture
 ):
-    match_ids = fixture_ids(published)
-    change(published, "drop table features.match_features")
-    assert read_features(published, match_ids, FRIDAY).store == "online"
+    match_ids = fixture_ids(own_published)
+    change(own_published, "drop table features.match_features")
+    assert read_features(own_published, match_ids, FRIDAY).store == "online"
     assert "taken as they are" in caplog.text
 
 

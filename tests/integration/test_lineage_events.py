@@ -7,7 +7,7 @@ import logging
 import re
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from openlineage.client.serde import Serde
 
 from databases import copy_of
 from lineage_receiver import receiving
+from october import NOW
 from touchline.anomalies.search import find_anomalies
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import WarehouseBuildFailed
@@ -39,7 +40,6 @@ from warehouse import build, land, round_robin
 
 pytestmark = pytest.mark.slow
 
-NOW = datetime(2022, 11, 2, 12, tzinfo=UTC)
 REQUIRED = {"eventTime", "eventType", "run", "job", "inputs", "outputs", "producer", "schemaURL"}
 WITH_RUNS = """
 select table_schema || '.' || table_name as name
@@ -55,10 +55,9 @@ FACETS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def built(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A warehouse built with its events in the file below the server's home."""
-    with copy_of(server) as empty:
-        settings = land(empty, tmp_path_factory.mktemp("seasons"), round_robin(), NOW)
+def built(october: Settings) -> Iterator[Settings]:
+    """A warehouse whose last build left its events in the file below the server's home."""
+    with copy_of(october) as settings:
         build(settings, NOW)
         build_layer(settings, "analytics", NOW, "build")
         yield settings

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from builders import match_row, write_season_file
+from databases import copy_of
 from touchline import cli
 from touchline.clock import virtual_clock
 from touchline.database.engine import Connection, connect, scalar
@@ -39,19 +39,27 @@ def pairings(names: tuple[str, ...], first: date) -> list[tuple[date, str, str]]
     return [(first + timedelta(days=3 * number), *pair) for number, pair in enumerate(pairs)]
 
 
-@pytest.fixture
-def landed(settings: Settings, tmp_path: Path) -> Settings:
+@pytest.fixture(scope="module")
+def season(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """The season 2022/23 of two competitions in the anchor source."""
+    folder = tmp_path_factory.mktemp("files")
     for code, names in (("E0", FIRST), ("E1", SECOND)):
         rows = [
             match_row(Div=code, Date=f"{day:%d/%m/%Y}", HomeTeam=home, AwayTeam=away)
             for day, home, away in pairings(names, date(2022, 8, 20))
         ]
         rows = [{name: row[name] for name in row if not name.startswith(("B365", "Avg"))} for row in rows]
-        write_season_file(tmp_path, rows, competition=code)
-    sourced = settings.model_copy(update={"source": str(tmp_path)})
+        write_season_file(folder, rows, competition=code)
+    sourced = module_settings.model_copy(update={"source": str(folder)})
     collect(sourced, virtual_clock(AS_OF), "collect")
     return sourced
+
+
+@pytest.fixture
+def landed(season: Settings) -> Iterator[Settings]:
+    """A copy of it for one test."""
+    with copy_of(season) as copy:
+        yield copy
 
 
 @pytest.fixture

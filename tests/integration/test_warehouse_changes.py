@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builders import match_row, write_season_file
+from builders import match_row
 from databases import copy_of
 from table_digests import table_digests
-from touchline.database.engine import Connection, connect, rows, scalar
+from touchline.database.engine import connect, rows, scalar
 from touchline.operations.due import build_inputs
 from touchline.quality.gates import check_landing
 from touchline.quality.holds import release
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
-from warehouse import build, land, round_robin
+from warehouse import TEAMS, build, land, round_robin
 
 pytestmark = pytest.mark.slow
 
@@ -29,8 +30,10 @@ LAST = START + timedelta(days=8)
 
 @pytest.fixture(scope="module")
 def built(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Eight days of a season, built in full."""
-    sourced = land(module_settings, tmp_path_factory.mktemp("files"), round_robin(), START)
+    """Eight days of three seasons, built in full."""
+    folder = tmp_path_factory.mktemp("files")
+    for competition in ("E0", "D1", "I1"):
+        sourced = land(module_settings, folder, season_of(competition), START, competition)
     build(sourced, START)
     return sourced
 
@@ -40,6 +43,10 @@ def world(built: Settings) -> Iterator[Settings]:
     """A copy of it for one test."""
     with copy_of(built) as copy:
         yield copy
+
+
+def season_of(competition: str) -> list[dict[str, str]]:
+    return [row | {"Div": competition} for row in round_robin()]
 
 
 def digests(settings: Settings) -> dict[str, str]:
@@ -92,41 +99,47 @@ def test_a_build_that_goes_back_in_time_is_in_full_and_goes_on_from_there(world:
     assert equals_a_full_build(world, LAST)
 
 
-@pytest.mark.parametrize(
-    ("kind", "is_full"),
-    [
-        pytest.param("score", False, marks=pytest.mark.nightly),
-        ("quote", False),
-        pytest.param("fixture", True, marks=pytest.mark.nightly),
-    ],
-)
+@pytest.mark.nightly  # By day: a quote, in the course of days below.
+@pytest.mark.parametrize(("kind", "is_full"), [("score", False), ("fixture", True)])
 def test_a_fact_set_aside_after_it_was_built_is_gone_from_everything(
     world: Settings, kind: str, is_full: bool
 ):
-    table = {"quote": "odds_observation"}.get(kind, f"{kind}_observation")
+    aside = put_aside(world, kind)
+    assert build(world, LATER)[0].is_full is is_full
+    assert is_gone(world, kind, aside)
+    assert equals_a_full_build(world, LATER)
+
+
+def put_aside(settings: Settings, kind: str) -> str:
+    """Name a fact of a kind as set aside; returns the id of its match."""
     columns = (
         "bookmaker, market, line, is_closing" if kind == "quote" else "null, null, null::real, null::boolean"
     )
+    table = {"quote": "odds_observation"}.get(kind, f"{kind}_observation")
     # The closing price is what ratings read of a match.
     which = "where is_closing" if kind == "quote" else ""
-    with connect(world, "transform") as connection:
-        aside = scalar(
-            connection,
-            "insert into landing.quarantined_fact (kind, fixture_key, payload_id, bookmaker, market, line, is_closing, "
-            f"rule, reason, observed_at, run_id) select '{kind}', fixture_key, payload_id, {columns}, 'test', 'test', "
-            f"%s, 'test' from landing.{table} {which} order by fixture_key limit 1 returning fixture_key",
-            (START,),
+    with connect(settings, "transform") as connection:
+        return str(
+            scalar(
+                connection,
+                "insert into landing.quarantined_fact (kind, fixture_key, payload_id, bookmaker, market, line, "
+                f"is_closing, rule, reason, observed_at, run_id) select '{kind}', fixture_key, payload_id, {columns}, "
+                f"'test', 'test', %s, 'test' from landing.{table} {which} order by fixture_key limit 1 "
+                "returning fixture_key",
+                (START,),
+            )
         )
-    assert build(world, LATER)[0].is_full is is_full
-    with connect(world, "transform") as connection:
-        left = {
-            "score": "select count(*) from core.match_result where match_id = %s",
-            "quote": "select count(*) - (select max(n) from (select count(*) as n from core.match_odds "
-            "group by match_id) as counted) from core.match_odds where match_id = %s",
-            "fixture": "select count(*) from core.match where match_id = %s",
-        }
-        assert scalar(connection, left[kind], (aside,)) <= 0
-    assert equals_a_full_build(world, LATER)
+
+
+def is_gone(settings: Settings, kind: str, match_id: str) -> bool:
+    left = {
+        "score": "core.match_result",
+        "fixture": "core.match",
+        "quote": "(select match_id from core.match_odds inner join landing.quarantined_fact as aside "
+        "using (bookmaker, market) where fixture_key = match_id and is_closing = (stage = 'closing')) as quote",
+    }
+    with connect(settings, "transform") as connection:
+        return scalar(connection, f"select count(*) from {left[kind]} where match_id = %s", (match_id,)) == 0
 
 
 @pytest.mark.parametrize(
@@ -195,10 +208,11 @@ def archived(settings: Settings, observed_at: datetime) -> None:
 
 
 def test_a_table_that_somebody_dropped_is_built_again(world: Settings):
+    built_in_full = digests(world)
     with connect(world, "transform") as connection:
         connection.execute("drop table features.team_form")
     build_layer(world, "features", START, "test")
-    assert equals_a_full_build(world, START)
+    assert digests(world) == built_in_full
 
 
 @pytest.mark.nightly  # By day in one build (tests/dbt/test_warehouse.py).
@@ -220,38 +234,6 @@ def test_a_match_moved_to_another_day_leaves_its_old_one(world: Settings, tmp_pa
         ("2022-10-16", "scheduled"),
     ]
     assert equals_a_full_build(world, LAST)
-
-
-def test_a_match_whose_day_is_corrected_or_that_is_taken_back_counts_as_its_newest_file_says(
-    world: Settings, tmp_path: Path
-):
-    def stand() -> list[tuple[str, str]]:
-        with connect(world, "transform") as connection:
-            found = rows(
-                connection,
-                "select kickoff_on::text as day, status from core.match "
-                "where home_team = 'Arsenal' and away_team in ('Chelsea', 'Leeds') order by away_team",
-            )
-        return [(row["day"], row["status"]) for row in found]
-
-    def n_played() -> dict[str, int]:
-        with connect(world, "transform") as connection:
-            found = rows(
-                connection,
-                "select distinct on (team_id) name, n_played from features.league_table inner join core.team "
-                "using (team_id) order by team_id, valid_from desc",
-            )
-        return {row["name"]: row["n_played"] for row in found}
-
-    before = n_played()
-    season = round_robin()
-    # Arsenal - Chelsea of 1 October was on 30 September, and Arsenal - Leeds was not played.
-    corrected = [season[0] | {"Date": "30/09/2022"}, *season[2:]]
-    land(world, tmp_path, corrected, START + timedelta(hours=1))
-    assert not build(world, START + timedelta(hours=1))[0].is_full
-    assert stand() == [("2022-09-30", "played"), ("2022-10-02", "superseded")]
-    assert n_played() == before | {"Arsenal": before["Arsenal"] - 1, "Leeds": before["Leeds"] - 1}
-    assert equals_a_full_build(world, START + timedelta(hours=1))
 
 
 @pytest.mark.nightly  # By day rest before a fixture is held by tests/dbt/test_warehouse.py, and moved matches below.
@@ -287,68 +269,150 @@ def test_rest_follows_fixtures_that_are_added_moved_and_called_off_before_a_late
     assert equals_a_full_build(world, days[11])
 
 
-def test_a_match_awarded_with_a_score_is_in_the_table_and_nowhere_else(world: Settings, tmp_path: Path):
-    def stand() -> tuple[list[tuple[Any, ...]], int]:
-        with connect(world, "transform") as connection:
-            table = rows(
-                connection,
-                "select distinct on (team_id) name, n_played, points, goals_for, goals_against "
-                "from features.league_table inner join core.team using (team_id) "
-                "where name in ('Arsenal', 'Burnley') order by team_id, valid_from desc",
-            )
-            n_form = scalar(connection, "select count(*) from features.team_match")
-        return sorted(tuple(row.values()) for row in table), n_form
+@dataclass(frozen=True)
+class Stand:
+    """What a build has left: whether it was in full, the day and status of every pairing, and the newest tables.
 
-    (arsenal, burnley), n_form = stand()
-    match = match_row(Date="10/10/2022", HomeTeam="Burnley", AwayTeam="Arsenal", FTHG="", FTAG="", FTR="")
-    land(world, tmp_path, [*round_robin()[:8], match], START + timedelta(days=1))
-    restated(world, "awarded", "Burnley", "Arsenal", START + timedelta(days=2))
-    build(world, START + timedelta(days=2))
-    # Nobody has said with what score.
-    assert stand() == ([arsenal, burnley], n_form)
-    restated(world, "awarded", "Burnley", "Arsenal", LATER, goals=(3, 0))
-    assert not build(world, LATER)[0].is_full
-    assert stand() == (
-        [_after(arsenal, points=0, goals=(0, 3)), _after(burnley, points=3, goals=(3, 0))],
-        n_form,
-    )
-    assert equals_a_full_build(world, LATER)
-    # The decree is taken back.
-    restated(world, "cancelled", "Burnley", "Arsenal", LAST)
-    assert not build(world, LAST)[0].is_full
-    assert stand() == ([arsenal, burnley], n_form)
-    assert equals_a_full_build(world, LAST)
+    `tables` maps competition and team to matches played, points, goals for and against; `learned` are digests of what
+    forms and ratings have learned.
+    """
+
+    is_full: bool
+    matches: dict[tuple[str, str, str], tuple[str, str]]
+    tables: dict[tuple[str, str], tuple[int, int, int, int]]
+    learned: dict[str, str]
 
 
-def test_a_play_off_is_a_match_with_features_and_in_no_table_form_or_rating(world: Settings, tmp_path: Path):
-    """Listed with the league at first, by who cannot say so, then called what it is; of two leagues' teams."""
-    learned = (
-        "features.team_match",
-        "features.team_form",
-        "features.competition_form",
-        "features.team_rating",
-    )
+@dataclass(frozen=True)
+class Course:
+    """Days on which sources say more of matches, the last of them in `settings`.
+
+    `equal` says of the last two whether what was built from changes is what a build in full makes. `is_quote_gone` is
+    of a quote that was set aside after it was built.
+    """
+
+    settings: Settings
+    stands: list[Stand]
+    equal: list[bool]
+    is_quote_gone: bool
+
+
+@pytest.fixture(scope="module")
+def course(built: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
+    """A match of I1 gets another day and one is taken back; of D1 one is awarded; E0 lists one that is a play-off."""
+    folder = tmp_path_factory.mktemp("told_later")
+    unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
+    first, _, *others = season_of("I1")[:8]
+    awarded = match_row(Div="D1", Date="10/10/2022", HomeTeam="Burnley", AwayTeam="Arsenal", **unplayed)
     below = [
         match_row(Div="E1", Date="01/10/2022", HomeTeam="Luton", AwayTeam="Watford"),
         match_row(Div="E1", Date="08/10/2022", HomeTeam="Watford", AwayTeam="Luton"),
     ]
-    write_season_file(tmp_path, below, competition="E1")
-    unplayed = {"FTHG": "", "FTAG": "", "FTR": ""}
+    # Listed with the league by who cannot say so, of two leagues' teams.
     play_off = match_row(Date="11/10/2022", HomeTeam="Arsenal", AwayTeam="Luton", **unplayed)
-    land(world, tmp_path, [*round_robin()[:8], play_off], START + timedelta(days=1))
-    build(world, START + timedelta(days=1))
-    before = table_digests(world, ["features"])
-    with connect(world, "transform") as connection:
-        assert newest_table(connection)["Luton"] == 7
-    restated(world, "scheduled", "Arsenal", "Luton", START + timedelta(days=2), stage="play_off")
-    # A score, and a source of fixtures that does not know the stage.
-    restated(world, "played", "Arsenal", "Luton", LATER, goals=(0, 5))
-    assert not build(world, LATER)[0].is_full
-    after = table_digests(world, ["features"])
-    assert {name: after[name] for name in learned} == {name: before[name] for name in learned}
-    with connect(world, "transform") as connection:
-        assert set(newest_table(connection).values()) == {6}
-        assert "Luton" not in newest_table(connection)
+    second, third = START + timedelta(days=1), START + timedelta(days=2)
+    with copy_of(built) as world:
+        stands, equal = [stand_of(world, is_full=True)], []
+
+        def build_from_changes(as_of: datetime) -> None:
+            core, _ = build(world, as_of)
+            stands.append(stand_of(world, is_full=core.is_full))
+
+        # Arsenal - Chelsea of 1 October was on 30 September, and Arsenal - Leeds was not played.
+        land(world, folder, [first | {"Date": "30/09/2022"}, *others], second, "I1")
+        land(world, folder, [*season_of("D1")[:8], awarded], second, "D1")
+        land(world, folder, below, second, "E1")
+        land(world, folder, [*season_of("E0")[:8], play_off], second)
+        aside = put_aside(world, "quote")
+        assert not is_gone(world, "quote", aside)
+        build_from_changes(second)
+        # Nobody has said with what score.
+        restated(world, "awarded", "Burnley", "Arsenal", third)
+        restated(world, "scheduled", "Arsenal", "Luton", third, stage="play_off")
+        build_from_changes(third)
+        restated(world, "awarded", "Burnley", "Arsenal", LATER, goals=(3, 0))
+        # A score, and a source of fixtures that does not know the stage.
+        restated(world, "played", "Arsenal", "Luton", LATER, goals=(0, 5))
+        build_from_changes(LATER)
+        equal.append(equals_a_full_build(world, LATER))
+        # The decree is taken back.
+        restated(world, "cancelled", "Burnley", "Arsenal", LAST)
+        build_from_changes(LAST)
+        equal.append(equals_a_full_build(world, LAST))
+        yield Course(world, stands, equal, is_gone(world, "quote", aside))
+
+
+def stand_of(settings: Settings, *, is_full: bool) -> Stand:
+    with connect(settings, "transform") as connection:
+        matches = rows(
+            connection,
+            "select competition, home_team, away_team, kickoff_on::text as day, status from core.match",
+        )
+        tables = rows(
+            connection,
+            "select competition, name, n_played, points, goals_for, goals_against from features.league_table "
+            "inner join core.team using (team_id) where (competition, valid_from) in "
+            "(select competition, max(valid_from) from features.league_table group by competition)",
+        )
+    learned = table_digests(settings, ["features"])
+    return Stand(
+        is_full,
+        {
+            (row["competition"], row["home_team"], row["away_team"]): (row["day"], row["status"])
+            for row in matches
+        },
+        {
+            (row["competition"], row["name"]): (
+                row["n_played"], row["points"], row["goals_for"], row["goals_against"]
+            )
+            for row in tables
+        },
+        {name: learned[f"features.{name}"] for name in LEARNED},
+    )  # fmt: skip
+
+
+LEARNED = ("team_match", "team_form", "competition_form", "team_rating")
+
+
+def of_competition(stand: Stand, wanted: str) -> dict[str, tuple[int, int, int, int]]:
+    return {team: row for (competition, team), row in stand.tables.items() if competition == wanted}
+
+
+def test_what_is_told_later_of_matches_is_built_from_changes_as_it_is_in_full(course: Course):
+    assert [stand.is_full for stand in course.stands] == [True, False, False, False, False]
+    assert course.equal == [True, True]
+
+
+def test_a_quote_set_aside_after_it_was_built_is_gone(course: Course):
+    assert course.is_quote_gone
+
+
+def test_a_match_whose_day_is_corrected_or_that_is_taken_back_counts_as_its_newest_file_says(course: Course):
+    before, after, *_ = course.stands
+    assert after.matches["I1", "Arsenal", "Chelsea"] == ("2022-09-30", "played")
+    assert after.matches["I1", "Arsenal", "Leeds"] == ("2022-10-02", "superseded")
+    n_before, n_played = (
+        {team: row[0] for team, row in of_competition(stand, "I1").items()} for stand in (before, after)
+    )
+    assert n_played == n_before | {"Arsenal": n_before["Arsenal"] - 1, "Leeds": n_before["Leeds"] - 1}
+
+
+def test_a_match_awarded_with_a_score_is_in_the_table_and_nowhere_else(course: Course):
+    _, listed, without_score, awarded, taken_back = (of_competition(stand, "D1") for stand in course.stands)
+    assert without_score == listed == taken_back
+    assert awarded == listed | {
+        "Arsenal": _after(listed["Arsenal"], points=0, goals=(0, 3)),
+        "Burnley": _after(listed["Burnley"], points=3, goals=(3, 0)),
+    }
+    assert all(stand.learned == course.stands[1].learned for stand in course.stands[2:])
+
+
+def test_a_play_off_is_a_match_with_features_and_in_no_table_form_or_rating(course: Course):
+    _, listed, called_so, played, _ = course.stands
+    assert "Luton" in of_competition(listed, "E0")
+    assert played.learned == called_so.learned == listed.learned
+    assert set(of_competition(played, "E0")) == set(TEAMS)
+    with connect(course.settings, "transform") as connection:
         assert rows(
             connection, "select n_teams, n_matches, n_played from core.season where competition = 'E0'"
         ) == [{"n_teams": 5, "n_matches": 15, "n_played": 8}]
@@ -366,24 +430,14 @@ def test_a_play_off_is_a_match_with_features_and_in_no_table_form_or_rating(worl
                 "season_progress": 0.35,
             }
         ]
-    assert equals_a_full_build(world, LATER)
 
 
-def newest_table(connection: Connection) -> dict[str, int]:
-    """The number of teams by team in the last table of E0."""
-    found = rows(
-        connection,
-        "select name, n_teams from features.league_table inner join core.team using (team_id) "
-        "where competition = 'E0' and valid_from = (select max(valid_from) from features.league_table "
-        "where competition = 'E0')",
-    )
-    return {row["name"]: row["n_teams"] for row in found}
-
-
-def _after(stood: tuple[Any, ...], points: int, goals: tuple[int, int]) -> tuple[Any, ...]:
+def _after(
+    stood: tuple[int, int, int, int], points: int, goals: tuple[int, int]
+) -> tuple[int, int, int, int]:
     """The row of a team once a match more counts."""
-    name, n_played, had, scored, conceded = stood
-    return name, n_played + 1, had + points, scored + goals[0], conceded + goals[1]
+    n_played, had, scored, conceded = stood
+    return n_played + 1, had + points, scored + goals[0], conceded + goals[1]
 
 
 def restated(

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,8 @@ SECONDS: Final = 5.0
 NO_RETRY: Final = {"total": 0, "connect": 0, "read": 0}
 # One file of the events before stays beside it.
 LARGEST_FILE: Final = 64_000_000
+# Every event says it, and a package's metadata is a file that has to be parsed.
+_version: Final = cache(version)
 
 
 def events_file(settings: Settings) -> Path:
@@ -95,7 +98,7 @@ def run_event(
     ours: dict[str, Any] = {
         "nominalTime": nominal_time_run.NominalTimeRunFacet(as_of.isoformat()),
         "processing_engine": processing_engine_run.ProcessingEngineRunFacet(
-            version("touchline"), name="touchline", openlineageAdapterVersion=version("openlineage-python")
+            _version("touchline"), name="touchline", openlineageAdapterVersion=_version("openlineage-python")
         ),
     }
     if settings.lineage_parent is not None:

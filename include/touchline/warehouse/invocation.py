@@ -121,6 +121,7 @@ def _invoke(state: Path, arguments: tuple[str, ...], manifest: Any = None) -> An
     from dbt.cli.main import dbtRunner
 
     _keep_behaviour_flags_few()
+    _skip_events_below_the_log()
     state.mkdir(parents=True, exist_ok=True)
     outcome = dbtRunner(manifest).invoke(
         [
@@ -158,6 +159,25 @@ def _default_flags() -> tuple[Any, ...]:
     from dbt.adapters.base import impl
 
     return tuple(impl.DEFAULT_BASE_BEHAVIOR_FLAGS)
+
+
+@cache
+def _skip_events_below_the_log() -> None:
+    """Have dbt make no message of an event that its log would not take.
+
+    It makes a message of every event, and a line without the secrets of the environment, before Python's logging drops
+    those below `info` (dbt-common 1.x). Small builds spent a fifth of their time there.
+    """
+    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    fire = EventManager.fire_event
+
+    def fire_above_debug(manager: Any, e: Any, level: Any = None, *others: Any, **named: Any) -> None:
+        if (level or e.level_tag()) not in (EventLevel.DEBUG, EventLevel.TEST):
+            fire(manager, e, level, *others, **named)
+
+    EventManager.fire_event = fire_above_debug  # type: ignore[method-assign, assignment]
 
 
 def _connection(settings: Settings) -> Mapping[str, str]:
