@@ -88,6 +88,7 @@ def log_training(registry: Registry, training: Training) -> str:
             python_model=model,
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
             signature=mlflow.models.infer_signature(example, model.predict(None, example)),
+            input_example=example,
         )
         # After the model: of metrics that are there before it, log_model fetches the history one by one.
         mlflow.log_metrics(_metrics(training.evaluation), model_id=logged.model_id)
