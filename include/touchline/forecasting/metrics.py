@@ -7,6 +7,7 @@ Everywhere `probabilities` is (n, 3) in the order home, draw, away, each row sum
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,9 +132,14 @@ def resample_matchdays(
 ) -> Resamples:
     """Bootstrap draws of whole matchdays (equal values in `matchdays`), to share between comparisons."""
     _, day = np.unique(matchdays, return_inverse=True)
-    n_days = int(day.max()) + 1
+    return Resamples(day, _drawn_days(int(day.max()) + 1, seed, n_resamples))
+
+
+# Most comparisons of an evaluation are of the same days, and to draw takes longer than to compare.
+@lru_cache(maxsize=4)
+def _drawn_days(n_days: int, seed: int, n_resamples: int) -> Floats:
     draws = np.random.default_rng(seed).multinomial(n_days, np.full(n_days, 1 / n_days), n_resamples)
-    return Resamples(day, draws.astype(np.float64))
+    return draws.astype(np.float64)
 
 
 def paired_difference(first: Floats, second: Floats, resamples: Resamples) -> Difference:

@@ -102,16 +102,15 @@ def _note(registry: Registry, version: str, state: str, verdict: Verdict) -> Non
 def _readable_champion(registry: Registry) -> str | None:
     """The champion's version; None when there is none, or this code cannot forecast with it."""
     try:
-        models.load(registry)
+        return models.load(registry).version
     except ModelUnavailable:
         return None
-    return models.aliased_version(registry, models.CHAMPION)
 
 
 def _contestant(registry: Registry, version: str) -> Contestant:
     found = registry.client.get_model_version(registry.model_name, version)
     with tempfile.TemporaryDirectory() as folder:
-        predictions = walk_forward_of(registry.client, found.run_id, Path(folder))
+        predictions = walk_forward_of(registry.client.get_run(found.run_id), Path(folder))
     until = datetime.fromisoformat(found.tags["trained_until"])
     return Contestant(predictions, found.tags["primary"], found.tags.get(RECIPE, ""), until)
 

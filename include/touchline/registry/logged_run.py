@@ -24,7 +24,7 @@ from touchline.registry.models import load_version
 from touchline.registry.parameters import flat
 from touchline.registry.plots import reliability_diagram, skill_by_season
 from touchline.registry.promotion import PREDICTIONS, walk_forward_of
-from touchline.registry.tracking import Registry
+from touchline.registry.tracking import Registry, stored_file
 from touchline.settings import Settings
 
 # What unpickling and forecasting import, besides touchline itself.
@@ -102,12 +102,11 @@ def log_training(registry: Registry, training: Training) -> str:
 
 def stored_training(registry: Registry, version: str, lesson: Lesson) -> Training:
     """Read back what was logged with a registered version of these matches and parameters."""
-    found = registry.client.get_model_version(registry.model_name, version)
+    run = registry.client.get_run(registry.client.get_model_version(registry.model_name, version).run_id)
     with tempfile.TemporaryDirectory() as folder:
-        predictions = walk_forward_of(registry.client, found.run_id, Path(folder))
+        predictions = walk_forward_of(run, Path(folder))
         evaluation, leakage = (
-            json.loads(Path(registry.client.download_artifacts(found.run_id, name, folder)).read_text())
-            for name in (EVALUATION, LEAKAGE)
+            json.loads(stored_file(run, name, Path(folder)).read_text()) for name in (EVALUATION, LEAKAGE)
         )
     return Training(
         **vars(lesson), forecaster=load_version(registry, version).forecaster, predictions=predictions,

@@ -21,7 +21,7 @@ from touchline.forecasting.walk_forward import probabilities_of
 from touchline.registry import models
 from touchline.registry.logged_run import EVALUATION, LEAKAGE, RECIPE
 from touchline.registry.promotion import Comparison, Verdict, compare, walk_forward_of
-from touchline.registry.tracking import Registry
+from touchline.registry.tracking import Registry, stored_file
 
 CARD: Final = "model_card.md"
 N_WORST = 5
@@ -50,10 +50,9 @@ def write_card(registry: Registry, version: str, state: str, verdict: Verdict) -
     found = registry.client.get_model_version(registry.model_name, version)
     run = registry.client.get_run(found.run_id)
     with tempfile.TemporaryDirectory() as folder:
-        predictions = walk_forward_of(registry.client, found.run_id, Path(folder))
+        predictions = walk_forward_of(run, Path(folder))
         evaluation, leakage = (
-            json.loads(Path(registry.client.download_artifacts(found.run_id, name, folder)).read_text())
-            for name in (EVALUATION, LEAKAGE)
+            json.loads(stored_file(run, name, Path(folder)).read_text()) for name in (EVALUATION, LEAKAGE)
         )
     source = CardSource(
         registry.model_name, version, found.tags, run.data.params, evaluation, tuple(leakage["leaks"]), predictions,
@@ -69,8 +68,7 @@ def read_card(registry: Registry, version: str) -> str:
     """The card of a version. Raises ModelUnavailable when there is no such version, or it has no card."""
     from mlflow.exceptions import MlflowException
 
-    models.require_version(registry, version)
-    run_id = registry.client.get_model_version(registry.model_name, version).run_id
+    run_id = models.require_version(registry, version).run_id
     with tempfile.TemporaryDirectory() as folder:
         try:
             return Path(registry.client.download_artifacts(run_id, CARD, folder)).read_text()

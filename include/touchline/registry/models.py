@@ -102,7 +102,11 @@ def load(registry: Registry, alias: str = CHAMPION) -> RegisteredForecaster:
 
 def load_version(registry: Registry, version: str) -> RegisteredForecaster:
     """The forecaster of a version that exists. Raises ModelUnavailable and ServiceFailed as `load` does."""
-    found = registry.client.get_model_version(registry.model_name, version)
+    return _read(registry, registry.client.get_model_version(registry.model_name, version))
+
+
+def _read(registry: Registry, found: Any) -> RegisteredForecaster:
+    version = str(found.version)
     # The run id keeps folders of different registries apart, each of which counts versions from one.
     folder = registry.folder / f"{version}-{found.run_id}"
     return RegisteredForecaster(
@@ -117,28 +121,20 @@ def champion_version(registry: Registry) -> str | None:
 
 def challenger_versions(registry: Registry) -> tuple[str, ...]:
     """Versions that forecast in the champion's shadow: the one that awaits approval, then the newest challenger."""
-    champion, *others = (aliased_version(registry, alias) for alias in (CHAMPION, CANDIDATE, CHALLENGER))
+    aliases = aliased_versions(registry)
+    champion, *others = (aliases.get(alias) for alias in (CHAMPION, CANDIDATE, CHALLENGER))
     return tuple(dict.fromkeys(each for each in others if each is not None and each != champion))
 
 
 def versions(registry: Registry) -> list[ModelVersion]:
     """Every registered version with its aliases, tags and metrics, newest first."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        aliases: dict[str, str] = registry.client.get_registered_model(registry.model_name).aliases
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return []
-        raise
+    aliases = aliased_versions(registry)
     found = registry.client.search_model_versions(f"name = '{registry.model_name}'")
     return [
         ModelVersion(
             name=each.name,
             version=str(each.version),
-            aliases=tuple(
-                sorted(name for name, version in aliases.items() if str(version) == str(each.version))
-            ),
+            aliases=tuple(sorted(name for name, version in aliases.items() if version == str(each.version))),
             run_id=each.run_id,
             tags=dict(each.tags),
             metrics=dict(registry.client.get_run(each.run_id).data.metrics),
@@ -190,19 +186,20 @@ def promote(registry: Registry, version: str) -> ChampionReport:
     The version stops being challenger or candidate, and no longer counts as rolled back. Raises ModelUnavailable when
     there is no such version, or this code cannot forecast with it; then the alias does not move.
     """
-    require_version(registry, version)
-    load_version(registry, version)
-    before = aliased_version(registry, CHAMPION)
+    found = require_version(registry, version)
+    _read(registry, found)
+    aliases = aliased_versions(registry)
+    before = aliases.get(CHAMPION)
     history = [each for each in _champions_until(registry, before) if each != version]
     # The history first: after a kill in between, the entries after the actual champion are ignored.
     kept = [*history, version][-LONGEST_HISTORY:]
     registry.client.set_registered_model_tag(registry.model_name, HISTORY, json.dumps(kept))
     registry.client.set_registered_model_alias(registry.model_name, CHAMPION, version)
     for alias in (CHALLENGER, CANDIDATE):
-        if aliased_version(registry, alias) == version:
+        if aliases.get(alias) == version:
             registry.client.delete_registered_model_alias(registry.model_name, alias)
     registry.client.set_model_version_tag(registry.model_name, version, STATE, "promoted")
-    if ROLLED_BACK in registry.client.get_model_version(registry.model_name, version).tags:
+    if ROLLED_BACK in found.tags:
         registry.client.delete_model_version_tag(registry.model_name, version, ROLLED_BACK)
     return ChampionReport(registry.model_name, before, version)
 
@@ -231,14 +228,20 @@ def rollback(registry: Registry) -> ChampionReport:
 
 def aliased_version(registry: Registry, alias: str) -> str | None:
     """The version with this alias, None when no version has it or nothing is registered yet."""
+    return aliased_versions(registry).get(alias)
+
+
+def aliased_versions(registry: Registry) -> dict[str, str]:
+    """The version behind each alias, by a single request; empty when nothing is registered yet."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return str(registry.client.get_model_version_by_alias(registry.model_name, alias).version)
+        aliases = registry.client.get_registered_model(registry.model_name).aliases
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return {}
         raise
+    return {alias: str(version) for alias, version in aliases.items()}
 
 
 def _champions_until(registry: Registry, current: str | None) -> list[str]:
@@ -250,12 +253,12 @@ def _champions_until(registry: Registry, current: str | None) -> list[str]:
     return [*history[: history.index(current)], current] if current in history else [current]
 
 
-def require_version(registry: Registry, version: str) -> None:
-    """Raises ModelUnavailable when there is no such version."""
+def require_version(registry: Registry, version: str) -> Any:
+    """A version as MLflow gives it. Raises ModelUnavailable when there is none."""
     from mlflow.exceptions import MlflowException
 
     try:
-        registry.client.get_model_version(registry.model_name, version)
+        return registry.client.get_model_version(registry.model_name, version)
     except MlflowException as error:
         raise ModelUnavailable(
             f"{registry.model_name} has no version {version}: `touchline models` lists all versions"

@@ -19,6 +19,7 @@ from touchline.forecasting.metrics import Difference, log_loss, paired_differenc
 from touchline.forecasting.specs import BASE_RATES, MARKET_PREMATCH
 from touchline.forecasting.walk_forward import probabilities_of, probability_columns
 from touchline.registry.leakage import Leak, leaking_forecast
+from touchline.registry.tracking import stored_file
 from touchline.registry.training_set import FEWEST_MATCHES, gate_seasons
 
 PREDICTIONS = "predictions/walk_forward.parquet"
@@ -113,9 +114,9 @@ def compare(first: Floats, second: Floats, matches: pd.DataFrame, seed: int) -> 
     return Comparison(int(known.sum()), paired_difference(*losses, resamples), p_better)
 
 
-def walk_forward_of(client: Any, run_id: str, folder: Path) -> pd.DataFrame:
-    """The predictions logged with a version, downloaded below `folder`."""
-    return pd.read_parquet(client.download_artifacts(run_id, PREDICTIONS, str(folder)))
+def walk_forward_of(run: Any, folder: Path) -> pd.DataFrame:
+    """The predictions logged with a version's run, downloaded to `folder`."""
+    return pd.read_parquet(stored_file(run, PREDICTIONS, folder))
 
 
 def _floor(new: Contestant, rules: Rules) -> tuple[bool, str]:

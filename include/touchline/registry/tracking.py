@@ -36,6 +36,16 @@ def tracking_uri(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.running_port('mlflow', settings.mlflow_port)}"
 
 
+def stored_file(run: Any, name: str, folder: Path) -> Path:
+    """Download a file that a run (an mlflow.entities.Run) logged, to `folder`.
+
+    MlflowClient.download_artifacts would ask for the run three times, and for the models that it logged.
+    """
+    import mlflow
+
+    return Path(mlflow.artifacts.download_artifacts(f"{run.info.artifact_uri}/{name}", dst_path=str(folder)))
+
+
 def open_registry(settings: Settings) -> Registry:
     """The registered model of these settings; the fluent API of this process uses the same server.
 
@@ -43,7 +53,9 @@ def open_registry(settings: Settings) -> Registry:
     """
     address = tracking_uri(settings)
     try:
-        httpx.get(f"{address}/health", timeout=ANSWERS_WITHIN).raise_for_status()
+        # Without TLS there is nothing to verify, and to read all certificates takes longer than the answer.
+        verified = address.startswith("https:")
+        httpx.get(f"{address}/health", timeout=ANSWERS_WITHIN, verify=verified).raise_for_status()
     except httpx.HTTPError as error:
         raise ServiceFailed(
             f"MLflow does not answer at {address} ({error}): start it with `touchline up`, "

@@ -151,10 +151,11 @@ def _report(registry: Registry, as_of: datetime, version: str, *, is_reused: boo
     found = registry.client.get_model_version(registry.model_name, version)
     metrics = registry.client.get_run(found.run_id).data.metrics
     primary = found.tags["primary"]
+    aliases = models.aliased_versions(registry)
     held = [
         alias
         for alias in (models.CHAMPION, models.CANDIDATE, models.CHALLENGER)
-        if models.aliased_version(registry, alias) == version
+        if aliases.get(alias) == version
     ]
     n_held_out = metrics.get("held_out_matches")
     return TrainReport(
