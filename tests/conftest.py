@@ -15,7 +15,7 @@ import pytest
 
 from databases import copy_of, project_parsed_once
 from october import build_october
-from served_world import World, build_world
+from served_world import World, build_unpredicted, predict_and_settle
 from touchline.database import bootstrap, embedded
 from touchline.operations import services
 from touchline.registry import training
@@ -31,8 +31,10 @@ for name in [
 Learning = Callable[[Lesson, list[str]], Training]
 
 TEMPLATE = "touchline_template"
-# How long an example takes says nothing on a machine that does other things.
-hypothesis.settings.register_profile("touchline", deadline=None)
+# How long an example takes says nothing on a machine that does other things. At night there are as many of them as
+# Hypothesis wants.
+MANY = {} if "FUZZ_CASES" in os.environ else {"max_examples": 40}
+hypothesis.settings.register_profile("touchline", deadline=None, **MANY)
 hypothesis.settings.load_profile("touchline")
 # A power cut may take the databases of tests with it, and nobody guesses the passwords of a minute. Tests open many
 # connections, and most of what one costs is the four thousand rounds of hashing the password.
@@ -92,10 +94,17 @@ def october(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="session")
-def served_world(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A built warehouse with predictions; nobody changes it but in a copy."""
+def fixtures_ahead(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The warehouse of `served_world` before its predictions; nobody changes it but in a copy."""
     with copy_of(server) as empty:
-        yield build_world(empty, tmp_path_factory.mktemp("seasons"))
+        yield build_unpredicted(empty, tmp_path_factory.mktemp("seasons"))
+
+
+@pytest.fixture(scope="session")
+def served_world(fixtures_ahead: Settings) -> Iterator[World]:
+    """A built warehouse with predictions; nobody changes it but in a copy."""
+    with copy_of(fixtures_ahead) as unpredicted:
+        yield predict_and_settle(unpredicted)
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,11 @@ def copy_of(original: Settings) -> Iterator[Settings]:
     settings = original.model_copy(update={"database_name": f"{COPY}{number:03d}"})
     name = sql.Identifier(settings.warehouse_database)
     with open_url(original.admin_url, autocommit=True) as admin:
+        # Feast leaves connections behind, and a database that is in use cannot be copied.
+        admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
+            (original.warehouse_database,),
+        )
         # Of a server that syncs nothing, half the time of a copy through the log.
         admin.execute(
             sql.SQL("create database {} owner touchline_owner template {} strategy file_copy").format(

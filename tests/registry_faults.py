@@ -18,13 +18,18 @@ def forget_models(settings: Settings) -> None:
     models._read_forecaster.cache_clear()
 
 
-def damage_stored_model(settings: Settings, version: str) -> None:
-    """What lies in the registry is no pickle any more."""
+@contextmanager
+def damaged_model(settings: Settings, version: str) -> Iterator[None]:
+    """For a while what lies in the registry is no pickle."""
     tags = open_registry(settings).client.get_model_version(settings.model_name, version).tags
     (stored,) = (
         path for path in settings.home.rglob("python_model.pkl") if tags["logged_model"] in str(path)
     )
+    whole = stored.read_bytes()
     stored.write_bytes(b"\x80\x05not a pickle")
+    forget_models(settings)
+    yield
+    stored.write_bytes(whole)
     forget_models(settings)
 
 

@@ -72,9 +72,7 @@ def season(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) 
     with connect(sourced, "model") as connection:
         week = {"after": NOVEMBER, "until": NOVEMBER + timedelta(days=7)}
         fixtures = rows(connection, FIXTURE + UPCOMING, week)
-    # What reads features keeps its connections, and a database that is in use cannot be copied.
-    with copy_of(sourced) as copy:
-        read = read_features(copy, [row["match_id"] for row in fixtures], NOVEMBER)
+    read = read_features(sourced, [row["match_id"] for row in fixtures], NOVEMBER)
     return World(sourced, fixtures, read, folder)
 
 
@@ -104,6 +102,7 @@ def _settled(season: World) -> dict[str, Any]:
         build_layer(settings, "core", as_of, "build")
         reports[name] = settle_predictions(settings, virtual_clock(as_of), f"settle {name}")
         reports[f"{name} again"] = settle_predictions(settings, virtual_clock(as_of), "settle again")
+    build_layer(settings, "analytics", as_of, "build")
     return {"settings": settings, **reports}
 
 
@@ -412,9 +411,7 @@ def test_without_prices_there_is_no_closing_line_value(settled: dict[str, Any]):
 
 
 def test_the_track_record_holds_the_corrected_scores(settled: dict[str, Any]):
-    settings = settled["settings"]
-    build_layer(settings, "analytics", NOVEMBER + timedelta(days=12), "build")
-    with connect(settings, "api") as connection:
+    with connect(settled["settings"], "api") as connection:
         record = rows(connection, "select forecast, n, log_loss from analytics.track_record")
     last = {(row["forecast"], row["home_team"]): row["log_loss"] for row in outcomes(settled)}
     for row in record:
@@ -424,9 +421,7 @@ def test_the_track_record_holds_the_corrected_scores(settled: dict[str, Any]):
 
 def test_forecasts_are_ranked_by_what_they_lose_on_the_same_matches(settled: dict[str, Any]):
     """The market is silent on the match without prices, which its mean over fewer matches does not show."""
-    settings = settled["settings"]
-    build_layer(settings, "analytics", NOVEMBER + timedelta(days=12), "build")
-    with connect(settings, "api") as connection:
+    with connect(settled["settings"], "api") as connection:
         found = rows(connection, query("serving/sql/track_record"))
     last = {(row["forecast"], row["home_team"]): row["log_loss"] for row in outcomes(settled)}
     behind = last["market", "Arsenal"] - last["elo", "Arsenal"]

@@ -14,8 +14,9 @@ import pytest
 import requests
 from typer.testing import CliRunner
 
-from builders import match_row
+from databases import copy_of
 from registry_faults import forget_models, raising
+from served_world import NOW as NOVEMBER
 from touchline import cli
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows, scalar
@@ -41,19 +42,11 @@ from touchline.registry.tracking import open_registry
 from touchline.registry.training import train_on
 from touchline.registry.tuning import last_tuning
 from touchline.settings import Settings
-from touchline.warehouse.build import build_layer
 from training_frames import QUICK, simulated_matches
-from warehouse import build, land, round_robin
 
 pytestmark = pytest.mark.slow
 
-NOVEMBER = datetime(2022, 11, 1, 18, tzinfo=UTC)
 NOW = virtual_clock(NOVEMBER)
-UNPLAYED = {"FTHG": "", "FTAG": "", "FTR": ""}
-PRICED = match_row(Date="02/11/2022", HomeTeam="Arsenal", AwayTeam="Leeds") | UNPLAYED
-UNPRICED = match_row(Date="03/11/2022", HomeTeam="Fulham", AwayTeam="Chelsea") | UNPLAYED
-UNPRICED |= {name: "" for name in UNPRICED if name.startswith(("B365", "Avg"))}
-TOO_FAR = match_row(Date="20/11/2022", HomeTeam="Everton", AwayTeam="Burnley") | UNPLAYED
 
 
 @dataclass(frozen=True)
@@ -72,14 +65,13 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def history(
-    mlflow_server: Settings, module_settings: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> History:
-    rows_of_files = [*round_robin(), PRICED, UNPRICED, TOO_FAR]
-    settings = land(module_settings, tmp_path_factory.mktemp("files"), rows_of_files, NOVEMBER)
-    settings = settings.model_copy(update={"evaluation_seasons": 1})
-    build(settings, NOVEMBER)
-    build_layer(settings, "analytics", NOVEMBER, "build")
+def history(mlflow_server: Settings, fixtures_ahead: Settings) -> Iterator[History]:
+    with copy_of(fixtures_ahead) as copy:
+        # The third fixture kicks off a day beyond the horizon.
+        yield _told(copy.model_copy(update={"evaluation_seasons": 1, "horizon_days": 2}))
+
+
+def _told(settings: Settings) -> History:
     publish_features(settings, NOVEMBER, "build")
     history = History(settings)
     history.predict("without a champion")
@@ -137,7 +129,7 @@ def test_every_fixture_of_the_horizon_is_predicted_from_the_online_store(history
         (name, "champion" if name == "with_odds" else "baseline")
         for name in ("with_odds", "no_odds", "elo", "market")
     }
-    assert {row["home_team"] for row in written} == {"Arsenal", "Fulham"}
+    assert {row["home_team"] for row in written} == {"Leeds", "Fulham"}
     assert {row["features_as_of"] for row in written} == {NOVEMBER}
 
 
@@ -256,7 +248,7 @@ def test_without_a_model_that_passes_the_market_is_written_and_shown_as_champion
     assert (report.model_version, report.n_written, report.n_without_forecast) == ("4", 2, 0)
     written = [row for row in ledger(history.settings) if row["run_id"] == "predict without a model"]
     assert {(row["role"], row["forecast"], row["home_team"]) for row in written} == {
-        ("champion", "market", "Arsenal"), ("champion", "market", "Fulham"),
+        ("champion", "market", "Leeds"), ("champion", "market", "Fulham"),
     }  # fmt: skip
     assert history.shown["without a model"] == {"4"}
 
@@ -271,22 +263,22 @@ def test_a_champion_that_cannot_be_downloaded_is_no_missing_champion(
 
 
 def test_one_match_can_be_asked_for_beyond_the_horizon(history: History):
-    wanted = fixture_id(history.settings, "Everton")
+    wanted = fixture_id(history.settings, "Burnley")
     report = predict_matches(history.settings, NOW, "predict one", wanted)
-    # Prices of a match three weeks ahead have not been collected, so the market says nothing.
+    # Prices of the weekend's matches are collected on Friday, so the market says nothing.
     assert (report.n_fixtures, report.n_written, report.n_without_forecast) == (1, 3, 1)
 
 
 def test_a_match_that_has_begun_is_refused_by_name(history: History):
     later = virtual_clock(datetime(2022, 11, 2, 15, tzinfo=UTC))
-    wanted = fixture_id(history.settings, "Arsenal")
+    wanted = fixture_id(history.settings, "Leeds")
     before = ledger(history.settings)
-    with pytest.raises(FixtureAlreadyKickedOff, match="Arsenal against Leeds kicked off at 2022-11-02T15:00"):
+    with pytest.raises(FixtureAlreadyKickedOff, match="Leeds against Arsenal kicked off at 2022-11-02T15:00"):
         predict_matches(history.settings, later, "predict late", wanted)
     assert ledger(history.settings) == before
 
 
-@pytest.mark.parametrize("wanted", ["00000000-0000-0000-0000-000000000009", "Arsenal against Leeds"])
+@pytest.mark.parametrize("wanted", ["00000000-0000-0000-0000-000000000009", "Leeds against Arsenal"])
 def test_an_unknown_match_is_said_to_be_unknown(history: History, wanted: str):
     with pytest.raises(MatchUnknown, match=r"core\.match"):
         predict_matches(history.settings, NOW, "predict unknown", wanted)
@@ -321,7 +313,7 @@ def test_a_failing_gate_holds_the_competition_and_writes_nothing(
         report = predict_matches(history.settings, NOW, "predict blocked")
         assert (report.n_fixtures, report.n_written) == (2, 0)
         assert "held: E0 (2 fixtures): predictions.p_home" in report.summary
-        wanted = fixture_id(history.settings, "Arsenal")
+        wanted = fixture_id(history.settings, "Leeds")
         with pytest.raises(CompetitionHeld, match="touchline quality holds"):
             predict_matches(history.settings, NOW, "predict one", wanted)
     finally:
@@ -343,10 +335,8 @@ def test_what_was_never_built_is_said_so(settings: Settings):
 
 @pytest.fixture
 def run(history: History, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a command as of the first of November on the history's warehouse."""
-    for name, value in (
-        history.settings.model_copy(update={"as_of": NOVEMBER, "data_docs": True}).environment().items()
-    ):
+    """Run a command as of the second of November on the history's warehouse."""
+    for name, value in history.settings.model_copy(update={"as_of": NOVEMBER}).environment().items():
         monkeypatch.setenv(name, value)
 
     def invoke(*arguments: str) -> Any:
@@ -395,7 +385,8 @@ def test_the_command_looks_for_drift_and_says_what_it_cannot_judge_yet(run: Any)
     assert (report["findings"], report["latest"]) == ([], [])
 
 
-def test_the_command_checks_a_gate_and_shows_every_expectation(run: Any):
+def test_the_command_checks_a_gate_and_shows_every_expectation(run: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TOUCHLINE_DATA_DOCS", "true")
     result = run("quality", "check", "core")
     assert result.exit_code == 0, result.output
     assert "core_consensus" in result.output

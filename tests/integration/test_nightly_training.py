@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from registry_faults import damage_stored_model, forget_models
+from registry_faults import damaged_model, forget_models
 from touchline.cli import app
 from touchline.errors import ModelUnavailable, SettingsInvalid
 from touchline.features.catalogue import FEATURES
@@ -91,6 +91,9 @@ def test_when_no_model_passes_the_market_is_published(
     assert "fall back to version 2" in report.reason
     champion = models.load(open_registry(registry))
     assert (champion.version, champion.forecaster.primary) == ("2", MARKET)
+    baseline = models.versions(open_registry(registry))[0]
+    assert "version 1 may not be champion" in baseline.tags["verdict"]
+    assert "Gate: **promoted**" in read_card(open_registry(registry), "2")
     shown = matches[list(FEATURES)].tail(5).copy()
     shown.loc[shown.index[0], "market_price_draw"] = np.nan
     found = champion.forecaster.predict(shown)[MARKET].probabilities
@@ -100,6 +103,7 @@ def test_when_no_model_passes_the_market_is_published(
     assert found[0] == pytest.approx(shares, abs=0.01), "base rates where there is no price"
 
 
+@pytest.mark.nightly  # By day a training that is not killed, and a kill before the verdict (test_registry).
 def test_the_market_is_published_with_its_verdict_and_card_wherever_training_is_killed(
     registry: Settings, planted: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,8 +185,8 @@ def test_a_champion_that_this_code_cannot_read_stands_in_nobodys_way(
     registry: Settings, matches: pd.DataFrame
 ) -> None:
     _train(registry, matches)
-    damage_stored_model(registry, "1")
-    report = _train(registry, matches, OTHERWISE)
+    with damaged_model(registry, "1"):
+        report = _train(registry, matches, OTHERWISE)
     assert (report.version, report.alias) == ("2", "champion")
 
 

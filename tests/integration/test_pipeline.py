@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from builders import match_row, write_season_file
+from databases import copy_of
 from served_world import FIXTURES, NOW
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows, scalar
@@ -53,17 +55,20 @@ def build(settings: Settings, run_id: str = "build") -> dict[str, StepOutcome]:
     return {step: run(settings, step, run_id) for step in names.BUILD}
 
 
-def catch_up(settings: Settings) -> None:
-    build(settings)
-    run(settings, "predict", "predict")
-    run(settings, "settle", "settle")
+@pytest.fixture(scope="module")
+def first(installation: Settings) -> dict[str, StepOutcome]:
+    """What every step says that begins with an empty database."""
+    collected = {f"collect_{kind}": collect(installation, "first", kind) for kind in KINDS}
+    built = build(installation, "first")
+    after = {step: run(installation, step, "first") for step in ("predict", "settle", "measure_drift")}
+    return collected | built | after
 
 
 @pytest.fixture
-def caught_up(installation: Settings) -> Settings:
-    run(installation, "collect_scores", "collect")
-    catch_up(installation)
-    return installation
+def caught_up(installation: Settings, first: dict[str, StepOutcome]) -> Iterator[Settings]:
+    """A copy of the installation after its first run, for one test that may change it."""
+    with copy_of(installation) as settings:
+        yield settings
 
 
 def recorded(settings: Settings, step: str) -> dict[str, object]:
@@ -77,21 +82,19 @@ def n_predictions(settings: Settings) -> int:
         return int(scalar(connection, "select count(*) from ledger.prediction"))
 
 
-def test_from_an_empty_database_each_step_tells_the_next(installation: Settings):
-    for kind in KINDS:
-        outcome = collect(installation, "first", kind)
-        assert outcome.new_assets == (names.LANDING[kind],)
-        assert outcome.as_of == NOW.isoformat()
-    built = build(installation, "first")
-    assert not any(outcome.is_repeat for outcome in built.values())
-    news = {step: set(outcome.new_assets) for step, outcome in built.items() if outcome.new_assets}
-    assert news == {names.BUILT: {names.FEATURES, names.RESULTS}}
-    predicted = run(installation, "predict", "first")
-    assert "champion" in predicted.summary
+def test_from_an_empty_database_each_step_tells_the_next(
+    installation: Settings, first: dict[str, StepOutcome]
+):
+    assert {outcome.as_of for outcome in first.values()} == {NOW.isoformat()}
+    assert not any(first[step].is_repeat for step in names.BUILD)
+    news = {step: set(outcome.new_assets) for step, outcome in first.items() if outcome.new_assets}
+    assert news == {
+        **{f"collect_{kind}": {names.LANDING[kind]} for kind in KINDS},
+        names.BUILT: {names.FEATURES, names.RESULTS},
+        "settle": {names.SETTLED},
+    }
+    assert "champion" in first["predict"].summary
     assert n_predictions(installation) == 0
-    settled = run(installation, "settle", "first")
-    assert settled.new_assets == (names.SETTLED,)
-    assert run(installation, "measure_drift", "first").new_assets == ()
     row = recorded(installation, "build_core")
     assert (row["run_id"], row["status"], row["as_of"]) == ("first", "success", NOW)
     assert row["finished_at"] is not None
@@ -107,7 +110,8 @@ def test_with_nothing_new_nothing_is_announced_or_done_again(caught_up: Settings
 
 
 def test_a_new_champion_predicts_once(caught_up: Settings):
-    train_on(caught_up, simulated_matches(n_seasons=4, n_a_season=310), QUICK, NOW, "train")
+    one_season = caught_up.model_copy(update={"evaluation_seasons": 1})
+    train_on(one_season, simulated_matches(n_seasons=2, n_a_season=310), QUICK, NOW, "train")
     outcome = run(caught_up, "predict", "predict-1")
     assert outcome.new_assets == (names.PREDICTIONS,)
     written = n_predictions(caught_up)

@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from typer.testing import CliRunner
 
 from databases import copy_of
-from registry_faults import damage_stored_model, forget_models, put_back, raising
+from registry_faults import damaged_model, forget_models, put_back, raising
 from season_folder import write_season_folder
 from touchline.cli import app
 from touchline.clock import virtual_clock
@@ -265,7 +265,7 @@ def test_what_a_version_forecast_before_it_was_fitted_is_kept_with_it(
     trained: tuple[Settings, TrainReport], tmp_path: Path
 ) -> None:
     registry, report = trained
-    stored = walk_forward_of(open_registry(registry).client, report.mlflow_run_id, tmp_path)
+    stored = walk_forward_of(open_registry(registry).client.get_run(report.mlflow_run_id), tmp_path)
     assert set(stored["season"]) == {"2018/19"}
     assert np.isfinite(stored[probability_columns(WITH_ODDS)].to_numpy()).all()
 
@@ -305,11 +305,9 @@ def test_a_damaged_copy_of_a_model_is_fetched_again(trained: tuple[Settings, Tra
     assert models.load(open_registry(registry)).version == "1"
 
 
-def test_a_model_this_code_cannot_read_is_named(registry: Settings, matches: pd.DataFrame) -> None:
-    _train(registry, matches)
-    damage_stored_model(registry, "1")
-    with pytest.raises(ModelUnavailable, match="cannot be read"):
-        models.load(open_registry(registry))
+def test_a_model_this_code_cannot_read_is_named(story: Story) -> None:
+    with damaged_model(story.settings, "3"), pytest.raises(ModelUnavailable, match="cannot be read"):
+        models.load(open_registry(story.settings))
 
 
 @pytest.mark.parametrize(

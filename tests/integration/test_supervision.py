@@ -306,6 +306,7 @@ def test_a_service_that_never_answers_is_told_with_the_end_of_its_log(home: Path
         await_health(home, program)
 
 
+@pytest.mark.nightly  # By day: one that ends while starting.
 def test_a_program_that_does_not_exist_is_told(home: Path):
     program = replace(script(home, ""), command=["/no/such/program"], health=NOBODY)
     run_programs(home, [program])

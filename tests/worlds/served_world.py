@@ -44,11 +44,21 @@ class World:
     ids: dict[str, str]
 
 
-def build_world(empty: Settings, folder: Path) -> World:
-    """Land, build, predict and settle through the roles and the code of production."""
+def build_unpredicted(empty: Settings, folder: Path) -> Settings:
+    """Land and build the matches and the fixtures as of NOW."""
     settings = land(empty, folder, [*round_robin(), *FIXTURES], NOW)
     build(settings, NOW)
     build_layer(settings, "analytics", NOW, "build")
+    return settings
+
+
+def build_world(empty: Settings, folder: Path) -> World:
+    """The whole world in an empty database."""
+    return predict_and_settle(build_unpredicted(empty, folder))
+
+
+def predict_and_settle(settings: Settings) -> World:
+    """Predict and settle in what `build_unpredicted` built, through the roles and the code of production."""
     with unchecked(settings) as connection:
         matches = rows(
             connection, "select match_id::text as id, home_team, away_team, kickoff_at from core.match"
