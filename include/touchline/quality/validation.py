@@ -1,4 +1,4 @@
-"""Run suites through Great Expectations: one checkpoint per gate, with its outcomes as findings."""
+"""Run suites through Great Expectations: one data context per gate, with the outcomes as findings."""
 
 from __future__ import annotations
 
@@ -78,13 +78,12 @@ def _validate(
         with connect(settings, role) as connection:
             bind = psycopg.ClientCursor(connection).mogrify
             batches = [_batch(context, sources, suite, bind) for suite in suites]
-        judged = [
-            (gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations())), batch)
-            for suite, batch in zip(suites, batches, strict=True)
+        expected = [
+            gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations())) for suite in suites
         ]
-        results = [_result(suite, batch, frame) for suite, batch in judged]
+        results = [_result(*pair, frame) for pair in zip(expected, batches, strict=True)]
         if settings.data_docs:
-            _document(context, [suite for suite, _ in judged], results)
+            _document(context, expected, results)
     except ProgrammingError as error:
         # A table that is missing or has another shape cannot be judged, so the expectation fails.
         return [_unchecked(gate, error)]
