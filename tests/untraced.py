@@ -18,11 +18,10 @@ import pytest
 ENGINES = {
     "dbt.cli.main": ("dbtRunner.invoke",),
     "feast": ("FeatureStore.apply", "FeatureStore.materialize", "FeatureStore.get_historical_features"),
-    "great_expectations": ("Checkpoint.run", "get_context"),
+    "great_expectations": ("get_context",),
     "great_expectations.core.factory.suite_factory": ("SuiteFactory.add_or_update",),
-    "great_expectations.core.factory.validation_definition_factory": (
-        "ValidationDefinitionFactory.add_or_update",
-    ),
+    "great_expectations.data_context": ("AbstractDataContext.build_data_docs",),
+    "great_expectations.validator.v1_validator": ("Validator.validate_expectation_suite",),
     "mlflow": ("log_artifact", "log_dict", "log_figure"),
     "sqlglot.lineage": ("lineage",),
 }

@@ -28,7 +28,7 @@ LONGEST_LIFE_SECONDS = 1.2
 
 
 def run_backfill(settings: Settings, as_of: datetime) -> CollectReport:
-    window = ((as_of - timedelta(days=6)).date(), as_of.date())
+    window = ((as_of - timedelta(days=3)).date(), as_of.date())
     return backfill(settings, virtual_clock(as_of), KINDS, window)
 
 

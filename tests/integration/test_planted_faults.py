@@ -23,6 +23,7 @@ from touchline.ledger.prediction import gate_frame
 from touchline.quality.findings import GateReport
 from touchline.quality.gates import check_features, check_landing, check_predictions, check_training
 from touchline.quality.rules import catalogue
+from touchline.quality.screening import screen
 from touchline.ratings.update import update_ratings
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
@@ -117,7 +118,7 @@ def landed(world: Settings, faults: Sequence[Fault]) -> Batch:
                 "using (payload_id) where rejected_row.observed_at = %s",
                 (FAULTY,),
             )
-        check_landing(settings, FAULTY, "again")
+        screen(settings, FAULTY, "again")
         with connect(settings, "transform") as connection:
             again = scalar(connection, "select count(*) from landing.quarantined_fact")
     return Batch(planted, report, quarantined, rejected, again)

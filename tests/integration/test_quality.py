@@ -122,12 +122,20 @@ def put_file(settings: Settings, as_of: datetime, *changes: dict[str, str]) -> N
     land_answers(settings, {E0_FILE: season_csv(found)}, as_of)
 
 
+@pytest.fixture(scope="module")
+def documented(
+    module_settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Settings, GateReport]:
+    """What the collector lands, through a gate that writes its Data Docs."""
+    with_docs = module_settings.model_copy(update={"data_docs": True})
+    sourced = land(with_docs, tmp_path_factory.mktemp("seasons"), round_robin(), NOVEMBER)
+    return sourced, check_landing(sourced, NOVEMBER, "run-1")
+
+
 def test_what_the_collector_lands_passes_and_is_documented_by_the_newest_results(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    documented: tuple[Settings, GateReport], monkeypatch: pytest.MonkeyPatch
 ):
-    with_docs = settings.model_copy(update={"data_docs": True})
-    sourced = land(with_docs, tmp_path, round_robin(), NOVEMBER)
-    report = check_landing(sourced, NOVEMBER, "run-1")
+    sourced, report = documented
     assert [str(finding) for finding in report.findings if not finding.success] == []
     kept = stored(sourced)
     assert len(kept) == report.n_expectations + 1
@@ -452,6 +460,8 @@ def test_a_person_releases_a_competition_for_the_rows_that_held_it_and_no_others
         release(warehouse, "E1", "no reason", NOVEMBER, "release")
 
 
+# By day: test_a_person_releases_a_competition_for_the_rows_that_held_it_and_no_others.
+@pytest.mark.nightly
 def test_an_impossible_overround_is_accepted_for_its_match_alone(warehouse: Settings):
     change(warehouse, f"update core.match_odds set overround = 0.5 {match(5)}")
     assert check_core(warehouse, NOVEMBER, "run-1").held == ("E0",)
@@ -652,9 +662,9 @@ def test_a_bold_forecast_is_only_noted(settings: Settings):
     assert [finding.column for finding in report.findings if not finding.success] == ["p_home"]
 
 
-def test_no_password_is_written_to_the_project_of_great_expectations(settings: Settings):
-    check_landing(settings.model_copy(update={"data_docs": True}), NOVEMBER, "run")
-    files = [path for path in validation.project_folder(settings).rglob("*") if path.is_file()]
+def test_no_password_is_written_to_the_project_of_great_expectations(documented: tuple[Settings, GateReport]):
+    settings, _ = documented
+    files = [path for path in project_folder(settings).rglob("*") if path.is_file()]
     assert any(path.suffix == ".html" for path in files)
     for path in files:
         text = path.read_text(errors="replace")

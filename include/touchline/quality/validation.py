@@ -1,4 +1,4 @@
-"""Run suites through Great Expectations: one checkpoint per gate, with its outcomes as findings."""
+"""Run suites through Great Expectations: one data context per gate, with the outcomes as findings."""
 
 from __future__ import annotations
 
@@ -75,26 +75,15 @@ def _validate(
     try:
         context = gx.get_context(mode="ephemeral", project_config=_project(settings))
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-        _forget_old_results(context)
         with connect(settings, role) as connection:
             bind = psycopg.ClientCursor(connection).mogrify
-            definitions = [_definition(context, sources, suite, frame, bind) for suite in suites]
-        checkpoint = context.checkpoints.add_or_update(
-            gx.Checkpoint(
-                name=gate,
-                validation_definitions=definitions,
-                actions=_actions(settings),
-                result_format={
-                    # Complete, because every competition with a bad row is held.
-                    "result_format": "COMPLETE",
-                    "partial_unexpected_count": MOST_ROWS,
-                    "unexpected_index_column_names": ["row_key", "competition"],
-                },
-            )
-        )
-        result = checkpoint.run(
-            batch_parameters={"dataframe": frame} if frame is not None else None,
-        )
+            batches = [_batch(context, sources, suite, bind) for suite in suites]
+        expected = [
+            gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations())) for suite in suites
+        ]
+        results = [_result(*pair, frame) for pair in zip(expected, batches, strict=True)]
+        if settings.data_docs:
+            _document(context, expected, results)
     except ProgrammingError as error:
         # A table that is missing or has another shape cannot be judged, so the expectation fails.
         return [_unchecked(gate, error)]
@@ -103,11 +92,7 @@ def _validate(
             sources["warehouse"].get_execution_engine().close()
             sources["warehouse"].get_engine().dispose()
         del os.environ[URL_VARIABLE]
-    return [
-        _finding(validation.suite_name, outcome)
-        for validation in result.run_results.values()
-        for outcome in validation.results
-    ]
+    return [_finding(result.suite_name, outcome) for result in results for outcome in result.results]
 
 
 def _project(settings: Settings) -> Any:
@@ -124,16 +109,28 @@ def _project(settings: Settings) -> Any:
     return DataContextConfig(store_backend_defaults=FilesystemStoreBackendDefaults(root_directory=folder))
 
 
-def _actions(settings: Settings) -> list[Any]:
-    from great_expectations.checkpoint import UpdateDataDocsAction
+def _document(context: Any, suites: Sequence[Any], results: Sequence[Any]) -> None:
+    """Keep the results and write their pages of the Data Docs."""
+    from great_expectations.core.run_identifier import RunIdentifier
+    from great_expectations.data_context.types.resource_identifiers import (
+        ExpectationSuiteIdentifier,
+        ValidationResultIdentifier,
+    )
     from great_expectations.render.view import view
 
-    if not settings.data_docs:
-        return []
     # Every page creates its own Jinja environment and compiles all templates again, which takes longer than the checks.
     # jinja2.Environment accepts a cache only through its arguments.
     view.Environment = partial(Environment, bytecode_cache=_TEMPLATES)  # type: ignore[misc, assignment]
-    return [UpdateDataDocsAction(name="data_docs")]
+    _forget_old_results(context)
+    run, pages = RunIdentifier(), []
+    for suite, result in zip(suites, results, strict=True):
+        context.suites.add_or_update(suite)
+        result.meta |= {"run_id": run, "validation_time": run.run_time}
+        of_suite = ExpectationSuiteIdentifier(name=suite.name)
+        of_result = ValidationResultIdentifier(of_suite, run, result.batch_id)
+        context.validation_results_store.set(of_result, result)
+        pages += [of_suite, of_result]
+    context.build_data_docs(resource_identifiers=pages)
 
 
 def _forget_old_results(context: Any) -> None:
@@ -160,35 +157,40 @@ def _unchecked(gate: str, error: ProgrammingError) -> Finding:
     )
 
 
-def _definition(
-    context: Any, sources: dict[str, Any], suite: Suite, frame: pd.DataFrame | None, bind: Callable[..., str]
-) -> Any:
-    """A suite with its data; `sources` holds the data sources that this gate has opened.
+def _batch(context: Any, sources: dict[str, Any], suite: Suite, bind: Callable[..., str]) -> Any:
+    """The data of a suite; `sources` holds the data sources that this gate has opened.
 
     Great Expectations takes queries without parameters, and only such that begin with `select` or `with`: `bind` writes
     the parameters into the query as the driver would.
     """
-    import great_expectations as gx
-
     if suite.query is None:
-        assert frame is not None, "a suite without a query checks a frame"
         if "frames" not in sources:
             sources["frames"] = context.data_sources.add_or_update_pandas("frames")
-        batch = sources["frames"].add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("all")
-    else:
-        if "warehouse" not in sources:
-            # The URL is substituted when connecting; it is never written to a file.
-            sources["warehouse"] = context.data_sources.add_or_update_postgres(
-                "warehouse", connection_string=f"${{{URL_VARIABLE}}}", create_temp_table=True
-            )
-        query = f"select * from (\n{bind(suite.query, suite.parameters)}) as checked"  # noqa: S608 - bound
-        asset = sources["warehouse"].add_query_asset(suite.name, query=query)
-        batch = asset.add_batch_definition_whole_table("all")
-    expectations = gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations()))
-    stored = context.suites.add_or_update(expectations)
-    return context.validation_definitions.add_or_update(
-        gx.ValidationDefinition(name=suite.name, data=batch, suite=stored)
-    )
+        return sources["frames"].add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("all")
+    if "warehouse" not in sources:
+        # The URL is substituted when connecting; it is never written to a file.
+        sources["warehouse"] = context.data_sources.add_or_update_postgres(
+            "warehouse", connection_string=f"${{{URL_VARIABLE}}}", create_temp_table=True
+        )
+    query = f"select * from (\n{bind(suite.query, suite.parameters)}) as checked"  # noqa: S608 - bound
+    asset = sources["warehouse"].add_query_asset(suite.name, query=query)
+    return asset.add_batch_definition_whole_table("all")
+
+
+def _result(suite: Any, batch: Any, frame: pd.DataFrame | None) -> Any:
+    """The outcomes of a suite. A checkpoint would have it, its data and itself stored, which takes as long again."""
+    from great_expectations.validator.v1_validator import Validator
+
+    return Validator(
+        batch_definition=batch,
+        batch_parameters={"dataframe": frame} if frame is not None else None,
+        result_format={
+            # Complete, because every competition with a bad row is held.
+            "result_format": "COMPLETE",
+            "partial_unexpected_count": MOST_ROWS,
+            "unexpected_index_column_names": ["row_key", "competition"],
+        },
+    ).validate_expectation_suite(suite)
 
 
 def _finding(suite: str, outcome: Any) -> Finding:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import random
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Literal, Protocol
 
 import httpx
@@ -94,6 +96,12 @@ class _Again(Exception):
         self.verdict = verdict
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whom we trust to vouch for a provider. Every client would read the files anew, which takes longer than a reply."""
+    return httpx.create_ssl_context()
+
+
 @dataclass
 class ProviderClient:
     """One provider over HTTP. `get` is the only way to the network: it keeps the pace and retries.
@@ -117,6 +125,7 @@ class ProviderClient:
         self._client = httpx.Client(
             base_url=self.address,
             timeout=self.timeout,
+            verify=_authorities(),
             # A redirect would carry the key to another host.
             follow_redirects=self.key is None,
             headers=headers,
