@@ -34,10 +34,10 @@ for name in [
 Learning = Callable[[Lesson, list[str]], Training]
 
 TEMPLATE = "touchline_template"
-# How long an example takes says nothing on a machine that does other things. At night there are as many of them as
-# Hypothesis wants.
-MANY = {} if "FUZZ_CASES" in os.environ else {"max_examples": 40}
-hypothesis.settings.register_profile("touchline", deadline=None, **MANY)
+# By day fewer examples than Hypothesis would take; at night as many. How long one takes says nothing on a machine that
+# does other things.
+BY_DAY = {} if "FUZZ_CASES" in os.environ else {"max_examples": 40}
+hypothesis.settings.register_profile("touchline", deadline=None, **BY_DAY)
 hypothesis.settings.load_profile("touchline")
 # A power cut may take the databases of tests with it, and nobody guesses the passwords of a minute. Tests open many
 # connections, and most of what one costs is the four thousand rounds of hashing the password.
