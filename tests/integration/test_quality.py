@@ -457,8 +457,7 @@ def test_a_person_releases_a_competition_for_the_rows_that_held_it_and_no_others
         release(warehouse, "E1", "no reason", NOVEMBER, "release")
 
 
-# By day: test_a_person_releases_a_competition_for_the_rows_that_held_it_and_no_others.
-@pytest.mark.nightly
+@pytest.mark.nightly  # By day: test_a_person_releases_a_competition_for_the_rows_that_held_it_and_no_others.
 def test_an_impossible_overround_is_accepted_for_its_match_alone(warehouse: Settings):
     change(warehouse, f"update core.match_odds set overround = 0.5 {match(5)}")
     assert check_core(warehouse, NOVEMBER, "run-1").held == ("E0",)

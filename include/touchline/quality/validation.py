@@ -180,7 +180,7 @@ def _batch(context: Any, sources: dict[str, Any], suite: Suite, bind: Callable[.
 
 
 def _result(suite: Any, batch: Any, frame: pd.DataFrame | None) -> Any:
-    """The outcomes of a suite. A checkpoint would have it, its data and itself stored, which takes as long again."""
+    """The outcomes of a suite. A checkpoint would first store the suite, its data and itself, and compare them."""
     from great_expectations.validator.v1_validator import Validator
 
     return Validator(
@@ -197,8 +197,7 @@ def _result(suite: Any, batch: Any, frame: pd.DataFrame | None) -> Any:
 
 @contextmanager
 def _configured_once() -> Iterator[None]:
-    """Expectations build their configuration once. They do so at every look, some hundred times in a check, which takes
-    a third of it."""
+    """Let each expectation build its configuration once, not at every look, which takes a third of a check."""
     from great_expectations.expectations.expectation import Expectation
 
     as_it_was, built = Expectation.configuration, {}
