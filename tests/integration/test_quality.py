@@ -14,19 +14,18 @@ from psycopg import sql
 
 from builders import match_row, season_csv
 from planted_world import land as land_answers
+from planted_world import left_out
 from predictions import prediction
 from touchline.database.engine import connect, rows, scalar
 from touchline.errors import HoldUnknown, QualityGateFailed
 from touchline.identity.teams import ANCHOR
 from touchline.landing.copying import copy_frame
-from touchline.landing.seen import note_seen
 from touchline.ledger.prediction import gate_frame
 from touchline.quality import validation
 from touchline.quality.findings import GateReport
 from touchline.quality.gates import check_core, check_features, check_landing, check_predictions
 from touchline.quality.history import count_rules
 from touchline.quality.holds import active_holds, held_competitions, release
-from touchline.quality.screening import screen
 from touchline.quality.validation import project_folder
 from touchline.settings import Settings
 from touchline.sources.football_data_uk.parse import parse as parse_file
@@ -192,21 +191,21 @@ def test_a_gate_that_passed_checks_only_what_is_new(settings: Settings):
 
 def test_what_landed_after_the_instant_of_a_gate_is_looked_at_by_the_next(settings: Settings):
     put_file(settings, NOVEMBER + HOUR, {"FTHG": "21"})
-    assert check_landing(settings, NOVEMBER, "run-1").n_quarantined == 0
-    assert check_landing(settings, NOVEMBER + HOUR, "run-2").n_quarantined == 1
+    assert left_out(settings, NOVEMBER) == 0
+    assert left_out(settings, NOVEMBER + HOUR) == 1
 
 
 def test_a_payload_that_nobody_parses_keeps_nothing_from_being_done(settings: Settings):
     put_payload(settings, is_parsed=False, source="retired", endpoint="odds")
     put_file(settings, NOVEMBER, {"FTHG": "21"})
-    assert check_landing(settings, NOVEMBER, "run-1").n_quarantined == 1
-    assert check_landing(settings, NOVEMBER, "run-2").n_quarantined == 0
+    assert left_out(settings, NOVEMBER) == 1
+    assert left_out(settings, NOVEMBER) == 0
 
 
 def test_facts_of_a_replay_are_looked_at_though_their_payload_was_before(settings: Settings):
     old = put_payload(settings, source="other", endpoint="scores")
     put_file(settings, NOVEMBER)
-    assert check_landing(settings, NOVEMBER, "run-1").n_quarantined == 0
+    assert left_out(settings, NOVEMBER) == 0
     later = NOVEMBER + HOUR
     given = {"payload_id": old, "observed_at": NOVEMBER, "later": later}
     with connect(settings, "ingest") as connection:
@@ -221,9 +220,9 @@ def test_facts_of_a_replay_are_looked_at_though_their_payload_was_before(setting
             "n_quotes, run_id) values (%(payload_id)s, %(later)s, 1, 1, 0, 1, 0, 'replay')",
             given,
         )
-    assert check_landing(settings, NOVEMBER, "run-2").n_quarantined == 0, "not known yet"
-    assert check_landing(settings, later, "run-3").n_quarantined == 1
-    assert check_landing(settings, later, "run-4").n_quarantined == 0
+    assert left_out(settings, NOVEMBER) == 0, "not known yet"
+    assert left_out(settings, later) == 1
+    assert left_out(settings, later) == 0
 
 
 WRONG = [{"FTHG": "21"}] * 6
@@ -276,11 +275,11 @@ def test_a_gate_that_is_tried_again_in_the_same_run_says_what_it_finds_then(sett
 @pytest.mark.nightly  # By day: test_a_quarantined_fact_is_no_measure_for_the_one_that_corrects_it.
 def test_the_correction_of_a_body_in_a_wrong_time_zone_is_not_left_out(settings: Settings):
     put_file(settings, NOVEMBER)
-    check_landing(settings, NOVEMBER, "run-1")
+    left_out(settings, NOVEMBER)
     put_file(settings, NOVEMBER + HOUR, *[{"Time": "20:00"}] * 5)
-    assert check_landing(settings, NOVEMBER + HOUR, "run-2").n_quarantined == 5
+    assert left_out(settings, NOVEMBER + HOUR) == 5
     put_file(settings, NOVEMBER + 2 * HOUR)
-    assert check_landing(settings, NOVEMBER + 2 * HOUR, "run-3").n_quarantined == 0
+    assert left_out(settings, NOVEMBER + 2 * HOUR) == 0
 
 
 def test_a_file_of_nonsense_holds_its_competition_until_a_better_one_comes(settings: Settings):
@@ -346,9 +345,7 @@ def put_list(settings: Settings, as_of: datetime, days: int, competitions: str, 
     ]  # fmt: skip
     land_answers(settings, {"fixtures.csv": season_csv(found)}, as_of)
     run_id = f"run-{as_of.isoformat()}"
-    looked_at = screen(settings, as_of, run_id).inputs
-    with connect(settings, "transform") as connection:
-        note_seen(connection, "check_landing", looked_at, as_of)
+    left_out(settings, as_of, run_id)
     (counted,) = [each for each in count_rules(settings, run_id) if each.rule == "body_volume_unusual"]
     return counted.n_in_run
 
@@ -460,8 +457,7 @@ def test_a_person_releases_a_competition_for_the_rows_that_held_it_and_no_others
         release(warehouse, "E1", "no reason", NOVEMBER, "release")
 
 
-# By day: test_a_person_releases_a_competition_for_the_rows_that_held_it_and_no_others.
-@pytest.mark.nightly
+@pytest.mark.nightly  # By day: test_a_person_releases_a_competition_for_the_rows_that_held_it_and_no_others.
 def test_an_impossible_overround_is_accepted_for_its_match_alone(warehouse: Settings):
     change(warehouse, f"update core.match_odds set overround = 0.5 {match(5)}")
     assert check_core(warehouse, NOVEMBER, "run-1").held == ("E0",)
@@ -705,7 +701,7 @@ def unknown_teams(settings: Settings) -> list[str]:
 )
 def test_a_misspelt_team_is_left_out_of_a_season_that_is_loaded_at_once(settings: Settings, misspelt: int):
     put_rounds(settings, NOVEMBER, 10, misspelt)
-    assert check_landing(settings, NOVEMBER, "run").n_quarantined == 1
+    assert left_out(settings, NOVEMBER) == 1
     (reason,) = unknown_teams(settings)
     assert "Town is named in 1 matches of E0 2022/23, most teams in 10" in reason
 
@@ -714,11 +710,11 @@ def test_a_misspelt_team_is_left_out_of_a_season_that_is_loaded_at_once(settings
 def test_a_misspelt_team_of_the_first_round_is_left_out_once_it_shows(settings: Settings):
     for number, n_rounds in enumerate((1, 5, 9)):
         put_rounds(settings, NOVEMBER + number * HOUR, n_rounds, 0)
-        assert check_landing(settings, NOVEMBER + number * HOUR, "run").n_quarantined == 0, n_rounds
+        assert left_out(settings, NOVEMBER + number * HOUR) == 0, n_rounds
     put_rounds(settings, NOVEMBER + 4 * HOUR, 10, 0)
-    assert check_landing(settings, NOVEMBER + 4 * HOUR, "run").n_quarantined == 1
+    assert left_out(settings, NOVEMBER + 4 * HOUR) == 1
     assert "Arsenal Town" in unknown_teams(settings)[0]
-    assert check_landing(settings, NOVEMBER + 5 * HOUR, "again").n_quarantined == 0
+    assert left_out(settings, NOVEMBER + 5 * HOUR) == 0
 
 
 def test_a_play_off_may_bring_a_team_of_another_league_and_no_other_match_may(settings: Settings):
@@ -733,7 +729,7 @@ def test_a_play_off_may_bring_a_team_of_another_league_and_no_other_match_may(se
                 "max(payload_id), 90 + %(n)s, %(at)s, %(at)s, %(at)s from landing.payload",
                 {"n": number, "stage": stage, "at": NOVEMBER},
             )
-    check_landing(settings, NOVEMBER, "run")
+    left_out(settings, NOVEMBER)
     named = sorted(reason.split(": ")[1].split(" is named")[0] for reason in unknown_teams(settings))
     assert [name for name in named if name.startswith("Luton")] == ["Luton 1", "Luton 2"]
 

@@ -49,10 +49,10 @@ def all_seasons(world: SandboxWorld) -> pl.DataFrame:
 
 
 def test_a_seed_is_one_world_and_another_seed_another(world: SandboxWorld):
-    again = SandboxWorld(7).season(2024)
+    again = SandboxWorld(7).season(2020)
     assert again is not None
-    assert again.equals(world.season(2024))
-    assert not again.equals(SandboxWorld(8).season(2024))
+    assert again.equals(world.season(2020))
+    assert not again.equals(SandboxWorld(8).season(2020))
 
 
 def test_every_pairing_of_a_division_is_played_once_at_each_venue(world: SandboxWorld):

@@ -98,7 +98,7 @@ class _Again(Exception):
 
 @cache
 def _authorities() -> ssl.SSLContext:
-    """Whom we trust to vouch for providers. Every client would read the files anew, which takes longer than a reply."""
+    """Whom we trust to vouch for a provider. Every client would read the files anew, for longer than a reply takes."""
     return httpx.create_ssl_context()
 
 
