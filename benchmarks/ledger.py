@@ -25,7 +25,7 @@ from touchline.database.engine import connect
 from touchline.features.catalogue import FEATURES
 from touchline.landing.payloads import claim_world
 from touchline.ledger.digests import digests_file, export_ledger, publish_digest
-from touchline.ledger.verify_ledger import verify
+from touchline.ledger.verify_ledger import verify_files
 from touchline.settings import Settings
 
 N_ROWS = int(os.environ.get("LEDGER_ROWS", "1_000_000"))
@@ -116,8 +116,7 @@ def _prove(settings: Settings, folder: Path) -> dict[str, float]:
     times.append(time.perf_counter())
     export_ledger(settings, folder)
     times.append(time.perf_counter())
-    with (folder / "ledger.jsonl").open("rb") as lines, digests_file(settings).open() as digests:
-        wrong, counts = verify(lines, digests)
+    wrong, counts = verify_files(folder / "ledger.jsonl", digests_file(settings))
     times.append(time.perf_counter())
     assert (wrong, counts["rows"]) == ([], N_ROWS)
     names = (f"write the others, in {N_DIGESTS} batches", "export", "verify, from the file")

@@ -24,7 +24,8 @@ def installation() -> Iterator[Installation]:
     ports = {
         f"{name}_port": free_port() for name in ("postgres", "airflow", "mlflow", "api", "sandbox")
     }  # fmt: skip
-    settings = Settings(home=home, **ports)
+    # Fewer seasons than a user's first run has, with the same steps.
+    settings = Settings(home=home, history_seasons=4, evaluation_seasons=1, **ports)
     yield Installation(settings)
     services.stop_all(settings)
     shutil.rmtree(home, ignore_errors=True)

@@ -46,10 +46,9 @@ def _export(
 
 def _verify(ctx: typer.Context, ledger: File, digests: File) -> None:
     """Compare an exported ledger with digests that were handed out; exit code 1 when they do not agree."""
-    from touchline.ledger.verify_ledger import verify
+    from touchline.ledger.verify_ledger import verify_files
 
-    with ledger.open("rb") as lines, digests.open() as given:
-        wrong, counts = verify(lines, given)
+    wrong, counts = verify_files(ledger, digests)
     emit(ctx, {"wrong": wrong, **counts})
     if not state(ctx).as_json:
         said = ", ".join(f"{name.replace('_', ' ')}: {n:,}" for name, n in counts.items())
