@@ -38,6 +38,8 @@ PORTS = ("postgres", "airflow", "mlflow", "api", "sandbox")
 RECOVERY_SECONDS = 300.0
 DAY_SECONDS = 3600.0
 LOOK_SECONDS = 0.5
+# From one kill to the next, so that a day's kills meet builds and trainings as well as collections.
+PAUSE_SECONDS = (1, 30)
 # A transaction that was killed has used up numbers.
 NUMBERS = ("fixture_payload_id", "score_payload_id")
 
@@ -123,7 +125,7 @@ def killing(
     is_over = threading.Event()
 
     def kill_on() -> None:
-        while len(kills) < n_kills and not is_over.wait(chance.uniform(1, 8)):
+        while len(kills) < n_kills and not is_over.wait(chance.uniform(*PAUSE_SECONDS)):
             victims = sorted(_victims(installation), key=lambda process: process.pid)
             if not victims or not is_well(installation.settings):
                 continue
