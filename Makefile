@@ -42,7 +42,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then uv=uv; else \
 		test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; uv=$(BIN)/uv; fi; \
 	echo "Installing the environment (a minute on a fresh machine) ..."; \
-	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes --compile-bytecode requirements.txt && \
+	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes requirements.txt && \
 	VIRTUAL_ENV=$(VENV) $$uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'from touchline.ratings.engine import Result, rate; rate([Result(1, "a", "b", 0, 0)], {})'
 	@touch $@
