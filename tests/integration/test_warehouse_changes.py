@@ -273,13 +273,14 @@ def test_rest_follows_fixtures_that_are_added_moved_and_called_off_before_a_late
 class Stand:
     """What a build has left: whether it was in full, the day and status of every pairing, and the newest tables.
 
-    `tables` maps competition and team to matches played, points, goals for and against; `learned` are digests of what
-    forms and ratings have learned.
+    `tables` maps competition and team to matches played, points, goals for and against; `sizes` holds each competition
+    with the number of teams that its table says; `learned` are digests of what forms and ratings have learned.
     """
 
     is_full: bool
     matches: dict[tuple[str, str, str], tuple[str, str]]
     tables: dict[tuple[str, str], tuple[int, int, int, int]]
+    sizes: set[tuple[str, int]]
     learned: dict[str, str]
 
 
@@ -350,7 +351,8 @@ def stand_of(settings: Settings, *, is_full: bool) -> Stand:
         )
         tables = rows(
             connection,
-            "select competition, name, n_played, points, goals_for, goals_against from features.league_table "
+            "select competition, name, n_teams, n_played, points, goals_for, goals_against "
+            "from features.league_table "
             "inner join core.team using (team_id) where (competition, valid_from) in "
             "(select competition, max(valid_from) from features.league_table group by competition)",
         )
@@ -367,6 +369,7 @@ def stand_of(settings: Settings, *, is_full: bool) -> Stand:
             )
             for row in tables
         },
+        {(row["competition"], row["n_teams"]) for row in tables},
         {name: learned[f"features.{name}"] for name in LEARNED},
     )  # fmt: skip
 
@@ -412,6 +415,8 @@ def test_a_play_off_is_a_match_with_features_and_in_no_table_form_or_rating(cour
     assert "Luton" in of_competition(listed, "E0")
     assert played.learned == called_so.learned == listed.learned
     assert set(of_competition(played, "E0")) == set(TEAMS)
+    sizes = [{n for competition, n in stand.sizes if competition == "E0"} for stand in (listed, played)]
+    assert sizes == [{7}, {6}]
     with connect(course.settings, "transform") as connection:
         assert rows(
             connection, "select n_teams, n_matches, n_played from core.season where competition = 'E0'"

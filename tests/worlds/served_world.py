@@ -52,11 +52,6 @@ def build_unpredicted(empty: Settings, folder: Path) -> Settings:
     return settings
 
 
-def build_world(empty: Settings, folder: Path) -> World:
-    """The whole world in an empty database."""
-    return predict_and_settle(build_unpredicted(empty, folder))
-
-
 def predict_and_settle(settings: Settings) -> World:
     """Predict and settle in what `build_unpredicted` built, through the roles and the code of production."""
     with unchecked(settings) as connection:
