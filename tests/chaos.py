@@ -39,7 +39,7 @@ RECOVERY_SECONDS = 300.0
 DAY_SECONDS = 3600.0
 LOOK_SECONDS = 0.5
 # From one kill to the next, so that a day's kills meet builds and trainings as well as collections.
-PAUSE_SECONDS = (1, 30)
+PAUSE_SECONDS = (1, 6)
 # A transaction that was killed has used up numbers.
 NUMBERS = ("fixture_payload_id", "score_payload_id")
 
@@ -100,7 +100,7 @@ def live(days: int, n_kills: int, chance: np.random.Generator, told: Console) ->
             with killing(installation, n_kills * (day + 1) // days, chance, found.kills, told):
                 done = installation.touchline("run", seconds=DAY_SECONDS)
             if done.returncode:
-                found.failed_runs.append(f"day {day + 1}: exit code {done.returncode}: {done.stderr[-1500:]}")
+                found.failed_runs.append(f"day {day + 1}: exit code {done.returncode}: {done.stderr[-6000:]}")
             told.print(
                 f"day {day + 1} of {days}: {len(found.kills)} kills, {time.monotonic() - started:.0f} s"
             )
@@ -247,6 +247,7 @@ def _name(process: psutil.Process) -> str:
         ("api-server", "Airflow's API server"),
         ("airflow api", "Airflow's API server"),
         ("mlflow", "MLflow"),
+        ("touchline.database.watchdog", "the watchdog"),
         ("touchline.serving", "the API"),
         ("touchline.sandbox", "the sandbox"),
         ("forkserver", "a fork server"),

@@ -6,18 +6,20 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from builders import match_row, season_csv, write_season_file
 from databases import copy_of
 from october import NOW
 from table_digests import table_digests
-from touchline.database.engine import connect, rows
-from touchline.errors import WarehouseBuildFailed
+from touchline.database.engine import connect, rows, scalar
+from touchline.errors import DatabaseUnavailable, WarehouseBuildFailed
 from touchline.features.catalogue import FEATURES
 from touchline.settings import Settings
 from touchline.sources.football_data_uk.parse import parse
@@ -30,6 +32,15 @@ pytestmark = pytest.mark.slow
 MONDAY = datetime(2022, 10, 3, 20, tzinfo=UTC)
 NOVEMBER = datetime(2022, 11, 1, tzinfo=UTC)
 MARCH = datetime(2023, 3, 1, tzinfo=UTC)
+# Once dbt is at work: every connection of the build, and how many they were.
+CUT = """
+with own as (
+    select application_name, pid from pg_stat_activity
+    where usename = current_user and datname = current_database() and pid <> pg_backend_pid()
+)
+select count(*) from own
+where exists (select from own where application_name = 'dbt') and pg_terminate_backend(pid)
+"""
 UNPLAYED = {"FTHG": "", "FTAG": "", "FTR": ""}
 
 # When a season file was there to be read, of which competition, and its rows.
@@ -409,6 +420,23 @@ def test_a_broken_layer_says_which_model_and_why(built: Settings):
     with connect(built, "transform") as connection:
         connection.execute("alter table features.hidden rename to team_rating")
     assert build_layer(built, "features", NOW, "test").n_models == 6
+
+
+def test_a_build_that_loses_its_database_is_no_failed_build(built: Settings):
+    def cut() -> None:
+        with connect(built, "transform") as connection:
+            connection.autocommit = True
+            while not scalar(connection, CUT):
+                pass
+
+    with ThreadPoolExecutor(1) as pool:
+        cutting = pool.submit(cut)
+        with pytest.raises(DatabaseUnavailable, match="was lost") as caught:
+            build_layer(built, "analytics", NOW, "test", is_full=True)
+        cutting.result()
+    assert isinstance(caught.value.__cause__, psycopg.OperationalError)
+    assert isinstance(caught.value.__cause__.__context__, WarehouseBuildFailed)
+    assert build_layer(built, "analytics", NOW, "test").is_full
 
 
 def test_every_feature_of_the_catalogue_is_a_column(built: Settings):

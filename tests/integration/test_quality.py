@@ -17,7 +17,7 @@ from planted_world import land as land_answers
 from planted_world import left_out
 from predictions import prediction
 from touchline.database.engine import connect, rows, scalar
-from touchline.errors import HoldUnknown, QualityGateFailed
+from touchline.errors import DatabaseUnavailable, HoldUnknown, QualityGateFailed
 from touchline.identity.teams import ANCHOR
 from touchline.landing.copying import copy_frame
 from touchline.ledger.prediction import gate_frame
@@ -26,6 +26,7 @@ from touchline.quality.findings import GateReport
 from touchline.quality.gates import check_core, check_features, check_landing, check_predictions
 from touchline.quality.history import count_rules
 from touchline.quality.holds import active_holds, held_competitions, release
+from touchline.quality.suite import Suite, block
 from touchline.quality.validation import project_folder
 from touchline.settings import Settings
 from touchline.sources.football_data_uk.parse import parse as parse_file
@@ -74,6 +75,20 @@ def warehouse(settings: Settings) -> Settings:
 def change(settings: Settings, statement: str) -> None:
     with connect(settings, "transform") as connection:
         connection.execute(statement)
+
+
+def test_a_gate_that_loses_its_database_judges_nothing(warehouse: Settings):
+    def expectations() -> list[Any]:
+        import great_expectations.expectations as gxe
+
+        return [block(gxe.ExpectColumnValuesToNotBeNull, "", column="row_key")]
+
+    cut = (
+        "select 'all' as row_key, null as competition, pg_terminate_backend(pid) as is_cut from pg_stat_activity "
+        "where usename = current_user and datname = current_database() and pid <> pg_backend_pid()"
+    )
+    with pytest.raises(DatabaseUnavailable, match="was lost"):
+        validation.validate(warehouse, "core", [Suite("cut", cut, expectations)], None, "transform")
 
 
 def stored(settings: Settings) -> list[dict[str, Any]]:

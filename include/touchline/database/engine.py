@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.pq import PGconn, Ping
 from psycopg.rows import DictRow, dict_row
 
 from touchline.errors import DatabaseUnavailable
 from touchline.settings import Role, Settings
 
 Connection = psycopg.Connection[Any]
+# A server that was killed is back in less.
+PATIENCE_SECONDS = 30.0
 
 
 @contextmanager
 def connect(settings: Settings, role: Role, database: str | None = None) -> Iterator[Connection]:
     """A connection with the rights of `role`; commits on success, rolls back on error, then closes.
 
+    A server that starts or recovers is waited for, and so is the embedded one when it died.
     Raises DatabaseUnavailable, with the address but never the password, when nothing answers or the connection is lost.
     """
-    with open_url(settings.url(role, database)) as connection:
+    is_supervised = settings.database_url is None and settings.running_port("postgres", 0) > 0
+    with open_url(settings.url(role, database), comes_back=is_supervised) as connection:
         yield connection
 
 
 @contextmanager
-def open_url(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
-    """As `connect`, for any URL."""
+def open_url(url: str, *, autocommit: bool = False, comes_back: bool = False) -> Iterator[Connection]:
+    """As `connect`, for any URL; a server that does not answer at all is waited for if it `comes_back`."""
     address = url.rpartition("@")[2]
     try:
-        connection = psycopg.connect(url, connect_timeout=10, autocommit=autocommit)
+        try:
+            connection = psycopg.connect(url, connect_timeout=10, autocommit=autocommit)
+        except psycopg.OperationalError:
+            _await_server(url, comes_back)
+            connection = psycopg.connect(url, connect_timeout=10, autocommit=autocommit)
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(
             f"PostgreSQL at {address} cannot be reached: {str(error).strip()}\n"
@@ -46,6 +56,13 @@ def open_url(url: str, *, autocommit: bool = False) -> Iterator[Connection]:
             f"the connection to PostgreSQL at {address} was lost: {str(error).strip()}\n"
             "what was not committed is undone; run the command again once the database answers"
         ) from error
+
+
+def _await_server(url: str, comes_back: bool) -> None:
+    away = {Ping.REJECT, Ping.NO_RESPONSE} if comes_back else {Ping.REJECT}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while PGconn.ping(url.encode()) in away and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def rows(connection: Connection, query: str, parameters: Any = None) -> list[DictRow]:

@@ -50,7 +50,10 @@ KEPT_RESULTS = 50
 def validate(
     settings: Settings, gate: str, suites: Sequence[Suite], frame: pd.DataFrame | None, role: Role
 ) -> list[Finding]:
-    """The outcome of every expectation; `frame` holds the rows for suites without a query."""
+    """The outcome of every expectation; `frame` holds the rows for suites without a query.
+
+    Raises DatabaseUnavailable when PostgreSQL went away meanwhile.
+    """
     if not settings.data_docs:
         return _validate(settings, gate, suites, frame, role)
     folder = project_folder(settings)
@@ -79,11 +82,14 @@ def _validate(
         with connect(settings, role) as connection:
             bind = psycopg.ClientCursor(connection).mogrify
             batches = [_batch(context, sources, suite, bind) for suite in suites]
-        expected = [
-            gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations())) for suite in suites
-        ]
-        with _configured_once():
-            results = [_result(*pair, frame) for pair in zip(expected, batches, strict=True)]
+            expected = [
+                gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations()))
+                for suite in suites
+            ]
+            with _configured_once():
+                results = [_result(*pair, frame) for pair in zip(expected, batches, strict=True)]
+            # To Great Expectations, a lost connection is an expectation that failed. This one is lost with its own.
+            connection.execute("select")
         if settings.data_docs:
             _document(context, expected, results)
     except ProgrammingError as error:

@@ -57,8 +57,8 @@ REPLY_SECONDS = 20.0
 class ProgramState:
     """A program as found.
 
-    `state` is running, starting, waiting (for the address `waits_for`), not answering, restarting, given up, or died
-    when there is no supervisor to bring it back. `seconds` is how long it has run, `n_restarts` how often it was
+    `state` is running, starting, waiting (for the address `waits_for`), not answering, restarting (so is everything
+    while the supervisor is), given up, or died when there is no supervisor to bring it back. `seconds` is how long it has run, `n_restarts` how often it was
     started again, `last_end` why it last ended, empty when it never did.
     """
 
@@ -166,12 +166,16 @@ def states(home: Path) -> list[ProgramState]:
     programs = wanted(home)
     if not programs:
         return []
-    found: dict[str, Any] = {}
-    with suppress(OSError, xmlrpc.client.Error):
+    try:
         found = {each["name"]: each for each in _ask(home).getAllProcessInfo()}
+        unknown = "died"
+    except (OSError, xmlrpc.client.Error):
+        found = {}
+        unknown = "restarting" if _supervising(home) else "died"
     ends = _last_ends(home)
     return [
-        _state(home, program, found.get(program.name), ends.get(program.name, "")) for program in programs
+        _state(home, program, found.get(program.name), ends.get(program.name, ""), unknown)
+        for program in programs
     ]
 
 
@@ -180,12 +184,13 @@ def log_of(home: Path, name: str) -> Path:
     return home / "logs" / f"{name}.log"
 
 
-def _state(home: Path, program: Program, told: Any, last_end: str) -> ProgramState:
+def _state(home: Path, program: Program, told: Any, last_end: str, unknown: str) -> ProgramState:
+    """The state of a program, by what the supervisor told of it: `unknown` if it told nothing."""
     life = read_life(home, program.name)
     is_alive = life is not None and life.is_alive
     waits_for = life.waits_for if life is not None and is_alive else None
     if told is None:
-        state = "died"
+        state = unknown
     elif told["statename"] == "FATAL":
         state = "given up"
     elif not is_alive:

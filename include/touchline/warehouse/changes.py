@@ -47,11 +47,19 @@ class Plan:
 
 @contextmanager
 def building(settings: Settings) -> Iterator[None]:
-    """Allow one build at a time: another waits here until this one has ended."""
+    """Allow one build at a time: another waits here until this one has ended.
+
+    Raises DatabaseUnavailable when the build failed because PostgreSQL went away.
+    """
     with connect(settings, "transform") as connection:
         connection.autocommit = True
         connection.execute("select pg_advisory_lock(hashtext('warehouse build'))")
-        yield
+        try:
+            yield
+        except WarehouseBuildFailed:
+            # dbt reports a lost connection as it reports an error in SQL. This connection is lost with dbt's.
+            connection.execute("select")
+            raise
 
 
 def plan(
