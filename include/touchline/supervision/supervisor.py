@@ -57,9 +57,9 @@ REPLY_SECONDS = 20.0
 class ProgramState:
     """A program as found.
 
-    `state` is running, starting, waiting (for the address `waits_for`), not answering, restarting (so is everything
-    while the supervisor is), given up, or died when there is no supervisor to bring it back. `seconds` is how long it has run, `n_restarts` how often it was
-    started again, `last_end` why it last ended, empty when it never did.
+    `state` is running, starting, waiting (for the address `waits_for`), not answering, restarting (as is everything
+    while the supervisor is), given up, or died when there is no supervisor to bring it back. `seconds` is how long it
+    has run, `n_restarts` how often it was started again, `last_end` why it last ended, empty when it never did.
     """
 
     program: Program
