@@ -10,7 +10,8 @@ STAMP := $(VENV)/.ready
 # penaltyblog, outside the environment: most of what it depends on is for its scrapers.
 PEERS := .touchline/peers
 # Each worker has a PostgreSQL of its own; a file's tests share fixtures and stay together. The long files come first.
-WORKERS ?= 2
+# One worker more than there are cores (two): there is always one that waits for a service.
+WORKERS ?= 3
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Workers share the cores: threads beside them only wait for each other.
 ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 POLARS_MAX_THREADS=1
