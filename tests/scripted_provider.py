@@ -69,7 +69,7 @@ def scripted_provider(replies: Sequence[ScriptedReply]) -> Iterator[ScriptedProv
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     provider = ScriptedProvider(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield provider

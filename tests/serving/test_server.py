@@ -92,7 +92,7 @@ def test_the_present_is_the_given_instant_or_the_wall_clock(tmp_path: Path):
 
 def test_the_present_of_a_simulated_world_is_that_worlds(tmp_path: Path):
     with SandboxServer("127.0.0.1", 0, 7, tmp_path) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         settings = Settings(home=tmp_path, sandbox_port=server.server_address[1])
         present = present_of(settings)
         assert isinstance(present, SimulatedPresent)

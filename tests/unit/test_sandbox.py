@@ -36,7 +36,7 @@ def world() -> SandboxWorld:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SandboxServer]:
     with SandboxServer("127.0.0.1", 0, 7, tmp_path) as running:
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield running
         running.shutdown()

@@ -39,7 +39,7 @@ Seed = tuple[Source, Request, bytes]
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Seed]]:
     """Undamaged bodies of every registered source: one of each endpoint's kind."""
     with SandboxServer("127.0.0.1", 0, 7, tmp_path_factory.mktemp("world")) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield [*_simulated(server), *_captured()]
         server.shutdown()
 

@@ -59,7 +59,7 @@ def served(home: Path) -> Iterator[FaultyServer]:
     """A sandbox on a free port."""
     keys = {"X-Auth-Token": SECRET, "x-apisports-key": SECRET}
     with SandboxServer("127.0.0.1", 0, 7, home) as server, httpx.Client(headers=keys, timeout=60) as client:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield FaultyServer(server.address, client)
         server.shutdown()

@@ -15,7 +15,7 @@ from touchline.settings import SANDBOX, Settings
 def simulated_world(home: Path, seed: int = 7) -> Iterator[SandboxServer]:
     """Serve a world of its own, at its beginning, until the block ends."""
     with SandboxServer("127.0.0.1", 0, seed, home) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield server
         server.shutdown()

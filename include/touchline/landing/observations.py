@@ -17,7 +17,7 @@ from touchline.database.engine import Connection, rows, scalar
 from touchline.landing.copying import copy_frame, uuid_array
 from touchline.landing.payloads import Payload
 from touchline.landing.revisions import WITHDRAWN
-from touchline.landing.ticks import write_quotes
+from touchline.landing.ticks import last_quotes, write_quotes
 from touchline.landing.withdrawn import with_withdrawn
 from touchline.sources.source import Observations, Rejection
 
@@ -100,11 +100,13 @@ def write_facts(
 ) -> Counts:
     """Write the facts that are new, dated by `known_at` (UTC) if given, in the caller's transaction."""
     known = _already_observed(connection, payload.source, observations)
+    matches = pl.concat([observations.fixtures["fixture_key"], observations.quotes["fixture_key"]]).unique()
+    last = last_quotes(connection, matches, payload.source)
     return Counts(
         _write_facts(connection, FIXTURES, _dated(payload, observations.fixtures, known_at), known),
         _write_facts(connection, SCORES, _dated(payload, observations.scores, known_at), known),
         write_quotes(
-            connection, _dated(payload, with_withdrawn(connection, payload, observations), known_at)
+            connection, _dated(payload, with_withdrawn(payload, observations, last), known_at), last
         ),
     )
 

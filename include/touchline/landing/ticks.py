@@ -75,25 +75,28 @@ def ensure_partitions(connection: Connection, as_of: datetime) -> None:
     connection.execute("select landing.ensure_odds_partitions(%s)", (as_of,))
 
 
-def write_quotes(connection: Connection, quotes: pl.DataFrame) -> int:
+def write_quotes(connection: Connection, quotes: pl.DataFrame, last: pl.DataFrame | None = None) -> int:
     """Store the quotes of a batch that differ from the version before them, in the caller's transaction.
 
     `quotes` holds `COLUMNS` in any order, rows in any order: fixture_key as `str(UUID)`, prices and line as Float32,
     times as Datetime("us", "UTC"). A batch may hold several versions of a quote and several payloads. The caller
     holds the source's lock (`payloads.lock_source`). A late version, older than the last one stored, is kept unless
-    its prices equal those of that one or of the late version before it. Returns the number of rows stored.
+    its prices equal those of that one or of the late version before it. `last` are the `last_quotes` of its matches, if
+    the transaction has read them. Returns the number of rows stored.
     """
     if quotes.is_empty():
         return 0
-    # Taken before anything is read, so that a compaction of these months waits for this batch, or this batch for it.
-    connection.execute(sql.SQL("lock table only {} in row exclusive mode").format(_TABLE))
+    _lock(connection)
     for month in quotes["observed_at"].dt.truncate("1mo").unique().sort():
         connection.execute("select landing.ensure_odds_partition(%s)", (month,))
     ordered = quotes.select(COLUMNS).sort(SERIES + TIME_ORDER, nulls_last=True)
     stored = 0
     for chunk in ordered.iter_slices(CHUNK):
         months = _months(connection, chunk)
-        changed = _changes(connection, chunk, months)
+        # A chunk is compared with the one before it, too.
+        is_whole = chunk.height == ordered.height
+        before = last if last is not None and is_whole else _last_quotes(connection, months)
+        changed = _changes(chunk, months, before)
         copy_frame(connection, _TABLE, changed)
         _note_months(connection, changed, months)
         stored += changed.height
@@ -102,19 +105,29 @@ def write_quotes(connection: Connection, quotes: pl.DataFrame) -> int:
 
 def last_quotes(connection: Connection, keys: pl.Series, source: str) -> pl.DataFrame:
     """The last stored version of every series of these matches (`fixture_key`) and this source, as `COLUMNS`."""
-    months = _months(connection, pl.DataFrame({"fixture_key": keys, "source": source}))
-    return pl.DataFrame(schema=_SCHEMA) if months.is_empty() else _last_quotes(connection, months)
+    _lock(connection)
+    return _last_quotes(
+        connection, _months(connection, pl.DataFrame({"fixture_key": keys, "source": source}))
+    )
 
 
-def _changes(connection: Connection, chunk: pl.DataFrame, months: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a chunk, in series and time order, whose prices differ from those of the version before."""
+def _lock(connection: Connection) -> None:
+    """Before anything is read, so that a compaction of these months waits for this batch, or this batch for it."""
+    connection.execute(sql.SQL("lock table only {} in row exclusive mode").format(_TABLE))
+
+
+def _changes(chunk: pl.DataFrame, months: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a chunk, in series and time order, whose prices differ from those of the version before.
+
+    `before` are the last stored versions of the matches that have `months`.
+    """
     if months.is_empty():
         return chunk.filter(_CHANGES_WITHIN)
     has_history = pl.struct("fixture_key", "source").is_in(
         months.select(pl.struct("fixture_key", "source")).to_series().implode()
     )
     fresh, known = chunk.filter(~has_history), chunk.filter(has_history)
-    last = _last_quotes(connection, months).select(
+    last = before.select(
         *SERIES, *(pl.col(name).alias(f"last_{name}") for name in TIME_ORDER), has_last=pl.lit(True)
     )
     known = known.join(
@@ -143,6 +156,8 @@ def _months(connection: Connection, chunk: pl.DataFrame) -> pl.DataFrame:
 
 def _last_quotes(connection: Connection, months: pl.DataFrame) -> pl.DataFrame:
     """The last stored version of every series of these matches, as `COLUMNS`."""
+    if months.is_empty():
+        return pl.DataFrame(schema=_SCHEMA)
     statement = _last(
         sql.SQL("fixture_key = any({}::uuid[]) and source = any({})").format(
             uuid_array(months["fixture_key"].unique()), months["source"].unique().to_list()

@@ -6,10 +6,9 @@ from typing import Final
 
 import polars as pl
 
-from touchline.database.engine import Connection
 from touchline.landing.payloads import Payload
 from touchline.landing.revisions import WITHDRAWN
-from touchline.landing.ticks import PRICES, last_quotes
+from touchline.landing.ticks import PRICES
 from touchline.sources.source import Observations
 
 OFFER: Final = ("fixture_key", "bookmaker", "market", "is_closing")
@@ -17,8 +16,10 @@ _OFFER_SCHEMA: Final = {"bookmaker": pl.String, "market": pl.String, "is_closing
 _NO_PRICES: Final = [pl.lit(None, dtype=pl.Float32).alias(name) for name in PRICES]
 
 
-def with_withdrawn(connection: Connection, payload: Payload, found: Observations) -> pl.DataFrame:
+def with_withdrawn(payload: Payload, found: Observations, last: pl.DataFrame) -> pl.DataFrame:
     """The quotes of a body, and those that it withdraws, with prices of None. Columns are those of `found.quotes`.
+
+    `last` are the last stored quotes of its matches and source (`ticks.last_quotes`).
 
     A line is withdrawn when the body has the bookmaker's offer with other lines only, and a whole offer when the body
     lists the match without it and tells such offers in full. A list that still has a match as ahead after its kick-off
@@ -28,7 +29,7 @@ def with_withdrawn(connection: Connection, payload: Payload, found: Observations
     is_behind = (pl.col("status") == "scheduled") & (pl.col("kickoff_at") <= payload.observed_at)
     silent = found.fixtures.filter(is_behind | (pl.col("status") == WITHDRAWN))
     gone = (
-        _standing(connection, payload, found)
+        _standing(payload, last)
         .join(quotes, on=[*OFFER, "line"], how="anti")
         .join(silent, on="fixture_key", how="anti")
     )
@@ -49,12 +50,10 @@ def with_withdrawn(connection: Connection, payload: Payload, found: Observations
     return pl.concat([quotes, withdrawn.select(quotes.columns).cast(quotes.schema)])
 
 
-def _standing(connection: Connection, payload: Payload, found: Observations) -> pl.DataFrame:
-    """The quotes of its source that stood before a body was seen, of its matches: OFFER, line and quoted_at."""
-    keys = pl.concat([found.fixtures["fixture_key"], found.quotes["fixture_key"]]).unique()
-    return (
-        last_quotes(connection, keys, payload.source)
-        .filter(pl.any_horizontal(pl.col(PRICES).is_not_null()))
-        .filter(pl.col("observed_at") <= payload.observed_at, pl.col("payload_id") < payload.payload_id)
-        .select(*OFFER, "line", "quoted_at")
-    )
+def _standing(payload: Payload, last: pl.DataFrame) -> pl.DataFrame:
+    """Those of the last quotes that stood before a body was seen: OFFER, line and quoted_at."""
+    return last.filter(
+        pl.any_horizontal(pl.col(PRICES).is_not_null()),
+        pl.col("observed_at") <= payload.observed_at,
+        pl.col("payload_id") < payload.payload_id,
+    ).select(*OFFER, "line", "quoted_at")
