@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import itertools
+import subprocess
+import sys
+from configparser import RawConfigParser
 from datetime import timedelta
 from pathlib import Path
 
@@ -152,3 +155,30 @@ def test_a_dag_file_is_a_table_of_contents(path: Path):
     (function,) = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     assert function.name == path.stem
     assert len(function.decorator_list) == 1
+
+
+FORKED = """
+import gc
+import multiprocessing
+
+def look():
+    print(gc.isenabled(), gc.get_freeze_count() > 0)
+
+if __name__ == "__main__":
+    multiprocessing.set_forkserver_preload({preload})
+    task = multiprocessing.get_context("forkserver").Process(target=look)
+    task.start()
+    task.join()
+"""
+
+
+def test_no_task_looks_for_garbage_in_what_it_was_forked_with(tmp_path: Path):
+    configuration = RawConfigParser()
+    configuration.read(PROJECT_ROOT / "airflow.cfg")
+    preload = configuration["scheduler"]["mp_forkserver_preload"].split(",")
+    (tmp_path / "forked.py").write_text(FORKED.format(preload=[preload[0], "json", preload[-1]]))
+    told = subprocess.run(
+        [sys.executable, "forked.py"],
+        cwd=tmp_path, env={"PYTHONPATH": str(PROJECT_ROOT / "include")}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert told.stdout.split() == ["True", "True"], told.stderr
