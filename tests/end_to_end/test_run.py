@@ -275,12 +275,12 @@ def test_a_week_later_predictions_are_settled_and_new_ones_made(
 
 @pytest.fixture
 def held(installation: Installation, first: dict[str, Any]) -> Iterator[str]:
-    """A competition with fixtures ahead that a gate holds during the test."""
+    """A competition with fixtures ahead that is held during the test, by a gate that no build can pass meanwhile."""
     settings, as_of = installation.settings, run_clock(installation.settings).as_of
     with connect(settings, "transform") as connection:
         code = str(scalar(connection, "select min(competition) from analytics.upcoming_predictions"))
-        breach = Breach(code, ("core", "suite", "expectation", ""), frozenset({"a row"}), "planted")
-        keep_holds(connection, "core", [breach], None, as_of, "planted")
+        breach = Breach(code, ("planted", "suite", "expectation", ""), frozenset({"a row"}), "planted")
+        keep_holds(connection, "planted", [breach], None, as_of, "planted")
     yield code
     release(settings, code, "planted", as_of, "planted")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -73,16 +74,20 @@ def register(app: typer.Typer) -> None:
         from touchline.operations import services
 
         settings = state(ctx).settings
+        ended = threading.Event()
         if foreground:
-            # From now on they wait until they are asked for.
-            signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+            # Not blocked: the services would inherit that.
+            for ending in ENDINGS:
+                signal.signal(ending, lambda *_: ended.set())
         ctx.with_resource(first_login_shown(ctx))
         with Status("starting", console=errors) as status:
             operations.start(settings, lambda name: status.update(f"starting {name}"))
         found = operations.addresses(settings)
         emit(ctx, found) if state(ctx).as_json else console.print(_address_table(found))
         if foreground:
-            signal.sigwait(ENDINGS)
+            # A signal that another thread was given does not wake this one.
+            while not ended.wait(1):
+                pass
             services.stop_all(settings)
 
     @app.command()
