@@ -21,6 +21,8 @@ from touchline.operations import names
 from touchline.operations.steps import STEPS
 from touchline.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:

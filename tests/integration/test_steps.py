@@ -17,6 +17,8 @@ from touchline.operations.pipeline import Run, Step, run_step
 from touchline.operations.steps import STEPS
 from touchline.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 NOON = datetime(2022, 11, 1, 12, tzinfo=UTC)
 
 

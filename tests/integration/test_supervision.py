@@ -35,6 +35,8 @@ from touchline.supervision.programs import (
 )
 from touchline.supervision.supervisor import ProgramState, await_health, run_programs, states, stop_programs
 
+pytestmark = pytest.mark.slow
+
 SERVER = """
 import http.server, sys
 http.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind="127.0.0.1")
