@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ import polars as pl
 import pytest
 
 from scripted_provider import client_of
+from simulated_world import simulated_world
 from touchline.errors import SourceUnavailable
 from touchline.sandbox.clock import BEGINNING, WorldClock, advance_clock, read_clock
 from touchline.sandbox.server import SandboxServer
@@ -35,12 +35,8 @@ def world() -> SandboxWorld:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[SandboxServer]:
-    with SandboxServer("127.0.0.1", 0, 7, tmp_path) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
+    with simulated_world(tmp_path) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 def all_seasons(world: SandboxWorld) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 import httpx
 
+from simulated_world import simulated_world
 from touchline.sandbox.faults import Fault, read_faults, switch_fault
-from touchline.sandbox.server import SandboxServer
 from touchline.sources.simulated import (
     API_FOOTBALL,
     FOOTBALL_DATA_ORG,
@@ -58,12 +57,8 @@ class FaultyServer:
 def served(home: Path) -> Iterator[FaultyServer]:
     """A sandbox on a free port."""
     keys = {"X-Auth-Token": SECRET, "x-apisports-key": SECRET}
-    with SandboxServer("127.0.0.1", 0, 7, home) as server, httpx.Client(headers=keys, timeout=60) as client:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with simulated_world(home) as server, httpx.Client(headers=keys, timeout=60) as client:
         yield FaultyServer(server.address, client)
-        server.shutdown()
-        thread.join()
 
 
 def items(source: str, reply: httpx.Response) -> list[dict[str, Any]]:
