@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import requests
+import sqlalchemy.exc
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.providers.openlineage import conf as openlineage
 from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_current_context, task
@@ -39,7 +40,8 @@ NOT_WORTH_A_RETRY = (PipelineDegraded, QualityGateFailed, SettingsInvalid, Wareh
 TRIES = 3
 # A task that was killed, or whose database or MLflow went away, has done nothing wrong.
 LOST = (
-    psycopg.OperationalError, psycopg.InterfaceError, requests.ConnectionError, DatabaseUnavailable, ServiceFailed,
+    psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError, requests.ConnectionError,
+    DatabaseUnavailable, ServiceFailed,
 )  # fmt: skip
 
 TASK_DEFAULTS = {

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy.exc
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
@@ -153,7 +154,15 @@ def test_an_error_of_the_task_s_own_is_tried_three_times():
 def test_a_task_whose_service_goes_away_is_tried_more_often():
     of_another = FeaturesUnavailable("nothing answers")
     of_another.__cause__ = psycopg.errors.AdminShutdown("terminating connection")
-    for error in (ServiceFailed("MLflow does not answer"), psycopg.OperationalError("closed"), of_another):
+    of_gate = sqlalchemy.exc.OperationalError(
+        "select 1", {}, Exception("the database system is shutting down")
+    )
+    for error in (
+        ServiceFailed("MLflow does not answer"),
+        psycopg.OperationalError("closed"),
+        of_another,
+        of_gate,
+    ):
         with pytest.raises(type(error)):
             run(Work(error=error), try_number=9)
 

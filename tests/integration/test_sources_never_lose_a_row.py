@@ -10,7 +10,6 @@ import codecs
 import importlib
 import os
 import random
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from hypothesis import strategies as st
 
 from damage import damaged
 from scripted_provider import client_of
+from simulated_world import simulated_world
 from touchline.errors import PayloadRejected
 from touchline.sandbox.server import SandboxServer
 from touchline.settings import PROJECT_ROOT
@@ -38,10 +38,8 @@ Seed = tuple[Source, Request, bytes]
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Seed]]:
     """Undamaged bodies of every registered source: one of each endpoint's kind."""
-    with SandboxServer("127.0.0.1", 0, 7, tmp_path_factory.mktemp("world")) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with simulated_world(tmp_path_factory.mktemp("world")) as server:
         yield [*_simulated(server), *_captured()]
-        server.shutdown()
 
 
 def _source(name: str, address: str) -> Source:

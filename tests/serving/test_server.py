@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,9 +18,9 @@ import httpx
 import pytest
 
 from served_world import NOW, World
+from simulated_world import simulated_world
 from touchline.clock import live_clock
 from touchline.sandbox.clock import BEGINNING
-from touchline.sandbox.server import SandboxServer
 from touchline.serving.present import SimulatedPresent, present_of
 from touchline.settings import PROJECT_ROOT, Settings
 
@@ -91,13 +90,11 @@ def test_the_present_is_the_given_instant_or_the_wall_clock(tmp_path: Path):
 
 
 def test_the_present_of_a_simulated_world_is_that_worlds(tmp_path: Path):
-    with SandboxServer("127.0.0.1", 0, 7, tmp_path) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with simulated_world(tmp_path) as server:
         settings = Settings(home=tmp_path, sandbox_port=server.server_address[1])
         present = present_of(settings)
         assert isinstance(present, SimulatedPresent)
         assert asyncio.run(present()) == BEGINNING
         server.clock.move_to(BEGINNING + timedelta(days=1))
         assert asyncio.run(present_of(settings)()) == BEGINNING + timedelta(days=1)
-        server.shutdown()
     assert asyncio.run(present_of(settings)()) is None
