@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -30,6 +31,7 @@ from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import events_file
 from touchline.operations import names, status
 from touchline.operations.airflow_api import airflow_of
+from touchline.operations.airflow_settings import USER
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
 from touchline.operations.pipeline import StepOutcome, run_step
@@ -37,7 +39,7 @@ from touchline.operations.run import forget_other_worlds
 from touchline.operations.steps import STEPS
 from touchline.quality.holds import Breach, keep_holds, release
 from touchline.sandbox.clock import advance_clock
-from touchline.settings import Settings
+from touchline.settings import PROJECT_ROOT, Settings
 from touchline.sources.source import KINDS
 from touchline.supervision.programs import read_life
 from warehouse import round_robin
@@ -86,7 +88,7 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
         runs = [
             run for run in api.runs_since(run_start(installation)) if run.state not in ("queued", "running")
         ]
-        assert {run.dag_id for run in runs} == set(names.DAGS) - {names.TUNE_MODELS}
+        assert {run.dag_id for run in runs} == set(names.DAGS) - {names.TUNE_MODELS, names.KEEP_HOUSE}
         tasks = [task for run in runs for task in api.tasks(run)]
         assert {task.state for task in tasks} == {"success"}
         assert "build_core" in {task.task_id for task in tasks if task.try_number > 1}
@@ -173,6 +175,70 @@ def test_up_finds_everything_running_and_says_where(installation: Installation, 
     assert json.loads(done.stdout) == first["addresses"]
     status = json.loads(installation.touchline("--json", "status").stdout)
     assert {service["state"] for service in status["services"]} == {"running"}
+
+
+def test_what_the_page_for_operators_says_of_starting_from_outside_works(
+    installation: Installation, first: dict[str, Any]
+):
+    login = json.loads(installation.touchline("--json", "airflow", "login").stdout)
+    page = (PROJECT_ROOT / "docs" / "operating-airflow.md").read_text()
+    examples = re.findall(r"^```python\n(.+?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(examples) == 4
+    told: dict[str, Any] = {}
+    since = live_clock().as_of
+    for example in examples:
+        text = example.replace("http://127.0.0.1:8080", first["addresses"]["Airflow"])
+        exec(text.replace("the password", login["password"]), told)
+    with airflow_of(installation.settings) as api:
+        Follower(installation.settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+        runs = {run.dag_id: run for run in api.runs_since(since)}
+        tasks = {task.task_id: task for task in api.tasks(runs[names.PREDICT_MATCHES])}
+        why = "\n".join(api.log(tasks["predict"]))
+    assert {run.state for run in runs.values()} == {"success"}
+    assert runs.keys() == {names.COLLECT_SCORES, names.BUILD_WAREHOUSE, names.PREDICT_MATCHES}
+    ((asset, extra),) = told["consumed_by"](names.BUILD_WAREHOUSE, runs[names.BUILD_WAREHOUSE].run_id)
+    assert (asset, extra["reason"]) == (names.LANDING_FIXTURES, "the league has moved a round")
+    assert {task.state for task in tasks.values()} == {"skipped"}
+    assert "A prediction is written before kick-off or not at all" in why
+
+
+def test_a_backfill_of_a_day_that_is_ahead_in_the_simulated_world_fails_at_once_and_says_so(
+    installation: Installation, first: dict[str, Any]
+):
+    settings, since = installation.settings, live_clock().as_of
+    ahead = (datetime.fromisoformat(first["as_of"]) + timedelta(days=30)).date().isoformat()
+    days = {"from_date": f"{ahead}T00:00:00Z", "to_date": f"{ahead}T00:00:00Z"}
+    login = {"username": USER, "password": settings.secrets["airflow_admin"]}
+    with airflow_of(settings) as api, httpx.Client(base_url=first["addresses"]["Airflow"]) as client:
+        token = client.post("auth/token", json=login).json()["access_token"]
+        asked = {"dag_id": names.SETTLE_PREDICTIONS, **days}
+        headers = {"Authorization": f"Bearer {token}"}
+        assert client.post("api/v2/backfills", json=asked, headers=headers).status_code == 200
+        with pytest.raises(PipelineFailed, match="settle of settle_predictions failed at try 1") as failed:
+            Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+    assert "DayNotOver: this run stands for a day that ends at" in str(failed.value)
+
+
+def test_house_is_kept_without_a_harm_to_what_is_new(installation: Installation, first: dict[str, Any]):
+    settings, since = installation.settings, live_clock().as_of
+    with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
+        connection.execute(
+            "insert into log (dttm, event, extra) values (now() - interval '91 days', 'old', ''), "
+            "(now() - interval '89 days', 'newer', '')"
+        )
+    with airflow_of(settings) as api:
+        before = {run.run_id for run in api.runs_since(run_start(installation))}
+        api.trigger(names.KEEP_HOUSE, {})
+        Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+        assert {run.state for run in api.runs_since(since)} == {"success"}
+        assert before < {run.run_id for run in api.runs_since(run_start(installation))}
+    with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
+        query = "select array_agg(event) from log where event in ('old', 'newer')"
+        assert scalar(connection, query) == ["newer"]
+        assert (
+            scalar(connection, "select count(*) from pg_tables where tablename like '\\_airflow\\_deleted%%'")
+            == 0
+        )
 
 
 def test_a_failing_task_is_told_with_its_log_and_not_tried_again_in_vain(
