@@ -81,15 +81,15 @@ def alarms(_: Run, report: Any) -> News:
 
 
 def told(extra: Mapping[str, Any]) -> str:
-    """An event's extra in words."""
-    if "n_matches" not in extra:
-        said = {name: value for name, value in extra.items() if name != "as_of"}
+    """An event's extra in words; one that came from outside may hold anything."""
+    said = {name: value for name, value in extra.items() if name != "as_of"}
+    if said.keys() != {field.name for field in dataclasses.fields(Extent)}:
         return ", ".join(f"{name} {value}" for name, value in said.items()) or "no reason given"
-    n, days = extra["n_matches"], (extra["first_match_on"], extra["last_match_on"])
-    if not n:
+    if not said["n_matches"]:
         return "no match"
-    matches = "1 match" if n == 1 else f"{n:,} matches"
-    return f"{matches} of {', '.join(extra['competitions'])}, {' to '.join(dict.fromkeys(days))}"
+    matches = "1 match" if said["n_matches"] == 1 else f"{said['n_matches']} matches"
+    days = dict.fromkeys(str(said[name]) for name in ("first_match_on", "last_match_on"))
+    return f"{matches} of {', '.join(map(str, said['competitions']))}, {' to '.join(days)}"
 
 
 def _if_any(asset: str, extent: Mapping[str, Any]) -> News:
