@@ -42,6 +42,7 @@ from touchline.sandbox.clock import advance_clock
 from touchline.settings import PROJECT_ROOT, Settings
 from touchline.sources.source import KINDS
 from touchline.supervision.programs import read_life
+from touchline.warehouse.changes import stands_as_of
 from warehouse import round_robin
 
 pytestmark = pytest.mark.slow
@@ -205,18 +206,35 @@ def test_what_the_page_for_operators_says_of_starting_from_outside_works(
 def test_a_backfill_of_a_day_that_is_ahead_in_the_simulated_world_fails_at_once_and_says_so(
     installation: Installation, first: dict[str, Any]
 ):
-    settings, since = installation.settings, live_clock().as_of
-    ahead = (datetime.fromisoformat(first["as_of"]) + timedelta(days=30)).date().isoformat()
-    days = {"from_date": f"{ahead}T00:00:00Z", "to_date": f"{ahead}T00:00:00Z"}
-    login = {"username": USER, "password": settings.secrets["airflow_admin"]}
-    with airflow_of(settings) as api, httpx.Client(base_url=first["addresses"]["Airflow"]) as client:
-        token = client.post("auth/token", json=login).json()["access_token"]
-        asked = {"dag_id": names.SETTLE_PREDICTIONS, **days}
-        headers = {"Authorization": f"Bearer {token}"}
-        assert client.post("api/v2/backfills", json=asked, headers=headers).status_code == 200
-        with pytest.raises(PipelineFailed, match="settle of settle_predictions failed at try 1") as failed:
-            Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+    ahead = datetime.fromisoformat(first["as_of"]).replace(hour=0, minute=0) + timedelta(days=30)
+    with pytest.raises(PipelineFailed, match="settle of settle_predictions failed at try 1") as failed:
+        post_backfill(installation, first, names.SETTLE_PREDICTIONS, ahead, ahead)
     assert "DayNotOver: this run stands for a day that ends at" in str(failed.value)
+
+
+@pytest.mark.nightly  # By day step by step (tests/integration/test_pipeline.py).
+def test_a_build_backfilled_by_airflow_ends_in_the_tables_of_having_run_then(
+    installation: Installation, first: dict[str, Any]
+):
+    settings, now = installation.settings, datetime.fromisoformat(first["as_of"])
+    midnight = now.replace(hour=0, minute=0)
+    post_backfill(
+        installation, first, names.BUILD_WAREHOUSE, midnight - timedelta(days=2), midnight - timedelta(days=1)
+    )
+    undisturbed = installation.with_settings(database_name="touchline_sandbox_then").settings
+    bootstrap.prepare(undisturbed)
+    for kind in KINDS:
+        run_step(undisturbed, STEPS[f"collect_{kind}"], "then", now)
+    for step in names.BUILD[:4]:
+        run_step(undisturbed, STEPS[step], "then", midnight)
+    built, expected = (table_digests(each, ["core", "features"]) for each in (settings, undisturbed))
+    assert built == expected
+    with airflow_of(settings) as api:
+        since = live_clock().as_of
+        api.trigger(names.COLLECT_SCORES, {"as_of": first["as_of"]})
+        Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+        assert names.PREDICT_MATCHES in {run.dag_id for run in api.runs_since(since)}
+    assert stands_as_of(settings, "features") == now
 
 
 def test_house_is_kept_without_a_harm_to_what_is_new(installation: Installation, first: dict[str, Any]):
@@ -475,6 +493,21 @@ def test_in_the_foreground_everything_ends_with_the_command(installation: Instal
     up.communicate(timeout=STEP_SECONDS)
     assert up.returncode == 0
     assert [process.cmdline() for process in installation.processes()] == []
+
+
+def post_backfill(
+    installation: Installation, first: dict[str, Any], dag_id: str, from_date: datetime, to_date: datetime
+) -> None:
+    """Ask Airflow for a backfill over a range (UTC, both included), and follow it to its end."""
+    settings, since = installation.settings, live_clock().as_of
+    login = {"username": USER, "password": settings.secrets["airflow_admin"]}
+    with httpx.Client(base_url=first["addresses"]["Airflow"], timeout=30) as client:
+        token = client.post("auth/token", json=login).json()["access_token"]
+        asked = {"dag_id": dag_id, "from_date": from_date.isoformat(), "to_date": to_date.isoformat()}
+        reply = client.post("api/v2/backfills", json=asked, headers={"Authorization": f"Bearer {token}"})
+        assert reply.status_code == 200, reply.text
+    with airflow_of(settings) as api:
+        Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
 
 
 def run_start(installation: Installation) -> Any:

@@ -108,7 +108,8 @@ def test_news_say_of_which_matches(caught_up: Settings, first: dict[str, StepOut
         }]  # fmt: skip
 
     everything = extent("2022-10-01", "2022-11-05", 18)
-    assert first["collect_fixtures"].news == {names.LANDING_FIXTURES: everything}
+    assert first["collect_fixtures"].news == {names.LANDING_FIXTURES: extent("2022-11-02", "2022-11-05", 3)}
+    assert first["collect_scores"].news == {names.LANDING_SCORES: everything}
     stored = {asset: [{**told, "competitions": tuple(told["competitions"])} for told in reasons]
               for asset, reasons in first[names.BUILT].news.items()}  # fmt: skip
     assert stored == {names.FEATURES: everything, names.RESULTS: extent("2022-10-01", "2022-10-15", 15)}

@@ -83,7 +83,7 @@ def build_layer(
 
 
 def _worked_in(settings: Settings, done: Plan, *, is_played: bool) -> Extent:
-    parameters = {"is_full": done.is_full, "since": done.since, "is_played": is_played}
+    parameters = {"is_full": done.is_full, "built_change_id": done.since, "is_played": is_played}
     with connect(settings, "transform") as connection:
         (row,) = rows(connection, query("warehouse/sql/built_matches"), parameters)
     return Extent.of(**row)
