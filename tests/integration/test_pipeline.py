@@ -225,9 +225,8 @@ def test_with_the_wall_clock_a_build_is_due_for_news_or_after_six_hours(caught_u
     assert collect(live, "later", "fixtures", much_later).new_assets == (names.LANDING_FIXTURES,)
 
 
-def test_a_backfilled_day_ends_in_the_tables_of_having_run_then_and_a_build_brings_the_present_back(
-    caught_up: Settings,
-):
+@pytest.mark.nightly  # It builds four times. By day: the next two.
+def test_backfilled_days_end_in_the_tables_of_having_run_then(caught_up: Settings):
     days = [datetime(2022, 10, day, tzinfo=UTC) for day in (11, 12)]
     with copy_of(caught_up) as then:
         for day in days:
@@ -240,19 +239,35 @@ def test_a_backfilled_day_ends_in_the_tables_of_having_run_then_and_a_build_brin
         assert built == table_digests(then, ["core", "features"])
     with connect(caught_up, "model") as connection:
         assert 0 < scalar(connection, "select count(*) from core.match_result") < 15
-    run(caught_up, names.BUILT, "backfill")
-    told = run(caught_up, "predict", "too-early")
-    assert told.is_repeat
-    assert "stands as of 2022-10-12T00:00:00+00:00, where a backfill left it" in told.summary
-    assert collect(caught_up, "present", "scores").new_assets == (names.LANDING_SCORES,)
-    assert not run(caught_up, "check_landing", "present").is_repeat
 
 
 def test_a_step_of_a_past_day_goes_back_to_it_when_another_run_has_moved_the_warehouse(caught_up: Settings):
     day = datetime(2022, 10, 12, tzinfo=UTC)
     run_step_of_past(caught_up, STEPS["check_landing"], "backfill", day)
     run(caught_up, "check_landing", "ordinary")
-    assert run_step_of_past(caught_up, STEPS["build_core"], "backfill", day).as_of == day.isoformat()
+    outcome = run_step_of_past(caught_up, STEPS["build_core"], "backfill", day)
+    assert (outcome.as_of, outcome.news) == (day.isoformat(), {})
+    with connect(caught_up, "model") as connection:
+        assert scalar(connection, "select max(kickoff_on) from core.match_result") == day.date() - timedelta(
+            days=1
+        )
+
+
+def test_nothing_is_predicted_on_a_warehouse_in_the_past_and_the_next_collection_brings_it_back(
+    caught_up: Settings,
+):
+    with connect(caught_up, "ingest") as connection:
+        connection.execute(
+            "insert into ops.pipeline_run (run_id, step, as_of, status, finished_at, detail) "
+            "select 'backfill', step, as_of - interval '21 days', status, clock_timestamp(), "
+            "jsonb_set(detail, '{inputs,as_of}', to_jsonb((as_of - interval '21 days')::text)) "
+            "from ops.pipeline_run where step = %s",
+            (names.BUILT,),
+        )
+    told = run(caught_up, "predict", "too-early")
+    assert told.is_repeat
+    assert "stands as of 2022-10-12T12:00:00+00:00, where a backfill left it" in told.summary
+    assert collect(caught_up, "present", "scores").new_assets == (names.LANDING_SCORES,)
 
 
 def test_the_views_are_renewed_where_the_wall_clock_has_moved_on(caught_up: Settings):

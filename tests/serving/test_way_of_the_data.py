@@ -34,7 +34,7 @@ def page_of(settings: Settings, now: datetime = NOW) -> str:
 
 
 def words(html: str) -> str:
-    return re.sub(r"<style>.*?</style>|<[^>]+>|\s+", " ", html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL).split())
 
 
 def test_every_asset_has_a_stage_a_maker_and_a_promise():
