@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -14,14 +12,13 @@ import requests
 import sqlalchemy.exc
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.providers.openlineage import conf as openlineage
-from airflow.sdk import Asset, CronTriggerTimetable, Param, Variable, XComArg, get_current_context, task
+from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from touchline.clock import parse_as_of
 from touchline.errors import (
     DatabaseUnavailable,
     DayNotOver,
-    NothingToBackfill,
     PipelineDegraded,
     QualityGateFailed,
     ServiceFailed,
@@ -29,17 +26,15 @@ from touchline.errors import (
     WarehouseBuildFailed,
 )
 from touchline.openlineage import datasets
-from touchline.operations import names, news, pipeline
-from touchline.operations.past import run_step_of_past
+from touchline.operations import names
 from touchline.operations.pipeline import Step
 from touchline.operations.steps import STEPS, collecting
 from touchline.settings import Settings, read_settings
 from touchline_assets import ASSETS, WHEN_NEW
+from touchline_runs import run_in_its_run, tell_what_is_new
 
 if TYPE_CHECKING:
     from touchline.sources.source import Kind
-
-log = logging.getLogger(__name__)
 
 # A second try would find the same rows; nothing downstream may run until somebody has looked.
 NOT_WORTH_A_RETRY = (DayNotOver, PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
@@ -128,23 +123,18 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
 
     The clock is `as_of` if the task before gave one, else the run's parameter, else that of the newest asset
     event that started the run, else the step finds it. A run of an Airflow backfill stands for the day that its data
-    interval ends with (`past.run_step_of_past`).
+    interval ends with (`touchline_runs`).
     """
     context = get_current_context()
-    run, until = context["dag_run"], end_of_backfill()
     if as_of is None:
-        _tell_events(context["triggering_asset_events"])
+        tell_what_is_new(context["triggering_asset_events"])
     given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
     try:
         moment = parse_as_of(given) if given else None
         settings = settings_with_lineage(step.name)
-        run_id = f"{run.dag_id}/{run.run_id}"
-        if until is None:
-            outcome = pipeline.run_step(settings, step, run_id, moment)
-        else:
-            outcome = run_step_of_past(settings, step, run_id, until)
-    except NothingToBackfill as reason:
-        raise AirflowSkipException(str(reason)) from reason
+        outcome = run_in_its_run(settings, step, moment)
+    except AirflowSkipException:
+        raise
     except (Exception, AirflowTaskTimeout) as error:
         is_last = context["ti"].try_number >= TRIES and not _has_lost_a_service(error)
         if is_last or isinstance(error, NOT_WORTH_A_RETRY):
@@ -184,19 +174,9 @@ def settings_with_lineage(step: str) -> Settings:
 
 
 def _as_of_of_events(events: Any) -> str | None:
-    newest = max((event for _, event in _each(events)), key=lambda event: event.timestamp, default=None)
+    found = [event for _, of_one_asset in (events or {}).items() for event in of_one_asset]
+    newest = max(found, key=lambda event: event.timestamp, default=None)
     return None if newest is None else newest.extra.get("as_of")
-
-
-def _tell_events(events: Any) -> None:
-    # Each is also among those of the alias by which it was published.
-    for asset, event in _each(events):
-        if isinstance(asset, Asset):
-            log.info("new: %s: %s", asset.name, news.told(event.extra))
-
-
-def _each(events: Any) -> Iterator[tuple[Any, Any]]:
-    return ((asset, event) for asset, of_one in (events or {}).items() for event in of_one)
 
 
 def take_keys_from_airflow() -> None:
@@ -218,14 +198,3 @@ def window_of_backfill() -> tuple[date, date] | None:
     if run.run_type != "backfill" or run.logical_date is None:
         return None
     return run.logical_date.date(), run.logical_date.date()
-
-
-def end_of_backfill() -> datetime | None:
-    """The instant (UTC) up to which a run of an Airflow backfill knows everything; None for every other run.
-
-    It is the end of the data interval: of the day, or, for a DAG with times of its own, the very time of that run.
-    """
-    run = get_current_context()["dag_run"]
-    if run.run_type != "backfill" or run.data_interval_end is None:
-        return None
-    return datetime.fromtimestamp(run.data_interval_end.timestamp(), UTC)

@@ -222,7 +222,7 @@ def test_a_task_logs_what_is_new_of_each_asset_that_started_its_run(caplog: pyte
         timestamp=FRIDAY, extra={"metric": "feature_drift", "as_of": FRIDAY.isoformat()}
     )
     events: Any = {odds: [of_odds], drift: [of_drift], WHEN_NEW[names.LANDING_ODDS]: [of_odds]}
-    with caplog.at_level("INFO", "touchline_tasks"):
+    with caplog.at_level("INFO", "touchline_runs"):
         run(Work(), events=events)
     assert [message for message in caplog.messages if message.startswith("new: ")] == [
         "new: landing/odds: 12 matches of D1, E0, 2026-03-14 to 2026-03-15",
