@@ -1,4 +1,4 @@
-"""What the run that a task belongs to asks of its step: a past day of a backfill, and what is new since the last run."""
+"""What the run of a task asks of its step: the day of a backfill, and to tell what is new since the last run."""
 
 from __future__ import annotations
 
