@@ -39,8 +39,8 @@ def _application() -> App:
     reader, present = Reader(settings), present_of(settings)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
-    @app.get("/", dependencies=[Depends(requires_access_asset("GET"))], response_model=None)
-    async def show() -> Any:
+    @app.get("/", dependencies=[Depends(requires_access_asset("GET"))])
+    async def show() -> HTMLResponse:
         html, is_read = await way.page(settings, reader, present)
         return HTMLResponse(html, 200 if is_read else 503, headers={"Cache-Control": "no-store"})
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from airflow.api_fastapi.app import create_app, get_auth_manager
-from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.app import create_app
 from airflow.api_fastapi.execution_api.routes import execution_api_router
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -61,16 +60,10 @@ def test_a_token_is_given_for_the_password_only(client: TestClient):
             assert client.post(path, json=body).status_code in (400, 401)
 
 
-def test_the_way_of_the_data_is_shown_to_who_has_logged_in(client: TestClient):
+def test_the_way_of_the_data_is_not_shown_to_who_has_not_logged_in(client: TestClient):
     assert client.get("/touchline/").status_code == 401
     assert client.get("/touchline/", headers={"Authorization": "Bearer x"}).status_code == 403
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOUCHLINE_DATABASE_URL", "postgresql://nobody:x@127.0.0.1:9/postgres")
-        user = SimpleAuthManagerUser(username="viewer", role="VIEWER")
-        token = get_auth_manager().generate_jwt(user)
-        reply = client.get("/touchline/", cookies={"_token": token})
-    assert reply.status_code == 503, "no database answers there"
-    assert "The way of the data" in reply.text
+    assert client.post("/touchline/").status_code == 405
 
 
 @pytest.mark.parametrize(("headers", "is_answered"), [

@@ -29,7 +29,7 @@ from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import PipelineFailed
 from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import events_file
-from touchline.operations import names, status
+from touchline.operations import names, status, way
 from touchline.operations.airflow_api import airflow_of
 from touchline.operations.airflow_settings import USER
 from touchline.operations.edge import run_clock
@@ -127,6 +127,12 @@ def test_airflow_answers_who_has_logged_in_on_its_own_pages_and_nobody_else(
         ({"Authorization": f"Bearer {token}"}, 201),
     ):
         assert httpx.post(variables, json=value, headers=headers).status_code == expected, headers
+    page = httpx.get(f"{address}touchline/", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert page.status_code == 200
+    assert page.text.count('<div class="asset fresh">') == len(names.ASSETS) - 1, (
+        "all but what is tuned weekly"
+    )
+    assert page.text.count('class="match"') == min(first["n_upcoming"], way.N_FIXTURES)
     trigger = f"{address}api/v2/dags/{names.PREDICT_MATCHES}/dagRuns"
     assert httpx.post(trigger, json={"logical_date": None}).status_code == 401
     assert httpx.get(f"{address}auth/token").status_code == 403
