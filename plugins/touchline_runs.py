@@ -30,6 +30,7 @@ def run_in_its_run(settings: Settings, step: Step, as_of: datetime | None) -> St
     try:
         return run_step_of_past(settings, step, run_id, until)
     except NothingToBackfill as reason:
+        log.warning("%s", reason)
         raise AirflowSkipException(str(reason)) from reason
 
 

@@ -202,7 +202,7 @@ def test_what_the_page_for_operators_says_of_starting_from_outside_works(
         tasks = {task.task_id: task for task in api.tasks(runs[names.PREDICT_MATCHES])}
         why = "\n".join(api.log(tasks["predict"]))
     assert {run.state for run in runs.values()} == {"success"}
-    assert runs.keys() == {names.COLLECT_SCORES, names.BUILD_WAREHOUSE, names.PREDICT_MATCHES}
+    assert runs.keys() >= {names.COLLECT_SCORES, names.BUILD_WAREHOUSE, names.PREDICT_MATCHES}
     ((asset, extra),) = told["consumed_by"](names.BUILD_WAREHOUSE, runs[names.BUILD_WAREHOUSE].run_id)
     assert (asset, extra["reason"]) == (names.LANDING_FIXTURES, "the league has moved a round")
     assert {task.state for task in tasks.values()} == {"skipped"}
