@@ -256,13 +256,13 @@ def test_a_step_of_a_past_day_goes_back_to_it_when_another_run_has_moved_the_war
 def test_nothing_is_predicted_on_a_warehouse_in_the_past_and_the_next_collection_brings_it_back(
     caught_up: Settings,
 ):
+    before = NOW - timedelta(days=21)
     with connect(caught_up, "ingest") as connection:
         connection.execute(
             "insert into ops.pipeline_run (run_id, step, as_of, status, finished_at, detail) "
-            "select 'backfill', step, as_of - interval '21 days', status, clock_timestamp(), "
-            "jsonb_set(detail, '{inputs,as_of}', to_jsonb((as_of - interval '21 days')::text)) "
-            "from ops.pipeline_run where step = %s",
-            (names.BUILT,),
+            "select 'backfill', step, %s, status, clock_timestamp(), "
+            "jsonb_set(detail, '{inputs,as_of}', to_jsonb(%s::text)) from ops.pipeline_run where step = %s",
+            (before, before.isoformat(), names.BUILT),
         )
     told = run(caught_up, "predict", "too-early")
     assert told.is_repeat
