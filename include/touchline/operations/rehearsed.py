@@ -8,7 +8,6 @@ import importlib
 import logging
 from typing import Final
 
-from touchline.errors import TouchlineError
 from touchline.settings import read_settings
 from touchline.warehouse.invocation import parsed_project
 
@@ -22,6 +21,6 @@ for name in WORK:
     importlib.import_module(f"touchline.{name}")
 try:
     parsed_project(read_settings())
-except TouchlineError as error:
-    # The task that needs it says so where somebody looks.
+# Whatever it is, no task would start; the one that needs the project says so where somebody looks.
+except Exception as error:
     logging.getLogger(__name__).warning("dbt's project is not parsed ahead: %s", error)
