@@ -226,7 +226,7 @@ def test_an_increment_makes_no_view_again_that_would_be_the_same(built: Settings
     report = build_layer(built, "analytics", NOW + timedelta(minutes=5), "build")
     again = build_layer(built, "analytics", NOW, "build")
     # Those in whose SQL the instant of the build is.
-    assert report.n_models == again.n_models == 7
+    assert report.n_models == again.n_models == 4
     assert fetch(built, "select as_of from analytics.freshness") == [{"as_of": NOW}]
     with connect(built, "transform") as connection:
         connection.execute("drop view analytics.standings cascade")
