@@ -13,9 +13,9 @@ from touchline.settings import Settings
 from touchline.supervision.programs import tail
 from touchline.supervision.supervisor import log_of
 
-# Every look costs Airflow's API server a tenth of a second, a glance at what is active a fifth of that.
-POLL_SECONDS = 2.0
-GLANCE_SECONDS = 0.4
+# Every look costs Airflow's API server a tenth of a second, a glance at what is active a fourth of that.
+POLL_SECONDS = 4.0
+GLANCE_SECONDS = 1.0
 # Asking whether every process still lives takes longer than asking Airflow.
 LIFE_SIGN_SECONDS = 5.0
 LOG_TAIL_LINES = 60
