@@ -7,6 +7,7 @@ and observations are written in the same transaction as that row.
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +16,13 @@ from datetime import date, datetime
 
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect
-from touchline.errors import PayloadRejected, SettingsInvalid, SourceResting, SourceUnavailable
+from touchline.errors import (
+    PayloadRejected,
+    SettingsInvalid,
+    SourceAsksToWait,
+    SourceResting,
+    SourceUnavailable,
+)
 from touchline.landing import observations, payloads, ticks
 from touchline.landing.observations import UNWRITABLE, FileReport
 from touchline.landing.payloads import Payload
@@ -36,7 +43,11 @@ REQUESTS_AT_ONCE = 6
 
 @dataclass(frozen=True)
 class CollectReport:
-    """What a collection did. `problems` are bodies that could not be fetched, or not be used at all."""
+    """What a collection did. `problems` are bodies that could not be fetched, or not be used at all.
+
+    `unreadable` of them could be fetched. When requests were left because a source asked for a pause, or was slower
+    than the collection had time, the source can be asked for them in `wait_seconds`; else that is None.
+    """
 
     source: str
     as_of: str
@@ -54,6 +65,8 @@ class CollectReport:
     new_quotes: int
     ignored_files: tuple[str, ...]
     problems: tuple[str, ...]
+    unreadable: int
+    wait_seconds: float | None
     files: tuple[FileReport, ...]
 
     @property
@@ -84,6 +97,7 @@ class _Tally:
     seen: int = 0
     not_offered: int = 0
     resting: int = 0
+    wait_seconds: float | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -95,11 +109,15 @@ def collect(
     on_progress: Progress | None = None,
     only: Sequence[str] = (),
     window: Window | None = None,
+    *,
+    resumes: bool = False,
+    seconds: float | None = None,
 ) -> CollectReport:
     """Fetch and land everything the sources offer for `kinds` at `clock.as_of`, or for matches in `window`.
 
     `only` names the sources to ask; if empty, all sources in use are asked. `window` is two UK days, both included.
-    What this `run_id` has already stored is not requested again, so a killed backfill resumes where it stopped.
+    With a window, or if it `resumes`, what this `run_id` has already stored is not requested again, so that a killed
+    backfill goes on where it stopped. After `seconds` of a source no further request is sent to it.
     `on_progress` is called with ("fetch" or "parse", done, total). A failed request is reported, and the others
     continue. Raises SourceUnavailable when there is no source, or when every request failed (unless all sources
     merely rest), and SettingsInvalid when the database holds the other world (simulated or real), or a provider is to
@@ -117,10 +135,12 @@ def collect(
         payloads.claim_world(connection, names, is_simulated=settings.is_simulated)
         ticks.ensure_partitions(connection, clock.as_of)
         connection.commit()
-        plans = [(source, _wanted(connection, source, kinds, clock, run_id, window)) for source in sources]
+        plans = [
+            (source, _wanted(connection, source, kinds, clock, run_id, window, resumes)) for source in sources
+        ]
         n_planned = sum(len(wanted) for _, wanted in plans)
         for source, wanted in plans:
-            _fetch_all(connection, source, wanted, clock, run_id, tally, n_planned, on_progress)
+            _fetch_all(connection, source, wanted, clock, run_id, tally, n_planned, on_progress, seconds)
         n_failed = len(tally.problems)
         pending = [(source, payloads.unparsed(connection, source.name)) for source in sources]
         connection.commit()
@@ -159,30 +179,48 @@ def collect(
         new_quotes=sum(file.new_quotes for file in files),
         ignored_files=ignored,
         problems=tuple(tally.problems),
+        unreadable=len(tally.problems) - n_failed,
+        wait_seconds=tally.wait_seconds,
         files=tuple(files),
     )
 
 
 def _wanted(
     connection: Connection, source: Source, kinds: Sequence[Kind], clock: RunClock, run_id: str,
-    window: Window | None,
+    window: Window | None, resumes: bool,
 ) -> list[Request]:  # fmt: skip
-    if window is None:
-        return list(source.requests(kinds, clock.as_of))
+    wanted = source.requests(kinds, clock.as_of) if window is None else source.backfill(kinds, *window)
+    if window is None and not resumes:
+        return list(wanted)
     answered = payloads.answered_in_run(connection, source.name, run_id)
-    return [request for request in source.backfill(kinds, *window) if request.endpoint not in answered]
+    return list(_missing(connection, source, wanted, answered))
+
+
+def _missing(
+    connection: Connection, source: Source, wanted: Sequence[Request], answered: set[str]
+) -> Iterator[Request]:
+    """Those of the requests that have no answer, with the further pages that answers name."""
+    queue = deque(wanted)
+    while queue:
+        request = queue.popleft()
+        if request.endpoint not in answered:
+            yield request
+        else:
+            queue.extendleft(reversed(source.more(request, payloads.last_body(connection, request))))
 
 
 def _fetch_all(
     connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock, run_id: str,
-    tally: _Tally, n_planned: int, on_progress: Progress | None,
+    tally: _Tally, n_planned: int, on_progress: Progress | None, seconds: float | None,
 ) -> None:  # fmt: skip
     """Send several requests at once, and store the replies in the order of the requests."""
-    for request, reply in _replies(connection, source, wanted, clock):
+    for request, reply in _replies(connection, source, wanted, clock, seconds):
         tally.requests += 1
         if isinstance(reply, SourceUnavailable):
             tally.problems.append(str(reply))
             tally.resting += isinstance(reply, SourceResting)
+            if isinstance(reply, SourceAsksToWait):
+                tally.wait_seconds = max(reply.seconds, tally.wait_seconds or 0.0)
             log.warning("%s", reply)
         else:
             # Replies overtake one another; bodies are dated in the order in which they are stored.
@@ -203,13 +241,14 @@ def _fetch_all(
 
 
 def _replies(
-    connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock
+    connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock, seconds: float | None
 ) -> Iterator[tuple[Request, Reply | NoReply | SourceUnavailable]]:
     """Replies in the order of the requests. Further pages that a body names follow its own reply.
 
-    A source that rests (quota spent, circuit open) is reported once and not asked again.
+    A source that rests (quota spent, circuit open, a pause) is reported once and not asked again, and so is one that
+    has not answered everything after `seconds`.
     """
-    queue, is_resting = deque(wanted), False
+    queue, is_resting, began = deque(wanted), False, time.monotonic()
     validators = payloads.last_validators(connection, source.name, [each.endpoint for each in wanted])
     # No transaction may stay open while we wait for a provider.
     connection.commit()
@@ -224,6 +263,11 @@ def _replies(
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as executor:
         ahead: deque[tuple[Request, Future[Reply | NoReply | SourceUnavailable]]] = deque()
         while ahead or (queue and not is_resting):
+            if queue and not is_resting and seconds is not None and time.monotonic() - began > seconds:
+                told = f"{source.name}: slow; {len(queue)} requests are left after {seconds:.0f} seconds"
+                is_resting = True
+                yield queue[0], SourceAsksToWait(told, 0.0)
+                continue
             while queue and not is_resting and len(ahead) < REQUESTS_AT_ONCE:
                 request = queue.popleft()
                 ahead.append((request, executor.submit(ask, request)))

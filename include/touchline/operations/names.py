@@ -15,6 +15,8 @@ TUNE_MODELS: Final = "tune_models"
 TRAIN_MODELS: Final = "train_models"
 PREDICT_MATCHES: Final = "predict_matches"
 SETTLE_PREDICTIONS: Final = "settle_predictions"
+APPROVE_PROMOTION: Final = "approve_promotion"
+WATCH_KICKOFFS: Final = "watch_kickoffs"
 DAGS: Final = (
     COLLECT_FIXTURES,
     COLLECT_ODDS,
@@ -24,6 +26,8 @@ DAGS: Final = (
     TRAIN_MODELS,
     PREDICT_MATCHES,
     SETTLE_PREDICTIONS,
+    APPROVE_PROMOTION,
+    WATCH_KICKOFFS,
 )
 
 LANDING_FIXTURES: Final = "landing/fixtures"
@@ -33,6 +37,7 @@ FEATURES: Final = "warehouse/features"
 RESULTS: Final = "warehouse/results"
 TUNED: Final = "models/tuned"
 CHAMPION: Final = "models/champion"
+CANDIDATE: Final = "models/candidate"
 DRIFT: Final = "models/drift"
 PREDICTIONS: Final = "predictions/upcoming"
 SETTLED: Final = "predictions/settled"
@@ -44,6 +49,7 @@ ASSETS: Final = (
     RESULTS,
     TUNED,
     CHAMPION,
+    CANDIDATE,
     DRIFT,
     PREDICTIONS,
     SETTLED,
@@ -63,14 +69,13 @@ BUILD: Final = (*BUILD_STEPS, "detect_anomalies")
 # The last task of a DAG, which fails when the pipeline is degraded; every other task has then done its work.
 ALL_COLLECTED: Final = "all_collected"
 ALL_PREDICTED: Final = "all_predicted"
-VERDICTS: Final = (ALL_COLLECTED, ALL_PREDICTED)
+PREDICTED_IN_TIME: Final = "predicted_in_time"
+VERDICTS: Final = (ALL_COLLECTED, ALL_PREDICTED, PREDICTED_IN_TIME)
 
-# One collection at a time (they ask the same source), two tasks that work the database hard, one training.
-LANDING_POOL: Final = "landing"
+# Two tasks that work the database hard, one training. Each source has a pool of its own (operations/pools.py).
 DATABASE_POOL: Final = "database"
 TRAINING_POOL: Final = "training"
 POOLS: Final = {
-    LANDING_POOL: (1, "collections, one at a time: they ask the same sources"),
     DATABASE_POOL: (2, "tasks that keep PostgreSQL busy"),
     TRAINING_POOL: (1, "training takes every core there is"),
 }

@@ -17,6 +17,7 @@ from touchline.operations import names, services, status
 from touchline.operations.airflow_api import AirflowApi, airflow_of
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower, Watch
+from touchline.operations.pools import pools
 from touchline.operations.services import Told
 from touchline.settings import Settings
 from touchline.sources.registry import open_sources
@@ -69,7 +70,7 @@ def start(settings: Settings, tell: Told, dag_ids: Sequence[str] = names.DAGS) -
     launched_at = live_clock().as_of
     launched = services.start_all(settings, tell)
     api = airflow_of(settings)
-    api.set_pools(names.POOLS)
+    api.set_pools(pools(settings))
     if status.DAG_PROCESSOR in launched:
         tell("the DAG files")
         _await_dags(api, launched_at)

@@ -13,11 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from touchline.database.engine import Connection, connect
-from touchline.errors import SourceUnavailable
+from touchline.errors import PayloadRejected, SourceUnavailable
 from touchline.operations import due, names
 from touchline.operations.pipeline import News, Run, Step
 from touchline.operations.records import Inputs, last_inputs
-from touchline.operations.verdicts import all_collected, all_predicted
+from touchline.operations.verdicts import all_collected, all_predicted, predicted_in_time
 from touchline.warehouse.changes import PlannedLayer, stands_as_of
 
 if TYPE_CHECKING:
@@ -31,24 +31,32 @@ NO_REASON: Sequence[Mapping[str, Any]] = ({},)
 
 def collecting(
     kinds: Sequence[Kind], sources: Sequence[str] = (), window: Window | None = None,
-    on_progress: Progress | None = None, *, is_strict: bool = False,
+    on_progress: Progress | None = None, *, is_strict: bool = False, resumes: bool = False,
+    seconds: float | None = None,
 ) -> Step:  # fmt: skip
     """Fetch and land kinds of facts from the named sources, or from all in use.
 
     `window` (two UK days, both included) asks for the matches of these days instead of what is offered now. With
     `is_strict` a failed request fails the step, so that an incomplete day does not count as done; another try asks
-    only for what is missing.
+    only for what is missing. What is left because a source asked for a pause, or was not done after `seconds`, fails
+    nothing: a step that `resumes` asks for it in the same run.
     """
 
     def work(run: Run) -> Any:
         from touchline.landing.collect import collect
 
-        report = collect(run.settings, run.clock, run.run_id, kinds, on_progress, sources, window)
-        if is_strict and report.problems:
+        report = collect(
+            run.settings, run.clock, run.run_id, kinds, on_progress, sources, window,
+            resumes=resumes, seconds=seconds,
+        )  # fmt: skip
+        if is_strict and report.unreadable:
+            raise PayloadRejected(report.problems[-1])
+        if is_strict and report.problems and report.wait_seconds is None:
             raise SourceUnavailable(f"{len(report.problems)} requests failed: {report.problems[0]}")
         return report
 
-    name = "/".join(part for part in (f"collect_{'+'.join(kinds)}", "+".join(sources)) if part)
+    parts = (f"collect_{'+'.join(kinds)}", "+".join(sources), "rest" if resumes else "")
+    name = "/".join(part for part in parts if part)
     return Step(name, f"Fetch and land {', '.join(kinds)}.", work)
 
 
@@ -183,12 +191,36 @@ def _confirm_newest(run: Run) -> None:
 
 
 def _unused_models(run: Run, _: Any) -> News:
-    """Champion and challengers are new until they have predicted on this build."""
+    """Champion and challengers are new until they have predicted on this build; a candidate until someone was asked."""
     with connect(run.settings, "ingest") as connection:
         is_used = last_inputs(connection, "predict") == due.prediction_inputs(
             run.registry, connection, run.as_of
         )
-    return _new(() if is_used else (names.CHAMPION,))
+    news = _new(() if is_used else (names.CHAMPION,))
+    return {**news, **_unasked_candidate(run)}
+
+
+def _unasked_candidate(run: Run) -> News:
+    if not run.settings.promotion.needs_approval:
+        return {}
+    from touchline.registry.approval import waiting_candidate
+
+    found = waiting_candidate(run.registry)
+    return {} if found is None or found.was_asked else _new((names.CANDIDATE,))
+
+
+def promoting(version: str | None = None) -> Step:
+    """Make an approved version the champion, if it still waits for that; without one, whichever waits."""
+
+    def work(run: Run) -> Any:
+        from touchline.registry.approval import promote_approved
+
+        return promote_approved(run.registry, version)
+
+    return Step(
+        "promote", "Make the approved version the champion.", work, ("source", "mlflow"),
+        publishes=(names.CHAMPION,), news=lambda _run, report: _new((names.CHAMPION,) if report.is_promoted else ()),
+    )  # fmt: skip
 
 
 def _settle(run: Run) -> Any:
@@ -285,7 +317,7 @@ _TABLE = (
     Step(
         "train", "Train, evaluate and register models, and decide on the champion.", _train, ("source", "mlflow"),
         idle=_nothing_built, inputs=_training_inputs, stands=_has_champion, confirm=_confirm_newest,
-        publishes=(names.CHAMPION,), news=_unused_models,
+        publishes=(names.CHAMPION, names.CANDIDATE), news=_unused_models,
     ),
     predicting(),
     Step(
@@ -303,6 +335,8 @@ _TABLE = (
     ),
     *(all_collected(kind) for kind in names.LANDING),
     all_predicted(),
+    predicted_in_time(),
+    promoting(),
     Step("forget_logs", "Delete logs of tasks to which nothing was added for 30 days.", _forget_logs),
 )  # fmt: skip
 STEPS: Mapping[str, Step] = {step.name: step for step in _TABLE}
