@@ -20,7 +20,7 @@ from touchline.operations.pools import pool_of
 from touchline.operations.steps import STEPS, collecting
 from touchline.settings import read_settings
 from touchline.sources.configuration import read_configuration
-from touchline.sources.source import Kind
+from touchline.sources.kinds import Kind
 from touchline_assets import WHEN_NEW
 from touchline_limits import limits_of, limits_of_collecting
 from touchline_tasks import perform, run_step, step
@@ -32,12 +32,14 @@ PROMPT_SECONDS = 240.0
 log = logging.getLogger(__name__)
 
 
-class Collect(SkipMixin, BaseOperator):
+class Collect(BaseOperator, SkipMixin):
     """Ask one source for a kind of facts, for a few minutes at most.
 
     What is left, because the source is slow or has asked for a pause, is for the task after this one (`CollectRest`),
     which is skipped when nothing is left.
     """
+
+    inherits_from_skipmixin = True
 
     def __init__(self, *, kind: Kind, source: str, **options: Any) -> None:
         super().__init__(**options)

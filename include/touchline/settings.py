@@ -92,6 +92,27 @@ class Promotion(BaseModel, frozen=True):
     )
 
 
+def _content(path: Path, variable: str) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise SettingsInvalid(f"{variable}: {path} cannot be read: {error.strerror}") from error
+
+
+def _secret(given: SecretStr | None, path: Path | None, variable: str) -> str | None:
+    if given is not None:
+        return given.get_secret_value()
+    return None if path is None else _content(path, variable) or None
+
+
+def _has_a_port(url: str) -> bool:
+    """True when the port of a URL is one, or it names none."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
 class Notify(BaseModel, frozen=True):
     """Who is alerted, and how; nobody if nothing is set. A secret may be the content of a file instead."""
 
@@ -351,19 +372,6 @@ def source_keys() -> dict[str, str]:
     }
 
 
-def _content(path: Path, variable: str) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise SettingsInvalid(f"{variable}: {path} cannot be read: {error.strerror}") from error
-
-
-def _secret(given: SecretStr | None, path: Path | None, variable: str) -> str | None:
-    if given is not None:
-        return given.get_secret_value()
-    return None if path is None else _content(path, variable) or None
-
-
 def _without_user(url: str) -> str:
     return re.sub(r"(?<=://)[^/?#]*@", "", url)
 
@@ -414,11 +422,3 @@ def _names_of(model: type[BaseModel]) -> Iterator[str]:
         yield name.upper()
         if isinstance(field.default, BaseModel):
             yield from (f"{name}_{part}".upper() for part in _names_of(type(field.default)))
-
-
-def _has_a_port(url: str) -> bool:
-    """True when the port of a URL is one, or it names none."""
-    try:
-        return urlsplit(url).port != 0
-    except ValueError:
-        return False

@@ -9,9 +9,10 @@ import pendulum
 import pytest
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 
-from matchday_timetable import OddsTimetable, ScoresTimetable
+from matchday_timetable import KickoffTimetable, OddsTimetable, ScoresTimetable
 from touchline.clock import live_clock
 from touchline.database.engine import connect
+from touchline.operations import matchday
 from touchline.settings import Settings
 
 WHENEVER = TimeRestriction(earliest=None, latest=None, catchup=False)
@@ -25,7 +26,7 @@ def warehouse(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def next_run(
-    timetable: OddsTimetable | ScoresTimetable, after: pendulum.DateTime | None = None
+    timetable: OddsTimetable | ScoresTimetable | KickoffTimetable, after: pendulum.DateTime | None = None
 ) -> DagRunInfo | None:
     last = None if after is None else DataInterval.exact(after)
     return timetable.next_dagrun_info(last_automated_data_interval=last, restriction=WHENEVER)
@@ -69,6 +70,15 @@ def test_during_a_match_scores_are_collected_within_ten_minutes(warehouse: Setti
     assert after.run_after - found.run_after == timedelta(minutes=10)
 
 
+def test_predictions_are_looked_at_an_hour_before_a_kickoff(warehouse: Settings):
+    now = pendulum.instance(live_clock().as_of)
+    due = now.add(minutes=10).start_of("hour").add(minutes=now.add(minutes=10).minute // 5 * 5)
+    kick_off(warehouse, due.add(hours=1))
+    found = next_run(KickoffTimetable(), after=now)
+    assert found is not None
+    assert found.run_after == min(due, matchday.next_collection(now, [], matchday.LOOK_EVERY))
+
+
 def test_of_missed_runs_the_last_is_made_up_for(warehouse: Settings):
     before = live_clock().as_of
     found = next_run(OddsTimetable(), after=pendulum.datetime(2020, 1, 1))
@@ -107,7 +117,7 @@ def test_a_run_by_hand_is_an_instant():
     assert OddsTimetable().infer_manual_data_interval(run_after=now) == DataInterval.exact(now)
 
 
-@pytest.mark.parametrize("timetable", [OddsTimetable(), ScoresTimetable()])
-def test_a_timetable_survives_serialization(timetable: OddsTimetable | ScoresTimetable):
+@pytest.mark.parametrize("timetable", [OddsTimetable(), ScoresTimetable(), KickoffTimetable()])
+def test_a_timetable_survives_serialization(timetable: OddsTimetable | ScoresTimetable | KickoffTimetable):
     again = type(timetable).deserialize(timetable.serialize())
     assert again.description == timetable.description

@@ -30,13 +30,17 @@ from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import events_file
 from touchline.operations import names, status
 from touchline.operations.airflow_api import airflow_of
+from touchline.operations.approvals import APPROVE_TASK, subject_of
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
 from touchline.operations.pipeline import StepOutcome, run_step
 from touchline.operations.run import forget_other_worlds
 from touchline.operations.steps import STEPS
 from touchline.quality.holds import Breach, keep_holds, release
+from touchline.registry.models import CANDIDATE, champion_version, promote
+from touchline.registry.tracking import open_registry
 from touchline.sandbox.clock import advance_clock
+from touchline.sandbox.faults import NONE, Fault, switch_fault
 from touchline.settings import Settings
 from touchline.sources.source import KINDS
 from touchline.supervision.programs import read_life
@@ -86,9 +90,13 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
         runs = [
             run for run in api.runs_since(run_start(installation)) if run.state not in ("queued", "running")
         ]
-        assert {run.dag_id for run in runs} == set(names.DAGS) - {names.TUNE_MODELS}
+        assert {run.dag_id for run in runs} == set(names.DAGS) - {
+            names.TUNE_MODELS, names.WATCH_KICKOFFS, names.APPROVE_PROMOTION
+        }  # fmt: skip
         tasks = [task for run in runs for task in api.tasks(run)]
-        assert {task.state for task in tasks} == {"success"}
+        # No source left anything for later.
+        assert {task.state for task in tasks if not task.task_id.startswith("collect_rest.")} == {"success"}
+        assert {task.state for task in tasks if task.task_id.startswith("collect_rest.")} == {"skipped"}
         assert "build_core" in {task.task_id for task in tasks if task.try_number > 1}
         assert api.import_errors() == []
     assert first["n_dag_runs"] == len(runs)
@@ -189,6 +197,38 @@ def test_a_failing_task_is_told_with_its_log_and_not_tried_again_in_vain(
         "'yesterday' is not a date",
     ):
         assert words in str(failed.value)
+    hook = installation.hook
+    assert hook is not None
+    await_true(lambda: bool(hook.told))
+    (told,) = hook.told
+    for words in (
+        "predict_matches / predict",
+        "SettingsInvalid: 'yesterday' is not a date",
+        "To do: nothing of",
+        "/runs/manual",
+    ):
+        assert words in told
+
+
+def test_a_source_that_asks_for_a_pause_is_waited_for_without_a_worker_and_keeps_no_other_waiting(
+    installation: Installation, first: dict[str, Any]
+):
+    settings, since = installation.settings, live_clock().as_of
+    address = f"http://127.0.0.1:{settings.running_port('sandbox', 0)}"
+    # football-data.org then asks to be left alone until midnight.
+    switch_fault(address, Fault.QUOTA_SPENT, 1.0)
+    with airflow_of(settings) as api:
+        run = api.trigger(names.COLLECT_FIXTURES, {"as_of": first["as_of"], "announce": False})
+        Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+        switch_fault(address, NONE)
+        tasks = {task.task_id: task for task in api.tasks(run)}
+        told = "\n".join(api.log(tasks["collect_rest.football_data_org"]))
+    assert {tasks[f"collect.{source}"].state for source in ("football_data_uk", "football_data_org")} == {
+        "success"
+    }
+    assert tasks["collect_rest.football_data_uk"].state == "skipped"
+    assert tasks["collect_rest.football_data_org"].state == "success"
+    assert "it asks to be left alone for" in told
 
 
 @pytest.mark.nightly  # By day: the failing task before.
@@ -304,7 +344,7 @@ def test_a_dag_that_is_only_degraded_fails_at_once_with_the_reason_and_has_done_
     assert doctor.returncode == 4, doctor.stdout
     checks = {check["subject"]: check for check in json.loads(doctor.stdout)["checks"]}
     assert (checks["held"]["state"], checks["Airflow's scheduler"]["state"]) == ("degraded", "ok")
-    assert "not run on one machine" in checks["Airflow's triggerer"]["finding"]
+    assert checks["Airflow's triggerer"]["state"] == "ok"
     assert checks["Airflow's runs"]["finding"] == "none is active"
 
 
@@ -346,6 +386,58 @@ def test_an_unfinished_run_of_another_time_is_abandoned_and_that_is_said(
         assert begun.run_id not in {run.run_id for run in api.active_runs()}
     (told,) = told_of(begun.run_id)
     assert f"abandoned: before it had ended, as_of was {now.isoformat()} and is {later.isoformat()}" in told
+
+
+@pytest.fixture
+def candidate(installation: Installation, first: dict[str, Any]) -> Iterator[str]:
+    """A version that waits for approval: the champion once more."""
+    registry = open_registry(installation.settings)
+    champion = champion_version(registry)
+    assert champion is not None
+    found = registry.client.get_model_version(registry.model_name, champion)
+    made = registry.client.create_model_version(
+        registry.model_name, found.source, found.run_id, tags=dict(found.tags)
+    )
+    registry.client.set_registered_model_alias(registry.model_name, CANDIDATE, made.version)
+    yield str(made.version)
+    promote(registry, champion)
+    registry.client.delete_registered_model_alias(registry.model_name, CANDIDATE)
+    registry.client.delete_model_version(registry.model_name, str(made.version))
+
+
+@pytest.mark.nightly  # By day: tests/integration/test_approval.py, without Airflow.
+@pytest.mark.parametrize("answer", ["Approve", "Reject", "touchline models promote"])
+def test_a_promotion_is_approved_or_rejected_in_airflow_or_by_hand(
+    installation: Installation, candidate: str, answer: str
+):
+    settings = installation.settings
+    registry = open_registry(settings)
+    before = champion_version(registry)
+    with airflow_of(settings) as api:
+        run = api.trigger(names.APPROVE_PROMOTION, {"announce": False})
+
+        def task(name: str) -> str | None:
+            return {each.task_id: each.state for each in api.tasks(run)}.get(name)
+
+        await_true(lambda: task(APPROVE_TASK) == "awaiting_input")
+        assert (run.run_id, subject_of(settings.model_name, candidate)) in api.open_questions(run.dag_id)
+        if answer.startswith("touchline"):
+            assert installation.touchline("models", "promote", candidate).returncode == 0
+        else:
+            api.answer(run.dag_id, run.run_id, APPROVE_TASK, answer)
+        await_true(lambda: run.run_id not in {each.run_id for each in api.active_runs()})
+        assert task(APPROVE_TASK) == "success"
+        assert task("promote") == ("skipped" if answer == "Reject" else "success")
+    assert champion_version(registry) == (before if answer == "Reject" else candidate)
+    assert installation.hook is not None
+    assert any(f"version {candidate} of {settings.model_name}" in told for told in installation.hook.told)
+
+
+def await_true(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + STEP_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to this"
+        time.sleep(0.2)
 
 
 def test_every_service_comes_back_runs_go_on_and_nothing_of_a_killed_one_survives(

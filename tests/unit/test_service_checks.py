@@ -77,6 +77,11 @@ def test_a_run_stands_when_nothing_has_changed_for_long(state: str):
     assert standing_runs({run(): [task(state, LONG_AGO)]}, NOW) == [run()]
 
 
+@pytest.mark.parametrize("state", ["deferred", "awaiting_input"])
+def test_a_run_that_waits_for_a_source_or_for_a_person_moves_by_itself(state: str):
+    assert standing_runs({run(): [task(state, LONG_AGO)]}, NOW) == []
+
+
 def test_a_run_whose_task_was_lost_by_its_worker_stands_even_if_others_work():
     other = run("train_models")
     assert standing_runs({run(): [task("queued", LONG_AGO)], other: [task("running", LONG_AGO)]}, NOW) == [

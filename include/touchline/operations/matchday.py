@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from touchline.database.engine import open_url, rows
 from touchline.monitoring.late import LEEWAY, PREDICTED_BEFORE
 from touchline.settings import Settings
-from touchline.sources.source import Kind
+from touchline.sources.kinds import Kind
 
 RHYTHM = timedelta(hours=6)
 # Of the day, UTC.
