@@ -107,7 +107,7 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
         as_of=clock.as_of.isoformat(),
         is_simulated=settings.is_simulated,
         n_dag_runs=len(runs),
-        n_tasks=len(tasks),
+        n_tasks=sum(task.state != "skipped" for task in tasks),
         n_upcoming=_n_upcoming(settings),
         problems=_problems(settings, since),
         # With the wall clock, the present is later than when the run began.
