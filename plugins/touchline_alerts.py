@@ -40,6 +40,9 @@ def task_failed(context: Any) -> None:
         run.dag_id, task.task_id, run.run_id, context.get("exception"), context["dag"].doc_md, link
     )
     open_notice(read_settings(), notice)
+    # Of a task that was killed the DAG processor tells, perhaps after it has told of the run.
+    if "exception" not in context:
+        send()
 
 
 def task_succeeded(context: Any) -> None:

@@ -85,7 +85,7 @@ def connections(notify: Notify) -> dict[str, str]:
                 "disable_ssl": parts.scheme != "smtps",
                 "disable_tls": parts.scheme != "smtp+starttls",
                 "timeout": ANSWER_SECONDS,
-                "retry_limit": 1,
+                "retry_limit": 0,
             },
         }
     return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in found.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from touchline.database.engine import open_url, rows
+from touchline.database.engine import open_url, rows, scalar
 from touchline.monitoring.late import LEEWAY, PREDICTED_BEFORE
 from touchline.settings import Settings
 from touchline.sources.kinds import Kind
@@ -93,10 +93,13 @@ def _last_collection(until: datetime, windows: Sequence[Window], every: timedelt
 def kickoffs_around(settings: Settings, moment: datetime) -> list[datetime]:
     """Kick-offs (UTC) near enough to `moment` to decide when to collect next.
 
-    Asked while Airflow schedules, so an answer must come at once; raises DatabaseUnavailable when none does.
+    Asked while Airflow schedules, so an answer must come at once; raises DatabaseUnavailable when none does. Before the
+    warehouse is built there are none.
     """
     options = f"options=-c%20statement_timeout%3D{ANSWER_MILLISECONDS}&connect_timeout=2"
     with open_url(f"{settings.url('api')}?{options}") as connection:
+        if scalar(connection, "select to_regclass('core.match')") is None:
+            return []
         found = rows(
             connection,
             "select distinct kickoff_at from core.match where kickoff_at between %s and %s",

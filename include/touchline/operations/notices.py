@@ -17,6 +17,7 @@ from touchline.settings import Settings
 SAMPLE_LINES = 5
 LONGEST_LINE = 500
 NO_ADVICE = "see the task's log"
+NO_WORD = "it was killed, or its worker was, as often as it may be tried"
 
 _OPEN = """
 insert into ops.notice (cause, dag_id, task_id, run_id, error, sample, what_to_do, link)
@@ -72,9 +73,7 @@ def notice_of(
 ) -> Notice:
     """The notice of a failed task. `guide` is the documentation of its DAG, which says what to do."""
     kind = "Failed" if error is None or isinstance(error, str) else type(error).__name__
-    first, *others = [line.strip() for line in str(error or "").splitlines() if line.strip()] or [
-        "no reason is known"
-    ]
+    first, *others = [line.strip() for line in str(error or "").splitlines() if line.strip()] or [NO_WORD]
     told = first if kind == "Failed" else f"{kind}: {first}"
     return Notice(
         dag_id, task_id, run_id, kind, told[:LONGEST_LINE],
