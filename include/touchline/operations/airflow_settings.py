@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from touchline.credentials import write_private
@@ -70,7 +71,7 @@ def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
 
 def connections(notify: Notify) -> dict[str, str]:
     """The variables that are Airflow's connections to who is alerted; none for what is not set."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     if notify.webhook_address is not None:
         found[WEBHOOK] = {"conn_type": "slackwebhook", "password": notify.webhook_address}
     if notify.smtp_address is not None:
