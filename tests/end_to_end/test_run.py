@@ -210,25 +210,43 @@ def test_a_failing_task_is_told_with_its_log_and_not_tried_again_in_vain(
         assert words in told
 
 
-def test_a_source_that_asks_for_a_pause_is_waited_for_without_a_worker_and_keeps_no_other_waiting(
-    installation: Installation, first: dict[str, Any]
-):
+@pytest.fixture(scope="module")
+def paused(installation: Installation, first: dict[str, Any]) -> dict[str, tuple[str | None, str]]:
+    """State and log of the tasks of a collection of which a source asks for a pause, and whose time is over at once."""
     settings, since = installation.settings, live_clock().as_of
     address = f"http://127.0.0.1:{settings.running_port('sandbox', 0)}"
     # football-data.org then asks to be left alone until midnight.
     switch_fault(address, Fault.QUOTA_SPENT, 1.0)
     with airflow_of(settings) as api:
         run = api.trigger(names.COLLECT_FIXTURES, {"as_of": first["as_of"], "announce": False})
+        with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
+            connection.execute(
+                "update deadline set deadline_time = now() where dagrun_id = (select id from dag_run where run_id = %s)",
+                (run.run_id,),
+            )
         Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
         switch_fault(address, NONE)
-        tasks = {task.task_id: task for task in api.tasks(run)}
-        told = "\n".join(api.log(tasks["collect_rest.football_data_org"]))
-    assert {tasks[f"collect.{source}"].state for source in ("football_data_uk", "football_data_org")} == {
-        "success"
-    }
-    assert tasks["collect_rest.football_data_uk"].state == "skipped"
-    assert tasks["collect_rest.football_data_org"].state == "success"
-    assert "it asks to be left alone for" in told
+        return {task.task_id: (task.state, "\n".join(api.log(task))) for task in api.tasks(run)}
+
+
+def test_a_source_that_asks_for_a_pause_is_waited_for_without_a_worker_and_keeps_no_other_waiting(
+    paused: dict[str, tuple[str | None, str]],
+):
+    states = {name: state for name, (state, _) in paused.items()}
+    assert {states[f"collect.football_data_{source}"] for source in ("uk", "org")} == {"success"}
+    assert states["collect_rest.football_data_uk"] == "skipped"
+    state, log = paused["collect_rest.football_data_org"]
+    assert state == "success"
+    assert "football_data_org is asked for the rest at" in log
+    assert "it asks to be left alone for" in log
+
+
+def test_a_run_that_has_not_ended_in_time_is_told_by_the_triggerer(
+    installation: Installation, paused: dict[str, tuple[str | None, str]]
+):
+    hook = installation.hook
+    assert hook is not None
+    await_true(lambda: any("has not ended 60 minutes after it was queued" in told for told in hook.told))
 
 
 @pytest.mark.nightly  # By day: the failing task before.
