@@ -221,7 +221,8 @@ def paused(installation: Installation, first: dict[str, Any]) -> dict[str, tuple
         run = api.trigger(names.COLLECT_FIXTURES, {"as_of": first["as_of"], "announce": False})
         with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
             connection.execute(
-                "update deadline set deadline_time = now() where dagrun_id = (select id from dag_run where run_id = %s)",
+                "update deadline set deadline_time = now() from dag_run "
+                "where dag_run.id = dagrun_id and dag_run.run_id = %s",
                 (run.run_id,),
             )
         Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
