@@ -71,10 +71,11 @@ def test_during_a_match_scores_are_collected_within_ten_minutes(warehouse: Setti
 
 
 def test_predictions_are_looked_at_an_hour_before_a_kickoff(warehouse: Settings):
-    now = pendulum.instance(live_clock().as_of)
-    due = now.add(minutes=10).start_of("hour").add(minutes=now.add(minutes=10).minute // 5 * 5)
-    kick_off(warehouse, due.add(hours=1))
-    found = next_run(KickoffTimetable(), after=now)
+    now = live_clock().as_of
+    soon = now + timedelta(minutes=10)
+    due = soon.replace(minute=soon.minute // 5 * 5, second=0, microsecond=0)
+    kick_off(warehouse, pendulum.instance(due + timedelta(hours=1)))
+    found = next_run(KickoffTimetable(), after=pendulum.instance(now))
     assert found is not None
     assert found.run_after == min(due, matchday.next_collection(now, [], matchday.LOOK_EVERY))
 

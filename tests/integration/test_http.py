@@ -58,13 +58,15 @@ def configuration(address: str, **changes: Any) -> SourceConfiguration:
 @pytest.fixture
 def ask(settings: Settings) -> Callable[..., Any]:
     """Ask a scripted server once, as a process of its own would; returns (answer, seconds slept)."""
+    real = settings.model_copy(update={"source": "live"})
 
     def once(
-        server: ScriptedProvider, as_of: datetime = NOON, request: Request = REQUEST, **changes: Any
-    ) -> Any:
+        server: ScriptedProvider, as_of: datetime = NOON, request: Request = REQUEST,
+        world: Settings = real, **changes: Any,
+    ) -> Any:  # fmt: skip
         slept: list[float] = []
         with (
-            DatabaseGovernor(settings, "plain", configuration(server.address, **changes), as_of) as governor,
+            DatabaseGovernor(world, "plain", configuration(server.address, **changes), as_of) as governor,
             ProviderClient(
                 "plain", server.address, Plain(), governor, SecretStr(KEY), sleep=slept.append
             ) as client,
@@ -150,6 +152,15 @@ def test_a_long_pause_that_a_provider_asks_for_is_waited_for_by_nobody_and_kept_
         with connect(settings, "ingest") as connection:
             connection.execute("update ops.source_state set asked_until = now(), next_call_at = now()")
         assert ask(server)[0].body == b"fine"
+
+
+def test_in_the_simulated_world_a_pause_keeps_nobody_from_asking_again(
+    ask: Callable[..., Any], settings: Settings
+):
+    with scripted_provider([Answer(429, headers={"Retry-After": "600"}), Answer(body=b"fine")]) as server:
+        with pytest.raises(SourceAsksToWait):
+            ask(server, world=settings)
+        assert ask(server, world=settings)[0].body == b"fine"
 
 
 def test_what_stays_broken_is_given_up_with_its_address_and_without_the_key(ask: Callable[..., Any]):
