@@ -30,6 +30,7 @@ from touchline.settings import Notify, read_settings
 log = logging.getLogger(__name__)
 
 OVERRUN = "Overrun"
+UNENDED = ("queued", "running")
 
 
 def task_failed(context: Any) -> None:
@@ -74,8 +75,11 @@ def overrun(after: timedelta) -> DeadlineAlert:
 
 
 async def run_overran(minutes: float, context: Mapping[str, Any]) -> None:
-    """Tell that a run takes longer than it may; called by the triggerer."""
+    """Tell that a run takes longer than it may, if it has not ended; called by the triggerer."""
     run = context["dag_run"]
+    # Airflow keeps the deadline of a run that has failed; that was told already.
+    if run["state"] not in UNENDED:
+        return
     notice = Notice(
         run["dag_id"], "", run["dag_run_id"], OVERRUN,
         f"the run {run['dag_run_id']} has not ended {minutes:.0f} minutes after it was queued", (),

@@ -157,7 +157,7 @@ def test_a_run_that_overruns_is_told_by_the_triggerer_until_a_later_run_gets_on(
 ):
     callback = overrun(timedelta(minutes=45)).callback
     assert callback.path == "touchline_alerts.run_overran"
-    run = {"dag_run": {"dag_id": "train_models", "dag_run_id": "scheduled__7"}}
+    run = {"dag_run": {"dag_id": "train_models", "dag_run_id": "scheduled__7", "state": "running"}}
     asyncio.run(run_overran(**callback.kwargs, context=run))
     (text,) = hook.told
     assert "the run scheduled__7 has not ended 45 minutes after it was queued" in text
@@ -169,6 +169,12 @@ def test_a_run_that_overruns_is_told_by_the_triggerer_until_a_later_run_gets_on(
     late["dag_run"].run_id = "scheduled__8"
     task_succeeded(late)
     assert notices(told)[0]["closed_at"] is not None
+
+
+def test_of_a_run_that_has_failed_no_overrun_is_told(told: Settings, hook: Webhook):
+    run = {"dag_run": {"dag_id": "train_models", "dag_run_id": "scheduled__7", "state": "failed"}}
+    asyncio.run(run_overran(45.0, context=run))
+    assert (hook.told, notices(told)) == ([], [])
 
 
 def test_where_nobody_is_to_be_told_failures_are_only_recorded(
