@@ -77,7 +77,7 @@ def example(
     }  # fmt: skip
     (tmp_path / "sources.yaml").write_text(yaml.safe_dump(configured))
     monkeypatch.setitem(registry.FACTORIES, "example", ("example_source", "ExampleSource", "ExampleDialect"))
-    monkeypatch.setattr("touchline.landing.collect.REQUESTS_AT_ONCE", 1)
+    monkeypatch.setattr("touchline.landing.asking.REQUESTS_AT_ONCE", 1)
     live = settings.model_copy(update={"source": "example", "sources_file": tmp_path / "sources.yaml"})
     for name, value in live.environment().items():
         monkeypatch.setenv(name, value)

@@ -7,12 +7,11 @@ and observations are written in the same transaction as that row.
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect
@@ -24,6 +23,7 @@ from touchline.errors import (
     SourceUnavailable,
 )
 from touchline.landing import observations, payloads, ticks
+from touchline.landing.asking import Window, replies_to, wanted_requests
 from touchline.landing.observations import UNWRITABLE, FileReport
 from touchline.landing.payloads import Payload
 from touchline.landing.replay import replay_waiting
@@ -31,14 +31,11 @@ from touchline.landing.resolve import resolve
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import open_sources, source_folder
-from touchline.sources.source import KINDS, Kind, NoReply, Observations, Reply, Request, Source
+from touchline.sources.source import KINDS, Kind, Observations, Reply, Request, Source
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
-Window = tuple[date, date]
-# The governor keeps the provider's pace; this only hides the latency of each reply.
-REQUESTS_AT_ONCE = 6
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,8 @@ def collect(
         ticks.ensure_partitions(connection, clock.as_of)
         connection.commit()
         plans = [
-            (source, _wanted(connection, source, kinds, clock, run_id, window, resumes)) for source in sources
+            (source, wanted_requests(connection, source, kinds, clock, run_id, window, resumes))
+            for source in sources
         ]
         n_planned = sum(len(wanted) for _, wanted in plans)
         for source, wanted in plans:
@@ -185,36 +183,12 @@ def collect(
     )
 
 
-def _wanted(
-    connection: Connection, source: Source, kinds: Sequence[Kind], clock: RunClock, run_id: str,
-    window: Window | None, resumes: bool,
-) -> list[Request]:  # fmt: skip
-    wanted = source.requests(kinds, clock.as_of) if window is None else source.backfill(kinds, *window)
-    if window is None and not resumes:
-        return list(wanted)
-    answered = payloads.answered_in_run(connection, source.name, run_id)
-    return list(_missing(connection, source, wanted, answered))
-
-
-def _missing(
-    connection: Connection, source: Source, wanted: Sequence[Request], answered: set[str]
-) -> Iterator[Request]:
-    """Those of the requests that have no answer, with the further pages that answers name."""
-    queue = deque(wanted)
-    while queue:
-        request = queue.popleft()
-        if request.endpoint not in answered:
-            yield request
-        else:
-            queue.extendleft(reversed(source.more(request, payloads.last_body(connection, request))))
-
-
 def _fetch_all(
     connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock, run_id: str,
     tally: _Tally, n_planned: int, on_progress: Progress | None, seconds: float | None,
 ) -> None:  # fmt: skip
     """Send several requests at once, and store the replies in the order of the requests."""
-    for request, reply in _replies(connection, source, wanted, clock, seconds):
+    for request, reply in replies_to(connection, source, wanted, clock, seconds):
         tally.requests += 1
         if isinstance(reply, SourceUnavailable):
             tally.problems.append(str(reply))
@@ -238,47 +212,6 @@ def _fetch_all(
         connection.commit()
         if on_progress is not None:
             on_progress("fetch", tally.requests, max(n_planned, tally.requests))
-
-
-def _replies(
-    connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock, seconds: float | None
-) -> Iterator[tuple[Request, Reply | NoReply | SourceUnavailable]]:
-    """Replies in the order of the requests. Further pages that a body names follow its own reply.
-
-    A source that rests (quota spent, circuit open, a pause) is reported once and not asked again, and so is one that
-    has not answered everything after `seconds`.
-    """
-    queue, is_resting, began = deque(wanted), False, time.monotonic()
-    validators = payloads.last_validators(connection, source.name, [each.endpoint for each in wanted])
-    # No transaction may stay open while we wait for a provider.
-    connection.commit()
-
-    def ask(request: Request) -> Reply | NoReply | SourceUnavailable:
-        known: Mapping[str, str] = validators.get(request.endpoint, {})
-        try:
-            return source.fetch(request, clock.as_of, known)
-        except SourceUnavailable as error:
-            return error
-
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as executor:
-        ahead: deque[tuple[Request, Future[Reply | NoReply | SourceUnavailable]]] = deque()
-        while ahead or (queue and not is_resting):
-            if queue and not is_resting and seconds is not None and time.monotonic() - began > seconds:
-                told = f"{source.name}: slow; {len(queue)} requests are left after {seconds:.0f} seconds"
-                is_resting = True
-                yield queue[0], SourceAsksToWait(told, 0.0)
-                continue
-            while queue and not is_resting and len(ahead) < REQUESTS_AT_ONCE:
-                request = queue.popleft()
-                ahead.append((request, executor.submit(ask, request)))
-            request, future = ahead.popleft()
-            reply = future.result()
-            # Replies already on their way are kept, because they may have cost credits.
-            if not (is_resting and isinstance(reply, SourceResting)):
-                yield request, reply
-            is_resting = is_resting or isinstance(reply, SourceResting)
-            if isinstance(reply, Reply):
-                queue.extendleft(reversed(source.more(request, reply.body)))
 
 
 def _parse_ahead(

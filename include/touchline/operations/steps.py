@@ -21,7 +21,8 @@ from touchline.operations.verdicts import all_collected, all_predicted, predicte
 from touchline.warehouse.changes import PlannedLayer, stands_as_of
 
 if TYPE_CHECKING:
-    from touchline.landing.collect import Progress, Window
+    from touchline.landing.asking import Window
+    from touchline.landing.collect import Progress
     from touchline.sources.source import Kind
     from touchline.warehouse.build import Layer
 
