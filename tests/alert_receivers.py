@@ -17,12 +17,14 @@ from typing import cast
 
 @dataclass
 class Webhook:
-    """Its address, what it was told, and with which status it answers; `hangs` is set while it is to answer nothing."""
+    """Its address, what it was told, and with which status it answers; `hangs` is set while it is to answer nothing,
+    `is_asked` once it was asked at all."""
 
     address: str
     status: int = 200
     told: list[str] = field(default_factory=list)
     hangs: threading.Event = field(default_factory=threading.Event)
+    is_asked: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
 
@@ -33,6 +35,7 @@ def webhook() -> Iterator[Webhook]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            received.is_asked.set()
             if received.hangs.is_set():
                 received.released.wait()
                 return

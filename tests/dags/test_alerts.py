@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -150,6 +151,19 @@ def test_a_webhook_that_fails_is_said_in_the_log_fails_nothing_and_is_told_later
     send_what_is_new({})
     assert len(hook.told) == 1
     assert len(mails.mails) == 1
+
+
+def test_while_a_webhook_hangs_no_task_waits_for_it(told: Settings, hook: Webhook):
+    hook.hangs.set()
+    task_failed(context())
+    with ThreadPoolExecutor(1) as sender:
+        sent = sender.submit(send_what_is_new, {})
+        while not hook.is_asked.wait(0.01):
+            assert not sent.done()
+        task_failed(context(run_id="scheduled__2"))
+        task_succeeded(context(run_id="scheduled__3"))
+        assert not sent.done(), "both were written while the webhook hung"
+        assert [notice["closed_at"] is None for notice in notices(told)] == [False]
 
 
 def test_a_run_that_overruns_is_told_by_the_triggerer_until_a_later_run_gets_on(

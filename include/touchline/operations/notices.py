@@ -34,7 +34,6 @@ _UNTOLD = """
 select notice_id, dag_id, task_id, run_id, error, sample, what_to_do, link from ops.notice
 where closed_at is null and not told_by @> array[%s]
 order by dag_id, run_id, notice_id
-for update skip locked
 """
 
 
@@ -120,10 +119,13 @@ def send_notices(settings: Settings, channels: Mapping[str, Channel]) -> list[st
 
 def _send(settings: Settings, name: str, channel: Channel) -> Iterator[str]:
     with connect(settings, "ingest") as connection:
+        # One sender at a time. Rows stay free meanwhile: a task that writes one does not wait for a channel.
+        connection.execute("select pg_advisory_lock(hashtext('notices by ' || %s))", (name,))
         for _, found in groupby(
             rows(connection, _UNTOLD, (name,)), key=lambda row: (row["dag_id"], row["run_id"])
         ):
             told = list(found)
+            connection.commit()
             try:
                 channel(_message(told))
             # Whatever a provider's client raises: the pipeline does not depend on it.
@@ -131,6 +133,7 @@ def _send(settings: Settings, name: str, channel: Channel) -> Iterator[str]:
                 yield f"{name}: {type(error).__name__}: {error}; it is tried again with the next message"
                 return
             _note(connection, name, [row["notice_id"] for row in told])
+            connection.commit()
 
 
 def _note(connection: Connection, channel: str, notice_ids: Sequence[int]) -> None:
