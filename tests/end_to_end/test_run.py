@@ -30,15 +30,12 @@ from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import events_file
 from touchline.operations import names, status
 from touchline.operations.airflow_api import airflow_of
-from touchline.operations.approvals import APPROVE_TASK, subject_of
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
 from touchline.operations.pipeline import StepOutcome, run_step
 from touchline.operations.run import forget_other_worlds
 from touchline.operations.steps import STEPS
 from touchline.quality.holds import Breach, keep_holds, release
-from touchline.registry.models import CANDIDATE, champion_version, promote
-from touchline.registry.tracking import open_registry
 from touchline.sandbox.clock import advance_clock
 from touchline.sandbox.faults import NONE, Fault, switch_fault
 from touchline.settings import Settings
@@ -405,51 +402,6 @@ def test_an_unfinished_run_of_another_time_is_abandoned_and_that_is_said(
         assert begun.run_id not in {run.run_id for run in api.active_runs()}
     (told,) = told_of(begun.run_id)
     assert f"abandoned: before it had ended, as_of was {now.isoformat()} and is {later.isoformat()}" in told
-
-
-@pytest.fixture
-def candidate(installation: Installation, first: dict[str, Any]) -> Iterator[str]:
-    """A version that waits for approval: the champion once more."""
-    registry = open_registry(installation.settings)
-    champion = champion_version(registry)
-    assert champion is not None
-    found = registry.client.get_model_version(registry.model_name, champion)
-    made = registry.client.create_model_version(
-        registry.model_name, found.source, found.run_id, tags=dict(found.tags)
-    )
-    registry.client.set_registered_model_alias(registry.model_name, CANDIDATE, made.version)
-    yield str(made.version)
-    promote(registry, champion)
-    registry.client.delete_registered_model_alias(registry.model_name, CANDIDATE)
-    registry.client.delete_model_version(registry.model_name, str(made.version))
-
-
-@pytest.mark.nightly  # By day: tests/integration/test_approval.py, without Airflow.
-@pytest.mark.parametrize("answer", ["Approve", "Reject", "touchline models promote"])
-def test_a_promotion_is_approved_or_rejected_in_airflow_or_by_hand(
-    installation: Installation, candidate: str, answer: str
-):
-    settings = installation.settings
-    registry = open_registry(settings)
-    before = champion_version(registry)
-    with airflow_of(settings) as api:
-        run = api.trigger(names.APPROVE_PROMOTION, {"announce": False})
-
-        def task(name: str) -> str | None:
-            return {each.task_id: each.state for each in api.tasks(run)}.get(name)
-
-        await_true(lambda: task(APPROVE_TASK) == "awaiting_input")
-        assert (run.run_id, subject_of(settings.model_name, candidate)) in api.open_questions(run.dag_id)
-        if answer.startswith("touchline"):
-            assert installation.touchline("models", "promote", candidate).returncode == 0
-        else:
-            api.answer(run.dag_id, run.run_id, APPROVE_TASK, answer)
-        await_true(lambda: run.run_id not in {each.run_id for each in api.active_runs()})
-        assert task(APPROVE_TASK) == "success"
-        assert task("promote") == ("skipped" if answer == "Reject" else "success")
-    assert champion_version(registry) == (before if answer == "Reject" else candidate)
-    assert installation.hook is not None
-    assert any(f"version {candidate} of {settings.model_name}" in told for told in installation.hook.told)
 
 
 def await_true(condition: Callable[[], bool]) -> None:
