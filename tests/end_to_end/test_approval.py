@@ -1,4 +1,4 @@
-"""A promotion that a person decides on: asked in Airflow, answered there or by hand. One installation, one candidate."""
+"""A promotion that a person decides on: asked in Airflow, answered there or by hand."""
 
 from __future__ import annotations
 
