@@ -16,13 +16,14 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
+from daily_backfills import when_new
 from touchline.operations import names
 from touchline_approval import ask_and_promote
 from touchline_assets import CANDIDATE
 from touchline_tasks import APPROVAL_DAG_DEFAULTS
 
 
-@dag(schedule=[CANDIDATE], tags=[names.TAG, "models"], doc_md=__doc__, **APPROVAL_DAG_DEFAULTS)
+@dag(schedule=when_new([CANDIDATE]), tags=[names.TAG, "models"], doc_md=__doc__, **APPROVAL_DAG_DEFAULTS)
 def approve_promotion() -> None:
     ask_and_promote()
 

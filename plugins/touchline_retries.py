@@ -11,6 +11,7 @@ from airflow.sdk import RetryDecision, RetryPolicy
 
 from touchline.errors import (
     DatabaseUnavailable,
+    DayNotOver,
     PayloadRejected,
     PipelineDegraded,
     QualityGateFailed,
@@ -19,8 +20,9 @@ from touchline.errors import (
     WarehouseBuildFailed,
 )
 
-# A second try would find the same: rows, a body of another form, a setting. Somebody has to look.
+# A second try would find the same: rows, a body of another form, a setting, a day that is not over.
 NOT_WORTH_A_RETRY = (
+    DayNotOver,
     PayloadRejected,
     PipelineDegraded,
     QualityGateFailed,

@@ -12,7 +12,7 @@ from airflow.sdk import CronTriggerTimetable, Param, XComArg, get_current_contex
 
 from touchline.clock import parse_as_of
 from touchline.openlineage import datasets
-from touchline.operations import names, pipeline
+from touchline.operations import names
 from touchline.operations.pipeline import Step, StepOutcome
 from touchline.operations.steps import STEPS
 from touchline.settings import Settings, read_settings
@@ -20,6 +20,7 @@ from touchline_alerts import overrun, send_what_is_new, task_failed, task_succee
 from touchline_assets import ASSETS, WHEN_NEW
 from touchline_limits import limits_of
 from touchline_retries import RetryByCause
+from touchline_runs import run_in_its_run, tell_what_is_new
 
 TASK_DEFAULTS = {
     "owner": names.OWNER,
@@ -86,7 +87,8 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
     """Run one step in the current task, add an event for each asset (and reason) it made new, return its outcome.
 
     The clock is `as_of` if the task before gave one, else the run's parameter, else that of the newest asset
-    event that started the run, else the step finds it.
+    event that started the run, else the step finds it. A run of an Airflow backfill stands for the day that its data
+    interval ends with (`touchline_runs`).
     """
     # Its report is recorded; what the tasks after this one need is not in it.
     return dataclasses.asdict(dataclasses.replace(perform(step, as_of), report=None))
@@ -95,11 +97,11 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
 def perform(step: Step, as_of: str | None = None) -> StepOutcome:
     """As `run_step`, with the step's report."""
     context = get_current_context()
-    run = context["dag_run"]
+    if as_of is None:
+        tell_what_is_new(context["triggering_asset_events"])
     given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
     moment = parse_as_of(given) if given else None
-    settings = settings_with_lineage(step.name)
-    outcome = pipeline.run_step(settings, step, f"{run.dag_id}/{run.run_id}", moment)
+    outcome = run_in_its_run(settings_with_lineage(step.name), step, moment)
     if context["params"].get("announce", True):
         for name, reasons in outcome.news.items():
             for reason in reasons:

@@ -102,6 +102,7 @@ def act(dag: DAG) -> Callable[..., Any]:
             run_type=run_type,
             start_date=live_clock().as_of,
             logical_date=FRIDAY,
+            data_interval_end=FRIDAY,
         )
         context: Any = {
             "dag_run": run, "dag": dag, "ti": Instance(before), "params": {"as_of": None, "announce": False},

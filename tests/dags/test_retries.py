@@ -9,6 +9,7 @@ from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from touchline.errors import (
+    DayNotOver,
     FeaturesUnavailable,
     PayloadRejected,
     PipelineDegraded,
@@ -28,7 +29,7 @@ def becomes(error: BaseException, try_number: int = 1) -> RetryAction:
     "error",
     [
         QualityGateFailed("odds below 1"), PipelineDegraded("E0 is held"), SettingsInvalid("no date"),
-        PayloadRejected("games: the column HomeTeam is gone"),
+        DayNotOver("ends tomorrow"), PayloadRejected("games: the column HomeTeam is gone"),
     ],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip

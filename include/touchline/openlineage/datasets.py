@@ -72,6 +72,7 @@ STEPS: Final = {
     "predicted_in_time": _JUDGED,
     "promote": Touched(),
     "forget_logs": Touched(),
+    "forget_runs": Touched(),
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ def all_collected(kind: str) -> Step:
     """The verdict on a collection of a kind of facts."""
     return _verdict(
         f"{names.ALL_COLLECTED}/{kind}", f"Fail when no source has given {kind}.",
-        lambda shortfall: (shortfall.kind, shortfall.subject) == ("uncollected", kind),
+        lambda shortfall: (shortfall.kind, shortfall.subject) == ("uncollected", kind), in_backfill="as now",
     )  # fmt: skip
 
 
@@ -38,7 +38,8 @@ def all_predicted() -> Step:
     """The verdict on predictions; a new installation predicts before it has trained, which is no fault."""
     return _verdict(
         names.ALL_PREDICTED, "Fail when a fixture ahead has no prediction, or a competition is held.",
-        lambda shortfall: shortfall.kind in OF_PREDICTIONS, idle=_never_trained,
+        lambda shortfall: shortfall.kind in OF_PREDICTIONS, idle=_never_trained, in_backfill="never",
+        not_in_backfill="What is missing ahead is judged now or not at all.",
     )  # fmt: skip
 
 
@@ -56,7 +57,8 @@ def predicted_in_time() -> Step:
 
     return Step(
         names.PREDICTED_IN_TIME, "Fail when a match that kicks off within the hour has no prediction.", work,
-        is_present=True, idle=_never_trained,
+        is_present=True, idle=_never_trained, in_backfill="never",
+        not_in_backfill="Whether predictions are there in time is judged in time or not at all.",
     )  # fmt: skip
 
 
