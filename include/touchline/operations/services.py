@@ -42,7 +42,7 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
     on_progress("PostgreSQL")
     bootstrap.prepare(settings)
     programs = list(_programs(settings))
-    of_airflow = (status.AIRFLOW_API, status.SCHEDULER, status.DAG_PROCESSOR)
+    of_airflow = (status.AIRFLOW_API, status.SCHEDULER, status.DAG_PROCESSOR, status.TRIGGERER)
     # They begin while Airflow's database is made.
     started = run_programs(settings.home, [program for program in programs if program.name not in of_airflow])
     on_progress("Airflow's database")
@@ -106,10 +106,11 @@ def _programs(settings: Settings) -> Iterator[Program]:
         health="/api/v2/version",
         fingerprint=code_digest(),
     )
-    # Without its log server, which listens on every address; the API server reads the same folder.
+    # Without their log servers, which listen on every address; the API server reads the same folder.
     for name, command, own in (
         (status.SCHEDULER, ["scheduler", "--skip-serve-logs"], _sleepless()),
         (status.DAG_PROCESSOR, ["dag-processor"], {}),
+        (status.TRIGGERER, ["triggerer", "--skip-serve-logs"], {}),
     ):
         yield _program(
             settings,
