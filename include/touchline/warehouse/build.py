@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from touchline.database.engine import connect, rows
 from touchline.database.queries import query
 from touchline.errors import WarehouseBuildFailed
 from touchline.openlineage import dbt_events
+from touchline.openlineage.columns import read_columns
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import Plan, building, definition_of, note_built, plan, stands_as_of
 from touchline.warehouse.extent import Extent
-from touchline.warehouse.invocation import log_file, run_dbt, target_folder
+from touchline.warehouse.invocation import log_file, parsed_project, run_dbt, target_folder
 
 log = logging.getLogger(__name__)
 
 Layer = Literal["core", "features", "analytics"]
 LAYERS: tuple[Layer, ...] = ("core", "features", "analytics")
 # A layer builds the views of staging that its models read.
-SELECTIONS: dict[Layer, list[str]] = {
+SELECTIONS: dict[str, list[str]] = {
     "core": ["path:seeds", "1+path:models/core,path:models/staging", "path:models/core", "path:snapshots"],
     "features": ["path:models/features"],
     "analytics": ["1+path:models/analytics,path:models/staging", "path:models/analytics"],
+}
+
+# The macro through which models read what is different in each build.
+VALUE_OF_BUILD = "macro.touchline.given"
+# Tables that an increment changes.
+CHANGING: dict[str, list[str]] = {
+    "core": ["path:models/core", "path:snapshots"],
+    "features": ["path:models/features"],
+    "analytics": [],
 }
 
 
@@ -108,7 +118,7 @@ def _build(settings: Settings, layer: Layer, run_id: str, planned: Plan, started
         settings,
         "build" if is_tested else "run",
         "--select",
-        *SELECTIONS[layer],
+        *_selection(settings, planned),
         # Unit tests belong to the test suite; indirect selection excludes tests that read later layers.
         *(["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"] if is_tested else []),
         *(["--full-refresh"] if planned.is_full else []),
@@ -139,6 +149,46 @@ def _build(settings: Settings, layer: Layer, run_id: str, planned: Plan, started
         n_warnings=sum(result.status == "warn" for result in run.results),
         seconds=time.monotonic() - started,
     )
+
+
+def _selection(settings: Settings, planned: Plan) -> list[str]:
+    """What dbt is asked to build.
+
+    An increment leaves out seeds and views that it would only make as they are: their definition is that of the build
+    in full, and no macro writes a value of the build into them. When one of them is missing, or has other columns than
+    its model promises, all are made again, because dbt drops a view with those that read it.
+    """
+    layer = planned.layer
+    if planned.is_full:
+        return SELECTIONS[layer]
+    nodes = list(parsed_project(settings).nodes.values())
+    models = [node for node in nodes if node.resource_type == "model"]
+    read = {name for node in models if node.schema == layer for name in node.depends_on.nodes}
+    views = [
+        node
+        for node in models
+        if node.config.materialized == "view" and (node.schema == layer or node.unique_id in read)
+    ]
+    seeds = [node for node in nodes if node.resource_type == "seed" and layer == "core"]
+    with connect(settings, "transform") as connection:
+        there = read_columns(connection)
+    if any(f"{node.schema}.{node.alias}" not in there for node in seeds) or any(
+        set(there.get(f"{node.schema}.{node.alias}", ())) != set(node.columns) for node in views
+    ):
+        return SELECTIONS[layer]
+    macros = parsed_project(settings).macros
+    return [*(node.name for node in views if _reads_build(macros, node.depends_on.macros)), *CHANGING[layer]]
+
+
+def _reads_build(known: Mapping[str, Any], macros: Sequence[str]) -> bool:
+    """Whether one of these macros, or one that they call, is `given`."""
+    seen, ahead = set(macros), list(macros)
+    while ahead:
+        macro = known.get(ahead.pop())
+        called = set() if macro is None else set(macro.depends_on.macros) - seen
+        seen |= called
+        ahead += called
+    return VALUE_OF_BUILD in seen
 
 
 def _moment(planned: Plan) -> Mapping[str, str]:
