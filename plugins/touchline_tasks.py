@@ -15,8 +15,10 @@ from airflow.providers.openlineage import conf as openlineage
 from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
+from deployed_code import refuse_other_code
 from touchline.clock import parse_as_of
 from touchline.errors import (
+    CodeDiffers,
     DatabaseUnavailable,
     PipelineDegraded,
     QualityGateFailed,
@@ -38,10 +40,10 @@ if TYPE_CHECKING:
 NOT_WORTH_A_RETRY = (PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
 # An error of the task's own that comes a third time will come a fourth time.
 TRIES = 3
-# A task that was killed, or whose database or MLflow went away, has done nothing wrong.
+# A task that was killed, whose database or MLflow went away, or that met an outdated machine, has done nothing wrong.
 LOST = (
     psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError, requests.ConnectionError,
-    DatabaseUnavailable, ServiceFailed,
+    CodeDiffers, DatabaseUnavailable, ServiceFailed,
 )  # fmt: skip
 
 TASK_DEFAULTS = {
@@ -82,7 +84,9 @@ def step(name: str, as_of: XComArg | None = None, **options: Any) -> XComArg:
 
     outlets = [WHEN_NEW[asset] for asset in row.publishes]
 
-    @task(**{"task_id": name, "doc_md": row.does, "outlets": outlets, **options})
+    queue = names.QUEUE_OF.get(name, names.BUILD_QUEUE)
+
+    @task(**{"task_id": name, "doc_md": row.does, "outlets": outlets, "queue": queue, **options})
     def run(as_of: str | None = None) -> dict[str, Any]:
         return run_step(STEPS[name], as_of)
 
@@ -95,14 +99,14 @@ def collect_from_sources(kind: Kind) -> None:
     A source that fails keeps the others from nothing: what they gave is announced, and the run still fails.
     """
 
-    @task(pool=names.DATABASE_POOL)
+    @task(pool=names.DATABASE_POOL, queue=names.COLLECT_QUEUE)
     def sources() -> list[str]:
         from touchline.operations.sources import sources_giving
 
         take_keys_from_airflow()
         return sources_giving(read_settings(), kind)
 
-    @task(pool=names.LANDING_POOL, map_index_template="{{ source }}")
+    @task(pool=names.LANDING_POOL, queue=names.COLLECT_QUEUE, map_index_template="{{ source }}")
     def collect(source: str) -> dict[str, Any]:
         get_current_context()["source"] = source  # type: ignore[typeddict-unknown-key]
         take_keys_from_airflow()
@@ -126,6 +130,7 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
     run = context["dag_run"]
     given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
     try:
+        refuse_other_code()
         moment = parse_as_of(given) if given else None
         settings = settings_with_lineage(step.name)
         outcome = pipeline.run_step(settings, step, f"{run.dag_id}/{run.run_id}", moment)

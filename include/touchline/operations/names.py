@@ -65,6 +65,29 @@ ALL_COLLECTED: Final = "all_collected"
 ALL_PREDICTED: Final = "all_predicted"
 VERDICTS: Final = (ALL_COLLECTED, ALL_PREDICTED)
 
+# Queues of a cluster: a worker takes from those it was started for (docs/operating-airflow.md, "Many machines"). On one
+# machine they mean nothing.
+COLLECT_QUEUE: Final = "collect"
+BUILD_QUEUE: Final = "build"
+TRAIN_QUEUE: Final = "train"
+PREDICT_QUEUE: Final = "predict"
+QUEUES: Final = (COLLECT_QUEUE, BUILD_QUEUE, TRAIN_QUEUE, PREDICT_QUEUE)
+# Every other step builds.
+QUEUE_OF: Final = {
+    **{f"announce_{kind}": COLLECT_QUEUE for kind in LANDING},
+    **{f"{ALL_COLLECTED}/{kind}": COLLECT_QUEUE for kind in LANDING},
+    "train": TRAIN_QUEUE,
+    "tune": TRAIN_QUEUE,
+    "predict": PREDICT_QUEUE,
+    "settle": PREDICT_QUEUE,
+    "measure_drift": PREDICT_QUEUE,
+    "refresh_analytics": PREDICT_QUEUE,
+    ALL_PREDICTED: PREDICT_QUEUE,
+}
+
+# Airflow's variable that holds the digest of the code which the installation was brought to last.
+CODE_VARIABLE: Final = "touchline_code"
+
 # One collection at a time (they ask the same source), two tasks that work the database hard, one training.
 LANDING_POOL: Final = "landing"
 DATABASE_POOL: Final = "database"
