@@ -127,6 +127,27 @@ def test_a_worker_keeps_nothing_that_another_needs(cluster: Cluster, first: dict
     }  # fmt: skip
 
 
+def test_a_machine_that_built_nothing_tells_the_same_of_tables_and_columns(
+    cluster: Cluster, first: dict[str, Any]
+):
+    undisturbed = cluster.control.with_settings(database_name="touchline_sandbox_undisturbed")
+    for question in (
+        ("lineage", "columns", "analytics.upcoming_predictions"),
+        ("catalogue", "--schema", "core"),
+    ):
+        told, expected = (each.touchline("--json", *question) for each in (cluster.control, undisturbed))
+        assert told.returncode == 0, told.stderr
+        assert known(told.stdout) == known(expected.stdout)
+
+
+def known(told: str) -> list[dict[str, Any]]:
+    """What is true of a table or column whenever it was built."""
+    return [
+        {name: value for name, value in row.items() if name not in ("newest_at", "age_hours", "state")}
+        for row in json.loads(told)
+    ]
+
+
 def test_a_broker_that_goes_away_delays_a_run_and_fails_nothing(cluster: Cluster, first: dict[str, Any]):
     settings, redis = cluster.settings, cluster.machines[REDIS]
     advance_clock(settings.sandbox_address, 1)

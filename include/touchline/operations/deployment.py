@@ -68,7 +68,7 @@ def become(settings: Settings, command: Sequence[str]) -> NoReturn:
         raise SettingsInvalid(
             f"there is no program {command[0]!r} on this machine; write `airflow scheduler`"
         )
-    os.execve(program, list(command), {**variables, "PATH": folders})
+    os.execve(program, list(command), {**variables, "PATH": folders})  # noqa: S606
 
 
 def _import_pools(settings: Settings) -> None:

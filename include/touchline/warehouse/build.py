@@ -73,6 +73,15 @@ def build_layer(
     return report
 
 
+def compile_here(settings: Settings) -> None:
+    """Have dbt compile on this machine what other machines built; nothing to do where it is, or nothing is built."""
+    as_of = stands_as_of(settings, LAYERS[-1])
+    compiled = target_folder(settings) / "compiled"
+    if as_of is None or all(any(compiled.glob(f"*/models/{layer}")) for layer in LAYERS):
+        return
+    run_dbt(settings, "compile", environment={"TOUCHLINE_DBT_AS_OF": as_of.isoformat()})
+
+
 def _renew_views(settings: Settings, as_of: datetime) -> None:
     """Recreate the analysts' views, which dbt drops with the tables they read, if they had been built before."""
     if stands_as_of(settings, "analytics") is not None:
