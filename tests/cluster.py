@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from installation import RUN_SECONDS, Installation
-from touchline.database.engine import open_url, scalar
+from moments import task_process
 from touchline.operations import names, services, status
 from touchline.operations.airflow_settings import CREDENTIALS_OF_AIRFLOW, ROLES_OF_TASKS
 from touchline.settings import PROJECT_ROOT, Settings, inherited_environment
@@ -192,13 +192,6 @@ def joined(
     return _machine(
         folder, name, [sys.executable, "-m", "touchline.cli", "airflow", "exec", *command], variables
     )
-
-
-def task_process(settings: Settings, task_id: str) -> int:
-    """The process that runs a task, by its number."""
-    with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
-        query = "select pid from task_instance where task_id = %s and state = 'running'"
-        return int(scalar(connection, query, (task_id,)))
 
 
 def _machine(

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_run import is_running, wait_until
 
 from cluster import REDIS, WORKERS, Cluster, clustered, joined
 from installation import RUN_SECONDS
+from moments import is_running, wait_until
 from table_digests import row_counts, table_digests
 from touchline.clock import live_clock
 from touchline.database import bootstrap
