@@ -32,7 +32,6 @@ VARIABLES = {
     "POSTGRES_IMAGE": "touchline-postgres",
     "REDIS_IMAGE": "touchline-redis",
     "TOUCHLINE_IMAGE": "touchline",
-    "DOCKER_BUILDKIT": "1",
 }
 
 
@@ -42,12 +41,10 @@ class Engine:
 
     variables: dict[str, str]
 
-    def run(self, *command: str, check: bool = True, **options: object) -> str:
+    def run(self, *command: str, check: bool = True) -> str:
         """Run a program that asks the engine, at the root of the project; returns what it says."""
         variables = {**os.environ, **VARIABLES, **self.variables}
-        done = subprocess.run(
-            command, env=variables, cwd=PROJECT_ROOT, capture_output=True, check=False, **options
-        )
+        done = subprocess.run(command, env=variables, cwd=PROJECT_ROOT, capture_output=True, check=False)
         told = done.stdout.decode(errors="replace")
         assert not check or done.returncode == 0, told[-3000:] + done.stderr.decode(errors="replace")[-6000:]
         return told
@@ -102,9 +99,8 @@ def images() -> Iterator[Engine]:
         base = BASE_IMAGE or bootstrapped(found)
         build = ("docker", "build", "--network=host", "--build-arg", f"BASE_IMAGE={base}")
         found.run(*build, "--file", "docker/Dockerfile", "--tag", "touchline", ".")
-        stand_ins = (PROJECT_ROOT / "tests" / "stand_ins.Dockerfile").read_bytes()
         for name in ("postgres", "redis"):
-            found.run(*build, "--target", name, "--tag", f"touchline-{name}", "-", input=stand_ins)
+            found.run(*build, "--target", name, "--tag", f"touchline-{name}", "tests/stand_ins")
         yield found
 
 
