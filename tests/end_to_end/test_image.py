@@ -115,8 +115,8 @@ def bootstrapped(found: Engine) -> str:
 
 @contextmanager
 def running(found: Engine, profile: str) -> Iterator[None]:
-    found.compose("--profile", profile, "up", "--detach")
     try:
+        found.compose("--profile", profile, "up", "--detach")
         yield
     finally:
         found.compose("--profile", profile, "down", "--volumes", "--timeout", "30")
