@@ -26,6 +26,7 @@ from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.operations import names
 from touchline.operations.airflow_api import airflow_of
+from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
 from touchline.operations.pipeline import run_step
 from touchline.operations.steps import STEPS
@@ -178,7 +179,7 @@ def test_a_worker_with_other_code_refuses_its_tasks_and_another_does_them(
     outdated.start()
     since = live_clock().as_of
     with airflow_of(settings) as api:
-        run = api.trigger(names.PREDICT_MATCHES, {"as_of": first["as_of"]})
+        run = api.trigger(names.PREDICT_MATCHES, {"as_of": run_clock(settings).as_of.isoformat()})
         deadline = time.monotonic() + PATIENCE_SECONDS
         while "bring this machine to the release of the others" not in outdated.task_logs():
             assert time.monotonic() < deadline, outdated.task_logs()
