@@ -286,6 +286,7 @@ def _name(process: psutil.Process) -> str:
         ("redis-server", "Redis"),
         ("triggerer", "Airflow's triggerer"),
         ("airflow worker", "a worker or task"),
+        ("airflow supervisor", "a worker or task"),
         ("airflow scheduler", "Airflow's scheduler"),
         ("dag-processor", "Airflow's DAG processor"),
         ("api-server", "Airflow's API server"),
