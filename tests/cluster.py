@@ -145,6 +145,7 @@ def clustered(settings: Settings, folder: Path) -> Iterator[Cluster]:
     redis, port = redis_server(), free_port()
     of_airflow = {
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__SCHEDULER__MP_START_METHOD": "fork",
         "AIRFLOW__CELERY__BROKER_URL": f"redis://{HOST}:{port}/0",
     }
     control = Installation(settings, variables=of_airflow)
