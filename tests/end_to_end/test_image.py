@@ -172,12 +172,15 @@ def test_a_cluster_predicts_with_tasks_on_both_workers(images: Engine):
 
         dags = f"select count(*) from dag where not is_stale and dag_id = '{names.TRAIN_MODELS}'"
         wait_until(lambda: count("airflow", dags) == 1, images)
-        trigger(names.COLLECT_FIXTURES)
-        built = "select count(*) from features.match_features"
-        wait_until(lambda: count("touchline_sandbox", built) > 0, images)
-        trigger(names.TRAIN_MODELS)
+        unfinished = (
+            "select (select count(*) from dag_run where state in ('queued', 'running')) + "
+            "(select count(*) from asset_dag_run_queue)"
+        )
+        for dag_id in (names.COLLECT_FIXTURES, names.COLLECT_ODDS, names.COLLECT_SCORES, names.TRAIN_MODELS):
+            trigger(dag_id)
+            wait_until(lambda: count("airflow", unfinished) == 0, images)
         shown = "select count(*) from analytics.upcoming_predictions"
-        wait_until(lambda: count("touchline_sandbox", shown) > 0, images)
+        assert count("touchline_sandbox", shown) > 0
         # In one network namespace they have one name.
         logged = images.compose("logs", "--no-color", "worker").splitlines()
         assert {re.sub(r"\W*(worker-\d).*", r"\1", line) for line in logged if " succeeded in " in line} == {
