@@ -1,7 +1,7 @@
 """An installation on several machines, played on one: each has a home and a working folder, and shares only the code.
 
-The control machine runs what `touchline up` runs, with the CeleryExecutor of Airflow. Workers, broker and triggerer are
-machines of their own: a supervisor for each, as systemd or Kubernetes would be.
+The control machine runs what `touchline up` runs, with the CeleryExecutor of Airflow. Workers and broker are machines
+of their own: a supervisor for each, as systemd or Kubernetes would be.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from touchline.supervision.programs import HOST, Program, digest_of, free_port
 from touchline.supervision.supervisor import await_health, run_programs, stop_programs
 
 REDIS = "redis"
-TRIGGERER = "triggerer"
 WORKERS = ("worker-a", "worker-b")
 SLOTS = "2"
 POWER_CUT_SECONDS = 30.0
@@ -139,7 +138,7 @@ def redis_server() -> str:
 def clustered(settings: Settings, folder: Path) -> Iterator[Cluster]:
     """A cluster whose control machine has these settings; the homes of the others are made in `folder`.
 
-    The broker and everything that `touchline up` starts run; workers and triggerer are still off. All is stopped in
+    The broker and everything that `touchline up` starts run; the workers are still off. All is stopped in
     the end.
     """
     redis, port = redis_server(), free_port()
@@ -157,8 +156,6 @@ def clustered(settings: Settings, folder: Path) -> Iterator[Cluster]:
         assert done.returncode == 0, done.stderr
         for name in WORKERS:
             machines[name] = joined(settings, folder, name, _worker(name), of_airflow)
-        triggerer = ["airflow", "triggerer", "--skip-serve-logs"]
-        machines[TRIGGERER] = joined(settings, folder, TRIGGERER, triggerer, of_airflow)
         yield cluster
     finally:
         cluster.stop()

@@ -47,6 +47,14 @@ class SourceResting(SourceUnavailable):
     """A source is not asked for now: its quota is spent, or its circuit is open."""
 
 
+class SourceAsksToWait(SourceResting):
+    """A source wants to be left alone for `seconds`, which is longer than a request waits; later it can be asked."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class PayloadRejected(TouchlineError):
     """A payload was stored but none of it can be parsed."""
 
@@ -115,6 +123,18 @@ class PipelineDegraded(TouchlineError):
     """The work was done, and something that should be there is missing; the message holds what, and what to do."""
 
     exit_code = 4
+
+
+class DayNotOver(TouchlineError):
+    """A backfill asked for a day that has not ended."""
+
+
+class NothingToBackfill(TouchlineError):
+    """A backfill asked for what can only be done when it is time; the message says why."""
+
+
+class WarehouseMoved(TouchlineError):
+    """Another run moved the warehouse to another instant while a step worked for a past day."""
 
 
 class PredictionUnknown(TouchlineError):

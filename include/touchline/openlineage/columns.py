@@ -42,10 +42,12 @@ _RATINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "": (*_SIDES, _KICKOFF, "core.result_version.tier", *_of_result("goals", "shots", "shots_on_target")),
 }
 COLUMNS: Final = """
-select table_schema || '.' || table_name as relation, column_name as column
-from information_schema.columns
-where table_schema = any(%s)
-order by table_schema, table_name, ordinal_position
+select nspname || '.' || relname as relation, attname as column
+from pg_attribute
+inner join pg_class on attrelid = pg_class.oid
+inner join pg_namespace on relnamespace = pg_namespace.oid
+where nspname = any(%s) and relkind in ('r', 'p', 'v') and attnum > 0 and not attisdropped
+order by nspname, relname, attnum
 """
 SCHEMAS: Final = ("landing", "ledger", "ops", "staging", "core", "features", "analytics")
 # Of a model: the SQL of a full build and that of an increment, before and after all later models are there.
@@ -214,15 +216,25 @@ def read_warehouse(settings: Settings, connection: Connection) -> Warehouse:
     if not manifest.exists():
         raise WarehouseNotBuilt(f"dbt has compiled nothing into {target} yet: run `touchline build`")
     project = _project(manifest, manifest.stat().st_mtime_ns)
+    return Warehouse(
+        read_columns(connection),
+        {name: path.read_text() for name, path in project.compiled.items() if path.is_file()},
+        {**_RATINGS, **project.said_by_features},
+        cache_of(settings),
+    )
+
+
+def read_columns(connection: Connection) -> Mapping[str, tuple[str, ...]]:
+    """The columns of every `schema.table` of the warehouse, in their order."""
     columns: dict[str, list[str]] = {}
     for row in rows(connection, COLUMNS, (list(SCHEMAS),)):
         columns.setdefault(row["relation"], []).append(row["column"])
-    return Warehouse(
-        {relation: tuple(names) for relation, names in columns.items()},
-        {name: path.read_text() for name, path in project.compiled.items() if path.is_file()},
-        {**_RATINGS, **project.said_by_features},
-        settings.home / "lineage" / "made_from.json",
-    )
+    return {relation: tuple(names) for relation, names in columns.items()}
+
+
+def cache_of(settings: Settings) -> Path:
+    """The file that keeps where columns come from, while the SQL and the columns are the same."""
+    return settings.home / "lineage" / "made_from.json"
 
 
 def origins(warehouse: Warehouse, wanted: str) -> list[ColumnOrigin]:

@@ -18,6 +18,7 @@ from touchline.errors import ServiceFailed, SettingsInvalid
 from touchline.operations import names, services
 from touchline.operations.airflow_settings import joining_variables
 from touchline.operations.code import code_digest
+from touchline.operations.pools import pools
 from touchline.settings import Settings
 
 
@@ -72,12 +73,12 @@ def become(settings: Settings, command: Sequence[str]) -> NoReturn:
 
 
 def _import_pools(settings: Settings) -> None:
-    pools = {
+    wanted = {
         name: {"slots": slots, "description": description, "include_deferred": False}
-        for name, (slots, description) in names.POOLS.items()
+        for name, (slots, description) in pools(settings).items()
     }
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        file.write(json.dumps(pools))
+        file.write(json.dumps(wanted))
         file.flush()
         _airflow(settings, "pools", "import", file.name)
 

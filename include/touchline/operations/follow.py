@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from touchline.errors import PipelineFailed, ServiceFailed
-from touchline.operations import status
+from touchline.operations import names, status
 from touchline.operations.airflow_api import AirflowApi, DagRun, TaskRun, is_only_degraded
 from touchline.settings import Settings
 from touchline.supervision.programs import tail
 from touchline.supervision.supervisor import log_of
 
-# Every look costs Airflow's API server a tenth of a second.
-POLL_SECONDS = 2.0
+# Every look costs Airflow's API server a tenth of a second, a glance at what is active a fourth of that.
+POLL_SECONDS = 4.0
+GLANCE_SECONDS = 1.0
 # Asking whether every process still lives takes longer than asking Airflow.
 LIFE_SIGN_SECONDS = 5.0
 LOG_TAIL_LINES = 60
@@ -47,6 +48,7 @@ class Follower:
             try:
                 if self._has_come_to_rest():
                     return
+                self._wait()
             except ServiceFailed:
                 # The API server may only be the messenger: name the service that is given up, if there is one.
                 self._look_for_the_dead()
@@ -59,13 +61,20 @@ class Follower:
                     f"not finished after {self._timeout_seconds / 60:.0f} minutes: {unfinished}. The services go on "
                     "with it; the next `make run` follows it again"
                 )
-            time.sleep(POLL_SECONDS)
+
+    def _wait(self) -> None:
+        """Until it is time for another look, or nothing is active any more."""
+        next_look = time.monotonic() + POLL_SECONDS
+        time.sleep(GLANCE_SECONDS)
+        while time.monotonic() < next_look and self._api.active_runs():
+            time.sleep(GLANCE_SECONDS)
 
     def _has_come_to_rest(self) -> bool:
-        # Looked at before the runs: one that fails between two looks is then among them.
-        active = self._api.active_runs()
+        # Looked at before the runs: one that fails between two looks is then among them. What waits for a person is
+        # not waited for.
+        active = self._unfinished()
         # An event becomes a run between two looks, so runs are looked for on both sides of the events.
-        is_idle = not active and not self._api.n_queued_events() and not self._api.active_runs()
+        is_idle = not active and not self._api.n_queued_events() and not self._unfinished()
         runs, tasks = self._api.runs_since(self._since), self._api.tasks_since(self._since)
         # What began earlier and does not move has not changed since: it is what we wait for.
         known = {run.run_id for run in runs}
@@ -75,6 +84,9 @@ class Follower:
             if run.state == "failed" and not self._is_only_degraded(run):
                 raise PipelineFailed(self._story_of(run))
         return is_idle
+
+    def _unfinished(self) -> list[DagRun]:
+        return [run for run in self._api.active_runs() if run.dag_id != names.APPROVE_PROMOTION]
 
     def _look_for_the_dead(self) -> None:
         self._next_life_sign = time.monotonic() + LIFE_SIGN_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 OWNER: Final = "touchline"
@@ -15,6 +16,9 @@ TUNE_MODELS: Final = "tune_models"
 TRAIN_MODELS: Final = "train_models"
 PREDICT_MATCHES: Final = "predict_matches"
 SETTLE_PREDICTIONS: Final = "settle_predictions"
+APPROVE_PROMOTION: Final = "approve_promotion"
+WATCH_KICKOFFS: Final = "watch_kickoffs"
+KEEP_HOUSE: Final = "keep_house"
 DAGS: Final = (
     COLLECT_FIXTURES,
     COLLECT_ODDS,
@@ -24,6 +28,9 @@ DAGS: Final = (
     TRAIN_MODELS,
     PREDICT_MATCHES,
     SETTLE_PREDICTIONS,
+    APPROVE_PROMOTION,
+    WATCH_KICKOFFS,
+    KEEP_HOUSE,
 )
 
 LANDING_FIXTURES: Final = "landing/fixtures"
@@ -33,6 +40,7 @@ FEATURES: Final = "warehouse/features"
 RESULTS: Final = "warehouse/results"
 TUNED: Final = "models/tuned"
 CHAMPION: Final = "models/champion"
+CANDIDATE: Final = "models/candidate"
 DRIFT: Final = "models/drift"
 PREDICTIONS: Final = "predictions/upcoming"
 SETTLED: Final = "predictions/settled"
@@ -44,10 +52,27 @@ ASSETS: Final = (
     RESULTS,
     TUNED,
     CHAMPION,
+    CANDIDATE,
     DRIFT,
     PREDICTIONS,
     SETTLED,
 )
+
+# How old each may be, by the run clock. Collections keep to their timetables, and a build follows six hours after the
+# last one at the latest; what follows a build has an hour or two for it.
+PROMISED: Final = {
+    LANDING_FIXTURES: timedelta(hours=26),
+    LANDING_ODDS: timedelta(hours=7),
+    LANDING_SCORES: timedelta(hours=7),
+    FEATURES: timedelta(hours=8),
+    RESULTS: timedelta(hours=8),
+    TUNED: timedelta(days=8),
+    CHAMPION: timedelta(hours=26),
+    CANDIDATE: timedelta(hours=26),
+    DRIFT: timedelta(hours=9),
+    PREDICTIONS: timedelta(hours=9),
+    SETTLED: timedelta(hours=9),
+}
 
 LANDING: Final = {"fixtures": LANDING_FIXTURES, "odds": LANDING_ODDS, "scores": LANDING_SCORES}
 
@@ -60,10 +85,14 @@ BUILD_STEPS: Final = (
 BUILT: Final = BUILD_STEPS[-1]
 BUILD: Final = (*BUILD_STEPS, "detect_anomalies")
 
+# The steps that make models, or decide how they are made.
+LEARNING: Final = ("train", "tune")
+
 # The last task of a DAG, which fails when the pipeline is degraded; every other task has then done its work.
 ALL_COLLECTED: Final = "all_collected"
 ALL_PREDICTED: Final = "all_predicted"
-VERDICTS: Final = (ALL_COLLECTED, ALL_PREDICTED)
+PREDICTED_IN_TIME: Final = "predicted_in_time"
+VERDICTS: Final = (ALL_COLLECTED, ALL_PREDICTED, PREDICTED_IN_TIME)
 
 # Queues of a cluster: a worker takes from those it was started for (docs/operating-airflow.md, "Many machines"). On one
 # machine they mean nothing.
@@ -72,10 +101,11 @@ BUILD_QUEUE: Final = "build"
 TRAIN_QUEUE: Final = "train"
 PREDICT_QUEUE: Final = "predict"
 QUEUES: Final = (COLLECT_QUEUE, BUILD_QUEUE, TRAIN_QUEUE, PREDICT_QUEUE)
-# Every other step builds.
+# Every other task builds.
 QUEUE_OF: Final = {
+    "sources": COLLECT_QUEUE,
     **{f"announce_{kind}": COLLECT_QUEUE for kind in LANDING},
-    **{f"{ALL_COLLECTED}/{kind}": COLLECT_QUEUE for kind in LANDING},
+    ALL_COLLECTED: COLLECT_QUEUE,
     "train": TRAIN_QUEUE,
     "tune": TRAIN_QUEUE,
     "predict": PREDICT_QUEUE,
@@ -83,17 +113,16 @@ QUEUE_OF: Final = {
     "measure_drift": PREDICT_QUEUE,
     "refresh_analytics": PREDICT_QUEUE,
     ALL_PREDICTED: PREDICT_QUEUE,
+    PREDICTED_IN_TIME: PREDICT_QUEUE,
 }
 
 # Airflow's variable that holds the digest of the code which the installation was brought to last.
 CODE_VARIABLE: Final = "touchline_code"
 
-# One collection at a time (they ask the same source), two tasks that work the database hard, one training.
-LANDING_POOL: Final = "landing"
+# Two tasks that work the database hard, one training. Each source has a pool of its own (operations/pools.py).
 DATABASE_POOL: Final = "database"
 TRAINING_POOL: Final = "training"
 POOLS: Final = {
-    LANDING_POOL: (1, "collections, one at a time: they ask the same sources"),
     DATABASE_POOL: (2, "tasks that keep PostgreSQL busy"),
     TRAINING_POOL: (1, "training takes every core there is"),
 }

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
+from touchline.database.engine import connect, rows
+from touchline.database.queries import query
 from touchline.errors import WarehouseBuildFailed
 from touchline.openlineage import dbt_events
+from touchline.openlineage.columns import read_columns
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import Plan, building, definition_of, note_built, plan, stands_as_of
-from touchline.warehouse.invocation import log_file, run_dbt, target_folder
+from touchline.warehouse.extent import Extent
+from touchline.warehouse.invocation import log_file, parsed_project, run_dbt, target_folder
 
 log = logging.getLogger(__name__)
 
 Layer = Literal["core", "features", "analytics"]
 LAYERS: tuple[Layer, ...] = ("core", "features", "analytics")
 # A layer builds the views of staging that its models read.
-SELECTIONS: dict[Layer, list[str]] = {
+SELECTIONS: dict[str, list[str]] = {
     "core": ["path:seeds", "1+path:models/core,path:models/staging", "path:models/core", "path:snapshots"],
     "features": ["path:models/features"],
     "analytics": ["1+path:models/analytics,path:models/staging", "path:models/analytics"],
+}
+
+# The macro through which models read what is different in each build.
+VALUE_OF_BUILD = "macro.touchline.given"
+# Tables that an increment changes.
+CHANGING: dict[str, list[str]] = {
+    "core": ["path:models/core", "path:snapshots"],
+    "features": ["path:models/features"],
+    "analytics": [],
 }
 
 
@@ -32,7 +45,8 @@ SELECTIONS: dict[Layer, list[str]] = {
 class BuildReport:
     """What a build did; `n_models` counts seeds and models, `seconds` is wall time.
 
-    `is_full` is False when only the changes since the last build were processed: `n_changed` matches.
+    `is_full` is False when only the changes since the last build were processed: `n_changed` matches. A build of core
+    has worked in `matches`, of which those `played` have a result.
     """
 
     layer: str
@@ -43,6 +57,8 @@ class BuildReport:
     n_tests: int
     n_warnings: int
     seconds: float
+    matches: Extent | None = None
+    played: Extent | None = None
 
     @property
     def summary(self) -> str:
@@ -67,6 +83,9 @@ def build_layer(
         priorities = read_configuration(settings.sources_file).priorities
         planned = plan(settings, layer, as_of, definition_of(layer, priorities), is_full=is_full)
         report = _build(settings, layer, run_id, planned, started)
+        if layer == "core":
+            matches, played = (_worked_in(settings, planned, is_played=each) for each in (False, True))
+            report = replace(report, matches=matches, played=played)
         note_built(settings, planned, run_id)
         if layer == "core" and planned.is_full:
             _renew_views(settings, as_of)
@@ -80,6 +99,13 @@ def compile_here(settings: Settings) -> None:
     if as_of is None or all(any(compiled.glob(f"*/models/{layer}")) for layer in LAYERS):
         return
     run_dbt(settings, "compile", environment={"TOUCHLINE_DBT_AS_OF": as_of.isoformat()})
+
+
+def _worked_in(settings: Settings, done: Plan, *, is_played: bool) -> Extent:
+    parameters = {"is_full": done.is_full, "built_change_id": done.since, "is_played": is_played}
+    with connect(settings, "transform") as connection:
+        (row,) = rows(connection, query("warehouse/sql/built_matches"), parameters)
+    return Extent.of(**row)
 
 
 def _renew_views(settings: Settings, as_of: datetime) -> None:
@@ -101,7 +127,7 @@ def _build(settings: Settings, layer: Layer, run_id: str, planned: Plan, started
         settings,
         "build" if is_tested else "run",
         "--select",
-        *SELECTIONS[layer],
+        *_selection(settings, planned),
         # Unit tests belong to the test suite; indirect selection excludes tests that read later layers.
         *(["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"] if is_tested else []),
         *(["--full-refresh"] if planned.is_full else []),
@@ -132,6 +158,46 @@ def _build(settings: Settings, layer: Layer, run_id: str, planned: Plan, started
         n_warnings=sum(result.status == "warn" for result in run.results),
         seconds=time.monotonic() - started,
     )
+
+
+def _selection(settings: Settings, planned: Plan) -> list[str]:
+    """What dbt is asked to build.
+
+    An increment leaves out seeds and views that it would only make as they are: their definition is that of the build
+    in full, and no macro writes a value of the build into them. When one of them is missing, or has other columns than
+    its model promises, all are made again, because dbt drops a view with those that read it.
+    """
+    layer = planned.layer
+    if planned.is_full:
+        return SELECTIONS[layer]
+    nodes = list(parsed_project(settings).nodes.values())
+    models = [node for node in nodes if node.resource_type == "model"]
+    read = {name for node in models if node.schema == layer for name in node.depends_on.nodes}
+    views = [
+        node
+        for node in models
+        if node.config.materialized == "view" and (node.schema == layer or node.unique_id in read)
+    ]
+    seeds = [node for node in nodes if node.resource_type == "seed" and layer == "core"]
+    with connect(settings, "transform") as connection:
+        there = read_columns(connection)
+    if any(f"{node.schema}.{node.alias}" not in there for node in seeds) or any(
+        set(there.get(f"{node.schema}.{node.alias}", ())) != set(node.columns) for node in views
+    ):
+        return SELECTIONS[layer]
+    macros = parsed_project(settings).macros
+    return [*(node.name for node in views if _reads_build(macros, node.depends_on.macros)), *CHANGING[layer]]
+
+
+def _reads_build(known: Mapping[str, Any], macros: Sequence[str]) -> bool:
+    """Whether one of these macros, or one that they call, is `given`."""
+    seen, ahead = set(macros), list(macros)
+    while ahead:
+        macro = known.get(ahead.pop())
+        called = set() if macro is None else set(macro.depends_on.macros) - seen
+        seen |= called
+        ahead += called
+    return VALUE_OF_BUILD in seen
 
 
 def _moment(planned: Plan) -> Mapping[str, str]:
