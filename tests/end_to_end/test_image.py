@@ -183,7 +183,7 @@ def test_a_cluster_predicts_with_tasks_on_both_workers(images: Engine):
         assert count("touchline_sandbox", shown) > 0
         # In one network namespace they have one name.
         logged = images.compose("logs", "--no-color", "worker").splitlines()
-        assert {re.sub(r"\W*(worker-\d).*", r"\1", line) for line in logged if " succeeded in " in line} == {
+        assert {re.sub(r".*?(worker-\d).*", r"\1", line) for line in logged if " succeeded in " in line} == {
             "worker-1",
             "worker-2",
         }
