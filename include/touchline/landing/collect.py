@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 Window = tuple[date, date]
+# What opens the sources to be asked, as `open_sources` does.
+Opening = Callable[[Settings, RunClock, Sequence[str]], AbstractContextManager[list[Source]]]
 # The governor keeps the provider's pace; this only hides the latency of each reply.
 REQUESTS_AT_ONCE = 6
 
@@ -95,10 +98,11 @@ def collect(
     on_progress: Progress | None = None,
     only: Sequence[str] = (),
     window: Window | None = None,
+    opening: Opening = open_sources,
 ) -> CollectReport:
     """Fetch and land everything the sources offer for `kinds` at `clock.as_of`, or for matches in `window`.
 
-    `only` names the sources to ask; if empty, all sources in use are asked. `window` is two UK days, both included.
+    `only` names the sources to ask; if empty, all sources in use are asked. `opening` opens them. `window` is two UK days, both included.
     What this `run_id` has already stored is not requested again, so a killed backfill resumes where it stopped.
     `on_progress` is called with ("fetch" or "parse", done, total). A failed request is reported, and the others
     continue. Raises SourceUnavailable when there is no source, or when every request failed (unless all sources
@@ -112,7 +116,7 @@ def collect(
         )
     tally, files, replayed = _Tally(clock.as_of), [], 0
     bookmakers = read_configuration(settings.sources_file).bookmakers
-    with open_sources(settings, clock, only) as sources, connect(settings, "ingest") as connection:
+    with opening(settings, clock, only) as sources, connect(settings, "ingest") as connection:
         names = ", ".join(source.name for source in sources)
         payloads.claim_world(connection, names, is_simulated=settings.is_simulated)
         ticks.ensure_partitions(connection, clock.as_of)

@@ -21,7 +21,7 @@ from touchline.operations.verdicts import all_collected, all_predicted
 from touchline.warehouse.changes import PlannedLayer, stands_as_of
 
 if TYPE_CHECKING:
-    from touchline.landing.collect import Progress, Window
+    from touchline.landing.collect import Opening, Progress, Window
     from touchline.sources.source import Kind
     from touchline.warehouse.build import Layer
 
@@ -31,9 +31,9 @@ NO_REASON: Sequence[Mapping[str, Any]] = ({},)
 
 def collecting(
     kinds: Sequence[Kind], sources: Sequence[str] = (), window: Window | None = None,
-    on_progress: Progress | None = None, *, is_strict: bool = False,
+    on_progress: Progress | None = None, *, is_strict: bool = False, opening: Opening | None = None,
 ) -> Step:  # fmt: skip
-    """Fetch and land kinds of facts from the named sources, or from all in use.
+    """Fetch and land kinds of facts from the named sources, or from all in use; `opening` opens others in their place.
 
     `window` (two UK days, both included) asks for the matches of these days instead of what is offered now. With
     `is_strict` a failed request fails the step, so that an incomplete day does not count as done; another try asks
@@ -42,8 +42,11 @@ def collecting(
 
     def work(run: Run) -> Any:
         from touchline.landing.collect import collect
+        from touchline.sources.registry import open_sources
 
-        report = collect(run.settings, run.clock, run.run_id, kinds, on_progress, sources, window)
+        report = collect(
+            run.settings, run.clock, run.run_id, kinds, on_progress, sources, window, opening or open_sources
+        )
         if is_strict and report.problems:
             raise SourceUnavailable(f"{len(report.problems)} requests failed: {report.problems[0]}")
         return report
