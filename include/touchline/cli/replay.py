@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from touchline.cli.output import console, emit, errors, folder_to_write, read_day, state
+from touchline.cli.output import console, errors, folder_to_write, read_day, state
 
 
 def register(app: typer.Typer) -> None:
@@ -67,6 +67,8 @@ def register(app: typer.Typer) -> None:
         models of its own, and changes nothing in others.
         """
         from touchline.replay.faults import read_injections
+        from touchline.replay.figures import replay_figures
+        from touchline.replay.pages import in_short, write_report
         from touchline.replay.play import play
         from touchline.replay.season import ReplayRequest, find_season, replay_settings
 
@@ -84,8 +86,9 @@ def register(app: typer.Typer) -> None:
         found = find_season(request, settings.horizon_days)
         settings = replay_settings(settings, found)
         with Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("days"), TimeElapsedColumn(),
-            TimeRemainingColumn(), console=errors, transient=True, disable=state(ctx).as_json or as_json,
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("days"),
+            TimeElapsedColumn(), TimeRemainingColumn(), console=errors, transient=True,
+            disable=state(ctx).as_json or as_json,
         ) as progress:  # fmt: skip
             bar = progress.add_task(f"{found.label}, collecting the past", total=found.n_days)
 
@@ -94,3 +97,12 @@ def register(app: typer.Typer) -> None:
                 progress.update(bar, completed=days, description=f"{moment:%a %d %b %Y}")
 
             play(settings, found, show, anew=anew)
+        figures = replay_figures(settings, found)
+        page = None if report is None else write_report(report, figures)
+        if state(ctx).as_json or as_json:
+            typer.echo(json.dumps(figures, indent=2))
+            return
+        for line in in_short(figures):
+            console.print(line, markup=False, highlight=False)
+        if page is not None:
+            console.print(f"report: {page}", markup=False, highlight=False)

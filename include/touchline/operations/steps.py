@@ -280,7 +280,8 @@ _TABLE = (
     checking("features"),
     _building("analytics", "Build the views that analysts, the API and the board read.", follows="check_features"),
     Step(
-        names.BUILT, "Put features of all fixtures into the online store.", _publish_features, follows="check_features",
+        names.BUILT, "Put features of the fixtures soon to be predicted into the online store.", _publish_features,
+        follows="check_features",
         publishes=(names.FEATURES, names.RESULTS), news=_unseen_build,
     ),
     searching(),

@@ -17,7 +17,7 @@ from typing import Final
 from touchline.clock import RunClock
 from touchline.errors import SettingsInvalid, SourceUnavailable
 from touchline.landing.collect import Opening
-from touchline.sandbox.damage_csv import CHANGES, END, cut_point, damage_csv
+from touchline.sandbox.damage_csv import CHANGES, END, damage_csv
 from touchline.sandbox.faults import DEFAULT_RATE, Fault, FaultBoard
 from touchline.sandbox.refusals import PAGE
 from touchline.settings import Settings
@@ -93,8 +93,8 @@ def _read(text: str) -> Injection:
         fault, rate = None, 0.0
     if fault not in OF_FILES or not 0 < rate <= 1:
         raise SettingsInvalid(
-            f"{text!r} is no fault of a folder's files: write a name and a rate up to 1, such as cut:0.2, or an outage; "
-            f"there are {', '.join(OF_FILES)}"
+            f"{text!r} is no fault of a folder's files: write a name and a rate up to 1, such as cut:0.2, or an "
+            f"outage; there are {', '.join(OF_FILES)}"
         )
     return Injection(text, fault, rate)
 

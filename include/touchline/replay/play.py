@@ -202,6 +202,6 @@ class _Moment:
         )
 
 
-def _training(report: TrainReport) -> dict[str, Any]:
+def _training(report: Any) -> dict[str, Any]:
     kept = ("version", "alias", "state", "primary", "n_matches", "reason", "log_loss", "market_log_loss")
     return {name: getattr(report, name) for name in kept}

@@ -180,12 +180,8 @@ def _forget_models(settings: Settings) -> None:
     if registry.client.search_registered_models(f"name = '{registry.model_name}'"):
         registry.client.delete_registered_model(registry.model_name)
     name = settings.warehouse_database
-    for folder in (
-        folder_of(settings, name),
-        registry.folder,
-        settings.home / "feast" / name,
-        settings.home / "dbt" / name,
-    ):
+    kept = (folder_of(settings, name), *(settings.home / each / name for each in ("feast", "dbt")))
+    for folder in (*kept, registry.folder):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -153,7 +153,7 @@ class FolderSource:
         return newest_copy(self._copies.get(endpoint, ()), as_of)
 
     def next_change(self, after: datetime) -> datetime | None:
-        """The first instant later than `after` (UTC) at which something is told otherwise; None when nothing will be."""
+        """The first instant later than `after` (UTC) at which something is told otherwise; None when there is none."""
         changes = [taken for copies in self._copies.values() for taken, _ in copies]
         for endpoint, path in [*self._files.items(), (FIXTURES, self._folder / FIXTURES)]:
             file = read_endpoint(endpoint)
@@ -218,9 +218,7 @@ def _matches(table: Table, endpoint: str) -> set[tuple[object, ...]]:
     return {_match(given | {name: row[index] for name, index in places}) for row in table.rows}
 
 
-def _upcoming_rows(
-    table: Table, times: pl.DataFrame, endpoint: str, as_of: datetime
-) -> list[dict[str, str]]:
+def _upcoming_rows(table: Table, times: pl.DataFrame, endpoint: str, as_of: datetime) -> list[dict[str, str]]:
     """Rows without a published result at `as_of`, stripped of everything not yet known."""
     early = [quote for quote in offered_quotes(endpoint, table.header) if not quote.is_closing]
     prices = {name for quote in early for _, name in quote.prices}

@@ -1,0 +1,54 @@
+"""The graph that is played without Airflow is the graph of the DAG files."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+
+from touchline.operations import names
+from touchline.operations.flow import FLOWS, Flow
+from touchline.operations.steps import STEPS
+from touchline.settings import PROJECT_ROOT
+
+# Clears up in the installation's home by the wall clock, which a replay has not.
+NOT_PLAYED = {"forget_logs"}
+
+
+@pytest.fixture(scope="module")
+def bag() -> DagBag:
+    return DagBag(PROJECT_ROOT / "dags", known_pools={"default_pool", *names.POOLS})
+
+
+@pytest.fixture(params=FLOWS)
+def flow(request: pytest.FixtureRequest) -> Flow:
+    return FLOWS[request.param]
+
+
+@pytest.fixture
+def dag(bag: DagBag, flow: Flow) -> DAG:
+    return bag.dags[flow.dag_id]
+
+
+def test_every_dag_but_collections_is_in_the_graph():
+    assert set(FLOWS) == {dag_id for dag_id in names.DAGS if not dag_id.startswith("collect_")}
+
+
+def test_its_steps_wait_for_one_another_as_the_tasks_do(flow: Flow, dag: DAG):
+    tasks = {
+        task.task_id: set(task.upstream_task_ids) for task in dag.tasks if task.task_id not in NOT_PLAYED
+    }
+    assert {step: set(waits_for) for step, waits_for in flow.steps.items()} == tasks
+    assert set(flow.steps) <= set(STEPS)
+
+
+def test_its_steps_are_in_an_order_in_which_they_can_run(flow: Flow):
+    steps = list(flow.steps)
+    for place, waits_for in enumerate(flow.steps.values()):
+        assert set(waits_for) <= set(steps[:place])
+
+
+def test_the_same_assets_start_it(flow: Flow, dag: DAG):
+    condition = getattr(dag.timetable, "asset_condition", None)
+    named = set() if condition is None else {asset.name for _, asset in condition.iter_assets()}
+    assert named == flow.started_by
