@@ -21,13 +21,12 @@ from touchline.errors import DatabaseUnavailable, HoldUnknown, QualityGateFailed
 from touchline.identity.teams import ANCHOR
 from touchline.landing.copying import copy_frame
 from touchline.ledger.prediction import gate_frame
-from touchline.quality import validation
+from touchline.quality import data_docs, validation
 from touchline.quality.findings import GateReport
 from touchline.quality.gates import check_core, check_features, check_landing, check_predictions
 from touchline.quality.history import count_rules
 from touchline.quality.holds import active_holds, held_competitions, release
 from touchline.quality.suite import Suite, block
-from touchline.quality.validation import project_folder
 from touchline.settings import Settings
 from touchline.sources.football_data_uk.parse import parse as parse_file
 from warehouse import land, round_robin
@@ -140,10 +139,14 @@ def put_file(settings: Settings, as_of: datetime, *changes: dict[str, str]) -> N
 def documented(
     module_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Settings, GateReport]:
-    """What the collector lands, through a gate that writes its Data Docs."""
+    """What the collector lands, through a gate whose results are shown in Data Docs."""
     with_docs = module_settings.model_copy(update={"data_docs": True})
     sourced = land(with_docs, tmp_path_factory.mktemp("seasons"), round_robin(), NOVEMBER)
-    return sourced, check_landing(sourced, NOVEMBER, "run-1")
+    report = check_landing(sourced, NOVEMBER, "run-1")
+    assert report.data_docs is None
+    assert not data_docs.index_page(sourced).exists()
+    data_docs.write_pages(sourced)
+    return sourced, report
 
 
 def test_what_the_collector_lands_passes_and_is_documented_by_the_newest_results(
@@ -156,15 +159,28 @@ def test_what_the_collector_lands_passes_and_is_documented_by_the_newest_results
     assert {(row["run_id"], row["gate"], row["success"], row["as_of"]) for row in kept} == {
         ("run-1", "landing", True, NOVEMBER)
     }
-    assert report.data_docs is not None
-    page = Path(report.data_docs)
+    page = data_docs.index_page(sourced)
     assert "landing_rules" in page.read_text()
     first = set(page.parent.glob("validations/landing_rules/**/*.html"))
-    monkeypatch.setattr(validation, "KEPT_RESULTS", 0)
+    monkeypatch.setattr(data_docs, "KEPT_RESULTS", 1)
     check_landing(sourced, NOVEMBER, "run-2")
+    assert data_docs.write_pages(sourced).n_results == 2
     (second,) = page.parent.glob("validations/landing_rules/**/*.html")
     assert second not in first
-    assert len(list(project_folder(sourced).glob("gx/uncommitted/validations/landing_rules/**/*.json"))) == 1
+    assert (
+        len(list(data_docs.folder_of(sourced).glob("gx/uncommitted/validations/landing_rules/**/*.json")))
+        == 1
+    )
+
+
+def test_a_gate_that_holds_a_competition_writes_its_pages_before_it_says_so(settings: Settings):
+    documented = settings.model_copy(update={"data_docs": True})
+    check_predictions(documented, forecasts(), NOVEMBER, "run-1")
+    report = check_predictions(documented, forecasts({"p_home": 1.1}), NOVEMBER, "run-2")
+    assert report.data_docs is not None
+    page = Path(report.data_docs)
+    # That of the gate that passed before is linked, too.
+    assert len(list(page.parent.glob("validations/predictions/**/*.html"))) == 2
 
 
 def test_a_fact_that_cannot_be_right_is_left_out_and_told_with_row_rule_and_advice(settings: Settings):
@@ -675,7 +691,7 @@ def test_a_bold_forecast_is_only_noted(settings: Settings):
 
 def test_no_password_is_written_to_the_project_of_great_expectations(documented: tuple[Settings, GateReport]):
     settings, _ = documented
-    files = [path for path in project_folder(settings).rglob("*") if path.is_file()]
+    files = [path for path in data_docs.folder_of(settings).rglob("*") if path.is_file()]
     assert any(path.suffix == ".html" for path in files)
     for path in files:
         text = path.read_text(errors="replace")

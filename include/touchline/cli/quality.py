@@ -11,6 +11,7 @@ from rich.table import Table
 
 from touchline.cli.output import LimitOption, console, emit, errors, ready, state
 from touchline.cli.step import run_step
+from touchline.errors import SettingsInvalid
 
 if TYPE_CHECKING:
     from touchline.quality.holds import Hold
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="quality")
     group.command(name="check")(_check)
     group.command(name="rules")(_rules)
+    group.command(name="docs")(_docs)
     group.command(name="history")(_history)
     group.command(name="quarantined")(_quarantined)
     group.command(name="holds")(_holds)
@@ -51,8 +53,20 @@ def _check(
         result = "ok" if finding.success else finding.observed
         table.add_row(finding.suite, finding.expectation, finding.column or "", finding.severity, result)
     emit(ctx, report, table)
-    if report.data_docs and not state(ctx).as_json:
-        typer.echo(f"Data Docs: {report.data_docs}")
+    if not state(ctx).as_json:
+        typer.echo("The results of every suite as pages: touchline quality docs")
+
+
+def _docs(ctx: typer.Context) -> None:
+    """Write the newest results of every suite as pages (Data Docs)."""
+    from touchline.quality.data_docs import write_pages
+
+    settings = ready(ctx)
+    if not settings.data_docs:
+        raise SettingsInvalid(
+            "no results are kept for Data Docs: set TOUCHLINE_DATA_DOCS=true and run a gate"
+        )
+    emit(ctx, write_pages(settings))
 
 
 def _rules(

@@ -214,15 +214,25 @@ def read_warehouse(settings: Settings, connection: Connection) -> Warehouse:
     if not manifest.exists():
         raise WarehouseNotBuilt(f"dbt has compiled nothing into {target} yet: run `touchline build`")
     project = _project(manifest, manifest.stat().st_mtime_ns)
+    return Warehouse(
+        read_columns(connection),
+        {name: path.read_text() for name, path in project.compiled.items() if path.is_file()},
+        {**_RATINGS, **project.said_by_features},
+        cache_of(settings),
+    )
+
+
+def read_columns(connection: Connection) -> Mapping[str, tuple[str, ...]]:
+    """The columns of every `schema.table` of the warehouse, in their order."""
     columns: dict[str, list[str]] = {}
     for row in rows(connection, COLUMNS, (list(SCHEMAS),)):
         columns.setdefault(row["relation"], []).append(row["column"])
-    return Warehouse(
-        {relation: tuple(names) for relation, names in columns.items()},
-        {name: path.read_text() for name, path in project.compiled.items() if path.is_file()},
-        {**_RATINGS, **project.said_by_features},
-        settings.home / "lineage" / "made_from.json",
-    )
+    return {relation: tuple(names) for relation, names in columns.items()}
+
+
+def cache_of(settings: Settings) -> Path:
+    """The file that keeps where columns come from, while the SQL and the columns are the same."""
+    return settings.home / "lineage" / "made_from.json"
 
 
 def origins(warehouse: Warehouse, wanted: str) -> list[ColumnOrigin]:

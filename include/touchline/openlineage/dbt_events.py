@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from touchline.database.engine import connect
 from touchline.errors import SqlNotUnderstood
-from touchline.openlineage.columns import ROWS, Warehouse, read_warehouse
+from touchline.openlineage.columns import ROWS, Warehouse, cache_of, read_columns
 from touchline.openlineage.datasets import NAMESPACE, dataset_name, server_namespace
 from touchline.openlineage.edges import Edge, dataset, record_edges, task_run
 from touchline.openlineage.transport import run_event, send
@@ -50,7 +50,10 @@ def emit(settings: Settings, models: Sequence[BuiltModel], as_of: datetime, run_
     """
     record_edges(settings, "transform", _edges(settings, models, run_id, step), run_id)
     with connect(settings, "transform") as connection:
-        warehouse = read_warehouse(settings, connection)
+        columns = read_columns(connection)
+    # What dbt has just built it has compiled: there is no need to read its manifest again, which has 10 MB.
+    compiled = {model.relation: model.sql for model in models if model.sql}
+    warehouse = Warehouse(columns, compiled, {}, cache_of(settings))
     events = [
         event for model in models for event in _events(settings, model, warehouse, as_of, f"{run_id}/{step}")
     ]

@@ -15,6 +15,7 @@ from touchline.errors import PipelineFailed
 from touchline.monitoring.shortfalls import Shortfall, find_shortfalls
 from touchline.operations import names, services, status
 from touchline.operations.airflow_api import AirflowApi, airflow_of
+from touchline.operations.due import warehouse_is_behind
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower, Watch
 from touchline.operations.services import Told
@@ -90,17 +91,20 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
         since = live_clock().as_of
         conf = {"as_of": clock.as_of.isoformat()} if clock.mode == "virtual" else {}
         follower = Follower(settings, api, since, timeout_seconds, watch)
-        # The last collection tells the warehouse of all three: one build instead of three. Fixtures come first: prices
-        # of a match that nobody has announced would have to wait. The runs that are due by their timetables begin as
+        # Fixtures come first: prices and results of a match that nobody has announced would have to wait. The warehouse
+        # is told of all three together: one build instead of three. The runs that are due by their timetables begin as
         # soon as they may, so no DAG may before its turn.
-        for dag_id in (names.COLLECT_FIXTURES, names.COLLECT_ODDS):
-            api.unpause([dag_id])
-            api.trigger(dag_id, {**conf, "announce": False})
+        for together in ((names.COLLECT_FIXTURES,), (names.COLLECT_ODDS, names.COLLECT_SCORES)):
+            api.unpause(together)
+            for dag_id in together:
+                api.trigger(dag_id, {**conf, "announce": False})
             follower.until_idle()
         api.unpause(names.DAGS)
-        for dag_id in (names.COLLECT_SCORES, names.TRAIN_MODELS):
-            api.trigger(dag_id, conf)
+        if warehouse_is_behind(settings, run_clock(settings)):
+            api.trigger(names.BUILD_WAREHOUSE, conf)
             follower.until_idle()
+        api.trigger(names.TRAIN_MODELS, conf)
+        follower.until_idle()
         runs, tasks = api.runs_since(since), api.tasks_since(since)
     return RunReport(
         as_of=clock.as_of.isoformat(),

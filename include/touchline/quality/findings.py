@@ -45,7 +45,7 @@ class Finding:
 @dataclass(frozen=True)
 class GateReport:
     """What a gate found. `held_because` says which competitions it holds now and why; `data_docs` is the page with the
-    details, None when it is not written."""
+    details, None when it is not written (`touchline quality docs` writes it)."""
 
     gate: str
     n_expectations: int

@@ -15,13 +15,14 @@ from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.database.queries import query
 from touchline.errors import QualityGateFailed
 from touchline.landing.seen import note_seen
+from touchline.quality.data_docs import index_page
 from touchline.quality.findings import Finding, GateReport
 from touchline.quality.holds import Breach, active_holds, keep_holds, not_accepted
 from touchline.quality.landing_suites import landing_suites
 from touchline.quality.output_suites import prediction_suites, training_suites
 from touchline.quality.screening import screen
 from touchline.quality.suite import Suite
-from touchline.quality.validation import project_folder, validate
+from touchline.quality.validation import validate
 from touchline.quality.warehouse_suites import Window, core_suites, feature_suites
 from touchline.settings import Role, Settings
 
@@ -116,12 +117,6 @@ def broken_challenger(settings: Settings, frame: pd.DataFrame) -> Mapping[str, s
     return broken
 
 
-def data_docs(settings: Settings) -> str | None:
-    """The index page of the Data Docs, which are written unless the setting `data_docs` says otherwise."""
-    page = project_folder(settings) / "gx" / "uncommitted" / "data_docs" / "local_site" / "index.html"
-    return str(page) if settings.data_docs else None
-
-
 def _window(settings: Settings, gate: str, as_of: datetime, *, everything: bool) -> Window:
     with connect(settings, "transform") as connection:
         passed = rows(connection, LAST_CLEAN, (gate, as_of))
@@ -170,7 +165,7 @@ def _pass_gate(
         n_quarantined=observed.get("n_quarantined", 0),
         held_because=held,
         findings=tuple(findings),
-        data_docs=data_docs(settings),
+        data_docs=str(index_page(settings)) if settings.data_docs and failed else None,
     )
     if stopping:
         listed = "\n".join(f"  - {finding}" for finding in stopping)

@@ -4,47 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import psycopg
-from filelock import FileLock
-from jinja2 import BytecodeCache, Environment
-from jinja2.bccache import Bucket
 from sqlalchemy.exc import ProgrammingError
 
 from touchline.database.engine import connect, sqlalchemy_url
+from touchline.quality import data_docs
 from touchline.quality.findings import Finding
 from touchline.quality.suite import Suite
 from touchline.settings import Role, Settings
 
-
-class _Compiled(BytecodeCache):
-    """Templates that this process has compiled."""
-
-    def __init__(self) -> None:
-        self._code: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._code:
-            bucket.bytecode_from_string(self._code[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key] = bucket.bytecode_to_string()
-
-
-_TEMPLATES = _Compiled()
 URL_VARIABLE = "TOUCHLINE_QUALITY_URL"
 SAMPLES = 5
 # Great Expectations names at most this many offending rows, even in its complete result format.
 MOST_ROWS = 10_000
-# Results that Data Docs keep of each suite: every gate reads all of them. ops.quality_result keeps everything.
-KEPT_RESULTS = 50
 
 
 def validate(
@@ -54,31 +31,16 @@ def validate(
 
     Raises DatabaseUnavailable when PostgreSQL went away meanwhile.
     """
-    if not settings.data_docs:
-        return _validate(settings, gate, suites, frame, role)
-    folder = project_folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    # Two gates at once would write over each other's pages.
-    with FileLock(folder / "lock"):
-        return _validate(settings, gate, suites, frame, role)
-
-
-def project_folder(settings: Settings) -> Path:
-    """Where Great Expectations keeps what the Data Docs show, and the pages themselves."""
-    return settings.home / "gx" / settings.warehouse_database
-
-
-def _validate(
-    settings: Settings, gate: str, suites: Sequence[Suite], frame: pd.DataFrame | None, role: Role
-) -> list[Finding]:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     os.environ[URL_VARIABLE] = sqlalchemy_url(settings.url(role))
     sources: dict[str, Any] = {}
     try:
-        context = gx.get_context(mode="ephemeral", project_config=_project(settings))
+        context = gx.get_context(mode="ephemeral", project_config=data_docs.project(settings))
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+        # It would be written, in YAML, into memory that nobody reads, twice a suite.
+        context._save_project_config = lambda: None  # type: ignore[method-assign]
         with connect(settings, role) as connection:
             bind = psycopg.ClientCursor(connection).mogrify
             batches = [_batch(context, sources, suite, bind) for suite in suites]
@@ -90,8 +52,10 @@ def _validate(
                 results = [_result(*pair, frame) for pair in zip(expected, batches, strict=True)]
             # To Great Expectations, a lost connection is an expectation that failed. This one is lost with its own.
             connection.execute("select")
+        findings = [_finding(result.suite_name, outcome) for result in results for outcome in result.results]
         if settings.data_docs:
-            _document(context, expected, results)
+            is_broken = any(not each.success and each.severity == "block" for each in findings)
+            data_docs.keep(settings, context, expected, results, with_pages=is_broken)
     except ProgrammingError as error:
         # A table that is missing or has another shape cannot be judged, so the expectation fails.
         return [_unchecked(gate, error)]
@@ -100,55 +64,7 @@ def _validate(
             sources["warehouse"].get_execution_engine().close()
             sources["warehouse"].get_engine().dispose()
         del os.environ[URL_VARIABLE]
-    return [_finding(result.suite_name, outcome) for result in results for outcome in result.results]
-
-
-def _project(settings: Settings) -> Any:
-    """A configuration in memory; one in a file would be read again some hundred times a gate."""
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        FilesystemStoreBackendDefaults,
-        InMemoryStoreBackendDefaults,
-    )
-
-    if not settings.data_docs:
-        return DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())
-    folder = str(project_folder(settings) / "gx")
-    return DataContextConfig(store_backend_defaults=FilesystemStoreBackendDefaults(root_directory=folder))
-
-
-def _document(context: Any, suites: Sequence[Any], results: Sequence[Any]) -> None:
-    """Keep the results and write their pages of the Data Docs."""
-    from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.data_context.types.resource_identifiers import (
-        ExpectationSuiteIdentifier,
-        ValidationResultIdentifier,
-    )
-    from great_expectations.render.view import view
-
-    # Every page creates its own Jinja environment and compiles all templates again, which takes longer than the checks.
-    # jinja2.Environment accepts a cache only through its arguments.
-    view.Environment = partial(Environment, bytecode_cache=_TEMPLATES)  # type: ignore[misc, assignment]
-    _forget_old_results(context)
-    run, pages = RunIdentifier(), []
-    for suite, result in zip(suites, results, strict=True):
-        context.suites.add_or_update(suite)
-        result.meta |= {"run_id": run, "validation_time": run.run_time}
-        of_suite = ExpectationSuiteIdentifier(name=suite.name)
-        of_result = ValidationResultIdentifier(of_suite, run, result.batch_id)
-        context.validation_results_store.set(of_result, result)
-        pages += [of_suite, of_result]
-    context.build_data_docs(resource_identifiers=pages)
-
-
-def _forget_old_results(context: Any) -> None:
-    """Remove all but the newest results of each suite. Their pages go when Data Docs are written the next time."""
-    store, kept = context.validation_results_store, Counter[str]()
-    for key in sorted(store.list_keys(), key=lambda key: key.run_id.run_time, reverse=True):
-        suite = key.expectation_suite_identifier.name
-        kept[suite] += 1
-        if kept[suite] > KEPT_RESULTS:
-            store.remove_key(key)
+    return findings
 
 
 def _unchecked(gate: str, error: ProgrammingError) -> Finding:
@@ -186,18 +102,45 @@ def _batch(context: Any, sources: dict[str, Any], suite: Suite, bind: Callable[.
 
 
 def _result(suite: Any, batch: Any, frame: pd.DataFrame | None) -> Any:
-    """The outcomes of a suite. A checkpoint would first store the suite, its data and itself, and compare them."""
+    """The outcomes of a suite. A checkpoint would first store the suite, its data and itself, and compare them.
+
+    Rows are counted first. Which ones are wrong is asked only of the expectations that fail: that takes three more
+    queries each, and nearly all pass.
+    """
+    result = _outcomes(suite, batch, frame, {"result_format": "BASIC"})
+    failed = {_identity(outcome) for outcome in result.results if not outcome.success}
+    if failed:
+        import great_expectations as gx
+
+        again = [each for each in suite.expectations if _identity(each) in failed]
+        named = _outcomes(
+            gx.ExpectationSuite(name=suite.name, expectations=again), batch, frame,
+            {
+                # Complete, because every competition with a bad row is held.
+                "result_format": "COMPLETE",
+                "partial_unexpected_count": MOST_ROWS,
+                "unexpected_index_column_names": ["row_key", "competition"],
+            },
+        )  # fmt: skip
+        rows = {_identity(outcome): outcome for outcome in named.results}
+        result.results = [rows.get(_identity(outcome), outcome) for outcome in result.results]
+    return result
+
+
+def _identity(given: Any) -> tuple[str, str]:
+    """What an expectation or an outcome is about, the same for both."""
+    config = getattr(given, "expectation_config", None) or given.configuration
+    asked = {name: value for name, value in config.kwargs.items() if name != "batch_id"}
+    return config.type, json.dumps(asked, sort_keys=True, default=str)
+
+
+def _outcomes(suite: Any, batch: Any, frame: pd.DataFrame | None, result_format: dict[str, Any]) -> Any:
     from great_expectations.validator.v1_validator import Validator
 
     return Validator(
         batch_definition=batch,
         batch_parameters={"dataframe": frame} if frame is not None else None,
-        result_format={
-            # Complete, because every competition with a bad row is held.
-            "result_format": "COMPLETE",
-            "partial_unexpected_count": MOST_ROWS,
-            "unexpected_index_column_names": ["row_key", "competition"],
-        },
+        result_format=result_format,
     ).validate_expectation_suite(suite)
 
 

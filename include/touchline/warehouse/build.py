@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
+from touchline.database.engine import connect, rows
 from touchline.errors import WarehouseBuildFailed
 from touchline.openlineage import dbt_events
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import Plan, building, definition_of, note_built, plan, stands_as_of
-from touchline.warehouse.invocation import log_file, run_dbt, target_folder
+from touchline.warehouse.invocation import log_file, parsed_project, run_dbt, target_folder
 
 log = logging.getLogger(__name__)
 
 Layer = Literal["core", "features", "analytics"]
 LAYERS: tuple[Layer, ...] = ("core", "features", "analytics")
 # A layer builds the views of staging that its models read.
-SELECTIONS: dict[Layer, list[str]] = {
+SELECTIONS: dict[str, list[str]] = {
     "core": ["path:seeds", "1+path:models/core,path:models/staging", "path:models/core", "path:snapshots"],
     "features": ["path:models/features"],
     "analytics": ["1+path:models/analytics,path:models/staging", "path:models/analytics"],
+}
+
+# The macro through which models read what is different in each build.
+VALUE_OF_BUILD = "macro.touchline.given"
+RELATIONS = """
+select nspname || '.' || relname as name
+from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid
+where relkind in ('r', 'v') and nspname in ('core', 'staging', 'analytics')
+"""
+
+# Tables that an increment changes.
+CHANGING: dict[str, list[str]] = {
+    "core": ["path:models/core", "path:snapshots"],
+    "features": ["path:models/features"],
+    "analytics": [],
 }
 
 
@@ -92,7 +108,7 @@ def _build(settings: Settings, layer: Layer, run_id: str, planned: Plan, started
         settings,
         "build" if is_tested else "run",
         "--select",
-        *SELECTIONS[layer],
+        *_selection(settings, planned),
         # Unit tests belong to the test suite; indirect selection excludes tests that read later layers.
         *(["--exclude-resource-type", "unit_test", "--indirect-selection", "buildable"] if is_tested else []),
         *(["--full-refresh"] if planned.is_full else []),
@@ -123,6 +139,45 @@ def _build(settings: Settings, layer: Layer, run_id: str, planned: Plan, started
         n_warnings=sum(result.status == "warn" for result in run.results),
         seconds=time.monotonic() - started,
     )
+
+
+def _selection(settings: Settings, planned: Plan) -> list[str]:
+    """What dbt is asked to build.
+
+    An increment leaves out seeds and views that it would only make as they are: their definition is that of the build
+    in full, and no macro writes a value of the build into them. What is missing in the database is made again.
+    """
+    layer = planned.layer
+    if planned.is_full:
+        return SELECTIONS[layer]
+    manifest = parsed_project(settings)
+    with connect(settings, "transform") as connection:
+        there = {row["name"] for row in rows(connection, RELATIONS)}
+    models = [node for node in manifest.nodes.values() if node.resource_type == "model"]
+    read = {name for node in models if node.schema == layer for name in node.depends_on.nodes}
+    views = [
+        node
+        for node in models
+        if node.config.materialized == "view" and (node.schema == layer or node.unique_id in read)
+    ]
+    seeds = [node for node in manifest.nodes.values() if node.resource_type == "seed" and layer == "core"]
+    made = [
+        node.name
+        for node in (*seeds, *views)
+        if f"{node.schema}.{node.alias}" not in there or _reads_build(manifest, node.depends_on.macros)
+    ]
+    return [*made, *CHANGING[layer]]
+
+
+def _reads_build(manifest: Any, macros: Sequence[str]) -> bool:
+    """Whether one of these macros, or one that they call, is `given`."""
+    seen, ahead = set(macros), list(macros)
+    while ahead:
+        macro = manifest.macros.get(ahead.pop())
+        called = set() if macro is None else set(macro.depends_on.macros) - seen
+        seen |= called
+        ahead += called
+    return VALUE_OF_BUILD in seen
 
 
 def _moment(planned: Plan) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -18,6 +18,7 @@ from touchline.errors import WarehouseBuildFailed
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import DBT_PROJECT
+from touchline.warehouse.lean_dbt import keep_behaviour_flags_few, make_lean
 
 PASSWORD: Final = "DBT_ENV_SECRET_PASSWORD"  # noqa: S105 dbt masks variables of this prefix in its logs.
 # Parsed projects held at a time, one per database; each takes some 30 MB.
@@ -118,66 +119,30 @@ def _keep(manifest: Any, target: Path) -> None:
 
 
 def _invoke(state: Path, arguments: tuple[str, ...], manifest: Any = None) -> Any:
+    from dbt.adapters.factory import cleanup_connections
     from dbt.cli.main import dbtRunner
 
-    _keep_behaviour_flags_few()
-    _skip_events_below_the_log()
+    keep_behaviour_flags_few()
+    make_lean()
     state.mkdir(parents=True, exist_ok=True)
-    outcome = dbtRunner(manifest).invoke(
-        [
-            "--log-level", "none", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check",
-            "--log-path", str(state / "logs"), "--log-level-file", "info",
-            *arguments,
-            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
-            "--target-path", str(state / "target"),
-        ]
-    )  # fmt: skip
+    try:
+        outcome = dbtRunner(manifest).invoke(
+            [
+                "--log-level", "none", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check",
+                "--log-path", str(state / "logs"), "--log-level-file", "info",
+                *arguments,
+                "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
+                "--target-path", str(state / "target"),
+            ]
+        )  # fmt: skip
+    finally:
+        cleanup_connections()
     # A command that began and found failures still has a result.
     if outcome.result is None:
         raise WarehouseBuildFailed(
             f"dbt {arguments[0]} could not begin: {outcome.exception}; the log is in {state / 'logs'}"
         )
     return outcome.result
-
-
-def _keep_behaviour_flags_few() -> None:
-    """Undo what earlier calls left in dbt's list of behaviour flags.
-
-    Every call makes an adapter, which appends its own flags to the module's list of defaults
-    (`BaseAdapter.behavior`, dbt-adapters 1.x). Every flag in that list searches the whole call stack for the name of
-    its module, which is only shown in a notice that a flag is off. The hundredth call of a process spent seconds there.
-    """
-    from dbt.adapters.base import impl
-    from dbt_common.behavior_flags import BehaviorFlagRendered
-
-    impl.DEFAULT_BASE_BEHAVIOR_FLAGS[:] = _default_flags()
-    BehaviorFlagRendered._default_source = staticmethod(lambda: impl.__name__)  # type: ignore[method-assign]
-
-
-@cache
-def _default_flags() -> tuple[Any, ...]:
-    from dbt.adapters.base import impl
-
-    return tuple(impl.DEFAULT_BASE_BEHAVIOR_FLAGS)
-
-
-@cache
-def _skip_events_below_the_log() -> None:
-    """Have dbt make no message of an event that its log would not take.
-
-    It makes a message of every event, and a line without the secrets of the environment, before Python's logging drops
-    those below `info` (dbt-common 1.x). Small builds spent a fifth of their time there.
-    """
-    from dbt_common.events.base_types import EventLevel
-    from dbt_common.events.event_manager import EventManager
-
-    fire = EventManager.fire_event
-
-    def fire_above_debug(manager: Any, e: Any, level: Any = None, *others: Any, **named: Any) -> None:
-        if (level or e.level_tag()) not in (EventLevel.DEBUG, EventLevel.TEST):
-            fire(manager, e, level, *others, **named)
-
-    EventManager.fire_event = fire_above_debug  # type: ignore[method-assign, assignment]
 
 
 def _connection(settings: Settings) -> Mapping[str, str]:
