@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_run import wait_until
 
 from installation import RUN_SECONDS, Installation
 from season_folder import write_season_folder
 from table_digests import table_digests
-from test_run import wait_until
 from touchline.clock import live_clock
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.operations import names, services
@@ -137,7 +137,7 @@ def is_predicting_again(settings: Settings) -> bool:
             return False
         n_over = scalar(
             connection,
-            "select count(*) from ops.pipeline_run where step = %s and status = 'success' and as_of::date < '2021-09-03'",
+            "select count(*) from ops.pipeline_run where step = %s and status = 'success' and as_of < '2021-09-03'",
             (MOMENT,),
         )
         running = scalar(

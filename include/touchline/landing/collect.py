@@ -105,9 +105,9 @@ def collect(
     `only` names the sources to ask; if empty, all sources in use are asked. `opening` opens them. `window` is two UK
     days, both included. What this `run_id` has already stored is not requested again, so a killed backfill resumes
     where it stopped. `on_progress` is called with ("fetch" or "parse", done, total). A failed request is reported, and
-    the others continue. Raises SourceUnavailable when there is no source, or when every request failed (unless all sources
-    merely rest), and SettingsInvalid when the database holds the other world (simulated or real), or a provider is to
-    be asked as of another time.
+    the others continue. Raises SourceUnavailable when there is no source, or when every request failed (unless all
+    sources merely rest), and SettingsInvalid when the database holds the other world (simulated or real), or a provider
+    is to be asked as of another time.
     """
     if settings.as_of is not None and not settings.is_simulated and source_folder(settings) is None:
         raise SettingsInvalid(
