@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from touchline.database import bootstrap
 from touchline.database.engine import connect, rows, scalar
-from touchline.errors import DatabaseUnavailable, ServiceFailed, TouchlineError
+from touchline.errors import DatabaseUnavailable, ReplayImpossible, ServiceFailed, TouchlineError
 from touchline.operations import names, records, services
 from touchline.operations.flow import FLOWS, started_by
 from touchline.operations.pipeline import Step, StepOutcome, run_step
@@ -66,6 +67,11 @@ def play(
     if anew:
         bootstrap.prepare(settings)
     link_files(settings, season)
+    with _alone(settings):
+        _play_on(settings, season, on_moment)
+
+
+def _play_on(settings: Settings, season: Season, on_moment: OnMoment) -> None:
     source = FolderSource(Path(settings.source), season.competitions)
     played, killed_at = _standing(settings)
     moment = killed_at or (next_moment(settings, source, played) if played else season.begins_at)
@@ -87,6 +93,19 @@ def moments_played(settings: Settings) -> list[dict[str, Any]]:
             (MOMENT,),
         )
     return [{"as_of": row["as_of"], **row["detail"]} for row in found]
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Play while nobody else plays the same; raises ReplayImpossible when somebody does."""
+    with connect(settings, "ingest") as connection:
+        connection.autocommit = True
+        if not scalar(connection, "select pg_try_advisory_lock(hashtext('replay'))"):
+            raise ReplayImpossible(
+                f"this season is being played in {settings.warehouse_database} by another process: wait for its end, "
+                "or stop it"
+            )
+        yield
 
 
 def _standing(settings: Settings) -> tuple[datetime | None, datetime | None]:

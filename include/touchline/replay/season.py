@@ -16,6 +16,7 @@ from psycopg import sql
 from touchline.database.engine import open_url, rows
 from touchline.errors import ReplayImpossible
 from touchline.identity.competitions import competitions as known_competitions
+from touchline.ledger.digests import digests_file
 from touchline.operations.code import code_digest
 from touchline.registry.tracking import open_registry
 from touchline.replay.faults import Injection
@@ -171,11 +172,13 @@ def forget_replays(settings: Settings, *, this_too: bool) -> None:
             (f"{request}_", this_too, settings.warehouse_database),
         )
         for row in found:
+            # The database last: while it is there, what a kill left of the others is found again.
+            _forget_files(settings.model_copy(update={"database_name": row["datname"]}))
             admin.execute(sql.SQL("drop database {}").format(sql.Identifier(row["datname"])))
-            _forget_models(settings.model_copy(update={"database_name": row["datname"]}))
 
 
-def _forget_models(settings: Settings) -> None:
+def _forget_files(settings: Settings) -> None:
+    """Everything beside the database."""
     registry = open_registry(settings)
     if registry.client.search_registered_models(f"name = '{registry.model_name}'"):
         registry.client.delete_registered_model(registry.model_name)
@@ -183,6 +186,7 @@ def _forget_models(settings: Settings) -> None:
     kept = (folder_of(settings, name), *(settings.home / each / name for each in ("feast", "dbt")))
     for folder in (*kept, registry.folder):
         shutil.rmtree(folder, ignore_errors=True)
+    digests_file(settings).unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> Mapping[int, Mapping[str, Path]]:
