@@ -1,4 +1,4 @@
--- one row per settled match: the champion's last word before kick-off, what became of it, and the market then and at its close
+-- one row per settled match: the last word of the champion before kick-off, what became of it, and the prices beside it
 with last_word as (
     select distinct on (match_id) *
     from ledger.prediction
