@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 from typer.testing import CliRunner
 
 from databases import copy_of
+from loaded_modules import loaded_by, packages
 from registry_faults import damaged_model, forget_models, put_back, raising
 from season_folder import write_season_folder
 from touchline.cli import app
@@ -378,6 +379,18 @@ def test_commands_list_promote_and_roll_back(registry: Settings, matches: pd.Dat
     assert "champion was version 1, is version 2 now" in _run(registry, "models", "promote", "2")
     assert json.loads(_run(registry, "--json", "rollback", "model"))["to_version"] == "1"
     assert models.champion_version(open_registry(registry)) == "1"
+
+
+def test_to_ask_the_registry_nothing_is_loaded_that_models_are_made_of(told: Settings) -> None:
+    code = (
+        "from touchline.registry.models import versions\n"
+        "from touchline.registry.tracking import open_registry\n"
+        "from touchline.settings import Settings\n"
+        "assert versions(open_registry(Settings()))"
+    )
+    loaded = packages(loaded_by(code, **told.environment()))
+    assert "mlflow" in loaded
+    assert not loaded & {"feast", "lightgbm", "numba", "sklearn", "typeguard"}
 
 
 def test_commands_without_a_model_say_what_to_do(registry: Settings) -> None:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +10,7 @@ import typer
 from typer.main import get_group
 
 from builders import match_row, write_season_file
+from loaded_modules import loaded_by, packages
 from touchline import cli
 from touchline.settings import PROJECT_ROOT, Settings
 
@@ -25,24 +22,6 @@ HEAVY = {
 OF_THE_DATABASE = {"alembic", "httpx", "polars", "psycopg", "sqlalchemy"}
 STATUS_MODULES = 500
 COLLECT_MODULES = 1000
-
-
-def loaded_by(code: str, **variables: str) -> set[str]:
-    """Names of the modules of a fresh process after it has run `code`."""
-    told = f"{code}\nimport json, sys\nsys.stderr.write(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", told],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return set(json.loads(done.stderr.splitlines()[-1]))
-
-
-def packages(modules: set[str]) -> set[str]:
-    return {name.partition(".")[0] for name in modules}
 
 
 def run_command(*arguments: str) -> str:

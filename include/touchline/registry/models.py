@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from touchline.errors import ModelUnavailable, ServiceFailed
-from touchline.features.catalogue import FEATURES
-from touchline.forecasting.forecaster import Forecaster
 from touchline.registry.tracking import Registry
+
+if TYPE_CHECKING:
+    from touchline.forecasting.forecaster import Forecaster
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 # The version that waits for a person's approval. Meanwhile it forecasts in the shadow, even beside a newer challenger.
@@ -292,6 +290,11 @@ def _read_forecaster(model_uri: str, folder: Path) -> Forecaster:
 def _able_forecaster(folder: Path) -> Forecaster:
     """Unpickle and try a model: after a change of features it would still unpickle, but fail at every forecast."""
     import mlflow
+    import numpy as np
+    import pandas as pd
+
+    from touchline.features.catalogue import FEATURES
+    from touchline.forecasting.forecaster import Forecaster
 
     forecaster = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model().forecaster
     assert isinstance(forecaster, Forecaster), f"a {type(forecaster).__name__}"

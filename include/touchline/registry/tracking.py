@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def open_registry(settings: Settings) -> Registry:
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     import mlflow
 
+    _ask_without_feast()
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     mlflow.set_tracking_uri(address)
     mlflow.set_registry_uri(address)
@@ -76,3 +78,15 @@ def open_registry(settings: Settings) -> Registry:
         settings.home / "models" / settings.model_name,
         settings.is_simulated,
     )
+
+
+def _ask_without_feast() -> None:
+    """Load what MLflow's requests need, but for Feast's headers: with them, the first request loads all of Feast."""
+    from mlflow.utils import plugins
+
+    registered = plugins.get_entry_points
+    plugins.get_entry_points = lambda group: [each for each in registered(group) if each.name != "feast"]
+    try:
+        importlib.import_module("mlflow.tracking.request_header.registry")
+    finally:
+        plugins.get_entry_points = registered
