@@ -17,6 +17,8 @@ from airflow.utils.session import create_session
 from sqlalchemy import update
 
 LOST_A_WORKER = 70
+# So often does the scheduler look for work when nothing happens.
+LOOK_SECONDS = 0.3
 
 
 class CrashOnlyExecutor(LocalExecutor):
@@ -39,10 +41,14 @@ class CrashOnlyExecutor(LocalExecutor):
             session.execute(update(Job).where(*before, Job.id != self.job_id).values(state=JobState.FAILED))
 
     def sync(self) -> None:
-        """Look for the dead before anything else."""
+        """Look for the dead before anything else, then wait for a task to begin or to end.
+
+        The scheduler's own sleep between two looks does not notice that a task has ended, for which the next one waits.
+        """
         for pid, worker in self.workers.items():
             if worker.exitcode not in (None, 0):
                 self.log.error("worker %s ended with %s: the scheduler starts again", pid, worker.exitcode)
                 # Neither running tasks nor the lock can be waited for.
                 os._exit(LOST_A_WORKER)
+        self.result_queue._reader.poll(LOOK_SECONDS)  # type: ignore[attr-defined]
         super().sync()

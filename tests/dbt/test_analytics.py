@@ -222,6 +222,18 @@ def test_a_rebuild_renews_views_in_place_so_that_nobody_finds_one_missing(built:
     assert stand() == before
 
 
+def test_an_increment_makes_no_view_again_that_would_be_the_same(built: Settings):
+    report = build_layer(built, "analytics", NOW + timedelta(minutes=5), "build")
+    again = build_layer(built, "analytics", NOW, "build")
+    # Those in whose SQL the instant of the build is.
+    assert report.n_models == again.n_models == 4
+    assert fetch(built, "select as_of from analytics.freshness") == [{"as_of": NOW}]
+    with connect(built, "transform") as connection:
+        connection.execute("drop view analytics.standings cascade")
+    build_layer(built, "analytics", NOW, "build")
+    assert len(oids(built)) == 18
+
+
 def test_a_view_whose_columns_changed_is_made_anew_with_all_that_read_it(built: Settings):
     names = set(oids(built))
     promised = [row["name"] for row in columns_of(built, "matches")]

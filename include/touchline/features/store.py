@@ -179,9 +179,12 @@ def publish_features(settings: Settings, as_of: datetime, run_id: str) -> Publis
         raise FeaturesUnavailable(
             f"features were built as of {built_as_of.isoformat()}, not {as_of.isoformat()}: run `touchline build`"
         )
+    from touchline.features.online_writes import CopyingStore
+
     # Feast reports its progress on standard output, which belongs to the caller.
     with _draft(_registry(settings)) as draft, contextlib.redirect_stdout(io.StringIO()):
         store = _feast_store(settings, "transform", draft)
+        store.provider._online_store = CopyingStore()
         store.apply(definitions(settings.horizon_days))
         store.materialize(start_date=as_of - SLACK, end_date=as_of)
     _remove_other_builds(settings, as_of)

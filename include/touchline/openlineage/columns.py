@@ -42,10 +42,12 @@ _RATINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "": (*_SIDES, _KICKOFF, "core.result_version.tier", *_of_result("goals", "shots", "shots_on_target")),
 }
 COLUMNS: Final = """
-select table_schema || '.' || table_name as relation, column_name as column
-from information_schema.columns
-where table_schema = any(%s)
-order by table_schema, table_name, ordinal_position
+select nspname || '.' || relname as relation, attname as column
+from pg_attribute
+inner join pg_class on attrelid = pg_class.oid
+inner join pg_namespace on relnamespace = pg_namespace.oid
+where nspname = any(%s) and relkind in ('r', 'p', 'v') and attnum > 0 and not attisdropped
+order by nspname, relname, attnum
 """
 SCHEMAS: Final = ("landing", "ledger", "ops", "staging", "core", "features", "analytics")
 # Of a model: the SQL of a full build and that of an increment, before and after all later models are there.

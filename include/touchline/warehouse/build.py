@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from touchline.database.engine import connect, rows
+from touchline.database.engine import connect
 from touchline.errors import WarehouseBuildFailed
 from touchline.openlineage import dbt_events
+from touchline.openlineage.columns import read_columns
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import Plan, building, definition_of, note_built, plan, stands_as_of
@@ -30,12 +31,6 @@ SELECTIONS: dict[str, list[str]] = {
 
 # The macro through which models read what is different in each build.
 VALUE_OF_BUILD = "macro.touchline.given"
-RELATIONS = """
-select nspname || '.' || relname as name
-from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid
-where relkind in ('r', 'v') and nspname in ('core', 'staging', 'analytics')
-"""
-
 # Tables that an increment changes.
 CHANGING: dict[str, list[str]] = {
     "core": ["path:models/core", "path:snapshots"],
@@ -145,35 +140,36 @@ def _selection(settings: Settings, planned: Plan) -> list[str]:
     """What dbt is asked to build.
 
     An increment leaves out seeds and views that it would only make as they are: their definition is that of the build
-    in full, and no macro writes a value of the build into them. What is missing in the database is made again.
+    in full, and no macro writes a value of the build into them. When one of them is missing, or has other columns than
+    its model promises, all are made again, because dbt drops a view with those that read it.
     """
     layer = planned.layer
     if planned.is_full:
         return SELECTIONS[layer]
-    manifest = parsed_project(settings)
-    with connect(settings, "transform") as connection:
-        there = {row["name"] for row in rows(connection, RELATIONS)}
-    models = [node for node in manifest.nodes.values() if node.resource_type == "model"]
+    nodes = list(parsed_project(settings).nodes.values())
+    models = [node for node in nodes if node.resource_type == "model"]
     read = {name for node in models if node.schema == layer for name in node.depends_on.nodes}
     views = [
         node
         for node in models
         if node.config.materialized == "view" and (node.schema == layer or node.unique_id in read)
     ]
-    seeds = [node for node in manifest.nodes.values() if node.resource_type == "seed" and layer == "core"]
-    made = [
-        node.name
-        for node in (*seeds, *views)
-        if f"{node.schema}.{node.alias}" not in there or _reads_build(manifest, node.depends_on.macros)
-    ]
-    return [*made, *CHANGING[layer]]
+    seeds = [node for node in nodes if node.resource_type == "seed" and layer == "core"]
+    with connect(settings, "transform") as connection:
+        there = read_columns(connection)
+    if any(f"{node.schema}.{node.alias}" not in there for node in seeds) or any(
+        set(there.get(f"{node.schema}.{node.alias}", ())) != set(node.columns) for node in views
+    ):
+        return SELECTIONS[layer]
+    macros = parsed_project(settings).macros
+    return [*(node.name for node in views if _reads_build(macros, node.depends_on.macros)), *CHANGING[layer]]
 
 
-def _reads_build(manifest: Any, macros: Sequence[str]) -> bool:
+def _reads_build(known: Mapping[str, Any], macros: Sequence[str]) -> bool:
     """Whether one of these macros, or one that they call, is `given`."""
     seen, ahead = set(macros), list(macros)
     while ahead:
-        macro = manifest.macros.get(ahead.pop())
+        macro = known.get(ahead.pop())
         called = set() if macro is None else set(macro.depends_on.macros) - seen
         seen |= called
         ahead += called
