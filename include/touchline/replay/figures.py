@@ -26,9 +26,9 @@ REFERENCES: Final[Mapping[str, str]] = {
     "closing market": "closing_log_loss",
 }
 HOLDS: Final = """
-select competition, gate, reason, held_as_of, kind, released_as_of
-from ops.competition_hold left join ops.competition_release using (competition_hold_id)
-where held_as_of >= %s order by held_as_of, competition_hold_id
+select hold.competition, hold.gate, hold.reason, hold.held_as_of, release.kind, release.released_as_of
+from ops.competition_hold as hold left join ops.competition_release as release using (competition_hold_id)
+where hold.held_as_of >= %s order by hold.held_as_of, competition_hold_id
 """
 PREDICTED: Final = """
 select count(*) as n, count(distinct match_id) as n_matches from ledger.prediction where model_name = %s

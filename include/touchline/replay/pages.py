@@ -164,8 +164,8 @@ def in_short(figures: Mapping[str, Any]) -> Iterator[str]:
                 f"Log loss saved a match against the {name}, in thousandths: {_interval(saved)} on {saved['n']:,} "
                 "matches."
             )
-    counted = [f"{len(figures[name])} {name}" for name in ("trainings", *EVENTS)]
-    yield f"{', '.join(counted)}."
+    counted = [f"{name} {len(figures[name])}" for name in ("trainings", *EVENTS)]
+    yield f"{', '.join(counted).capitalize()}."
     if figures["injected"]:
         yield f"Injected: {', '.join(figures['injected'])}."
     pace = figures["pace"]["days_a_minute"]

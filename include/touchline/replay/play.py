@@ -201,9 +201,8 @@ class _Moment:
         elif outcome.step == "settle":
             self._told.n_settled += report.n_settled
         elif outcome.step == "train":
-            self._told.trainings += [
-                _training(each) for each in (report, report.challenger) if each is not None
-            ]
+            made = [each for each in (report, report.challenger) if each is not None and not each.is_reused]
+            self._told.trainings += [_training(each) for each in made]
         elif outcome.step == "measure_drift":
             self._told.alarms += [dict(reason) for reason in outcome.news.get(names.DRIFT, ())]
 
