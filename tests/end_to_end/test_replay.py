@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
+import time
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_run import wait_until
 
 from installation import RUN_SECONDS, Installation
 from season_folder import write_season_folder
 from table_digests import table_digests
 from touchline.clock import live_clock
 from touchline.database.engine import connect, open_url, rows, scalar
-from touchline.operations import names, services
+from touchline.operations import names
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.follow import Follower
 from touchline.operations.run import start
@@ -53,15 +51,15 @@ def season(folder: Path) -> Season:
 
 
 @pytest.fixture(scope="module")
-def replayed(installation: Installation, season: Season) -> Settings:
+def replayed(own_installation: Installation, season: Season) -> Settings:
     """The week after an undisturbed replay."""
-    settings = replay_settings(installation.settings, season)
+    settings = replay_settings(own_installation.settings, season)
     play(settings, season)
     return settings
 
 
 @pytest.fixture(scope="module")
-def lived(installation: Installation, replayed: Settings) -> Iterator[Settings]:
+def lived(replayed: Settings) -> Settings:
     """The same week through the DAGs: at each moment what a run collects, and training on the same days."""
     settings = replayed.model_copy(update={"database_name": "touchline_lived"})
     since = live_clock().as_of
@@ -69,8 +67,7 @@ def lived(installation: Installation, replayed: Settings) -> Iterator[Settings]:
         follower = Follower(settings, api, since, RUN_SECONDS, lambda runs, tasks: None)
         for moment in moments_played(replayed):
             live_through(api, follower, moment)
-    yield settings
-    services.stop_all(settings)
+    return settings
 
 
 def live_through(api: AirflowApi, follower: Follower, moment: dict[str, Any]) -> None:
@@ -84,7 +81,7 @@ def live_through(api: AirflowApi, follower: Follower, moment: dict[str, Any]) ->
 
 
 def said(settings: Settings) -> list[dict[str, Any]]:
-    with connect(settings, "api") as connection:
+    with connect(settings, "model") as connection:
         return rows(connection, SAID)
 
 
@@ -106,18 +103,20 @@ def test_so_is_everything_built_from_the_same_facts(replayed: Settings, lived: S
 
 
 def test_a_replay_that_was_killed_goes_on_and_ends_as_one_that_was_not(
-    installation: Installation, folder: Path, season: Season, replayed: Settings
+    own_installation: Installation, folder: Path, replayed: Settings
 ):
     undisturbed = said(replayed)
     options = [
         "replay", "--source", str(folder), "--season", "2021", "--from", FIRST_ON.isoformat(), "--to",
         LAST_ON.isoformat(), "--train-every", str(TRAIN_EVERY), "--history", "3", "--json",
     ]  # fmt: skip
-    killed = installation.begin(*options, "--anew")
-    wait_until(lambda: is_predicting_again(replayed), killed)
-    killed.send_signal(signal.SIGKILL)
+    killed = own_installation.begin(*options, "--anew")
+    while not is_predicting_again(replayed):
+        assert killed.poll() is None, killed.communicate()
+        time.sleep(0.05)
+    killed.kill()
     killed.communicate()
-    done = installation.touchline(*options)
+    done = own_installation.touchline(*options)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert said(replayed) == undisturbed
