@@ -64,7 +64,7 @@ def lived(replayed: Settings) -> Settings:
     settings = replayed.model_copy(update={"database_name": "touchline_lived"})
     since = live_clock().as_of
     with start(settings, lambda what: None) as api:
-        follower = Follower(settings, api, since, RUN_SECONDS, lambda runs, tasks: None)
+        follower = Follower(settings, api, since, 4 * RUN_SECONDS, lambda runs, tasks: None)
         for moment in moments_played(replayed):
             live_through(api, follower, moment)
     return settings
