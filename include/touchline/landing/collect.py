@@ -98,6 +98,7 @@ def collect(
     on_progress: Progress | None = None,
     only: Sequence[str] = (),
     window: Window | None = None,
+    *,
     opening: Opening = open_sources,
 ) -> CollectReport:
     """Fetch and land everything the sources offer for `kinds` at `clock.as_of`, or for matches in `window`.

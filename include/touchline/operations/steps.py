@@ -45,8 +45,9 @@ def collecting(
         from touchline.sources.registry import open_sources
 
         report = collect(
-            run.settings, run.clock, run.run_id, kinds, on_progress, sources, window, opening or open_sources
-        )
+            run.settings, run.clock, run.run_id, kinds, on_progress, sources, window,
+            opening=opening or open_sources,
+        )  # fmt: skip
         if is_strict and report.problems:
             raise SourceUnavailable(f"{len(report.problems)} requests failed: {report.problems[0]}")
         return report
