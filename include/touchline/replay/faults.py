@@ -87,11 +87,12 @@ def _read(text: str) -> Injection:
                 f"{text!r} is no outage: write outage:odds:2023-01-10..2023-01-12, of {', '.join(KINDS)} or {ALL}"
             )
         return Injection(text, kind=kind, first_on=first_on, last_on=last_on)
+    fault = next((each for each in OF_FILES if each == name), None)
     try:
-        fault, rate = Fault(name), float(rest) if rest else DEFAULT_RATE
+        rate = float(rest) if rest else DEFAULT_RATE
     except ValueError:
-        fault, rate = None, 0.0
-    if fault not in OF_FILES or not 0 < rate <= 1:
+        rate = 0.0
+    if fault is None or not 0 < rate <= 1:
         raise SettingsInvalid(
             f"{text!r} is no fault of a folder's files: write a name and a rate up to 1, such as cut:0.2, or an "
             f"outage; there are {', '.join(OF_FILES)}"
