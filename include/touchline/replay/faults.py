@@ -11,7 +11,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Final
 
 from touchline.clock import RunClock
@@ -63,9 +63,7 @@ class Injection:
 
     def is_outage_at(self, moment: datetime) -> bool:
         """Whether this is an outage that lasts at an instant (UTC)."""
-        return self.fault is None and self.begins_at <= moment < datetime.combine(
-            self.last_on + timedelta(days=1), time(), UTC
-        )
+        return self.fault is None and self.first_on <= moment.astimezone(UTC).date() <= self.last_on
 
 
 def read_injections(text: str) -> tuple[Injection, ...]:
@@ -106,7 +104,7 @@ class FaultySource:
     def __init__(
         self, source: Source, kind: Kind, moment: datetime, injections: Sequence[Injection], seed: int
     ) -> None:
-        self._source, self._kind, self._moment, self._seed = source, kind, moment, seed
+        self._source, self._kind, self._moment = source, kind, moment
         self.name, self.ignored = source.name, source.ignored
         self._outages = [each for each in injections if each.is_outage_at(moment)]
         self._board = FaultBoard(seed)

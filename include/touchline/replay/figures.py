@@ -47,7 +47,7 @@ def replay_figures(settings: Settings, season: Season) -> dict[str, Any]:
         settled = pd.DataFrame(rows(connection, query("replay/sql/last_words"), given))
         holds = rows(connection, HOLDS, (season.begins_at,))
         (predicted,) = rows(connection, PREDICTED, (settings.model_name,))
-    trainings = _dated(moments, "trainings")
+    trainings = _first_of_each_version(_dated(moments, "trainings"))
     return {
         "season": season.label,
         "competitions": list(season.competitions),
@@ -74,7 +74,7 @@ def replay_figures(settings: Settings, season: Season) -> dict[str, Any]:
             for hold in holds
         ],
         "incidents": _dated(moments, "incidents"),
-        "days": _days(moments, settled, settings.random_seed),
+        "days": _days(moments, settled, trainings, settings.random_seed),
     }
 
 
@@ -99,7 +99,20 @@ def _dated(moments: Sequence[Mapping[str, Any]], what: str) -> list[dict[str, An
     return [{"as_of": moment["as_of"].isoformat(), **each} for moment in moments for each in moment[what]]
 
 
-def _days(moments: Sequence[Mapping[str, Any]], settled: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
+def _first_of_each_version(trainings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Training on the same matches again gives the same version, which is none of its own."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in trainings:
+        found.setdefault(each["version"], each)
+    return list(found.values())
+
+
+def _days(
+    moments: Sequence[Mapping[str, Any]],
+    settled: pd.DataFrame,
+    trainings: Sequence[Mapping[str, Any]],
+    seed: int,
+) -> list[dict[str, Any]]:
     played = {day: list(each) for day, each in groupby(moments, lambda moment: moment["as_of"].date())}
     kicked_off = settled["kickoff_at"].dt.date if len(settled) else pd.Series(dtype="object")
     days = []
@@ -111,7 +124,7 @@ def _days(moments: Sequence[Mapping[str, Any]], settled: pd.DataFrame, seed: int
                 "moments": len(of_day),
                 "predictions": sum(each["n_predictions"] for each in of_day),
                 "settled": sum(each["n_settled"] for each in of_day),
-                "trainings": sum(len(each["trainings"]) for each in of_day),
+                "trainings": sum(each["as_of"].startswith(day.isoformat()) for each in trainings),
                 "alarms": sum(len(each["alarms"]) for each in of_day),
                 "incidents": sum(len(each["incidents"]) for each in of_day),
                 "seconds": sum(each["wall_seconds"] for each in of_day),

@@ -19,20 +19,22 @@ class Changing(Protocol):
         """The first instant later than `after` (UTC) at which it does; None when it will not."""
 
 
-def next_moment(settings: Settings, source: Changing, after: datetime) -> datetime:
-    """The moment (UTC) that follows the moment `after`.
+def next_moment(settings: Settings, source: Changing, after: datetime, *, has_failed: bool) -> datetime:
+    """The moment (UTC) that follows the moment `after`, whose collections got everything, or have failed in part.
 
     Between two mornings nothing is collected before the source tells something else; then at the time at which the
-    timetables of `operations.matchday` would have looked next. The collections left out would have found nothing.
+    timetables of `operations.matchday` would have looked next. The collections left out would have found nothing. What
+    has failed is asked for again the next time that they would have looked.
     """
     morning = next_morning(after)
     change = source.next_change(after)
-    if change is None or change >= morning:
+    since = after if has_failed or change is None else change - INSTANT
+    if since >= morning or (change is None and not has_failed):
         return morning
-    kickoffs = matchday.kickoffs_around(settings, change)
+    kickoffs = matchday.kickoffs_around(settings, since)
     looks = (
-        matchday.next_collection(change - INSTANT, matchday.odds_windows(kickoffs), matchday.ODDS_EVERY),
-        matchday.next_collection(change - INSTANT, matchday.scores_windows(kickoffs), matchday.SCORES_EVERY),
+        matchday.next_collection(since, matchday.odds_windows(kickoffs), matchday.ODDS_EVERY),
+        matchday.next_collection(since, matchday.scores_windows(kickoffs), matchday.SCORES_EVERY),
     )
     return min(morning, *looks)
 

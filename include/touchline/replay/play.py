@@ -73,15 +73,22 @@ def play(
 
 def _play_on(settings: Settings, season: Season, on_moment: OnMoment) -> None:
     source = FolderSource(Path(settings.source), season.competitions)
-    played, killed_at = _standing(settings)
-    moment = killed_at or (next_moment(settings, source, played) if played else season.begins_at)
+    last = _last_moment(settings)
+    is_repeated = last is not None and last["status"] != "success"
+    if last is None:
+        moment = season.begins_at
+    elif is_repeated:
+        moment = last["as_of"]
+    else:
+        moment = next_moment(settings, source, last["as_of"], has_failed=_has_failed(last["detail"]))
     while moment < season.ends_at:
         with records.recorded(settings, MOMENT, f"{MOMENT}/{moment:%Y-%m-%dT%H:%M}", moment) as detail:
             started = time.monotonic()
-            told = _Moment(settings, season.request, source, moment).play(is_repeated=moment == killed_at)
+            told = _Moment(settings, season.request, source, moment).play(is_repeated=is_repeated)
             detail.update(vars(told) | {"wall_seconds": time.monotonic() - started})
         on_moment(moment, detail)
-        moment = next_moment(settings, source, moment)
+        moment = next_moment(settings, source, moment, has_failed=_has_failed(detail))
+        is_repeated = False
 
 
 def moments_played(settings: Settings) -> list[dict[str, Any]]:
@@ -108,16 +115,20 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _standing(settings: Settings) -> tuple[datetime | None, datetime | None]:
-    """The last moment that is over, and the one that a kill or an error has ended; None where there is none."""
+def _last_moment(settings: Settings) -> dict[str, Any] | None:
+    """What is recorded of the last moment, which a kill or an error may have ended; None before the first."""
     with connect(settings, "ingest") as connection:
-        (found,) = rows(
+        found = rows(
             connection,
-            "select max(as_of) filter (where status = 'success') as played, "
-            "max(as_of) filter (where status <> 'success') as killed_at from ops.pipeline_run where step = %s",
+            "select as_of, status, detail from ops.pipeline_run where step = %s order by as_of desc limit 1",
             (MOMENT,),
         )
-    return found["played"], found["killed_at"]
+    return found[0] if found else None
+
+
+def _has_failed(detail: Mapping[str, Any]) -> bool:
+    """Whether a collection of a moment has failed, or a request of it."""
+    return any(incident["step"].startswith("collect_") for incident in detail["incidents"])
 
 
 class _Moment:
@@ -173,8 +184,7 @@ class _Moment:
         except LOST:
             raise
         except TouchlineError as error:
-            said = {"step": step.name, "error": type(error).__name__, "message": str(error)[:LONGEST_MESSAGE]}
-            self._told.incidents.append(said)
+            self._incident(step.name, type(error).__name__, str(error))
             return False
         finally:
             seconds = self._told.seconds.get(step.name, 0.0) + time.monotonic() - started
@@ -183,6 +193,9 @@ class _Moment:
         for asset in outcome.news:
             self._start(*started_by(asset))
         return True
+
+    def _incident(self, step: str, error: str, message: str) -> None:
+        self._told.incidents.append({"step": step, "error": error, "message": message[:LONGEST_MESSAGE]})
 
     def _start(self, *dag_ids: str) -> None:
         """Have DAGs run; one that waits for its turn takes in what is new meanwhile."""
@@ -196,13 +209,16 @@ class _Moment:
         report = outcome.report
         if report is None:
             return
-        if outcome.step == "predict":
+        if outcome.step.startswith("collect_"):
+            for problem in report.problems:
+                self._incident(outcome.step, "incomplete", problem)
+        elif outcome.step == "predict":
             self._told.n_predictions += report.n_written
         elif outcome.step == "settle":
             self._told.n_settled += report.n_settled
         elif outcome.step == "train":
-            made = [each for each in (report, report.challenger) if each is not None and not each.is_reused]
-            self._told.trainings += [_training(each) for each in made]
+            trained = [each for each in (report, report.challenger) if each is not None]
+            self._told.trainings += [_training(each) for each in trained]
         elif outcome.step == "measure_drift":
             self._told.alarms += [dict(reason) for reason in outcome.news.get(names.DRIFT, ())]
 
