@@ -23,13 +23,14 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
+from daily_backfills import when_new
 from touchline.operations import names
 from touchline_assets import LANDING_FIXTURES, LANDING_ODDS, LANDING_SCORES
 from touchline_tasks import DAG_DEFAULTS, step
 
 
 @dag(
-    schedule=LANDING_FIXTURES | LANDING_ODDS | LANDING_SCORES,
+    schedule=when_new(LANDING_FIXTURES | LANDING_ODDS | LANDING_SCORES),
     tags=[names.TAG, "warehouse"],
     doc_md=__doc__,
     **DAG_DEFAULTS,

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
+from daily_backfills import when_new
 from touchline.operations import names
 from touchline_assets import CHAMPION, FEATURES
 from touchline_tasks import DAG_DEFAULTS, step
 
 
-@dag(schedule=FEATURES | CHAMPION, tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
+@dag(schedule=when_new(FEATURES | CHAMPION), tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
 def predict_matches() -> None:
     predicted = step("predict")
     as_of = predicted["as_of"]

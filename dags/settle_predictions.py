@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from airflow.sdk import dag
 
+from daily_backfills import when_new
 from touchline.operations import names
 from touchline_assets import RESULTS
 from touchline_tasks import DAG_DEFAULTS, step
 
 
-@dag(schedule=[RESULTS], tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
+@dag(schedule=when_new([RESULTS]), tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
 def settle_predictions() -> None:
     settled = step("settle")
     step("measure_drift", settled["as_of"])

@@ -3,8 +3,7 @@
 **What** takes the training set through Feast, evaluates all candidates season by season, fits, calibrates, logs and
 registers a version in MLflow with its model card, and lets the gate decide: `champion`, `challenger` in the
 shadow, or refused (`docs/training.md`). Where tuned parameters differ from the champion's, both are trained. With the
-data, code and parameters of the last version it does nothing. `forget_logs`, which nothing waits for, deletes logs of
-tasks older than 30 days.
+data, code and parameters of the last version it does nothing.
 **When** nightly at 03:00 UTC, when drift was found, and when tuning found something; the asset event that started the
 run says which. **Reads** `features.*`, `core.*`. **Publishes** `models/champion` until predictions were made with the
 champion.
@@ -13,8 +12,6 @@ champion.
 MLflow not reachable: `touchline status`, then clear the task. A champion that should not have been:
 `touchline rollback model` moves the alias back. A version that waits for approval fails nothing:
 `touchline models` shows it, `touchline models promote VERSION` approves it.
-
-**When `forget_logs` fails**: nothing else suffers; the next night deletes more.
 """
 
 from __future__ import annotations
@@ -34,7 +31,6 @@ from touchline_tasks import DAG_DEFAULTS, TRAINING, cron, step
 )
 def train_models() -> None:
     step("train", **TRAINING)
-    step("forget_logs")
 
 
 train_models()

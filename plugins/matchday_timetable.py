@@ -11,6 +11,7 @@ import psycopg
 from airflow.plugins_manager import AirflowPlugin
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
+from daily_backfills import next_day
 from touchline.clock import live_clock
 from touchline.errors import TouchlineError
 from touchline.operations import matchday
@@ -23,6 +24,11 @@ class _MatchdayTimetable(Timetable):
     """Runs that are instants, chosen from the kick-offs known when the next one is planned."""
 
     every: ClassVar[timedelta]
+
+    @property
+    def summary(self) -> str:
+        """What the schedule column shows."""
+        return self.description
 
     @classmethod
     def windows(cls, kickoffs: list[datetime]) -> list[matchday.Window]:
@@ -40,9 +46,9 @@ class _MatchdayTimetable(Timetable):
 
         A backfill asks for the past: it gets one run a day, for the matches of that day.
         """
-        last = None if last_automated_data_interval is None else last_automated_data_interval.end
         if restriction.catchup:
-            return _next_day(last, restriction)
+            return next_day(last_automated_data_interval, restriction)
+        last = None if last_automated_data_interval is None else last_automated_data_interval.end
         now, earliest = live_clock().as_of, _plain(restriction.earliest)
         windows = self.windows(_kickoffs_around(max(now, earliest or now)))
         moment = pendulum.instance(
@@ -51,17 +57,6 @@ class _MatchdayTimetable(Timetable):
         if restriction.latest is not None and moment > restriction.latest:
             return None
         return DagRunInfo.exact(moment)
-
-
-def _next_day(last: pendulum.DateTime | None, restriction: TimeRestriction) -> DagRunInfo | None:
-    """Midnight UTC of the day after the last run, or of the first day that is asked for."""
-    if last is None and restriction.earliest is None:
-        return None
-    after = last if last is not None else restriction.earliest.subtract(microseconds=1)
-    moment = after.in_timezone("UTC").start_of("day").add(days=1)
-    if restriction.latest is not None and moment > restriction.latest:
-        return None
-    return DagRunInfo.exact(moment)
 
 
 class OddsTimetable(_MatchdayTimetable):

@@ -13,11 +13,12 @@ import sqlalchemy.exc
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.providers.openlineage import conf as openlineage
 from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
 from touchline.clock import parse_as_of
 from touchline.errors import (
     DatabaseUnavailable,
+    DayNotOver,
     PipelineDegraded,
     QualityGateFailed,
     ServiceFailed,
@@ -25,17 +26,18 @@ from touchline.errors import (
     WarehouseBuildFailed,
 )
 from touchline.openlineage import datasets
-from touchline.operations import names, pipeline
+from touchline.operations import names
 from touchline.operations.pipeline import Step
 from touchline.operations.steps import STEPS, collecting
 from touchline.settings import Settings, read_settings
 from touchline_assets import ASSETS, WHEN_NEW
+from touchline_runs import run_in_its_run, tell_what_is_new
 
 if TYPE_CHECKING:
     from touchline.sources.source import Kind
 
 # A second try would find the same rows; nothing downstream may run until somebody has looked.
-NOT_WORTH_A_RETRY = (PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
+NOT_WORTH_A_RETRY = (DayNotOver, PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
 # An error of the task's own that comes a third time will come a fourth time.
 TRIES = 3
 # A task that was killed, or whose database or MLflow went away, has done nothing wrong.
@@ -120,15 +122,19 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
     """Run one step in the current task, add an event for each asset (and reason) it made new, return its outcome.
 
     The clock is `as_of` if the task before gave one, else the run's parameter, else that of the newest asset
-    event that started the run, else the step finds it.
+    event that started the run, else the step finds it. A run of an Airflow backfill stands for the day that its data
+    interval ends with (`touchline_runs`).
     """
     context = get_current_context()
-    run = context["dag_run"]
+    if as_of is None:
+        tell_what_is_new(context["triggering_asset_events"])
     given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
     try:
         moment = parse_as_of(given) if given else None
         settings = settings_with_lineage(step.name)
-        outcome = pipeline.run_step(settings, step, f"{run.dag_id}/{run.run_id}", moment)
+        outcome = run_in_its_run(settings, step, moment)
+    except AirflowSkipException:
+        raise
     except (Exception, AirflowTaskTimeout) as error:
         is_last = context["ti"].try_number >= TRIES and not _has_lost_a_service(error)
         if is_last or isinstance(error, NOT_WORTH_A_RETRY):
@@ -187,7 +193,7 @@ def take_keys_from_airflow() -> None:
 
 
 def window_of_backfill() -> tuple[date, date] | None:
-    """The day that a run of an Airflow backfill stands for; None for every other run."""
+    """The day whose matches a run of an Airflow backfill collects; None for every other run."""
     run = get_current_context()["dag_run"]
     if run.run_type != "backfill" or run.logical_date is None:
         return None

@@ -119,6 +119,18 @@ class PipelineDegraded(TouchlineError):
     exit_code = 4
 
 
+class DayNotOver(TouchlineError):
+    """A backfill asked for a day that has not ended."""
+
+
+class NothingToBackfill(TouchlineError):
+    """A backfill asked for what can only be done when it is time; the message says why."""
+
+
+class WarehouseMoved(TouchlineError):
+    """Another run moved the warehouse to another instant while a step worked for a past day."""
+
+
 class PredictionUnknown(TouchlineError):
     """The ledger holds no prediction, or more than one, with the id given."""
 

@@ -89,6 +89,17 @@ class Promotion(BaseModel, frozen=True):
     )
 
 
+class Keep(BaseModel, frozen=True):
+    """How long what Airflow writes about its own work is kept."""
+
+    log_days: int = Field(default=30, ge=1, description="days after which the log of a task is deleted")
+    run_days: int = Field(
+        default=90,
+        ge=1,
+        description="days after which runs, tasks and events of Airflow's metadata are deleted",
+    )
+
+
 class Settings(BaseSettings):
     """Where things are and how this run behaves. Frozen: a run cannot change its mind half-way."""
 
@@ -145,6 +156,7 @@ class Settings(BaseSettings):
         default=1800, ge=0, description="time of the weekly search for parameters; 0 turns it off"
     )
     promotion: Promotion = Promotion()
+    keep: Keep = Keep()
 
     @field_validator("as_of", "training_since", mode="before")
     @classmethod

@@ -60,6 +60,12 @@ def test_a_token_is_given_for_the_password_only(client: TestClient):
             assert client.post(path, json=body).status_code in (400, 401)
 
 
+def test_the_way_of_the_data_is_not_shown_to_who_has_not_logged_in(client: TestClient):
+    assert client.get("/touchline/").status_code == 401
+    assert client.get("/touchline/", headers={"Authorization": "Bearer x"}).status_code == 403
+    assert client.post("/touchline/").status_code == 405
+
+
 @pytest.mark.parametrize(("headers", "is_answered"), [
     ({}, True),
     ({"Origin": ADDRESS}, True),

@@ -27,7 +27,7 @@ def build_by_tasks() -> None:
     """Run every task of the DAG in its order, as a worker calls it."""
     build = DagBag(PROJECT_ROOT / "dags", known_pools=set(names.POOLS)).dags[names.BUILD_WAREHOUSE]
     context: Any = {
-        "dag_run": SimpleNamespace(dag_id=build.dag_id, run_id="by tasks"),
+        "dag_run": SimpleNamespace(dag_id=build.dag_id, run_id="by tasks", run_type="manual"),
         "params": {"as_of": None, "announce": True},
         "triggering_asset_events": {},
         "outlet_events": OutletEventAccessors(),

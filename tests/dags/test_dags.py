@@ -10,9 +10,11 @@ from configparser import RawConfigParser
 from datetime import timedelta
 from pathlib import Path
 
+import pendulum
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
 
 from touchline.operations import names
 from touchline.operations.steps import STEPS
@@ -79,6 +81,15 @@ def test_parameters_are_searched_once_a_week_and_models_are_trained_every_night(
     weekly, nightly = (bag.dags[name].timetable for name in (names.TUNE_MODELS, names.TRAIN_MODELS))
     assert weekly.expression == "0 4 * * 0"
     assert nightly.timetable.expression == "0 3 * * *"
+
+
+def test_every_dag_has_days_for_a_backfill(bag: DagBag):
+    read = {name: DagSerialization.from_dict(DagSerialization.to_dict(dag)) for name, dag in bag.dags.items()}
+    march = pendulum.datetime(2023, 3, 1), pendulum.datetime(2023, 3, 31, 23)
+    days = {name: [*dag.iter_dagrun_infos_between(*march)] for name, dag in read.items()}
+    expected = {**dict.fromkeys(names.DAGS, 31), names.TUNE_MODELS: 4}
+    assert {name: len(found) for name, found in days.items()} == expected
+    assert all(dag.timetable.periodic for dag in read.values())
 
 
 def test_every_asset_is_published_by_one_task(bag: DagBag):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pendulum
 import pytest
-from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
+from daily_backfills import DailyBackfills, when_new
 from matchday_timetable import OddsTimetable, ScoresTimetable
 from touchline.clock import live_clock
 from touchline.database.engine import connect
 from touchline.settings import Settings
+from touchline_assets import LANDING_ODDS
 
 WHENEVER = TimeRestriction(earliest=None, latest=None, catchup=False)
 
@@ -93,13 +99,26 @@ def test_no_run_comes_after_the_end_of_a_dag(warehouse: Settings):
     assert OddsTimetable().next_dagrun_info(last_automated_data_interval=None, restriction=ended) is None
 
 
-def test_a_backfill_gets_one_run_a_day():
+@pytest.mark.parametrize("timetable", [OddsTimetable(), DailyBackfills()])
+def test_a_backfill_gets_one_run_a_day_that_is_due_when_the_day_has_ended(timetable: Timetable):
     asked = TimeRestriction(pendulum.datetime(2023, 3, 10), pendulum.datetime(2023, 3, 12, 20), catchup=True)
     found, last = [], None
-    while info := OddsTimetable().next_dagrun_info(last_automated_data_interval=last, restriction=asked):
-        found.append(info.logical_date)
+    while info := timetable.next_dagrun_info(last_automated_data_interval=last, restriction=asked):
+        found.append((info.logical_date, info.run_after))
         last = info.data_interval
-    assert found == [pendulum.datetime(2023, 3, day) for day in (10, 11, 12)]
+    days = [pendulum.datetime(2023, 3, day) for day in (10, 11, 12, 13)]
+    assert found == list(itertools.pairwise(days))
+
+
+def test_a_backfill_that_begins_within_a_day_begins_with_the_next():
+    asked = TimeRestriction(pendulum.datetime(2023, 3, 10, 1), pendulum.datetime(2023, 3, 11), catchup=True)
+    info = DailyBackfills().next_dagrun_info(last_automated_data_interval=None, restriction=asked)
+    assert info is not None
+    assert info.logical_date == pendulum.datetime(2023, 3, 11)
+
+
+def test_without_a_backfill_a_dag_that_waits_for_assets_has_no_times():
+    assert DailyBackfills().next_dagrun_info(last_automated_data_interval=None, restriction=WHENEVER) is None
 
 
 def test_a_run_by_hand_is_an_instant():
@@ -107,7 +126,10 @@ def test_a_run_by_hand_is_an_instant():
     assert OddsTimetable().infer_manual_data_interval(run_after=now) == DataInterval.exact(now)
 
 
-@pytest.mark.parametrize("timetable", [OddsTimetable(), ScoresTimetable()])
-def test_a_timetable_survives_serialization(timetable: OddsTimetable | ScoresTimetable):
-    again = type(timetable).deserialize(timetable.serialize())
-    assert again.description == timetable.description
+@pytest.mark.parametrize("timetable", [OddsTimetable(), ScoresTimetable(), when_new([LANDING_ODDS])])
+def test_a_timetable_survives_serialization_and_says_when_it_runs(timetable: Timetable):
+    again = decode_timetable(encode_timetable(timetable))
+    assert again.periodic
+    assert "Timetable" not in again.summary
+    assert re.search(r"every 6 h; every 1[05] min|^Asset or by a backfill, one run a day$", again.summary)
+    assert encode_timetable(again) == encode_timetable(timetable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import sqlalchemy.exc
 from airflow.sdk import Asset
-from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
 from touchline.errors import (
@@ -62,11 +62,21 @@ def run(
     events: Mapping[Asset, list[Any]] | None = None,
     news: News | None = None,
     try_number: int = 1,
+    until: datetime | None = None,
+    **options: Any,
 ) -> tuple[dict[str, Any], OutletEventAccessors]:
-    step = Step("some_step", "Something.", work, news=lambda _run, _report: news or {}, is_recorded=False)
+    """Run a step in a task; `until` makes it a task of a backfill's day that ends then."""
+    step = Step(
+        "some_step", "Something.", work, news=lambda _run, _report: news or {}, is_recorded=False, **options
+    )
     outlet_events = OutletEventAccessors()
     context: Any = {
-        "dag_run": SimpleNamespace(dag_id="some_dag", run_id="some_run"),
+        "dag_run": SimpleNamespace(
+            dag_id="some_dag",
+            run_id="some_run",
+            run_type="backfill" if until else "manual",
+            data_interval_end=until,
+        ),
         "ti": SimpleNamespace(try_number=try_number),
         "params": {"as_of": None, "announce": True, **(params or {})},
         "triggering_asset_events": events or {},
@@ -176,6 +186,48 @@ def test_a_run_of_a_backfill_collects_the_matches_of_its_day_and_every_other_run
         context: Any = {"dag_run": SimpleNamespace(run_type=run_type, logical_date=FRIDAY)}
         with set_current_context(context):
             assert window_of_backfill() == window
+
+
+def test_a_backfill_of_a_day_that_is_not_over_fails_at_once_and_says_when_it_is():
+    work = Work()
+    with pytest.raises(
+        AirflowFailException, match=r"DayNotOver: .*ends at 2026-03-14T16:00.* it is 2026-03-13T16:00"
+    ):
+        run(work, until=SATURDAY)
+    assert work.runs == []
+
+
+def test_what_cannot_be_done_for_a_past_day_is_skipped_with_the_reason():
+    work = Work()
+    with pytest.raises(AirflowSkipException, match="Before kick-off or not at all"):
+        run(work, until=FRIDAY, in_backfill="never", not_in_backfill="Before kick-off or not at all.")
+    assert work.runs == []
+
+
+def test_a_step_of_the_present_has_the_present_s_clock_in_a_backfill_and_announces():
+    work = Work()
+    thursday = FRIDAY - timedelta(days=1)
+    _, events = run(work, until=thursday, in_backfill="as now", news={names.LANDING_ODDS: ({},)})
+    assert [made.as_of for made in work.runs] == [FRIDAY]
+    assert len(events[WHEN_NEW[names.LANDING_ODDS]].asset_alias_events) == 1
+
+
+def test_a_task_logs_what_is_new_of_each_asset_that_started_its_run(caplog: pytest.LogCaptureFixture):
+    odds, drift = ASSETS[names.LANDING_ODDS], ASSETS[names.DRIFT]
+    extent = {"competitions": ["D1", "E0"], "first_match_on": "2026-03-14", "last_match_on": "2026-03-15"}
+    of_odds = SimpleNamespace(
+        timestamp=FRIDAY, extra={**extent, "n_matches": 12, "as_of": FRIDAY.isoformat()}
+    )
+    of_drift = SimpleNamespace(
+        timestamp=FRIDAY, extra={"metric": "feature_drift", "as_of": FRIDAY.isoformat()}
+    )
+    events: Any = {odds: [of_odds], drift: [of_drift], WHEN_NEW[names.LANDING_ODDS]: [of_odds]}
+    with caplog.at_level("INFO", "touchline_runs"):
+        run(Work(), events=events)
+    assert [message for message in caplog.messages if message.startswith("new: ")] == [
+        "new: landing/odds: 12 matches of D1, E0, 2026-03-14 to 2026-03-15",
+        "new: models/drift: metric feature_drift",
+    ]
 
 
 def test_keys_come_from_the_airflow_secrets_backend_where_the_environment_has_none(

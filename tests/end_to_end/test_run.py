@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -28,8 +29,9 @@ from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import PipelineFailed
 from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import events_file
-from touchline.operations import names, status
+from touchline.operations import names, status, way
 from touchline.operations.airflow_api import airflow_of
+from touchline.operations.airflow_settings import USER
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower
 from touchline.operations.pipeline import StepOutcome, run_step
@@ -37,9 +39,10 @@ from touchline.operations.run import forget_other_worlds
 from touchline.operations.steps import STEPS
 from touchline.quality.holds import Breach, keep_holds, release
 from touchline.sandbox.clock import advance_clock
-from touchline.settings import Settings
+from touchline.settings import PROJECT_ROOT, Settings
 from touchline.sources.source import KINDS
 from touchline.supervision.programs import read_life
+from touchline.warehouse.changes import stands_as_of
 from warehouse import round_robin
 
 pytestmark = pytest.mark.slow
@@ -86,7 +89,7 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
         runs = [
             run for run in api.runs_since(run_start(installation)) if run.state not in ("queued", "running")
         ]
-        assert {run.dag_id for run in runs} == set(names.DAGS) - {names.TUNE_MODELS}
+        assert {run.dag_id for run in runs} == set(names.DAGS) - {names.TUNE_MODELS, names.KEEP_HOUSE}
         tasks = [task for run in runs for task in api.tasks(run)]
         assert {task.state for task in tasks} == {"success"}
         assert "build_core" in {task.task_id for task in tasks if task.try_number > 1}
@@ -124,6 +127,12 @@ def test_airflow_answers_who_has_logged_in_on_its_own_pages_and_nobody_else(
         ({"Authorization": f"Bearer {token}"}, 201),
     ):
         assert httpx.post(variables, json=value, headers=headers).status_code == expected, headers
+    page = httpx.get(f"{address}touchline/", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert page.status_code == 200
+    assert page.text.count('<div class="asset fresh">') == len(names.ASSETS) - 1, (
+        "all but what is tuned weekly"
+    )
+    assert page.text.count('class="match"') == min(first["n_upcoming"], way.N_FIXTURES)
     trigger = f"{address}api/v2/dags/{names.PREDICT_MATCHES}/dagRuns"
     assert httpx.post(trigger, json={"logical_date": None}).status_code == 401
     assert httpx.get(f"{address}auth/token").status_code == 403
@@ -173,6 +182,87 @@ def test_up_finds_everything_running_and_says_where(installation: Installation, 
     assert json.loads(done.stdout) == first["addresses"]
     status = json.loads(installation.touchline("--json", "status").stdout)
     assert {service["state"] for service in status["services"]} == {"running"}
+
+
+def test_what_the_page_for_operators_says_of_starting_from_outside_works(
+    installation: Installation, first: dict[str, Any]
+):
+    login = json.loads(installation.touchline("--json", "airflow", "login").stdout)
+    page = (PROJECT_ROOT / "docs" / "operating-airflow.md").read_text()
+    examples = re.findall(r"^```python\n(.+?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(examples) == 4
+    told: dict[str, Any] = {}
+    since = live_clock().as_of
+    for example in examples:
+        text = example.replace("http://127.0.0.1:8080", first["addresses"]["Airflow"])
+        exec(text.replace("the password", login["password"]), told)
+    with airflow_of(installation.settings) as api:
+        Follower(installation.settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+        runs = {run.dag_id: run for run in api.runs_since(since)}
+        tasks = {task.task_id: task for task in api.tasks(runs[names.PREDICT_MATCHES])}
+        why = "\n".join(api.log(tasks["predict"]))
+    assert {run.state for run in runs.values()} == {"success"}
+    assert runs.keys() >= {names.COLLECT_SCORES, names.BUILD_WAREHOUSE, names.PREDICT_MATCHES}
+    ((asset, extra),) = told["consumed_by"](names.BUILD_WAREHOUSE, runs[names.BUILD_WAREHOUSE].run_id)
+    assert (asset, extra["reason"]) == (names.LANDING_FIXTURES, "the league has moved a round")
+    assert {task.state for task in tasks.values()} == {"skipped"}
+    assert "A prediction is written before kick-off or not at all" in why
+
+
+def test_a_backfill_of_a_day_that_is_ahead_in_the_simulated_world_fails_at_once_and_says_so(
+    installation: Installation, first: dict[str, Any]
+):
+    ahead = datetime.fromisoformat(first["as_of"]).replace(hour=0, minute=0) + timedelta(days=30)
+    with pytest.raises(PipelineFailed, match="settle of settle_predictions failed at try 1") as failed:
+        post_backfill(installation, first, names.SETTLE_PREDICTIONS, ahead, ahead)
+    assert "DayNotOver: this run stands for a day that ends at" in str(failed.value)
+
+
+@pytest.mark.nightly  # By day step by step (tests/integration/test_pipeline.py).
+def test_a_build_backfilled_by_airflow_ends_in_the_tables_of_having_run_then(
+    installation: Installation, first: dict[str, Any]
+):
+    settings, now = installation.settings, datetime.fromisoformat(first["as_of"])
+    midnight = now.replace(hour=0, minute=0)
+    post_backfill(
+        installation, first, names.BUILD_WAREHOUSE, midnight - timedelta(days=2), midnight - timedelta(days=1)
+    )
+    undisturbed = installation.with_settings(database_name="touchline_sandbox_then").settings
+    bootstrap.prepare(undisturbed)
+    for kind in KINDS:
+        run_step(undisturbed, STEPS[f"collect_{kind}"], "then", now)
+    for step in names.BUILD[:4]:
+        run_step(undisturbed, STEPS[step], "then", midnight)
+    built, expected = (table_digests(each, ["core", "features"]) for each in (settings, undisturbed))
+    assert built == expected
+    with airflow_of(settings) as api:
+        since = live_clock().as_of
+        api.trigger(names.COLLECT_SCORES, {"as_of": first["as_of"]})
+        Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+        assert names.PREDICT_MATCHES in {run.dag_id for run in api.runs_since(since)}
+    assert stands_as_of(settings, "features") == now
+
+
+def test_house_is_kept_without_a_harm_to_what_is_new(installation: Installation, first: dict[str, Any]):
+    settings, since = installation.settings, live_clock().as_of
+    with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
+        connection.execute(
+            "insert into log (dttm, event, extra) values (now() - interval '91 days', 'old', ''), "
+            "(now() - interval '89 days', 'newer', '')"
+        )
+    with airflow_of(settings) as api:
+        before = {run.run_id for run in api.runs_since(run_start(installation))}
+        api.trigger(names.KEEP_HOUSE, {})
+        Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
+        assert {run.state for run in api.runs_since(since)} == {"success"}
+        assert before < {run.run_id for run in api.runs_since(run_start(installation))}
+    with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
+        query = "select array_agg(event) from log where event in ('old', 'newer')"
+        assert scalar(connection, query) == ["newer"]
+        assert (
+            scalar(connection, "select count(*) from pg_tables where tablename like '\\_airflow\\_deleted%%'")
+            == 0
+        )
 
 
 def test_a_failing_task_is_told_with_its_log_and_not_tried_again_in_vain(
@@ -409,6 +499,21 @@ def test_in_the_foreground_everything_ends_with_the_command(installation: Instal
     up.communicate(timeout=STEP_SECONDS)
     assert up.returncode == 0
     assert [process.cmdline() for process in installation.processes()] == []
+
+
+def post_backfill(
+    installation: Installation, first: dict[str, Any], dag_id: str, from_date: datetime, to_date: datetime
+) -> None:
+    """Ask Airflow for a backfill over a range (UTC, both included), and follow it to its end."""
+    settings, since = installation.settings, live_clock().as_of
+    login = {"username": USER, "password": settings.secrets["airflow_admin"]}
+    with httpx.Client(base_url=first["addresses"]["Airflow"], timeout=30) as client:
+        token = client.post("auth/token", json=login).json()["access_token"]
+        asked = {"dag_id": dag_id, "from_date": from_date.isoformat(), "to_date": to_date.isoformat()}
+        reply = client.post("api/v2/backfills", json=asked, headers={"Authorization": f"Bearer {token}"})
+        assert reply.status_code == 200, reply.text
+    with airflow_of(settings) as api:
+        Follower(settings, api, since, STEP_SECONDS, lambda runs, tasks: None).until_idle()
 
 
 def run_start(installation: Installation) -> Any:

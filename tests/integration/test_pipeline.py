@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ import pytest
 from builders import match_row, write_season_file
 from databases import copy_of
 from served_world import FIXTURES, NOW
+from table_digests import table_digests
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows, scalar
-from touchline.errors import ServiceFailed, TouchlineError
+from touchline.errors import NothingToBackfill, ServiceFailed, TouchlineError
 from touchline.operations import names
 from touchline.operations.edge import run_clock
+from touchline.operations.past import run_step_of_past
 from touchline.operations.pipeline import StepOutcome, run_step
 from touchline.operations.steps import STEPS, collecting
 from touchline.registry.training import train_on
@@ -91,13 +93,34 @@ def test_from_an_empty_database_each_step_tells_the_next(
     assert news == {
         **{f"collect_{kind}": {names.LANDING[kind]} for kind in KINDS},
         names.BUILT: {names.FEATURES, names.RESULTS},
-        "settle": {names.SETTLED},
     }
     assert "champion" in first["predict"].summary
     assert n_predictions(installation) == 0
     row = recorded(installation, "build_core")
     assert (row["run_id"], row["status"], row["as_of"]) == ("first", "success", NOW)
     assert row["finished_at"] is not None
+
+
+def test_news_say_of_which_matches(caught_up: Settings, first: dict[str, StepOutcome], folder: Path):
+    def extent(first_on: str, last_on: str, n_matches: int) -> list[dict[str, object]]:
+        return [{
+            "competitions": ("E0",), "first_match_on": first_on, "last_match_on": last_on, "n_matches": n_matches,
+        }]  # fmt: skip
+
+    everything = extent("2022-10-01", "2022-11-05", 18)
+    assert first["collect_fixtures"].news == {names.LANDING_FIXTURES: extent("2022-11-02", "2022-11-05", 3)}
+    assert first["collect_scores"].news == {names.LANDING_SCORES: everything}
+    stored = {asset: [{**told, "competitions": tuple(told["competitions"])} for told in reasons]
+              for asset, reasons in first[names.BUILT].news.items()}  # fmt: skip
+    assert stored == {names.FEATURES: everything, names.RESULTS: extent("2022-10-01", "2022-10-15", 15)}
+    corrected = [
+        match_row(**{**row, "FTHG": "5"}) if index == 3 else row for index, row in enumerate(round_robin())
+    ]
+    write_season_file(folder, [*corrected, *FIXTURES])
+    assert collect(caught_up, "corrected", "scores").news == {
+        names.LANDING_SCORES: extent("2022-10-04", "2022-10-04", 1)
+    }
+    write_season_file(folder, [*round_robin(), *FIXTURES])
 
 
 def test_with_nothing_new_nothing_is_announced_or_done_again(caught_up: Settings):
@@ -113,11 +136,14 @@ def test_a_new_champion_predicts_once(caught_up: Settings):
     one_season = caught_up.model_copy(update={"evaluation_seasons": 1})
     train_on(one_season, simulated_matches(n_seasons=2, n_a_season=310), QUICK, NOW, "train")
     outcome = run(caught_up, "predict", "predict-1")
-    assert outcome.new_assets == (names.PREDICTIONS,)
+    (told,) = outcome.news[names.PREDICTIONS]
+    assert (told["competitions"], told["first_match_on"], told["n_matches"]) == (("E0",), "2022-11-02", 3)
     written = n_predictions(caught_up)
     assert written > 0
-    run(caught_up, "predict", "predict-2")
+    assert run(caught_up, "predict", "predict-2").new_assets == ()
     assert n_predictions(caught_up) == written
+    with pytest.raises(NothingToBackfill, match="version 1 was trained as of 2022-11-02"):
+        run_step_of_past(caught_up, STEPS["train"], "backfill", NOW - timedelta(days=1))
     with connect(caught_up, "ingest") as connection:
         connection.execute(
             "insert into ops.pipeline_run (run_id, step, as_of, status) values ('t', 'train', %s, 'success')",
@@ -197,6 +223,51 @@ def test_with_the_wall_clock_a_build_is_due_for_news_or_after_six_hours(caught_u
     soon, much_later = NOW + timedelta(minutes=1), NOW + timedelta(hours=6)
     assert collect(live, "soon", "fixtures", soon).new_assets == ()
     assert collect(live, "later", "fixtures", much_later).new_assets == (names.LANDING_FIXTURES,)
+
+
+@pytest.mark.nightly  # It builds four times. By day: the next two.
+def test_backfilled_days_end_in_the_tables_of_having_run_then(caught_up: Settings):
+    days = [datetime(2022, 10, day, tzinfo=UTC) for day in (11, 12)]
+    with copy_of(caught_up) as then:
+        for day in days:
+            for step in ("check_landing", "check_features"):
+                outcome = run_step_of_past(caught_up, STEPS[step], f"backfill of {day}", day)
+                assert (outcome.as_of, outcome.news) == (day.isoformat(), {})
+        for step in ("check_landing", "build_core", "update_ratings", "build_features"):
+            run(then, step, "then", days[-1])
+        built = table_digests(caught_up, ["core", "features"])
+        assert built == table_digests(then, ["core", "features"])
+    with connect(caught_up, "model") as connection:
+        assert 0 < scalar(connection, "select count(*) from core.match_result") < 15
+
+
+def test_a_step_of_a_past_day_goes_back_to_it_when_another_run_has_moved_the_warehouse(caught_up: Settings):
+    day = datetime(2022, 10, 12, tzinfo=UTC)
+    run_step_of_past(caught_up, STEPS["check_landing"], "backfill", day)
+    run(caught_up, "check_landing", "ordinary")
+    outcome = run_step_of_past(caught_up, STEPS["build_core"], "backfill", day)
+    assert (outcome.as_of, outcome.news) == (day.isoformat(), {})
+    with connect(caught_up, "model") as connection:
+        assert scalar(connection, "select max(kickoff_on) from core.match_result") == day.date() - timedelta(
+            days=1
+        )
+
+
+def test_nothing_is_predicted_on_a_warehouse_in_the_past_and_the_next_collection_brings_it_back(
+    caught_up: Settings,
+):
+    before = NOW - timedelta(days=21)
+    with connect(caught_up, "ingest") as connection:
+        connection.execute(
+            "insert into ops.pipeline_run (run_id, step, as_of, status, finished_at, detail) "
+            "select 'backfill', step, %s, status, clock_timestamp(), "
+            "jsonb_set(detail, '{inputs,as_of}', to_jsonb(%s::text)) from ops.pipeline_run where step = %s",
+            (before, before.isoformat(), names.BUILT),
+        )
+    told = run(caught_up, "predict", "too-early")
+    assert told.is_repeat
+    assert "stands as of 2022-10-12T12:00:00+00:00, where a backfill left it" in told.summary
+    assert collect(caught_up, "present", "scores").new_assets == (names.LANDING_SCORES,)
 
 
 def test_the_views_are_renewed_where_the_wall_clock_has_moved_on(caught_up: Settings):

@@ -34,7 +34,8 @@ INSTANTS = {
 }  # fmt: skip
 VALUES = {
     **dict.fromkeys(LISTS, "{}"), **dict.fromkeys(NUMBERS, "1"), **dict.fromkeys(IDS, UUID),
-    **dict.fromkeys(INSTANTS, "2022-10-14 12:00Z"), "ahead": "14 days", "is_home": "true",
+    **dict.fromkeys(INSTANTS, "2022-10-14 12:00Z"), "ahead": "14 days",
+    **dict.fromkeys(("is_home", "is_full", "is_played"), "true"),
 }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
         run_id = new_run_id("predict")
         outcome = run_step(ctx, predicting(match), run_id)
         settings = state(ctx).settings
-        if outcome.new_assets:
+        if outcome.report is not None and outcome.report.model_version is not None:
             _refresh_views(ctx, run_id)
             emit_report(ctx, outcome, upcoming_table(settings))
         else:

@@ -70,6 +70,7 @@ STEPS: Final = {
     "all_collected": _JUDGED,
     "all_predicted": _JUDGED,
     "forget_logs": Touched(),
+    "forget_runs": Touched(),
 }  # fmt: skip
 
 

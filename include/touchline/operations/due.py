@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from touchline.clock import RunClock
-from touchline.database.engine import Connection, connect
+from touchline.database.engine import Connection, connect, scalar
 from touchline.operations import names
 from touchline.operations.code import code_digest
 from touchline.operations.records import Inputs, last_inputs, n_landed
@@ -53,6 +53,19 @@ def has_seen_build(connection: Connection, step: str) -> bool:
     """True when a consumer of the build has succeeded with the last one."""
     seen, built = last_inputs(connection, step), last_inputs(connection, names.BUILT)
     return seen is not None and built is not None and seen["build"] == built
+
+
+def put_back(connection: Connection, as_of: datetime) -> tuple[datetime, datetime] | None:
+    """When the last build moved the warehouse back in time: the instants (UTC) as of which it stands, and stood.
+
+    Builds as of later than `as_of` do not count: for a run of that instant they have not been.
+    """
+    query = "select max(as_of) from ops.pipeline_run where step = %s and status = 'success' and as_of <= %s"
+    last, before = last_inputs(connection, names.BUILT), scalar(connection, query, (names.BUILT, as_of))
+    if last is None or before is None:
+        return None
+    stands = datetime.fromisoformat(last["as_of"])
+    return (stands, before) if stands < before else None
 
 
 def warehouse_is_behind(settings: Settings, clock: RunClock) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 OWNER: Final = "touchline"
@@ -15,6 +16,7 @@ TUNE_MODELS: Final = "tune_models"
 TRAIN_MODELS: Final = "train_models"
 PREDICT_MATCHES: Final = "predict_matches"
 SETTLE_PREDICTIONS: Final = "settle_predictions"
+KEEP_HOUSE: Final = "keep_house"
 DAGS: Final = (
     COLLECT_FIXTURES,
     COLLECT_ODDS,
@@ -24,6 +26,7 @@ DAGS: Final = (
     TRAIN_MODELS,
     PREDICT_MATCHES,
     SETTLE_PREDICTIONS,
+    KEEP_HOUSE,
 )
 
 LANDING_FIXTURES: Final = "landing/fixtures"
@@ -49,6 +52,21 @@ ASSETS: Final = (
     SETTLED,
 )
 
+# How old each may be, by the run clock. Collections keep to their timetables, and a build follows six hours after the
+# last one at the latest; what follows a build has an hour or two for it.
+PROMISED: Final = {
+    LANDING_FIXTURES: timedelta(hours=26),
+    LANDING_ODDS: timedelta(hours=7),
+    LANDING_SCORES: timedelta(hours=7),
+    FEATURES: timedelta(hours=8),
+    RESULTS: timedelta(hours=8),
+    TUNED: timedelta(days=8),
+    CHAMPION: timedelta(hours=26),
+    DRIFT: timedelta(hours=9),
+    PREDICTIONS: timedelta(hours=9),
+    SETTLED: timedelta(hours=9),
+}
+
 LANDING: Final = {"fixtures": LANDING_FIXTURES, "odds": LANDING_ODDS, "scores": LANDING_SCORES}
 
 # The steps of a build in their order. The search for anomalies is not among them: nothing waits for it, and when it
@@ -59,6 +77,9 @@ BUILD_STEPS: Final = (
 )  # fmt: skip
 BUILT: Final = BUILD_STEPS[-1]
 BUILD: Final = (*BUILD_STEPS, "detect_anomalies")
+
+# The steps that make models, or decide how they are made.
+LEARNING: Final = ("train", "tune")
 
 # The last task of a DAG, which fails when the pipeline is degraded; every other task has then done its work.
 ALL_COLLECTED: Final = "all_collected"

@@ -72,6 +72,9 @@ class Step:
 
     `publishes` names the assets that can be new after the step; `news` returns those that are (it gets the report, or
     None when the step is settled).
+
+    In a backfill a step runs `as then`, with what was known at the end of the past day (`past.run_step_of_past`); or
+    `as now`, like any other run; or never, for the reason in `not_in_backfill`.
     """
 
     name: str
@@ -88,6 +91,8 @@ class Step:
     publishes: tuple[str, ...] = ()
     news: Callable[[Run, Any], News] = lambda _run, _report: {}
     is_recorded: bool = True
+    in_backfill: Literal["as then", "as now", "never"] = "as then"
+    not_in_backfill: str = ""
 
 
 @dataclass(frozen=True)

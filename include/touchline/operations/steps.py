@@ -6,7 +6,7 @@ they run, so that reading the table costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from touchline.database.engine import Connection, connect
 from touchline.errors import SourceUnavailable
-from touchline.operations import due, names
-from touchline.operations.pipeline import News, Run, Step
-from touchline.operations.records import Inputs, last_inputs
+from touchline.operations import due, names, news
+from touchline.operations.pipeline import Run, Step
+from touchline.operations.records import Inputs
 from touchline.operations.verdicts import all_collected, all_predicted
 from touchline.warehouse.changes import PlannedLayer, stands_as_of
 
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from touchline.warehouse.build import Layer
 
 NOTHING_BUILT = "Nothing is built yet, so there is nothing to learn from; build_warehouse comes first."
-NO_REASON: Sequence[Mapping[str, Any]] = ({},)
+ONLY_BEFORE_KICKOFF = (
+    "A prediction is written before kick-off or not at all, so a past day gets none; `touchline backtest` shows what "
+    "would have been predicted."
+)
+DELETED_NOW = "What is too old is deleted now, whatever day is asked for."
 
 
 def collecting(
@@ -53,7 +57,7 @@ def collecting(
         return report
 
     name = "/".join(part for part in (f"collect_{'+'.join(kinds)}", "+".join(sources)) if part)
-    return Step(name, f"Fetch and land {', '.join(kinds)}.", work)
+    return Step(name, f"Fetch and land {', '.join(kinds)}.", work, in_backfill="as now")
 
 
 def predicting(match_id: str | None = None) -> Step:
@@ -67,8 +71,8 @@ def predicting(match_id: str | None = None) -> Step:
     step = Step(
         "predict", "Write predictions of every fixture in the horizon to the ledger.", work, ("source", "mlflow"),
         is_present=True, inputs=lambda run, connection: due.prediction_inputs(run.registry, connection, run.as_of),
-        always=True, publishes=(names.PREDICTIONS,),
-        news=lambda _, report: _new(() if report.model_version is None else (names.PREDICTIONS,)),
+        always=True, idle=_put_back, publishes=(names.PREDICTIONS,),
+        news=news.predicted, in_backfill="never", not_in_backfill=ONLY_BEFORE_KICKOFF,
     )  # fmt: skip
     return step if match_id is None else replace(step, name=f"predict/{match_id}", inputs=None)
 
@@ -87,15 +91,9 @@ def tuning(budget_seconds: float | None = None, n_trials: int | None = None) -> 
 
         return tune(run.settings, run.as_of, run.run_id, budget(run), n_trials)
 
-    def news(run: Run, _: Any) -> News:
-        from touchline.registry.tuning import last_tuning
-
-        trained = _recorded(run, "train") or {}
-        return _new(() if trained.get("tuning") == last_tuning(run.registry) else (names.TUNED,))
-
     return Step(
         "tune", "Search for better parameters within the budget.", work, ("source", "mlflow"), idle=idle,
-        inputs=lambda _, connection: due.last_build(connection), publishes=(names.TUNED,), news=news,
+        inputs=lambda _, connection: due.last_build(connection), publishes=(names.TUNED,), news=news.unused_tuning,
     )  # fmt: skip
 
 
@@ -155,12 +153,6 @@ def _publish_features(run: Run) -> Any:
     return publish_features(run.settings, run.as_of, run.run_id)
 
 
-def _unseen_build(run: Run, _: Any) -> News:
-    with connect(run.settings, "ingest") as connection:
-        consumers = {names.FEATURES: "predict", names.RESULTS: "settle"}
-        return _new(asset for asset, step in consumers.items() if not due.has_seen_build(connection, step))
-
-
 def _training_inputs(run: Run, connection: Connection) -> Inputs:
     from touchline.registry.tuning import last_tuning
 
@@ -186,15 +178,6 @@ def _confirm_newest(run: Run) -> None:
     confirm_newest(run.registry, run.as_of)
 
 
-def _unused_models(run: Run, _: Any) -> News:
-    """Champion and challengers are new until they have predicted on this build."""
-    with connect(run.settings, "ingest") as connection:
-        is_used = last_inputs(connection, "predict") == due.prediction_inputs(
-            run.registry, connection, run.as_of
-        )
-    return _new(() if is_used else (names.CHAMPION,))
-
-
 def _settle(run: Run) -> Any:
     from touchline.ledger.settle import settle_predictions
 
@@ -207,18 +190,16 @@ def _measure_drift(run: Run) -> Any:
     return measure_drift(run.settings, run.clock, run.run_id)
 
 
-def _alarms(_: Run, report: Any) -> News:
-    reasons = [
-        {"metric": each.metric, "subject": each.subject, "value": each.value, "threshold": each.threshold}
-        for each in report.alarms
-    ]
-    return {names.DRIFT: reasons} if reasons else {}
-
-
 def _forget_logs(run: Run) -> Any:
-    from touchline.operations.logs import forget_logs
+    from touchline.operations.house import forget_logs
 
-    return forget_logs(run.settings.home)
+    return forget_logs(run.settings.home, run.settings.keep.log_days)
+
+
+def _forget_runs(run: Run) -> Any:
+    from touchline.operations.house import forget_runs
+
+    return forget_runs(run.settings, run.settings.keep.run_days)
 
 
 def _clock_stands_still(run: Run) -> str | None:
@@ -243,7 +224,8 @@ def _announcing(kind: str, asset: str) -> Step:
     return Step(
         f"announce_{kind}", f"Announce that {kind} have landed, when the warehouse or a step after it is behind.",
         lambda run: Standing(due.warehouse_is_behind(run.settings, run.clock)), publishes=(asset,),
-        news=lambda _, standing: _new((asset,) if standing.is_behind else ()), is_recorded=False,
+        news=lambda run, standing: news.landed(run, asset) if standing.is_behind else {}, is_recorded=False,
+        in_backfill="as now",
     )  # fmt: skip
 
 
@@ -253,16 +235,20 @@ def _stands(layer: PlannedLayer, run: Run) -> bool:
 
 
 def _nothing_built(run: Run) -> str | None:
-    return NOTHING_BUILT if stands_as_of(run.settings, "features") is None else None
+    return NOTHING_BUILT if stands_as_of(run.settings, "features") is None else _put_back(run)
 
 
-def _recorded(run: Run, step: str) -> Inputs | None:
+def _put_back(run: Run) -> str | None:
+    """Why nothing is learnt or predicted on a warehouse that a backfill has left in the past."""
     with connect(run.settings, "ingest") as connection:
-        return last_inputs(connection, step)
-
-
-def _new(assets: Iterable[str]) -> News:
-    return dict.fromkeys(assets, NO_REASON)
+        gap = due.put_back(connection, run.as_of)
+    if gap is None:
+        return None
+    now, before = (moment.isoformat() for moment in gap)
+    return (
+        f"The warehouse stands as of {now}, where a backfill left it; it has stood as of {before}, and the build after "
+        "the next collection brings it back."
+    )
 
 
 _TABLE = (
@@ -283,24 +269,24 @@ _TABLE = (
     Step(
         names.BUILT, "Put features of the fixtures soon to be predicted into the online store.", _publish_features,
         follows="check_features",
-        publishes=(names.FEATURES, names.RESULTS), news=_unseen_build,
+        publishes=(names.FEATURES, names.RESULTS), news=news.built,
     ),
     searching(),
     tuning(),
     Step(
         "train", "Train, evaluate and register models, and decide on the champion.", _train, ("source", "mlflow"),
         idle=_nothing_built, inputs=_training_inputs, stands=_has_champion, confirm=_confirm_newest,
-        publishes=(names.CHAMPION,), news=_unused_models,
+        publishes=(names.CHAMPION,), news=news.unused_models,
     ),
     predicting(),
     Step(
         "settle", "Score the predictions whose results are known.", _settle, is_present=True,
         inputs=lambda _, connection: due.last_build(connection), always=True, publishes=(names.SETTLED,),
-        news=lambda _run, _report: _new((names.SETTLED,)),
+        news=news.settled,
     ),
     Step(
         "measure_drift", "Measure whether the champion or its features have drifted.", _measure_drift,
-        ("source", "mlflow"), is_present=True, publishes=(names.DRIFT,), news=_alarms,
+        ("source", "mlflow"), is_present=True, publishes=(names.DRIFT,), news=news.alarms,
     ),
     replace(
         _building("analytics", "Build the views again when the wall clock has moved on since the build.", None),
@@ -308,6 +294,13 @@ _TABLE = (
     ),
     *(all_collected(kind) for kind in names.LANDING),
     all_predicted(),
-    Step("forget_logs", "Delete logs of tasks to which nothing was added for 30 days.", _forget_logs),
+    Step(
+        "forget_logs", "Delete old logs of tasks.", _forget_logs, (), in_backfill="never",
+        not_in_backfill=DELETED_NOW,
+    ),
+    Step(
+        "forget_runs", "Delete old runs, tasks and events of Airflow's metadata.", _forget_runs, (),
+        in_backfill="never", not_in_backfill=DELETED_NOW,
+    ),
 )  # fmt: skip
 STEPS: Mapping[str, Step] = {step.name: step for step in _TABLE}

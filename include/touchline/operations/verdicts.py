@@ -29,7 +29,7 @@ def all_collected(kind: str) -> Step:
     """The verdict on a collection of a kind of facts."""
     return _verdict(
         f"{names.ALL_COLLECTED}/{kind}", f"Fail when no source has given {kind}.",
-        lambda shortfall: (shortfall.kind, shortfall.subject) == ("uncollected", kind),
+        lambda shortfall: (shortfall.kind, shortfall.subject) == ("uncollected", kind), in_backfill="as now",
     )  # fmt: skip
 
 
@@ -37,7 +37,8 @@ def all_predicted() -> Step:
     """The verdict on predictions; a new installation predicts before it has trained, which is no fault."""
     return _verdict(
         names.ALL_PREDICTED, "Fail when a fixture ahead has no prediction, or a competition is held.",
-        lambda shortfall: shortfall.kind in OF_PREDICTIONS, idle=_never_trained,
+        lambda shortfall: shortfall.kind in OF_PREDICTIONS, idle=_never_trained, in_backfill="never",
+        not_in_backfill="What is missing ahead is judged now or not at all.",
     )  # fmt: skip
 
 

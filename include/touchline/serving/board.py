@@ -79,7 +79,7 @@ async def _content(reader: Reader, state: State, competition: str | None) -> dic
     models = await reader.rows(query("serving/sql/models"))
     return {
         "counts": counts,
-        "days": _by_day(found),
+        "days": by_day(found),
         "n_shown": len(found),
         "n_upcoming": sum(row["n"] for row in counts if competition in (None, row["competition"])),
         "model": next((row for row in models if row["role"] == "champion"), None),
@@ -97,9 +97,10 @@ def _links(settings: Settings) -> dict[str, str]:
     return {"API": "/docs", "Airflow": airflow, "MLflow": settings.mlflow_tracking_uri or mlflow}
 
 
-def _by_day(
+def by_day(
     found: Sequence[schemas.UpcomingPrediction],
 ) -> list[tuple[str, list[schemas.UpcomingPrediction]]]:
+    """Predictions by the day of their kick-off (UTC), in words, in their order."""
     days: dict[str, list[schemas.UpcomingPrediction]] = {}
     for prediction in found:
         days.setdefault(f"{prediction.kickoff_at:%A, %d %B %Y}", []).append(prediction)

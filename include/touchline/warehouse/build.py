@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from touchline.database.engine import connect
+from touchline.database.engine import connect, rows
+from touchline.database.queries import query
 from touchline.errors import WarehouseBuildFailed
 from touchline.openlineage import dbt_events
 from touchline.openlineage.columns import read_columns
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import Plan, building, definition_of, note_built, plan, stands_as_of
+from touchline.warehouse.extent import Extent
 from touchline.warehouse.invocation import log_file, parsed_project, run_dbt, target_folder
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,8 @@ CHANGING: dict[str, list[str]] = {
 class BuildReport:
     """What a build did; `n_models` counts seeds and models, `seconds` is wall time.
 
-    `is_full` is False when only the changes since the last build were processed: `n_changed` matches.
+    `is_full` is False when only the changes since the last build were processed: `n_changed` matches. A build of core
+    has worked in `matches`, of which those `played` have a result.
     """
 
     layer: str
@@ -54,6 +57,8 @@ class BuildReport:
     n_tests: int
     n_warnings: int
     seconds: float
+    matches: Extent | None = None
+    played: Extent | None = None
 
     @property
     def summary(self) -> str:
@@ -78,10 +83,20 @@ def build_layer(
         priorities = read_configuration(settings.sources_file).priorities
         planned = plan(settings, layer, as_of, definition_of(layer, priorities), is_full=is_full)
         report = _build(settings, layer, run_id, planned, started)
+        if layer == "core":
+            matches, played = (_worked_in(settings, planned, is_played=each) for each in (False, True))
+            report = replace(report, matches=matches, played=played)
         note_built(settings, planned, run_id)
         if layer == "core" and planned.is_full:
             _renew_views(settings, as_of)
     return report
+
+
+def _worked_in(settings: Settings, done: Plan, *, is_played: bool) -> Extent:
+    parameters = {"is_full": done.is_full, "built_change_id": done.since, "is_played": is_played}
+    with connect(settings, "transform") as connection:
+        (row,) = rows(connection, query("warehouse/sql/built_matches"), parameters)
+    return Extent.of(**row)
 
 
 def _renew_views(settings: Settings, as_of: datetime) -> None:

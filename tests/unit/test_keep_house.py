@@ -1,4 +1,4 @@
-"""Logs of tasks are kept for 30 days."""
+"""Logs of tasks are kept as long as the settings say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from touchline.operations.logs import forget_logs
+from touchline.operations.house import forget_logs
 
 DAY = 24 * 60 * 60
 
@@ -32,27 +32,27 @@ def log(home: Path, run: str, days: float) -> Path:
     return path
 
 
-def test_logs_to_which_nothing_was_added_for_thirty_days_go(tmp_path: Path):
+def test_logs_to_which_nothing_was_added_for_so_long_go(tmp_path: Path):
     old, new = log(tmp_path, "old", 30.1), log(tmp_path, "new", 29.9)
     stamp = tmp_path / "airflow" / "migrated.json"
     stamp.touch()
     age(stamp, 400)
-    report = forget_logs(tmp_path)
+    report = forget_logs(tmp_path, 30)
     assert (report.n_files, report.n_bytes) == (1, len("collected"))
-    assert "1 log(s)" in report.summary
+    assert "1 log(s) of tasks, older than 30 days" in report.summary
     assert (old.exists(), new.exists(), stamp.exists()) == (False, True, True)
-    assert forget_logs(tmp_path).n_files == 0
+    assert forget_logs(tmp_path, 30).n_files == 0
 
 
 def test_an_empty_folder_stays_while_a_task_may_be_about_to_write_into_it(tmp_path: Path):
     old = log(tmp_path, "old", 31)
-    forget_logs(tmp_path)
+    forget_logs(tmp_path, 30)
     assert old.parent.exists()
     for folder in (old.parent, old.parent.parent):
         age(folder, 31)
-    forget_logs(tmp_path)
+    forget_logs(tmp_path, 30)
     assert not old.parent.exists()
 
 
 def test_a_home_without_airflow_has_no_logs(tmp_path: Path):
-    assert forget_logs(tmp_path).n_files == 0
+    assert forget_logs(tmp_path, 30).n_files == 0
