@@ -108,11 +108,10 @@ def _warm_night(settings: Settings, run_id: str) -> Night:
         night.spent[step] += sum((_spent(settings)[name] - seconds) for name, seconds in before.items())
         return outcome.new_assets
 
-    for step in BEFORE_TRAINING if run_id != "history" else [*COLLECTING, *names.BUILD]:
+    for step in [*COLLECTING, *names.BUILD] if run_id == "history" else BEFORE_TRAINING:
         run(step)
     night.until_predicted = time.perf_counter() - began
     is_new = names.CHAMPION in run("train")
-    run("forget_logs")
     if is_new:
         for step in PREDICTING:
             run(step)

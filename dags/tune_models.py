@@ -15,10 +15,10 @@ from __future__ import annotations
 from airflow.sdk import dag
 
 from touchline.operations import names
-from touchline_tasks import DAG_DEFAULTS, TRAINING, cron, step
+from touchline_tasks import TRAINING, TRAINING_DAG_DEFAULTS, cron, step
 
 
-@dag(schedule=cron("0 4 * * 0"), tags=[names.TAG, "models"], doc_md=__doc__, **DAG_DEFAULTS)
+@dag(schedule=cron("0 4 * * 0"), tags=[names.TAG, "models"], doc_md=__doc__, **TRAINING_DAG_DEFAULTS)
 def tune_models() -> None:
     step("tune", **TRAINING)
 

@@ -83,11 +83,23 @@ class ScoresTimetable(_MatchdayTimetable):
         return matchday.scores_windows(kickoffs)
 
 
+class KickoffTimetable(_MatchdayTimetable):
+    """Every six hours, and an hour before every kick-off, when its predictions are due."""
+
+    description = "every 6 h; an hour before each kick-off"
+    every = matchday.LOOK_EVERY
+
+    @classmethod
+    def windows(cls, kickoffs: list[datetime]) -> list[matchday.Window]:
+        """The instants at which predictions are due."""
+        return matchday.deadline_windows(kickoffs)
+
+
 class MatchdayPlugin(AirflowPlugin):
     """Makes the timetables known to Airflow."""
 
     name = "matchday_timetable"
-    timetables: ClassVar[list[Any]] = [OddsTimetable, ScoresTimetable]
+    timetables: ClassVar[list[Any]] = [OddsTimetable, ScoresTimetable, KickoffTimetable]
 
 
 def _plain(moment: pendulum.DateTime | None) -> datetime | None:

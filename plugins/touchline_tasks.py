@@ -1,71 +1,63 @@
-"""How a step of the pipeline becomes an Airflow task: defaults, clock, asset events, what to retry."""
+"""How a step of the pipeline becomes an Airflow task: defaults, clock, asset events."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import Any
 
-import psycopg
-import requests
-import sqlalchemy.exc
 from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 from airflow.providers.openlineage import conf as openlineage
-from airflow.sdk import CronTriggerTimetable, Param, Variable, XComArg, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk import CronTriggerTimetable, Param, XComArg, get_current_context, task
 
 from touchline.clock import parse_as_of
-from touchline.errors import (
-    DatabaseUnavailable,
-    DayNotOver,
-    PipelineDegraded,
-    QualityGateFailed,
-    ServiceFailed,
-    SettingsInvalid,
-    WarehouseBuildFailed,
-)
 from touchline.openlineage import datasets
 from touchline.operations import names
-from touchline.operations.pipeline import Step
-from touchline.operations.steps import STEPS, collecting
+from touchline.operations.pipeline import Step, StepOutcome
+from touchline.operations.steps import STEPS
 from touchline.settings import Settings, read_settings
+from touchline_alerts import overrun, send_what_is_new, task_failed, task_succeeded
 from touchline_assets import ASSETS, WHEN_NEW
+from touchline_limits import limits_of
+from touchline_retries import RetryByCause
 from touchline_runs import run_in_its_run, tell_what_is_new
-
-if TYPE_CHECKING:
-    from touchline.sources.source import Kind
-
-# A second try would find the same rows; nothing downstream may run until somebody has looked.
-NOT_WORTH_A_RETRY = (DayNotOver, PipelineDegraded, QualityGateFailed, SettingsInvalid, WarehouseBuildFailed)
-# An error of the task's own that comes a third time will come a fourth time.
-TRIES = 3
-# A task that was killed, or whose database or MLflow went away, has done nothing wrong.
-LOST = (
-    psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError, requests.ConnectionError,
-    DatabaseUnavailable, ServiceFailed,
-)  # fmt: skip
 
 TASK_DEFAULTS = {
     "owner": names.OWNER,
     "retries": 10,
+    "retry_policy": RetryByCause(),
     "retry_delay": timedelta(seconds=5),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=5),
-    "execution_timeout": timedelta(minutes=30),
     "pool": names.DATABASE_POOL,
+    # A task's own weight counts, not those of all that come after it.
+    "weight_rule": "absolute",
+    "on_failure_callback": task_failed,
+    "on_success_callback": task_succeeded,
 }
-# Training takes every core there is, and hours where there is much to learn from.
-TRAINING = {"pool": names.TRAINING_POOL, "execution_timeout": timedelta(hours=2)}
+# Training takes every core there is.
+TRAINING = {"pool": names.TRAINING_POOL}
 DAG_DEFAULTS = {
     "catchup": False,
     "max_active_runs": 1,
     "dagrun_timeout": timedelta(hours=3),
+    "deadline": overrun(timedelta(hours=1)),
+    "on_failure_callback": send_what_is_new,
     "default_args": TASK_DEFAULTS,
     "params": {
         "as_of": Param(None, type=["null", "string"], description="run as if this were now (UTC, ISO 8601)"),
         "announce": Param(True, type="boolean", description="let the DAGs that wait for this one start"),
     },
+}
+
+# Where there is much to learn from, a night's training may take hours.
+TRAINING_DAG_DEFAULTS = {**DAG_DEFAULTS, "deadline": overrun(timedelta(hours=2, minutes=30))}
+# Waits for a person for a week, and asks about several versions side by side.
+APPROVAL_DAG_DEFAULTS = {
+    **DAG_DEFAULTS,
+    "max_active_runs": 8,
+    "dagrun_timeout": timedelta(days=8),
+    "deadline": None,
 }
 
 
@@ -84,38 +76,11 @@ def step(name: str, as_of: XComArg | None = None, **options: Any) -> XComArg:
 
     outlets = [WHEN_NEW[asset] for asset in row.publishes]
 
-    @task(**{"task_id": name, "doc_md": row.does, "outlets": outlets, **options})
+    @task(**{"task_id": name, "doc_md": row.does, "outlets": outlets, **limits_of(name), **options})
     def run(as_of: str | None = None) -> dict[str, Any]:
         return run_step(STEPS[name], as_of)
 
     return run(as_of)
-
-
-def collect_from_sources(kind: Kind) -> None:
-    """The tasks of a collection: which sources, one task a source, and the word to the warehouse.
-
-    A source that fails keeps the others from nothing: what they gave is announced, and the run still fails.
-    """
-
-    @task(pool=names.DATABASE_POOL)
-    def sources() -> list[str]:
-        from touchline.operations.sources import sources_giving
-
-        take_keys_from_airflow()
-        return sources_giving(read_settings(), kind)
-
-    @task(pool=names.LANDING_POOL, map_index_template="{{ source }}")
-    def collect(source: str) -> dict[str, Any]:
-        get_current_context()["source"] = source  # type: ignore[typeddict-unknown-key]
-        take_keys_from_airflow()
-        window = window_of_backfill()
-        return run_step(collecting((kind,), (source,), window, is_strict=window is not None))
-
-    landed = collect.expand(source=sources())
-    landed >> [
-        step(f"announce_{kind}", task_id="announce", trigger_rule="all_done"),
-        step(f"{names.ALL_COLLECTED}/{kind}", task_id=names.ALL_COLLECTED),
-    ]
 
 
 def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
@@ -125,37 +90,24 @@ def run_step(step: Step, as_of: str | None = None) -> dict[str, Any]:
     event that started the run, else the step finds it. A run of an Airflow backfill stands for the day that its data
     interval ends with (`touchline_runs`).
     """
+    # Its report is recorded; what the tasks after this one need is not in it.
+    return dataclasses.asdict(dataclasses.replace(perform(step, as_of), report=None))
+
+
+def perform(step: Step, as_of: str | None = None) -> StepOutcome:
+    """As `run_step`, with the step's report."""
     context = get_current_context()
     if as_of is None:
         tell_what_is_new(context["triggering_asset_events"])
     given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
-    try:
-        moment = parse_as_of(given) if given else None
-        settings = settings_with_lineage(step.name)
-        outcome = run_in_its_run(settings, step, moment)
-    except AirflowSkipException:
-        raise
-    except (Exception, AirflowTaskTimeout) as error:
-        is_last = context["ti"].try_number >= TRIES and not _has_lost_a_service(error)
-        if is_last or isinstance(error, NOT_WORTH_A_RETRY):
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-        raise
+    moment = parse_as_of(given) if given else None
+    outcome = run_in_its_run(settings_with_lineage(step.name), step, moment)
     if context["params"].get("announce", True):
         for name, reasons in outcome.news.items():
             for reason in reasons:
                 extra = {**reason, "as_of": outcome.as_of}
                 context["outlet_events"][WHEN_NEW[name]].add(ASSETS[name], extra=extra)
-    # Its report is recorded; what the tasks after this one need is not in it.
-    return dataclasses.asdict(dataclasses.replace(outcome, report=None))
-
-
-def _has_lost_a_service(error: BaseException | None) -> bool:
-    """Whether the error, or one that led to it, is the loss of a service."""
-    while error is not None:
-        if isinstance(error, LOST):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return outcome
 
 
 def settings_with_lineage(step: str) -> Settings:
@@ -177,24 +129,3 @@ def _as_of_of_events(events: Any) -> str | None:
     found = [event for _, of_one_asset in (events or {}).items() for event in of_one_asset]
     newest = max(found, key=lambda event: event.timestamp, default=None)
     return None if newest is None else newest.extra.get("as_of")
-
-
-def take_keys_from_airflow() -> None:
-    """Keys of sources from the Airflow secrets backend, for this process, where the environment has none."""
-    from touchline.operations.sources import sources_with_keys
-
-    settings = read_settings()
-    for source in () if settings.is_simulated else sources_with_keys(settings):
-        name = f"TOUCHLINE_{source.upper()}_KEY"
-        if not {name, f"{name}_FILE"} & set(os.environ):
-            key = Variable.get(f"touchline_{source}_key", default=None)
-            if key:
-                os.environ[name] = key
-
-
-def window_of_backfill() -> tuple[date, date] | None:
-    """The day whose matches a run of an Airflow backfill collects; None for every other run."""
-    run = get_current_context()["dag_run"]
-    if run.run_type != "backfill" or run.logical_date is None:
-        return None
-    return run.logical_date.date(), run.logical_date.date()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import psutil
 
+from alert_receivers import Webhook
 from touchline.settings import Settings, inherited_environment
 
 RUN_SECONDS = 900
@@ -21,6 +22,8 @@ class Installation:
     """Settings of an installation, and its command line."""
 
     settings: Settings
+    hook: Webhook | None = None
+    """Where operators are told what is wrong."""
     sessions: set[int] = field(default_factory=set)
     """Of every service that `remember_sessions` found: each runs in one of its own."""
 
@@ -65,7 +68,9 @@ class Installation:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {**inherited_environment(), **self.settings.environment()}
+        return {
+            **inherited_environment(), **self.settings.environment(), **self.settings.notify.environment()
+        }  # fmt: skip
 
     @staticmethod
     def _command(*arguments: str) -> list[str]:

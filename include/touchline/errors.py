@@ -43,6 +43,14 @@ class SourceResting(SourceUnavailable):
     """A source is not asked for now: its quota is spent, or its circuit is open."""
 
 
+class SourceAsksToWait(SourceResting):
+    """A source wants to be left alone for `seconds`, which is longer than a request waits; later it can be asked."""
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class PayloadRejected(TouchlineError):
     """A payload was stored but none of it can be parsed."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from touchline.clock import parse_as_of
@@ -35,6 +35,9 @@ OTHER_VARIABLES = re.compile(r"TOUCHLINE_(\w+_KEY(_FILE)?|DBT_\w+|QUALITY_URL|SH
 
 SANDBOX = "sandbox"
 LIVE = "live"
+
+# Of a mail server, where its address has none.
+SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 # 0 is any free one.
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -87,6 +90,76 @@ class Promotion(BaseModel, frozen=True):
     needs_approval: bool = Field(
         default=False, description="a new champion waits for `touchline models promote`"
     )
+
+
+def _content(path: Path, variable: str) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise SettingsInvalid(f"{variable}: {path} cannot be read: {error.strerror}") from error
+
+
+def _secret(given: SecretStr | None, path: Path | None, variable: str) -> str | None:
+    if given is not None:
+        return given.get_secret_value()
+    return None if path is None else _content(path, variable) or None
+
+
+def _has_a_port(url: str) -> bool:
+    """True when the port of a URL is one, or it names none."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+class Notify(BaseModel, frozen=True):
+    """Who is alerted, and how; nobody if nothing is set. A secret may be the content of a file instead."""
+
+    webhook: SecretStr | None = Field(
+        default=None, description="address of an incoming webhook of Slack, or of what speaks like it"
+    )
+    webhook_file: Path | None = Field(default=None, description="the file that holds it")
+    email: str | None = Field(default=None, description="addresses, with commas between them")
+    sender: str = Field(default="touchline@localhost", description="whom mails come from")
+    smtp: SecretStr | None = Field(
+        default=None,
+        description="the mail server, smtp://user:password@host:25, smtp+starttls://host:587 or smtps://host:465",
+    )
+    smtp_file: Path | None = Field(default=None, description="the file that holds it")
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Notify:
+        if self.webhook_address is not None and not self.webhook_address.startswith(("http://", "https://")):
+            raise ValueError("WEBHOOK: write https://hooks.slack.com/services/...")
+        if self.smtp_address is not None:
+            parts = urlsplit(self.smtp_address)
+            if parts.scheme not in SMTP_PORTS or not parts.hostname or not _has_a_port(self.smtp_address):
+                raise ValueError("SMTP: write smtp://, smtp+starttls:// or smtps://user:password@host:port")
+        if (self.email is None) != (self.smtp_address is None):
+            raise ValueError("EMAIL and SMTP go together: set both, or none")
+        return self
+
+    @property
+    def webhook_address(self) -> str | None:
+        """The webhook's address."""
+        return _secret(self.webhook, self.webhook_file, "TOUCHLINE_NOTIFY_WEBHOOK_FILE")
+
+    @property
+    def smtp_address(self) -> str | None:
+        """The mail server's address, with user and password where it needs them."""
+        return _secret(self.smtp, self.smtp_file, "TOUCHLINE_NOTIFY_SMTP_FILE")
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process these settings, secrets included."""
+        shown = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            f"{PREFIX}NOTIFY_{name.upper()}": (
+                value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            )
+            for name, value in shown.items()
+            if value is not None
+        }
 
 
 class Keep(BaseModel, frozen=True):
@@ -156,6 +229,7 @@ class Settings(BaseSettings):
         default=1800, ge=0, description="time of the weekly search for parameters; 0 turns it off"
     )
     promotion: Promotion = Promotion()
+    notify: Notify = Notify()
     keep: Keep = Keep()
 
     @field_validator("as_of", "training_since", mode="before")
@@ -214,10 +288,7 @@ class Settings(BaseSettings):
         if key := os.environ.get(name, "").strip():
             return SecretStr(key)
         if path := os.environ.get(f"{name}_FILE"):
-            try:
-                key = Path(path).read_text().strip()
-            except OSError as error:
-                raise SettingsInvalid(f"{name}_FILE: {path} cannot be read: {error.strerror}") from error
+            key = _content(Path(path), f"{name}_FILE")
             return SecretStr(key) if key else None
         return None
 
@@ -271,9 +342,12 @@ class Settings(BaseSettings):
         return f"postgresql://127.0.0.1:{self.running_port('postgres', self.postgres_port)}"
 
     def environment(self) -> dict[str, str]:
-        """The variables that give another process these settings, without the administrator of `database_url`."""
+        """The variables that give another process these settings.
+
+        They lack the administrator of `database_url`, and whom to alert, which few processes need: `notify` gives that.
+        """
         variables: dict[str, str] = {}
-        for name, value in self.model_dump(mode="json", exclude_none=True).items():
+        for name, value in self.model_dump(mode="json", exclude_none=True, exclude={"notify"}).items():
             parts = (
                 {f"{name}_{part}": each for part, each in value.items()}
                 if isinstance(value, dict)
@@ -360,11 +434,3 @@ def _names_of(model: type[BaseModel]) -> Iterator[str]:
         yield name.upper()
         if isinstance(field.default, BaseModel):
             yield from (f"{name}_{part}".upper() for part in _names_of(type(field.default)))
-
-
-def _has_a_port(url: str) -> bool:
-    """True when the port of a URL is one, or it names none."""
-    try:
-        return urlsplit(url).port != 0
-    except ValueError:
-        return False

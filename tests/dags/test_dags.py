@@ -16,16 +16,18 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 
-from touchline.operations import names
+from touchline.operations import matchday, names
+from touchline.operations.pools import pools
 from touchline.operations.steps import STEPS
-from touchline.settings import PROJECT_ROOT
+from touchline.settings import PROJECT_ROOT, Settings
 
+POOLS = pools(Settings())
 FILES = sorted((PROJECT_ROOT / "dags").glob("*.py"))
 
 
 @pytest.fixture(scope="module")
 def bag() -> DagBag:
-    return DagBag(PROJECT_ROOT / "dags", known_pools={"default_pool", *names.POOLS})
+    return DagBag(PROJECT_ROOT / "dags", known_pools={"default_pool", *POOLS})
 
 
 def test_every_file_is_read_without_error(bag: DagBag):
@@ -44,14 +46,15 @@ def test_a_dag_tells_the_operator_what_it_does_and_what_to_do_when_it_fails(dag:
         assert word in dag.doc_md
     failing = dag.doc_md.partition("fails**")[2]
     for task in dag.tasks:
-        assert f"`{task.task_id}`" in dag.doc_md.partition("**When")[2] + failing
+        assert f"`{task.task_id.partition('.')[0]}`" in dag.doc_md.partition("**When")[2] + failing
     assert failing
 
 
 def test_a_dag_has_owner_tags_and_limits(dag: DAG):
     assert names.TAG in dag.tags
     assert len(dag.tags) >= 2
-    assert dag.max_active_runs == 1
+    # Several versions may wait for a person, side by side.
+    assert dag.max_active_runs == (8 if dag.dag_id == names.APPROVE_PROMOTION else 1)
     assert dag.dagrun_timeout is not None
     assert not dag.catchup
     for task in dag.tasks:
@@ -60,7 +63,9 @@ def test_a_dag_has_owner_tags_and_limits(dag: DAG):
         assert task.execution_timeout is not None
         assert task.execution_timeout <= dag.dagrun_timeout
         assert task.retry_delay <= timedelta(minutes=1)
-        assert task.pool in names.POOLS
+        assert task.pool in POOLS
+        assert task.retry_policy is not None
+        assert task.on_failure_callback
 
 
 def test_assets_start_the_dags_that_need_them(bag: DagBag):
@@ -75,12 +80,18 @@ def test_assets_start_the_dags_that_need_them(bag: DagBag):
     assert waits_for(names.PREDICT_MATCHES) == {names.FEATURES, names.CHAMPION}
     assert waits_for(names.SETTLE_PREDICTIONS) == {names.RESULTS}
     assert waits_for(names.TRAIN_MODELS) == {names.DRIFT, names.TUNED}
+    assert waits_for(names.APPROVE_PROMOTION) == {names.CANDIDATE}
 
 
 def test_parameters_are_searched_once_a_week_and_models_are_trained_every_night(bag: DagBag):
     weekly, nightly = (bag.dags[name].timetable for name in (names.TUNE_MODELS, names.TRAIN_MODELS))
     assert weekly.expression == "0 4 * * 0"
     assert nightly.timetable.expression == "0 3 * * *"
+
+
+def test_fixtures_are_collected_when_a_source_that_asks_for_a_pause_is_told_they_are(bag: DagBag):
+    hour = matchday.FIXTURES_AT // timedelta(hours=1)
+    assert bag.dags[names.COLLECT_FIXTURES].timetable.expression == f"0 {hour} * * *"
 
 
 def test_every_dag_has_days_for_a_backfill(bag: DagBag):
@@ -92,24 +103,62 @@ def test_every_dag_has_days_for_a_backfill(bag: DagBag):
     assert all(dag.timetable.periodic for dag in read.values())
 
 
-def test_every_asset_is_published_by_one_task(bag: DagBag):
-    aliases = [
-        outlet.name
+def test_every_asset_is_published_by_the_tasks_that_can_make_it_new(bag: DagBag):
+    found = {
+        (outlet.name.removesuffix(" when new"), dag.dag_id, task.task_id.partition(".")[0])
         for dag in bag.dags.values()
         for task in dag.tasks
         for outlet in getattr(task, "outlets", [])
-    ]
-    assert sorted(aliases) == sorted(f"{name} when new" for name in names.ASSETS)
+    }
+    of_a_collection = {
+        (asset, f"collect_{kind}", task)
+        for kind, asset in names.LANDING.items()
+        for task in ("announce", "collect_rest")
+    }
+    others = found - of_a_collection
+    assert found - others == of_a_collection
+    assert sorted(asset for asset, *_ in others) == sorted(
+        [*set(names.ASSETS) - set(names.LANDING.values()), names.CHAMPION]
+    ), "a champion comes of training, or of an approval"
+
+
+def test_what_leads_to_predictions_goes_first_and_what_looks_back_or_learns_goes_last(bag: DagBag):
+    def weights(dag_id: str) -> dict[str, int]:
+        return {task.task_id.partition(".")[0]: task.priority_weight for task in bag.dags[dag_id].tasks}
+
+    chain = [
+        weights(names.COLLECT_ODDS)["collect"], weights(names.COLLECT_ODDS)["announce"],
+        weights(names.BUILD_WAREHOUSE)["build_core"], weights(names.PREDICT_MATCHES)["predict"],
+    ]  # fmt: skip
+    assert chain == sorted(chain)
+    rest = {
+        **weights(names.TRAIN_MODELS), **weights(names.TUNE_MODELS), **weights(names.SETTLE_PREDICTIONS),
+        "detect_anomalies": weights(names.BUILD_WAREHOUSE)["detect_anomalies"],
+    }  # fmt: skip
+    del rest["refresh_analytics"]
+    assert max(rest.values()) < chain[0]
+    # A task's own weight counts, whatever comes after it.
+    assert {task.weight_rule for dag in bag.dags.values() for task in dag.tasks} == {"absolute"}
+
+
+def test_a_run_that_takes_too_long_is_told_before_it_is_ended(bag: DagBag):
+    for dag_id in set(names.DAGS) - {names.APPROVE_PROMOTION}:
+        (deadline,) = bag.dags[dag_id].deadline
+        assert deadline.interval < bag.dags[dag_id].dagrun_timeout
 
 
 def test_every_step_is_a_task_with_its_name_and_what_it_publishes(bag: DagBag):
     tasks = {task.task_id: task for dag in bag.dags.values() for task in dag.tasks}
-    of_a_collection = {"sources", "collect", "announce", names.ALL_COLLECTED}
+    of_a_collection = {"sources", "announce", names.ALL_COLLECTED} | {
+        name for name in tasks if name.startswith(("collect.", "collect_rest."))
+    }
+    by_hand_or_asked = {"check_core", "promote", "approve"}
     of_the_table = {
         name for name in STEPS if not name.startswith(("collect_", "announce_", names.ALL_COLLECTED))
     }
-    assert tasks.keys() - of_a_collection == of_the_table - {"check_core"}, "which checks a part, by hand"
-    for name in tasks.keys() - of_a_collection:
+    assert tasks.keys() - of_a_collection - by_hand_or_asked == of_the_table - by_hand_or_asked
+    assert {"promote", "approve"} <= tasks.keys()
+    for name in tasks.keys() - of_a_collection - by_hand_or_asked:
         outlets = [outlet.name for outlet in getattr(tasks[name], "outlets", [])]
         assert outlets == [f"{asset} when new" for asset in STEPS[name].publishes]
 

@@ -14,9 +14,10 @@ from airflow.serialization.encoders import encode_timetable
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
 from daily_backfills import DailyBackfills, when_new
-from matchday_timetable import OddsTimetable, ScoresTimetable
+from matchday_timetable import KickoffTimetable, OddsTimetable, ScoresTimetable
 from touchline.clock import live_clock
 from touchline.database.engine import connect
+from touchline.operations import matchday
 from touchline.settings import Settings
 from touchline_assets import LANDING_ODDS
 
@@ -31,7 +32,7 @@ def warehouse(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def next_run(
-    timetable: OddsTimetable | ScoresTimetable, after: pendulum.DateTime | None = None
+    timetable: OddsTimetable | ScoresTimetable | KickoffTimetable, after: pendulum.DateTime | None = None
 ) -> DagRunInfo | None:
     last = None if after is None else DataInterval.exact(after)
     return timetable.next_dagrun_info(last_automated_data_interval=last, restriction=WHENEVER)
@@ -73,6 +74,16 @@ def test_during_a_match_scores_are_collected_within_ten_minutes(warehouse: Setti
     after = next_run(ScoresTimetable(), after=found.run_after)
     assert after is not None
     assert after.run_after - found.run_after == timedelta(minutes=10)
+
+
+def test_predictions_are_looked_at_an_hour_before_a_kickoff(warehouse: Settings):
+    now = live_clock().as_of
+    soon = now + timedelta(minutes=10)
+    due = soon.replace(minute=soon.minute // 5 * 5, second=0, microsecond=0)
+    kick_off(warehouse, pendulum.instance(due + timedelta(hours=1)))
+    found = next_run(KickoffTimetable(), after=pendulum.instance(now))
+    assert found is not None
+    assert found.run_after == min(due, matchday.next_collection(now, [], matchday.LOOK_EVERY))
 
 
 def test_of_missed_runs_the_last_is_made_up_for(warehouse: Settings):
@@ -126,10 +137,14 @@ def test_a_run_by_hand_is_an_instant():
     assert OddsTimetable().infer_manual_data_interval(run_after=now) == DataInterval.exact(now)
 
 
-@pytest.mark.parametrize("timetable", [OddsTimetable(), ScoresTimetable(), when_new([LANDING_ODDS])])
+@pytest.mark.parametrize(
+    "timetable", [OddsTimetable(), ScoresTimetable(), KickoffTimetable(), when_new([LANDING_ODDS])]
+)
 def test_a_timetable_survives_serialization_and_says_when_it_runs(timetable: Timetable):
     again = decode_timetable(encode_timetable(timetable))
     assert again.periodic
     assert "Timetable" not in again.summary
-    assert re.search(r"every 6 h; every 1[05] min|^Asset or by a backfill, one run a day$", again.summary)
+    assert re.search(
+        r"every 6 h; (every 1[05] min|an hour before)|^Asset or by a backfill, one run a day$", again.summary
+    )
     assert encode_timetable(again) == encode_timetable(timetable)

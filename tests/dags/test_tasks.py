@@ -1,4 +1,4 @@
-"""How a step becomes a task: its clock, its asset events, what is tried again."""
+"""How a step becomes a task: its clock, its asset events, its errors."""
 
 from __future__ import annotations
 
@@ -9,27 +9,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psycopg
 import pytest
-import sqlalchemy.exc
 from airflow.sdk import Asset
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
-from touchline.errors import (
-    FeaturesUnavailable,
-    PipelineDegraded,
-    QualityGateFailed,
-    ServiceFailed,
-    SourceUnavailable,
-    TouchlineError,
-)
+from touchline.errors import DayNotOver, SourceUnavailable
 from touchline.operations import names
 from touchline.operations.pipeline import News, Run, Step
-from touchline.operations.sources import sources_giving
-from touchline.settings import Settings
 from touchline_assets import ASSETS, WHEN_NEW
-from touchline_tasks import run_step, take_keys_from_airflow, window_of_backfill
+from touchline_tasks import run_step
 
 FRIDAY = datetime(2026, 3, 13, 16, tzinfo=UTC)
 SATURDAY = datetime(2026, 3, 14, 16, tzinfo=UTC)
@@ -61,7 +50,6 @@ def run(
     params: Mapping[str, Any] | None = None,
     events: Mapping[Asset, list[Any]] | None = None,
     news: News | None = None,
-    try_number: int = 1,
     until: datetime | None = None,
     **options: Any,
 ) -> tuple[dict[str, Any], OutletEventAccessors]:
@@ -77,7 +65,7 @@ def run(
             run_type="backfill" if until else "manual",
             data_interval_end=until,
         ),
-        "ti": SimpleNamespace(try_number=try_number),
+        "ti": SimpleNamespace(),
         "params": {"as_of": None, "announce": True, **(params or {})},
         "triggering_asset_events": events or {},
         "outlet_events": outlet_events,
@@ -143,56 +131,14 @@ def test_a_run_may_be_told_not_to_announce():
     assert len(events) == 0
 
 
-@pytest.mark.parametrize(
-    "error", [QualityGateFailed("odds below 1"), PipelineDegraded("E0 is held")], ids=["gate", "verdict"]
-)
-def test_a_failed_gate_and_a_verdict_are_not_tried_again_and_say_why(error: TouchlineError):
-    with pytest.raises(AirflowFailException, match=f"{type(error).__name__}: {error}"):
-        run(Work(error=error))
-
-
-def test_an_error_of_the_task_s_own_is_tried_three_times():
-    error = SourceUnavailable("football_data_uk answered 503")
-    with pytest.raises(SourceUnavailable):
-        run(Work(error=error), try_number=2)
-    with pytest.raises(AirflowFailException, match="SourceUnavailable: football_data_uk answered 503"):
-        run(Work(error=error), try_number=3)
-    with pytest.raises(AirflowFailException, match="AirflowTaskTimeout"):
-        run(Work(error=AirflowTaskTimeout()), try_number=3)
-
-
-def test_a_task_whose_service_goes_away_is_tried_more_often():
-    of_another = FeaturesUnavailable("nothing answers")
-    of_another.__cause__ = psycopg.errors.AdminShutdown("terminating connection")
-    of_gate = sqlalchemy.exc.OperationalError(
-        "select 1", {}, Exception("the database system is shutting down")
-    )
-    for error in (
-        ServiceFailed("MLflow does not answer"),
-        psycopg.OperationalError("closed"),
-        of_another,
-        of_gate,
-    ):
-        with pytest.raises(type(error)):
-            run(Work(error=error), try_number=9)
-
-
-def test_a_run_of_a_backfill_collects_the_matches_of_its_day_and_every_other_run_what_is_offered_now():
-    for run_type, window in (
-        ("backfill", (FRIDAY.date(), FRIDAY.date())),
-        ("scheduled", None),
-        ("manual", None),
-    ):
-        context: Any = {"dag_run": SimpleNamespace(run_type=run_type, logical_date=FRIDAY)}
-        with set_current_context(context):
-            assert window_of_backfill() == window
+def test_an_error_is_the_task_s_as_it_is_so_that_what_becomes_of_it_follows_from_its_cause():
+    with pytest.raises(SourceUnavailable, match="football_data_uk answered 503"):
+        run(Work(error=SourceUnavailable("football_data_uk answered 503")))
 
 
 def test_a_backfill_of_a_day_that_is_not_over_fails_at_once_and_says_when_it_is():
     work = Work()
-    with pytest.raises(
-        AirflowFailException, match=r"DayNotOver: .*ends at 2026-03-14T16:00.* it is 2026-03-13T16:00"
-    ):
+    with pytest.raises(DayNotOver, match=r"ends at 2026-03-14T16:00.* it is 2026-03-13T16:00"):
         run(work, until=SATURDAY)
     assert work.runs == []
 
@@ -228,22 +174,3 @@ def test_a_task_logs_what_is_new_of_each_asset_that_started_its_run(caplog: pyte
         "new: landing/odds: 12 matches of D1, E0, 2026-03-14 to 2026-03-15",
         "new: models/drift: metric feature_drift",
     ]
-
-
-def test_keys_come_from_the_airflow_secrets_backend_where_the_environment_has_none(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setenv("TOUCHLINE_SOURCE", "live")
-    for source in ("football_data_org", "the_odds_api", "api_football"):
-        monkeypatch.setenv(f"AIRFLOW_VAR_TOUCHLINE_{source.upper()}_KEY", f"backend-{source}")
-        # Registered, so that what the call sets is taken back.
-        monkeypatch.setenv(f"TOUCHLINE_{source.upper()}_KEY", "own")
-    monkeypatch.delenv("TOUCHLINE_THE_ODDS_API_KEY")
-    take_keys_from_airflow()
-    keys = {name: Settings().source_key(name) for name in ("the_odds_api", "api_football")}
-    assert {name: key.get_secret_value() for name, key in keys.items() if key} == {
-        "the_odds_api": "backend-the_odds_api",
-        "api_football": "own",
-    }
-    assert "backend" not in repr(keys)
-    assert sources_giving(Settings(), "odds") == ["football_data_uk", "the_odds_api", "api_football"]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from alert_receivers import webhook
 from installation import Installation
 from touchline.operations import services
-from touchline.settings import Settings
+from touchline.settings import Notify, Settings
 from touchline.supervision.programs import free_port
 
 
@@ -38,8 +39,10 @@ def _new_installation() -> Iterator[Installation]:
     ports = {
         f"{name}_port": free_port() for name in ("postgres", "airflow", "mlflow", "api", "sandbox")
     }  # fmt: skip
-    # Fewer seasons than a user's first run has, with the same steps.
-    settings = Settings(home=home, history_seasons=4, evaluation_seasons=1, **ports)
-    yield Installation(settings)
-    services.stop_all(settings)
+    with webhook() as hook:
+        # Fewer seasons than a user's first run has, with the same steps; operators are told by a webhook.
+        notify = Notify(webhook=hook.address)
+        settings = Settings(home=home, history_seasons=4, evaluation_seasons=1, notify=notify, **ports)
+        yield Installation(settings, hook)
+        services.stop_all(settings)
     shutil.rmtree(home, ignore_errors=True)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from scripted_provider import ScriptedProvider, scripted_provider
 from scripted_provider import ScriptedReply as Answer
 from touchline.database.engine import connect, rows
-from touchline.errors import SourceResting, SourceUnavailable
+from touchline.errors import SourceAsksToWait, SourceResting, SourceUnavailable
 from touchline.settings import Settings
 from touchline.sources.configuration import SourceConfiguration
 from touchline.sources.governor import COOL_DOWN, FAILURES_THAT_OPEN, DatabaseGovernor
@@ -58,13 +58,15 @@ def configuration(address: str, **changes: Any) -> SourceConfiguration:
 @pytest.fixture
 def ask(settings: Settings) -> Callable[..., Any]:
     """Ask a scripted server once, as a process of its own would; returns (answer, seconds slept)."""
+    real = settings.model_copy(update={"source": "live"})
 
     def once(
-        server: ScriptedProvider, as_of: datetime = NOON, request: Request = REQUEST, **changes: Any
-    ) -> Any:
+        server: ScriptedProvider, as_of: datetime = NOON, request: Request = REQUEST,
+        world: Settings = real, **changes: Any,
+    ) -> Any:  # fmt: skip
         slept: list[float] = []
         with (
-            DatabaseGovernor(settings, "plain", configuration(server.address, **changes), as_of) as governor,
+            DatabaseGovernor(world, "plain", configuration(server.address, **changes), as_of) as governor,
             ProviderClient(
                 "plain", server.address, Plain(), governor, SecretStr(KEY), sleep=slept.append
             ) as client,
@@ -135,6 +137,30 @@ def test_the_wait_that_a_provider_asks_for_is_kept(ask: Callable[..., Any]):
     with scripted_provider([Answer(429, headers={"Retry-After": "7"}), Answer(body=b"fine")]) as server:
         _, slept = ask(server)
     assert max(slept) >= 7
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_long_pause_that_a_provider_asks_for_is_waited_for_by_nobody_and_kept_by_all(
+    ask: Callable[..., Any], settings: Settings, status: int
+):
+    with scripted_provider([Answer(status, headers={"Retry-After": "600"}), Answer(body=b"fine")]) as server:
+        for _ in range(2):
+            with pytest.raises(SourceAsksToWait) as asked:
+                ask(server)
+            assert 590 < asked.value.seconds <= 600
+        assert len(server.paths) == 1
+        with connect(settings, "ingest") as connection:
+            connection.execute("update ops.source_state set asked_until = now(), next_call_at = now()")
+        assert ask(server)[0].body == b"fine"
+
+
+def test_in_the_simulated_world_a_pause_keeps_nobody_from_asking_again(
+    ask: Callable[..., Any], settings: Settings
+):
+    with scripted_provider([Answer(429, headers={"Retry-After": "600"}), Answer(body=b"fine")]) as server:
+        with pytest.raises(SourceAsksToWait):
+            ask(server, world=settings)
+        assert ask(server, world=settings)[0].body == b"fine"
 
 
 def test_what_stays_broken_is_given_up_with_its_address_and_without_the_key(ask: Callable[..., Any]):

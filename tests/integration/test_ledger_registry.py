@@ -33,15 +33,22 @@ from touchline.features.store import publish_features
 from touchline.ledger.predict import PredictReport, predict_matches
 from touchline.ledger.settle import settle_predictions
 from touchline.operations import due, names, records
-from touchline.operations.pipeline import run_step
+from touchline.operations.pipeline import Run, run_step
 from touchline.operations.steps import STEPS
 from touchline.quality import gates
 from touchline.quality.holds import Breach, keep_holds, release
 from touchline.registry import models
+from touchline.registry.approval import (
+    ASKED,
+    Candidate,
+    note_asked,
+    promote_approved,
+    waiting_candidate,
+)
 from touchline.registry.tracking import open_registry
 from touchline.registry.training import train_on
 from touchline.registry.tuning import last_tuning
-from touchline.settings import Settings
+from touchline.settings import Promotion, Settings
 from training_frames import QUICK, simulated_matches
 
 pytestmark = pytest.mark.slow
@@ -235,6 +242,38 @@ def test_who_awaits_approval_speaks_beside_the_newest_challenger(history: Histor
     assert [report.n_written for report in reports[1:]] == [2, 0]
     written = [row for row in ledger(history.settings) if row["run_id"] == "predict shadows 1"]
     assert {(row["model_version"], row["role"]) for row in written} == {("3", "challenger")}
+
+
+def test_an_approved_version_is_promoted_only_while_it_waits(history: History):
+    registry = open_registry(history.settings)
+    before = models.champion_version(registry)
+    assert before is not None
+    with challenged(history.settings, candidate="3"):
+        assert waiting_candidate(registry) == Candidate("3", was_asked=False)
+        refused = promote_approved(registry, "2")
+        assert not refused.is_promoted
+        assert "Version 2 does not wait for approval any more (version 3 does)" in refused.summary
+        assert promote_approved(registry, "3").is_promoted
+        assert models.champion_version(registry) == "3"
+        again = promote_approved(registry, "3")
+        assert (again.is_promoted, waiting_candidate(registry)) == (False, None)
+        assert "the champion is version 3" in again.summary
+    models.promote(registry, before)
+
+
+def test_a_version_that_waits_is_news_until_a_person_was_asked_and_only_where_one_is_to_be(history: History):
+    careful = history.settings.model_copy(update={"promotion": Promotion(needs_approval=True)})
+    registry = open_registry(careful)
+
+    def news(settings: Settings) -> set[str]:
+        return set(STEPS["train"].news(Run(settings, "train", NOW), None)) & {names.CANDIDATE}
+
+    with challenged(careful, candidate="3"):
+        assert news(history.settings) == set()
+        assert news(careful) == {names.CANDIDATE}
+        note_asked(registry, "3")
+        assert news(careful) == set()
+    registry.client.delete_model_version_tag(registry.model_name, "3", ASKED)
 
 
 def test_a_promoted_model_is_shown_and_after_a_rollback_the_old_one_again(history: History):

@@ -55,6 +55,22 @@ def test_scores_are_collected_every_ten_minutes_from_kickoff_until_three_hours_a
     assert matchday.next_collection(at(after), windows, matchday.SCORES_EVERY) == at(expected)
 
 
+@pytest.mark.parametrize(("after", "expected"), [("12:00", "14:00"), ("14:00", "18:00"), ("18:00", "24:00")])
+def test_predictions_are_looked_at_once_an_hour_before_kickoff(after: str, expected: str):
+    windows = matchday.deadline_windows([KICKOFF])
+    assert matchday.next_collection(at(after), windows, matchday.LOOK_EVERY) == at(expected)
+
+
+def test_the_look_before_a_kickoff_at_an_odd_minute_is_a_little_late_and_sees_all_of_the_hour():
+    windows = matchday.deadline_windows([at("15:03")])
+    assert matchday.next_collection(at("12:00"), windows, matchday.LOOK_EVERY) == at("14:05")
+
+
+@pytest.mark.parametrize(("after", "expected"), [("04:59", "05:00"), ("05:00", "29:00")])
+def test_fixtures_are_planned_for_five_in_the_morning(settings: Settings, after: str, expected: str):
+    assert matchday.next_planned(settings, "fixtures", at(after)) == at(expected)
+
+
 @pytest.mark.parametrize(
     ("last", "now", "expected"),
     [

@@ -49,8 +49,9 @@ OLDER = (
     "0018",
     "0019",
     "0020",
+    "0021",
 )
-NEWEST = "0021"
+NEWEST = "0022"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     "landing.accepted_fact",

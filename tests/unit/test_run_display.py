@@ -67,7 +67,8 @@ def test_a_run_of_which_only_the_verdict_failed_has_done_its_work():
 
 
 def test_a_terminal_shows_all_dags_and_what_runs_now():
-    told = shown([task("build_core", "success"), task("update_ratings", "running")], terminal=True)
+    skipped = task("collect_rest.football_data_uk", "skipped")
+    told = shown([task("build_core", "success"), task("update_ratings", "running"), skipped], terminal=True)
     assert "starting mlflow" in told
     assert "train_models" in told
     assert "waiting" in told

@@ -16,7 +16,7 @@ LONG_AGO = NOW - PATIENCE - MINUTE
 HEALTHY = {
     "metadatabase": {"status": "healthy"},
     "scheduler": {"status": "healthy", "latest_scheduler_heartbeat": "2026-11-30T11:59:58+00:00"},
-    "triggerer": {"status": None, "latest_triggerer_heartbeat": None},
+    "triggerer": {"status": "healthy", "latest_triggerer_heartbeat": "2026-11-30T11:59:58+00:00"},
     "dag_processor": {"status": "healthy", "latest_dag_processor_heartbeat": "2026-11-30T11:59:58+00:00"},
 }
 
@@ -26,13 +26,11 @@ def states(**changes: Any) -> dict[str, str]:
     return {check.subject.removeprefix("Airflow's "): check.state for check in checks}
 
 
-def test_a_healthy_airflow_has_no_triggerer_and_that_is_said():
-    checks = {check.subject: check for check in judge_health(HEALTHY)}
-    assert {check.state for check in checks.values()} == {"ok"}
-    assert "not run on one machine" in checks["Airflow's triggerer"].finding
+def test_of_a_healthy_airflow_every_part_is_well():
+    assert {check.state for check in judge_health(HEALTHY)} == {"ok"}
 
 
-@pytest.mark.parametrize("part", ["metadatabase", "scheduler", "dag_processor"])
+@pytest.mark.parametrize("part", ["metadatabase", "scheduler", "dag_processor", "triggerer"])
 @pytest.mark.parametrize("status", ["unhealthy", None])
 def test_a_part_without_which_nothing_runs_fails_whatever_the_status_code_of_the_reply(
     part: str, status: str | None
@@ -45,10 +43,6 @@ def test_a_part_without_which_nothing_runs_fails_whatever_the_status_code_of_the
 def test_without_its_database_nothing_is_said_of_the_other_parts():
     unknown = {part: {"status": "unhealthy"} for part in HEALTHY}
     assert [check.subject for check in judge_health(unknown)] == ["Airflow's metadatabase"]
-
-
-def test_a_triggerer_that_died_is_worth_a_look_and_no_more():
-    assert states(triggerer="unhealthy")["triggerer"] == "warning"
 
 
 def test_a_dead_part_is_told_with_its_last_heartbeat():
@@ -81,6 +75,11 @@ def test_a_run_moves_while_a_task_works_or_has_just_changed(state: str, changed_
 @pytest.mark.parametrize("state", ["queued", "scheduled", "success"])
 def test_a_run_stands_when_nothing_has_changed_for_long(state: str):
     assert standing_runs({run(): [task(state, LONG_AGO)]}, NOW) == [run()]
+
+
+@pytest.mark.parametrize("state", ["deferred", "awaiting_input"])
+def test_a_run_that_waits_for_a_source_or_for_a_person_moves_by_itself(state: str):
+    assert standing_runs({run(): [task(state, LONG_AGO)]}, NOW) == []
 
 
 def test_a_run_whose_task_was_lost_by_its_worker_stands_even_if_others_work():

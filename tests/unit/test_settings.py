@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from touchline.errors import SettingsInvalid
+from touchline.operations.airflow_settings import connections
 from touchline.settings import Settings, inherited_environment, read_settings
 
 
@@ -121,3 +123,44 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch):
 def test_an_address_for_sqlalchemy_is_understood(monkeypatch: pytest.MonkeyPatch, scheme: str):
     monkeypatch.setenv("TOUCHLINE_DATABASE_URL", f"{scheme}://admin:x@db:5433/postgres?sslmode=require")
     assert read_settings().admin_url == "postgresql://admin:x@db:5433/postgres?sslmode=require"
+
+
+def test_whom_to_alert_is_handed_on_apart_and_its_secrets_are_never_shown(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+):
+    (home / "hook").write_text("https://hooks.example/T0/s3cret\n")
+    monkeypatch.setenv("TOUCHLINE_NOTIFY_WEBHOOK_FILE", str(home / "hook"))
+    monkeypatch.setenv("TOUCHLINE_NOTIFY_EMAIL", "ann@example.org")
+    monkeypatch.setenv("TOUCHLINE_NOTIFY_SMTP", "smtps://ann:p%40ss@mail.example")
+    settings = read_settings()
+    assert settings.notify.webhook_address == "https://hooks.example/T0/s3cret"
+    assert "p%40ss" not in repr(settings)
+    assert not [name for name in settings.environment() if "NOTIFY" in name]
+    handed_on = settings.notify.environment()
+    assert handed_on["TOUCHLINE_NOTIFY_SMTP"] == "smtps://ann:p%40ss@mail.example"
+    mail = json.loads(connections(settings.notify)["AIRFLOW_CONN_TOUCHLINE_MAIL"])
+    assert (mail["host"], mail["port"], mail["login"], mail["password"]) == (
+        "mail.example",
+        465,
+        "ann",
+        "p@ss",
+    )
+    assert (mail["extra"]["disable_ssl"], mail["extra"]["disable_tls"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"WEBHOOK": "hooks.example/T0"}, "WEBHOOK: write https://"),
+        ({"EMAIL": "ann@example.org"}, "EMAIL and SMTP go together"),
+        ({"EMAIL": "ann@example.org", "SMTP": "mail.example:25"}, "SMTP: write smtp://"),
+        ({"WEBHOOK_FILE": "/nowhere/hook"}, "/nowhere/hook cannot be read"),
+    ],
+)
+def test_whom_to_alert_is_refused_where_nobody_could_be_reached(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: str
+):
+    for name, value in given.items():
+        monkeypatch.setenv(f"TOUCHLINE_NOTIFY_{name}", value)
+    with pytest.raises(SettingsInvalid, match=told):
+        read_settings()

@@ -47,10 +47,13 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context, version: Annotated[str, typer.Argument(help="the version to make champion")]
     ) -> None:
         """Make a version the champion by hand, whatever the gate decided; this also approves a version that waits."""
+        from touchline.operations.approvals import settle_question
         from touchline.registry.models import promote
         from touchline.registry.tracking import open_registry
 
-        emit(ctx, promote(open_registry(ready(ctx, "mlflow")), version))
+        settings = ready(ctx, "mlflow")
+        emit(ctx, promote(open_registry(settings), version))
+        settle_question(settings, version)
 
     @group.command(name="card")
     def card_command(

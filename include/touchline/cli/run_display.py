@@ -20,7 +20,7 @@ MARKS = {
     "failed": "[bold red]failed[/]",
 }
 TOLD = ("success", "failed", "up_for_retry")
-UNFINISHED = ("queued", "scheduled", "running", "up_for_retry", "restarting")
+UNFINISHED = ("queued", "scheduled", "running", "up_for_retry", "restarting", "deferred", "awaiting_input")
 # After so long without an event a line says what is being waited for.
 SILENCE_SECONDS = 30.0
 
@@ -96,7 +96,12 @@ class RunDisplay:
             if run is None:
                 table.add_row(dag_id, "[dim]waiting[/]", "", "")
                 continue
-            own = [task for task in tasks if (task.dag_id, task.run_id) == (dag_id, run.run_id)]
+            # A task is skipped for a source that is not in use, or of which nothing is left to collect.
+            own = [
+                task
+                for task in tasks
+                if (task.dag_id, task.run_id) == (dag_id, run.run_id) and task.state != "skipped"
+            ]
             done = sum(task.state == "success" for task in own)
             active = [task for task in own if task.state in (*UNFINISHED, "failed")]
             now = ", ".join(_now(task) for task in active)

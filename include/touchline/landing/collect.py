@@ -12,12 +12,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect
-from touchline.errors import PayloadRejected, SettingsInvalid, SourceResting, SourceUnavailable
+from touchline.errors import (
+    PayloadRejected,
+    SettingsInvalid,
+    SourceAsksToWait,
+    SourceResting,
+    SourceUnavailable,
+)
 from touchline.landing import observations, payloads, ticks
+from touchline.landing.asking import Window, replies_to, wanted_requests
 from touchline.landing.observations import UNWRITABLE, FileReport
 from touchline.landing.payloads import Payload
 from touchline.landing.replay import replay_waiting
@@ -25,21 +32,22 @@ from touchline.landing.resolve import resolve
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 from touchline.sources.registry import open_sources, source_folder
-from touchline.sources.source import KINDS, Kind, NoReply, Observations, Reply, Request, Source
+from touchline.sources.source import KINDS, Kind, Observations, Reply, Request, Source
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
-Window = tuple[date, date]
 # What opens the sources to be asked, as `open_sources` does.
 Opening = Callable[[Settings, RunClock, Sequence[str]], AbstractContextManager[list[Source]]]
-# The governor keeps the provider's pace; this only hides the latency of each reply.
-REQUESTS_AT_ONCE = 6
 
 
 @dataclass(frozen=True)
 class CollectReport:
-    """What a collection did. `problems` are bodies that could not be fetched, or not be used at all."""
+    """What a collection did. `problems` are bodies that could not be fetched, or not be used at all.
+
+    `unreadable` of them could be fetched. When requests were left because a source asked for a pause, or was slower
+    than the collection had time, the source can be asked for them in `wait_seconds`; else that is None.
+    """
 
     source: str
     as_of: str
@@ -57,6 +65,8 @@ class CollectReport:
     new_quotes: int
     ignored_files: tuple[str, ...]
     problems: tuple[str, ...]
+    unreadable: int
+    wait_seconds: float | None
     files: tuple[FileReport, ...]
 
     @property
@@ -87,6 +97,7 @@ class _Tally:
     seen: int = 0
     not_offered: int = 0
     resting: int = 0
+    wait_seconds: float | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -99,16 +110,19 @@ def collect(
     only: Sequence[str] = (),
     window: Window | None = None,
     *,
+    resumes: bool = False,
+    seconds: float | None = None,
     opening: Opening = open_sources,
 ) -> CollectReport:
     """Fetch and land everything the sources offer for `kinds` at `clock.as_of`, or for matches in `window`.
 
     `only` names the sources to ask; if empty, all sources in use are asked. `opening` opens them. `window` is two UK
-    days, both included. What this `run_id` has already stored is not requested again, so a killed backfill resumes
-    where it stopped. `on_progress` is called with ("fetch" or "parse", done, total). A failed request is reported, and
-    the others continue. Raises SourceUnavailable when there is no source, or when every request failed (unless all
-    sources merely rest), and SettingsInvalid when the database holds the other world (simulated or real), or a provider
-    is to be asked as of another time.
+    days, both included. With a window, or if it `resumes`, what this `run_id` has already stored is not requested
+    again, so that a killed backfill goes on where it stopped. After `seconds` of a source no further request is sent to
+    it. `on_progress` is called with ("fetch" or "parse", done, total). A failed request is reported, and the others
+    continue. Raises SourceUnavailable when there is no source, or when every request failed (unless all sources merely
+    rest), and SettingsInvalid when the database holds the other world (simulated or real), or a provider is to be asked
+    as of another time.
     """
     if settings.as_of is not None and not settings.is_simulated and source_folder(settings) is None:
         raise SettingsInvalid(
@@ -122,10 +136,13 @@ def collect(
         payloads.claim_world(connection, names, is_simulated=settings.is_simulated)
         ticks.ensure_partitions(connection, clock.as_of)
         connection.commit()
-        plans = [(source, _wanted(connection, source, kinds, clock, run_id, window)) for source in sources]
+        plans = [
+            (source, wanted_requests(connection, source, kinds, clock, run_id, window, resumes))
+            for source in sources
+        ]
         n_planned = sum(len(wanted) for _, wanted in plans)
         for source, wanted in plans:
-            _fetch_all(connection, source, wanted, clock, run_id, tally, n_planned, on_progress)
+            _fetch_all(connection, source, wanted, clock, run_id, tally, n_planned, on_progress, seconds)
         n_failed = len(tally.problems)
         pending = [(source, payloads.unparsed(connection, source.name)) for source in sources]
         connection.commit()
@@ -164,30 +181,24 @@ def collect(
         new_quotes=sum(file.new_quotes for file in files),
         ignored_files=ignored,
         problems=tuple(tally.problems),
+        unreadable=len(tally.problems) - n_failed,
+        wait_seconds=tally.wait_seconds,
         files=tuple(files),
     )
 
 
-def _wanted(
-    connection: Connection, source: Source, kinds: Sequence[Kind], clock: RunClock, run_id: str,
-    window: Window | None,
-) -> list[Request]:  # fmt: skip
-    if window is None:
-        return list(source.requests(kinds, clock.as_of))
-    answered = payloads.answered_in_run(connection, source.name, run_id)
-    return [request for request in source.backfill(kinds, *window) if request.endpoint not in answered]
-
-
 def _fetch_all(
     connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock, run_id: str,
-    tally: _Tally, n_planned: int, on_progress: Progress | None,
+    tally: _Tally, n_planned: int, on_progress: Progress | None, seconds: float | None,
 ) -> None:  # fmt: skip
     """Send several requests at once, and store the replies in the order of the requests."""
-    for request, reply in _replies(connection, source, wanted, clock):
+    for request, reply in replies_to(connection, source, wanted, clock, seconds):
         tally.requests += 1
         if isinstance(reply, SourceUnavailable):
             tally.problems.append(str(reply))
             tally.resting += isinstance(reply, SourceResting)
+            if isinstance(reply, SourceAsksToWait):
+                tally.wait_seconds = max(reply.seconds, tally.wait_seconds or 0.0)
             log.warning("%s", reply)
         else:
             # Replies overtake one another; bodies are dated in the order in which they are stored.
@@ -205,41 +216,6 @@ def _fetch_all(
         connection.commit()
         if on_progress is not None:
             on_progress("fetch", tally.requests, max(n_planned, tally.requests))
-
-
-def _replies(
-    connection: Connection, source: Source, wanted: Sequence[Request], clock: RunClock
-) -> Iterator[tuple[Request, Reply | NoReply | SourceUnavailable]]:
-    """Replies in the order of the requests. Further pages that a body names follow its own reply.
-
-    A source that rests (quota spent, circuit open) is reported once and not asked again.
-    """
-    queue, is_resting = deque(wanted), False
-    validators = payloads.last_validators(connection, source.name, [each.endpoint for each in wanted])
-    # No transaction may stay open while we wait for a provider.
-    connection.commit()
-
-    def ask(request: Request) -> Reply | NoReply | SourceUnavailable:
-        known: Mapping[str, str] = validators.get(request.endpoint, {})
-        try:
-            return source.fetch(request, clock.as_of, known)
-        except SourceUnavailable as error:
-            return error
-
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as executor:
-        ahead: deque[tuple[Request, Future[Reply | NoReply | SourceUnavailable]]] = deque()
-        while ahead or (queue and not is_resting):
-            while queue and not is_resting and len(ahead) < REQUESTS_AT_ONCE:
-                request = queue.popleft()
-                ahead.append((request, executor.submit(ask, request)))
-            request, future = ahead.popleft()
-            reply = future.result()
-            # Replies already on their way are kept, because they may have cost credits.
-            if not (is_resting and isinstance(reply, SourceResting)):
-                yield request, reply
-            is_resting = is_resting or isinstance(reply, SourceResting)
-            if isinstance(reply, Reply):
-                queue.extendleft(reversed(source.more(request, reply.body)))
 
 
 def _parse_ahead(

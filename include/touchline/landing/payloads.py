@@ -83,6 +83,12 @@ def answered_in_run(connection: Connection, source: str, run_id: str) -> set[str
     return {row["endpoint"] for row in found}
 
 
+def last_body(connection: Connection, request: Request) -> bytes:
+    """The last body stored for a request that was answered."""
+    query = "select body from landing.payload where source = %s and endpoint = %s order by payload_id desc limit 1"
+    return zlib.decompress(scalar(connection, query, (request.source, request.endpoint)))
+
+
 def store(
     connection: Connection, request: Request, reply: Reply, observed_at: datetime, run_id: str
 ) -> Literal["new", "seen"]:

@@ -69,6 +69,8 @@ STEPS: Final = {
     ),
     "all_collected": _JUDGED,
     "all_predicted": _JUDGED,
+    "predicted_in_time": _JUDGED,
+    "promote": Touched(),
     "forget_logs": Touched(),
     "forget_runs": Touched(),
 }  # fmt: skip

@@ -133,6 +133,19 @@ class AirflowApi:
         address = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}"
         self._ask("PATCH", address, json={"state": "failed", "note": reason})
 
+    def open_questions(self, dag_id: str) -> list[tuple[str, str]]:
+        """Run id and subject of every required action of a DAG that nobody has answered."""
+        found = self._ask(
+            "GET", f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails",
+            params={"response_received": False, "limit": PAGE},
+        )["hitl_details"]  # fmt: skip
+        return [(each["task_instance"]["dag_run_id"], each["subject"]) for each in found]
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer a required action; nothing where somebody was faster."""
+        address = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._ask("PATCH", address, conflict={}, json={"chosen_options": [option]})
+
     def n_queued_events(self) -> int:
         """Asset events that wait for a run of ours to be created."""
         return sum(

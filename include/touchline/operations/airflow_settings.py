@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from touchline.credentials import write_private
 from touchline.database.engine import sqlalchemy_url
 from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import write_client_file
-from touchline.settings import PROJECT_ROOT, Settings, source_keys
+from touchline.settings import PROJECT_ROOT, SMTP_PORTS, Notify, Settings, source_keys
 
+# Airflow's connections to who is alerted, and for how long one waits for them.
+WEBHOOK, MAIL = "touchline_webhook", "touchline_mail"
+ANSWER_SECONDS = 5
 # The one user; a cluster's auth manager knows its own.
 USER = "admin"
 # What the steps of the pipeline connect with.
@@ -40,6 +45,8 @@ def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
         **settings.environment(),
         **settings.passwords(*ROLES_OF_TASKS),
         **source_keys(),
+        **settings.notify.environment(),
+        **connections(settings.notify),
         "AIRFLOW_HOME": str(folder),
         "AIRFLOW_CONFIG": str(PROJECT_ROOT / "airflow.cfg"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": sqlalchemy_url(database),
@@ -60,6 +67,29 @@ def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
         "AIRFLOW__OPENLINEAGE__NAMESPACE": NAMESPACE,
         "PYTHONPATH": str(PROJECT_ROOT / "include"),
     }
+
+
+def connections(notify: Notify) -> dict[str, str]:
+    """The variables that are Airflow's connections to who is alerted; none for what is not set."""
+    found: dict[str, dict[str, Any]] = {}
+    if notify.webhook_address is not None:
+        found[WEBHOOK] = {"conn_type": "slackwebhook", "password": notify.webhook_address}
+    if notify.smtp_address is not None:
+        parts = urlsplit(notify.smtp_address)
+        found[MAIL] = {
+            "conn_type": "smtp",
+            "host": parts.hostname,
+            "port": parts.port or SMTP_PORTS[parts.scheme],
+            "login": unquote(parts.username or "") or None,
+            "password": unquote(parts.password or "") or None,
+            "extra": {
+                "disable_ssl": parts.scheme != "smtps",
+                "disable_tls": parts.scheme != "smtp+starttls",
+                "timeout": ANSWER_SECONDS,
+                "retry_limit": 0,
+            },
+        }
+    return {f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in found.items()}
 
 
 def passwords_file(settings: Settings) -> Path:

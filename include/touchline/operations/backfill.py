@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from touchline.clock import RunClock
 from touchline.database.engine import connect, rows
-from touchline.landing.collect import CollectReport, Progress, Window
+from touchline.landing.asking import Window
+from touchline.landing.collect import CollectReport, Progress
 from touchline.operations.pipeline import run_step
 from touchline.operations.steps import collecting
 from touchline.run_id import new_run_id

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from touchline.database.engine import open_url, rows
+from touchline.database.engine import open_url, rows, scalar
+from touchline.monitoring.late import LEEWAY, PREDICTED_BEFORE
 from touchline.settings import Settings
+from touchline.sources.kinds import Kind
 
 RHYTHM = timedelta(hours=6)
+# Of the day, UTC.
+FIXTURES_AT = timedelta(hours=5)
 ODDS_EVERY = timedelta(minutes=15)
 ODDS_BEFORE_KICKOFF = timedelta(hours=3)
 SCORES_EVERY = timedelta(minutes=10)
+# The promise of monitoring/late.py is looked at once for each kick-off, within these minutes.
+LOOK_EVERY = LEEWAY
 MATCH_LASTS = timedelta(hours=2)
 SCORES_AFTER_MATCH = timedelta(hours=3)
 # Kick-offs further away than this cannot decide the next collection.
@@ -30,6 +36,19 @@ def odds_windows(kickoffs: Iterable[datetime]) -> list[Window]:
 def scores_windows(kickoffs: Iterable[datetime]) -> list[Window]:
     """From each kick-off (UTC) until three hours after the match."""
     return [(kickoff, kickoff + LOOK_BACK) for kickoff in kickoffs]
+
+
+def deadline_windows(kickoffs: Iterable[datetime]) -> list[Window]:
+    """The minutes after the instant at which predictions of each kick-off (UTC) are due: one look falls into them."""
+    return [(kickoff - PREDICTED_BEFORE, kickoff - PREDICTED_BEFORE + LOOK_EVERY) for kickoff in kickoffs]
+
+
+def next_planned(settings: Settings, kind: Kind, after: datetime) -> datetime:
+    """When a kind of facts is collected next after an instant (UTC). Raises DatabaseUnavailable."""
+    if kind == "fixtures":
+        return _next_mark(after - FIXTURES_AT, timedelta(days=1)) + FIXTURES_AT
+    windows, every = (odds_windows, ODDS_EVERY) if kind == "odds" else (scores_windows, SCORES_EVERY)
+    return next_collection(after, windows(kickoffs_around(settings, after)), every)
 
 
 def planned_collection(
@@ -74,10 +93,13 @@ def _last_collection(until: datetime, windows: Sequence[Window], every: timedelt
 def kickoffs_around(settings: Settings, moment: datetime) -> list[datetime]:
     """Kick-offs (UTC) near enough to `moment` to decide when to collect next.
 
-    Asked while Airflow schedules, so an answer must come at once; raises DatabaseUnavailable when none does.
+    Asked while Airflow schedules, so an answer must come at once; raises DatabaseUnavailable when none does. Before the
+    warehouse is built there are none.
     """
     options = f"options=-c%20statement_timeout%3D{ANSWER_MILLISECONDS}&connect_timeout=2"
     with open_url(f"{settings.url('api')}?{options}") as connection:
+        if scalar(connection, "select to_regclass('core.match')") is None:
+            return []
         found = rows(
             connection,
             "select distinct kickoff_at from core.match where kickoff_at between %s and %s",

@@ -16,6 +16,8 @@ TUNE_MODELS: Final = "tune_models"
 TRAIN_MODELS: Final = "train_models"
 PREDICT_MATCHES: Final = "predict_matches"
 SETTLE_PREDICTIONS: Final = "settle_predictions"
+APPROVE_PROMOTION: Final = "approve_promotion"
+WATCH_KICKOFFS: Final = "watch_kickoffs"
 KEEP_HOUSE: Final = "keep_house"
 DAGS: Final = (
     COLLECT_FIXTURES,
@@ -26,6 +28,8 @@ DAGS: Final = (
     TRAIN_MODELS,
     PREDICT_MATCHES,
     SETTLE_PREDICTIONS,
+    APPROVE_PROMOTION,
+    WATCH_KICKOFFS,
     KEEP_HOUSE,
 )
 
@@ -36,6 +40,7 @@ FEATURES: Final = "warehouse/features"
 RESULTS: Final = "warehouse/results"
 TUNED: Final = "models/tuned"
 CHAMPION: Final = "models/champion"
+CANDIDATE: Final = "models/candidate"
 DRIFT: Final = "models/drift"
 PREDICTIONS: Final = "predictions/upcoming"
 SETTLED: Final = "predictions/settled"
@@ -47,6 +52,7 @@ ASSETS: Final = (
     RESULTS,
     TUNED,
     CHAMPION,
+    CANDIDATE,
     DRIFT,
     PREDICTIONS,
     SETTLED,
@@ -62,6 +68,7 @@ PROMISED: Final = {
     RESULTS: timedelta(hours=8),
     TUNED: timedelta(days=8),
     CHAMPION: timedelta(hours=26),
+    CANDIDATE: timedelta(hours=26),
     DRIFT: timedelta(hours=9),
     PREDICTIONS: timedelta(hours=9),
     SETTLED: timedelta(hours=9),
@@ -84,14 +91,13 @@ LEARNING: Final = ("train", "tune")
 # The last task of a DAG, which fails when the pipeline is degraded; every other task has then done its work.
 ALL_COLLECTED: Final = "all_collected"
 ALL_PREDICTED: Final = "all_predicted"
-VERDICTS: Final = (ALL_COLLECTED, ALL_PREDICTED)
+PREDICTED_IN_TIME: Final = "predicted_in_time"
+VERDICTS: Final = (ALL_COLLECTED, ALL_PREDICTED, PREDICTED_IN_TIME)
 
-# One collection at a time (they ask the same source), two tasks that work the database hard, one training.
-LANDING_POOL: Final = "landing"
+# Two tasks that work the database hard, one training. Each source has a pool of its own (operations/pools.py).
 DATABASE_POOL: Final = "database"
 TRAINING_POOL: Final = "training"
 POOLS: Final = {
-    LANDING_POOL: (1, "collections, one at a time: they ask the same sources"),
     DATABASE_POOL: (2, "tasks that keep PostgreSQL busy"),
     TRAINING_POOL: (1, "training takes every core there is"),
 }

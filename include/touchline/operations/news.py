@@ -61,6 +61,11 @@ def unused_models(run: Run, _: Any) -> News:
     return {} if is_used else {names.CHAMPION: [{name: inputs[name] for name in ("champion", "challengers")}]}
 
 
+def models(run: Run, report: Any) -> News:
+    """Models that are to predict, and a version that waits for approval until a person was asked about it."""
+    return {**unused_models(run, report), **_unasked_candidate(run)}
+
+
 def unused_tuning(run: Run, _: Any) -> News:
     """What tuning found is new until models were trained with it."""
     from touchline.registry.tuning import last_tuning
@@ -90,6 +95,15 @@ def told(extra: Mapping[str, Any]) -> str:
     matches = "1 match" if said["n_matches"] == 1 else f"{said['n_matches']} matches"
     days = dict.fromkeys(str(said[name]) for name in ("first_match_on", "last_match_on"))
     return f"{matches} of {', '.join(map(str, said['competitions']))}, {' to '.join(days)}"
+
+
+def _unasked_candidate(run: Run) -> News:
+    if not run.settings.promotion.needs_approval:
+        return {}
+    from touchline.registry.approval import waiting_candidate
+
+    found = waiting_candidate(run.registry)
+    return {} if found is None or found.was_asked else {names.CANDIDATE: [{"candidate": found.version}]}
 
 
 def _if_any(asset: str, extent: Mapping[str, Any]) -> News:

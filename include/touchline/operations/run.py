@@ -18,6 +18,7 @@ from touchline.operations.airflow_api import AirflowApi, airflow_of
 from touchline.operations.due import warehouse_is_behind
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower, Watch
+from touchline.operations.pools import pools
 from touchline.operations.services import Told
 from touchline.settings import Settings
 from touchline.sources.registry import open_sources
@@ -70,7 +71,7 @@ def start(settings: Settings, tell: Told, dag_ids: Sequence[str] = names.DAGS) -
     launched_at = live_clock().as_of
     launched = services.start_all(settings, tell)
     api = airflow_of(settings)
-    api.set_pools(names.POOLS)
+    api.set_pools(pools(settings))
     if status.DAG_PROCESSOR in launched:
         tell("the DAG files")
         _await_dags(api, launched_at)
@@ -110,7 +111,7 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
         as_of=clock.as_of.isoformat(),
         is_simulated=settings.is_simulated,
         n_dag_runs=len(runs),
-        n_tasks=len(tasks),
+        n_tasks=sum(task.state != "skipped" for task in tasks),
         n_upcoming=_n_upcoming(settings),
         problems=_problems(settings, since),
         # With the wall clock, the present is later than when the run began.

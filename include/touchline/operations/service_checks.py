@@ -23,11 +23,13 @@ ADDRESSES: Final = {
 }
 # A task that was handed to the executor starts within seconds, and no pause between two tries is longer than 5 minutes.
 PATIENCE: Final = timedelta(minutes=10)
+# A task that waits for a moment or for an answer, without a worker.
+PARKED: Final = ("deferred", "awaiting_input")
 PARTS: Final = {
     "metadatabase": "Airflow cannot reach PostgreSQL: `touchline up`, see the log of airflow-api",
     "scheduler": "nothing is started without it: `touchline up`, see the log of airflow-scheduler",
     "dag_processor": "changed DAG files are not read without it: `touchline up`, see the log of airflow-dag-processor",
-    "triggerer": "no task of ours needs it; end it, or start it again",
+    "triggerer": "what waits for a source does not go on without it: `touchline up`, see the log of airflow-triggerer",
 }
 
 
@@ -68,11 +70,9 @@ def judge_health(health: Mapping[str, Any]) -> Iterator[Check]:
         subject = f"Airflow's {part.replace('_', ' ')}"
         if state == "healthy":
             yield Check(subject, "ok", "healthy")
-        elif part == "triggerer" and state is None:
-            yield Check(subject, "ok", "not run on one machine: no task of ours waits for it")
         else:
             finding = f"{state or 'was never seen'}, last heartbeat {beat or 'never'}"
-            yield Check(subject, "warning" if part == "triggerer" else "failed", finding, advice)
+            yield Check(subject, "failed", finding, advice)
         if part == "metadatabase" and state != "healthy":
             return
 
@@ -82,12 +82,15 @@ def standing_runs(tasks: Mapping[DagRun, list[TaskRun]], now: datetime) -> list[
 
     That is a run with a task that was handed to the executor long ago and has not begun (its worker may be dead), and
     any run in which nothing has changed for long while no task of any run is at work. A run that waits for another
-    one, for its tasks or for its place in a pool moves when that one does.
+    one, for its tasks or for its place in a pool moves when that one does; one that waits for a source or for a person
+    goes on by itself.
     """
     is_busy = any(task.state == "running" for found in tasks.values() for task in found)
 
     def stands(run: DagRun, found: list[TaskRun]) -> bool:
         lost = any(task.state == "queued" and _is_long_ago(task.changed_at, now) for task in found)
+        if not lost and any(task.state in PARKED for task in found):
+            return False
         changes = [moment for moment in (run.changed_at, *(task.changed_at for task in found)) if moment]
         return lost or (not is_busy and _is_long_ago(max(changes, default=None), now))
 

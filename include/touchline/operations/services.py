@@ -42,7 +42,7 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
     on_progress("PostgreSQL")
     bootstrap.prepare(settings)
     programs = list(_programs(settings))
-    of_airflow = (status.AIRFLOW_API, status.SCHEDULER, status.DAG_PROCESSOR)
+    of_airflow = (status.AIRFLOW_API, status.SCHEDULER, status.DAG_PROCESSOR, status.TRIGGERER)
     # They begin while Airflow's database is made.
     started = run_programs(settings.home, [program for program in programs if program.name not in of_airflow])
     on_progress("Airflow's database")
@@ -106,19 +106,26 @@ def _programs(settings: Settings) -> Iterator[Program]:
         health="/api/v2/version",
         fingerprint=code_digest(),
     )
-    # Without its log server, which listens on every address; the API server reads the same folder.
-    for name, command in (
-        (status.SCHEDULER, ["scheduler", "--skip-serve-logs"]),
-        (status.DAG_PROCESSOR, ["dag-processor"]),
+    # Without their log servers, which listen on every address; the API server reads the same folder.
+    for name, command, own in (
+        (status.SCHEDULER, ["scheduler", "--skip-serve-logs"], _sleepless()),
+        (status.DAG_PROCESSOR, ["dag-processor"], {}),
+        (status.TRIGGERER, ["triggerer", "--skip-serve-logs"], {}),
     ):
         yield _program(
             settings,
             name,
             ["-m", "airflow", *command],
-            airflow_variables(settings, airflow_port),
+            {**airflow_variables(settings, airflow_port), **own},
             fingerprint=code_digest(),
         )
     yield _api(settings)
+
+
+def _sleepless() -> Mapping[str, str]:
+    """The scheduler does not sleep between two looks while our own executor does (plugins/crash_only_executor.py)."""
+    is_ours = "AIRFLOW__CORE__EXECUTOR" not in inherited_environment()
+    return {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.01"} if is_ours else {}
 
 
 def _watchdog(settings: Settings) -> Program:

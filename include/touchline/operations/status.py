@@ -11,8 +11,9 @@ from touchline.supervision.supervisor import log_of, states
 
 SANDBOX, MLFLOW, API, POSTGRES = "sandbox", "mlflow", "api", "postgres"
 AIRFLOW_API, SCHEDULER, DAG_PROCESSOR = "airflow-api", "airflow-scheduler", "airflow-dag-processor"
+TRIGGERER = "airflow-triggerer"
 WATCHDOG = "watchdog"
-SERVICES = (POSTGRES, WATCHDOG, SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, API)
+SERVICES = (POSTGRES, WATCHDOG, SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, TRIGGERER, API)
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from touchline.database.engine import Connection, connect
-from touchline.errors import SourceUnavailable
+from touchline.errors import PayloadRejected, SourceUnavailable
 from touchline.operations import due, names, news
 from touchline.operations.pipeline import Run, Step
 from touchline.operations.records import Inputs
-from touchline.operations.verdicts import all_collected, all_predicted
+from touchline.operations.verdicts import all_collected, all_predicted, predicted_in_time
 from touchline.warehouse.changes import PlannedLayer, stands_as_of
 
 if TYPE_CHECKING:
-    from touchline.landing.collect import Opening, Progress, Window
+    from touchline.landing.asking import Window
+    from touchline.landing.collect import Opening, Progress
     from touchline.sources.source import Kind
     from touchline.warehouse.build import Layer
 
@@ -35,13 +36,15 @@ DELETED_NOW = "What is too old is deleted now, whatever day is asked for."
 
 def collecting(
     kinds: Sequence[Kind], sources: Sequence[str] = (), window: Window | None = None,
-    on_progress: Progress | None = None, *, is_strict: bool = False, opening: Opening | None = None,
+    on_progress: Progress | None = None, *, is_strict: bool = False, resumes: bool = False,
+    seconds: float | None = None, opening: Opening | None = None,
 ) -> Step:  # fmt: skip
     """Fetch and land kinds of facts from the named sources, or from all in use; `opening` opens others in their place.
 
     `window` (two UK days, both included) asks for the matches of these days instead of what is offered now. With
     `is_strict` a failed request fails the step, so that an incomplete day does not count as done; another try asks
-    only for what is missing.
+    only for what is missing. What is left because a source asked for a pause, or was not done after `seconds`, fails
+    nothing: a step that `resumes` asks for it in the same run.
     """
 
     def work(run: Run) -> Any:
@@ -50,13 +53,16 @@ def collecting(
 
         report = collect(
             run.settings, run.clock, run.run_id, kinds, on_progress, sources, window,
-            opening=opening or open_sources,
+            resumes=resumes, seconds=seconds, opening=opening or open_sources,
         )  # fmt: skip
-        if is_strict and report.problems:
+        if is_strict and report.unreadable:
+            raise PayloadRejected(report.problems[-1])
+        if is_strict and report.problems and report.wait_seconds is None:
             raise SourceUnavailable(f"{len(report.problems)} requests failed: {report.problems[0]}")
         return report
 
-    name = "/".join(part for part in (f"collect_{'+'.join(kinds)}", "+".join(sources)) if part)
+    parts = (f"collect_{'+'.join(kinds)}", "+".join(sources), "rest" if resumes else "")
+    name = "/".join(part for part in parts if part)
     return Step(name, f"Fetch and land {', '.join(kinds)}.", work, in_backfill="as now")
 
 
@@ -178,6 +184,22 @@ def _confirm_newest(run: Run) -> None:
     confirm_newest(run.registry, run.as_of)
 
 
+def promoting(version: str | None = None) -> Step:
+    """Make an approved version the champion, if it still waits for that; without one, whichever waits."""
+
+    def work(run: Run) -> Any:
+        from touchline.registry.approval import promote_approved
+
+        return promote_approved(run.registry, version)
+
+    return Step(
+        "promote", "Make the approved version the champion.", work, ("source", "mlflow"),
+        publishes=(names.CHAMPION,),
+        news=lambda run, report: news.unused_models(run, report) if report.is_promoted else {},
+        in_backfill="never", not_in_backfill="A version is approved now or not at all.",
+    )  # fmt: skip
+
+
 def _settle(run: Run) -> Any:
     from touchline.ledger.settle import settle_predictions
 
@@ -276,7 +298,7 @@ _TABLE = (
     Step(
         "train", "Train, evaluate and register models, and decide on the champion.", _train, ("source", "mlflow"),
         idle=_nothing_built, inputs=_training_inputs, stands=_has_champion, confirm=_confirm_newest,
-        publishes=(names.CHAMPION,), news=news.unused_models,
+        publishes=(names.CHAMPION, names.CANDIDATE), news=news.models,
     ),
     predicting(),
     Step(
@@ -294,6 +316,8 @@ _TABLE = (
     ),
     *(all_collected(kind) for kind in names.LANDING),
     all_predicted(),
+    predicted_in_time(),
+    promoting(),
     Step(
         "forget_logs", "Delete old logs of tasks.", _forget_logs, (), in_backfill="never",
         not_in_backfill=DELETED_NOW,

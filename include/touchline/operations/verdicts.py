@@ -11,6 +11,7 @@ from typing import Any
 
 from touchline.database.engine import connect, scalar
 from touchline.errors import PipelineDegraded
+from touchline.monitoring.late import late_predictions
 from touchline.monitoring.shortfalls import OF_PREDICTIONS, Shortfall, find_shortfalls, told
 from touchline.operations import names
 from touchline.operations.pipeline import Run, Step
@@ -39,6 +40,25 @@ def all_predicted() -> Step:
         names.ALL_PREDICTED, "Fail when a fixture ahead has no prediction, or a competition is held.",
         lambda shortfall: shortfall.kind in OF_PREDICTIONS, idle=_never_trained, in_backfill="never",
         not_in_backfill="What is missing ahead is judged now or not at all.",
+    )  # fmt: skip
+
+
+def predicted_in_time() -> Step:
+    """The verdict on the promise that a prediction is in the ledger an hour before kick-off."""
+
+    def work(run: Run) -> Complete:
+        late = late_predictions(run.settings, run.as_of)
+        if late:
+            matches = "1 match" if len(late) == 1 else f"{len(late)} matches"
+            raise PipelineDegraded(
+                "\n".join((f"{matches} without a prediction an hour before kick-off", *late))
+            )
+        return Complete()
+
+    return Step(
+        names.PREDICTED_IN_TIME, "Fail when a match that kicks off within the hour has no prediction.", work,
+        is_present=True, idle=_never_trained, in_backfill="never",
+        not_in_backfill="Whether predictions are there in time is judged in time or not at all.",
     )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ STAGES: Final = (
         {
             names.TUNED: (names.TUNE_MODELS, "tune"),
             names.CHAMPION: (names.TRAIN_MODELS, "train"),
+            names.CANDIDATE: (names.TRAIN_MODELS, "train"),
             names.DRIFT: (names.SETTLE_PREDICTIONS, "measure_drift"),
         },
     ),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from touchline.errors import SettingsInvalid
 from touchline.settings import PROJECT_ROOT
-from touchline.sources.source import Kind
+from touchline.sources.kinds import Kind
 
 DEFAULT_PATH = PROJECT_ROOT / "config" / "sources.yaml"
 

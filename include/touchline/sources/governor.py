@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from touchline.database.engine import Connection, open_url, rows
-from touchline.errors import SourceResting
+from touchline.errors import SourceAsksToWait, SourceResting
 from touchline.settings import Settings
 from touchline.sources.configuration import SourceConfiguration
-from touchline.sources.http import Allowance, Verdict
+from touchline.sources.http import LONGEST_PATIENCE_SECONDS, Allowance, Verdict
 from touchline.sources.source import Request
 
 FAILURES_THAT_OPEN = 8
@@ -39,7 +39,9 @@ update ops.source_state set circuit = 'closed', n_failures = 0, opened_at = null
     remaining_calls = coalesce(%(calls)s, remaining_calls),
     remaining_credits = coalesce(%(credits)s, remaining_credits),
     next_call_at = case when %(calls)s = 0 and %(window)s::double precision is not null
-        then greatest(next_call_at, clock_timestamp() + %(window)s * interval '1 second') else next_call_at end
+        then greatest(next_call_at, clock_timestamp() + %(window)s * interval '1 second') else next_call_at end,
+    asked_until = case when %(calls)s = 0 and %(window)s::double precision is not null
+        then greatest(asked_until, clock_timestamp() + %(window)s * interval '1 second') else asked_until end
 where source = %(source)s
 """
 _NOTE_FAILURE = """
@@ -54,7 +56,9 @@ update ops.source_state set
     last_failure_at = clock_timestamp(), last_failure_as_of = %(as_of)s, last_error = %(reason)s,
     quota_spent_until = coalesce(%(spent_until)s, quota_spent_until),
     next_call_at = case when %(wait)s::double precision is not null
-        then greatest(next_call_at, clock_timestamp() + %(wait)s * interval '1 second') else next_call_at end
+        then greatest(next_call_at, clock_timestamp() + %(wait)s * interval '1 second') else next_call_at end,
+    asked_until = case when %(wait)s::double precision is not null
+        then greatest(asked_until, clock_timestamp() + %(wait)s * interval '1 second') else asked_until end
 where source = %(source)s
 """
 
@@ -72,6 +76,8 @@ class DatabaseGovernor:
         self._source = source
         self._configuration = configuration
         self._as_of = as_of.astimezone(UTC)
+        # While one waits, the simulated world's clock stands still.
+        self._keeps_pauses = not settings.is_simulated
         self._guard = threading.Lock()
         self._turn = threading.Lock()
         self._is_budgeted = configuration.credits_per_day is not None or configuration.keep_credits > 0
@@ -89,7 +95,8 @@ class DatabaseGovernor:
     def before_call(self, request: Request) -> float:
         """Reserve the next call; returns the seconds until it may be made. `after_call` must follow.
 
-        Raises SourceResting when the quota or the day's budget is spent, or the circuit is open.
+        Raises SourceResting when the quota or the day's budget is spent, or the circuit is open; SourceAsksToWait when
+        the provider has asked for a pause that is longer than a request waits.
         """
         self._take_turn()
         try:
@@ -101,6 +108,7 @@ class DatabaseGovernor:
     def _reserve(self, request: Request) -> float:
         with self._guard, self._transaction() as connection:
             (state,) = rows(connection, _LOCK_STATE, {"source": self._source})
+            self._check_pause(state)
             self._check_quota(connection, state, request.cost)
             self._check_circuit(connection, state)
             start = max(state["next_call_at"], state["now"])
@@ -136,6 +144,17 @@ class DatabaseGovernor:
                 connection.execute(_NOTE_SUCCESS if succeeded else _NOTE_FAILURE, values)
         finally:
             self._end_turn()
+
+    def _check_pause(self, state: dict[str, Any]) -> None:
+        if state["asked_until"] is None or not self._keeps_pauses:
+            return
+        seconds = (state["asked_until"] - state["now"]).total_seconds()
+        if seconds > LONGEST_PATIENCE_SECONDS:
+            raise SourceAsksToWait(
+                f"{self._source}: it has asked to be left alone until {state['asked_until'].astimezone(UTC):%H:%M:%S} "
+                f"UTC ({state['last_error'] or 'its window of calls is used up'})",
+                seconds,
+            )
 
     def _check_quota(self, connection: Connection, state: dict[str, Any], cost: int) -> None:
         spent_until = state["quota_spent_until"]

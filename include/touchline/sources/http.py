@@ -20,13 +20,13 @@ import httpx
 from pydantic import SecretStr
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
-from touchline.errors import SourceUnavailable
+from touchline.errors import SourceAsksToWait, SourceUnavailable
 from touchline.sources.source import NoReply, Reply, Request
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=10.0, pool=5.0)
 ATTEMPTS = 4
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.3, 8.0
-# If a provider asks for a longer pause than this, the next run tries again.
+# If a provider asks for a longer pause than this, nobody waits for it in a request.
 LONGEST_PATIENCE_SECONDS = 65.0
 USER_AGENT = "touchline (batch collection; see project README)"
 # Its messages contain the whole address, and so any key in the query.
@@ -84,7 +84,11 @@ class Governor(Protocol):
     """Keeps a provider's limits across processes, and its circuit breaker."""
 
     def before_call(self, request: Request) -> float:
-        """Seconds to wait before asking. Raises SourceResting when the quota is spent or the circuit is open."""
+        """Seconds to wait before asking.
+
+        Raises SourceResting when the quota is spent or the circuit is open, SourceAsksToWait when the provider has
+        asked for a pause that is longer than a request waits.
+        """
 
     def after_call(self, request: Request, allowance: Allowance, verdict: Verdict) -> None:
         """Record the call and its outcome."""
@@ -140,7 +144,8 @@ class ProviderClient:
     def get(self, request: Request, validators: Mapping[str, str]) -> Reply | NoReply:
         """One GET with the validators of the last body, retried with backoff and jitter where that can help.
 
-        Raises SourceUnavailable, without the key in its message, when that does not help.
+        Raises SourceUnavailable, without the key in its message, when that does not help; SourceAsksToWait when the
+        provider asks for a longer pause than LONGEST_PATIENCE_SECONDS.
         """
         attempts = Retrying(
             retry=retry_if_exception_type(_Again),
@@ -168,7 +173,12 @@ class ProviderClient:
             self.governor.after_call(request, Allowance(), Verdict("refused", "interrupted"))
             raise
         self.governor.after_call(request, allowance, verdict)
-        if verdict.kind == "again" and (verdict.wait_seconds or 0) <= LONGEST_PATIENCE_SECONDS:
+        if verdict.kind == "again":
+            wait = verdict.wait_seconds or 0.0
+            if wait > LONGEST_PATIENCE_SECONDS:
+                raise SourceAsksToWait(
+                    f"{self.name}: {verdict.reason}; it asks to be left alone for {wait:.0f} seconds", wait
+                )
             raise _Again(verdict)
         if verdict.kind == "not_offered":
             return NoReply("not_offered")

@@ -9,8 +9,9 @@ from typing import Final, Literal, Protocol
 
 import polars as pl
 
-Kind = Literal["fixtures", "odds", "scores"]
-KINDS: tuple[Kind, ...] = ("fixtures", "odds", "scores")
+from touchline.sources.kinds import KINDS as KINDS
+from touchline.sources.kinds import Kind as Kind
+
 Scope = Literal["payload", "row", "field", "price"]
 # Bookmaker, market and is_closing: what a bookmaker offers of a match, in one line or several.
 Offer = tuple[str, str, bool]
