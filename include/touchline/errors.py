@@ -111,6 +111,12 @@ class BacktestImpossible(TouchlineError):
     """There is nothing to forecast, or nothing to learn from."""
 
 
+class ReplayImpossible(TouchlineError):
+    """There is nothing to play in what was asked for."""
+
+    exit_code = 2
+
+
 class ForecastInSample(TouchlineError):
     """Bets were to be judged on forecasts that nothing proves to be out of sample."""
 

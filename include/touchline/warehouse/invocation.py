@@ -144,7 +144,7 @@ def _invoke(state: Path, arguments: tuple[str, ...], manifest: Any = None) -> An
             ]
         )  # fmt: skip
     finally:
-        cleanup_connections()
+        cleanup_connections()  # type: ignore[no-untyped-call]
     # A command that began and found failures still has a result.
     if outcome.result is None:
         raise WarehouseBuildFailed(
