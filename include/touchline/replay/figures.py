@@ -140,7 +140,9 @@ def _days(
 
 
 def _mean_saved(matches: pd.DataFrame, column: str) -> float | None:
-    saved = (matches[column] - matches["log_loss"]).dropna() if len(matches) else ()
+    if matches.empty:
+        return None
+    saved = (matches[column] - matches["log_loss"]).dropna()
     return float(saved.mean()) if len(saved) else None
 
 

@@ -88,7 +88,8 @@ def course(figures: Mapping[str, Any]) -> Figure:
         events.plot(moments, [place] * len(moments), marker, color=colour, markersize=6, linestyle="")
     events.set_yticks(range(len(EVENTS)), [f"{name} ({len(figures[name])})" for name in EVENTS])
     events.set_ylim(len(EVENTS) - 0.5, -0.5)
-    events.xaxis.set_major_formatter(ConciseDateFormatter(events.xaxis.get_major_locator()))
+    dates = ConciseDateFormatter(events.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+    events.xaxis.set_major_formatter(dates)
     for axes in (skill, daily, events):
         axes.grid(alpha=0.3)
     return figure

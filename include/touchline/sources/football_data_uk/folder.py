@@ -163,8 +163,7 @@ class FolderSource:
                 with suppress(PayloadRejected):
                     _, times = self._table(endpoint, path)
                     for known in times:
-                        later = known.filter(known > after).min()
-                        changes += [] if later is None else [later]
+                        changes += known.filter(known > after).sort().head(1).to_list()
         return min((change for change in changes if change > after), default=None)
 
     def _table(self, endpoint: str, path: Path) -> tuple[Table, pl.DataFrame]:
