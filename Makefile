@@ -26,7 +26,7 @@ ifdef AS_OF
 export TOUCHLINE_AS_OF := $(AS_OF)
 endif
 
-.PHONY: help setup run up down status test test-fast test-all lint format chaos bench peers docs lock clean
+.PHONY: help setup run up down status test test-fast test-all lint format chaos chaos-cluster bench peers docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -92,6 +92,9 @@ format: $(STAMP)  ## write the format that lint expects
 
 chaos: $(STAMP)  ## kill everything at random for three simulated days, and see whether all that was due is done
 	$(BIN)/python tests/chaos.py
+
+chaos-cluster: $(STAMP)  ## the same for a week on two Celery workers, with Redis (needs redis-server)
+	$(BIN)/python tests/chaos.py --cluster --days 7 --kills 30
 
 bench: $(STAMP)  ## measure, each figure against a baseline of the same run
 	$(BIN)/python -m benchmarks

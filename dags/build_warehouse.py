@@ -1,8 +1,8 @@
 """### Build the warehouse
 
 **What** checks what has landed, builds `core` and `features` with dbt, rates the teams, checks the result, renews the
-analytics views and puts the features of all fixtures into the online store. A build with nothing new since the last
-one (same landing, same `as_of`, same code) ends at once.
+analytics views and puts the features of the fixtures soon to be predicted into the online store. A build with
+nothing new since the last one (same landing, same `as_of`, same code) ends at once.
 **When** any landing asset is new. **Reads** `landing.*`. **Publishes** `warehouse/features` (predictions follow) and
 `warehouse/results` (settling follows).
 

@@ -1,9 +1,11 @@
-"""How long each task may take, and which goes first when several wait for a place."""
+"""How long each task may take, which goes first when several wait for a place, and the queue on a cluster."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+
+from touchline.operations import names
 
 # Minutes. A first build of thirty seasons takes a few; what takes ten times its usual time hangs.
 MINUTES = {
@@ -34,6 +36,7 @@ def limits_of(step: str) -> dict[str, Any]:
     """The options of the task of a step, whose name may say of what after a slash."""
     name = step.partition("/")[0]
     return {
+        "queue": names.QUEUE_OF.get(name, names.BUILD_QUEUE),
         "execution_timeout": timedelta(minutes=MINUTES[name]),
         "priority_weight": WEIGHTS.get(name, LOWEST_WEIGHT),
     }
@@ -42,6 +45,7 @@ def limits_of(step: str) -> dict[str, Any]:
 def limits_of_collecting(kind: str) -> dict[str, Any]:
     """The options of a task that asks a source."""
     return {
+        "queue": names.COLLECT_QUEUE,
         "execution_timeout": timedelta(minutes=COLLECT_MINUTES),
         "priority_weight": COLLECT_WEIGHTS[kind],
     }

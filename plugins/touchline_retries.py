@@ -10,6 +10,7 @@ import sqlalchemy.exc
 from airflow.sdk import RetryDecision, RetryPolicy
 
 from touchline.errors import (
+    CodeDiffers,
     DatabaseUnavailable,
     DayNotOver,
     PayloadRejected,
@@ -31,10 +32,10 @@ NOT_WORTH_A_RETRY = (
 )
 # An error of the task's own that comes a third time will come a fourth time.
 TRIES = 3
-# A task that was killed, or whose database or MLflow went away, has done nothing wrong.
+# A task that was killed, whose database or MLflow went away, or that met an outdated machine, has done nothing wrong.
 LOST = (
     psycopg.OperationalError, psycopg.InterfaceError, sqlalchemy.exc.OperationalError, requests.ConnectionError,
-    DatabaseUnavailable, ServiceFailed,
+    CodeDiffers, DatabaseUnavailable, ServiceFailed,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collec
 from airflow.providers.openlineage import conf as openlineage
 from airflow.sdk import CronTriggerTimetable, Param, XComArg, get_current_context, task
 
+from deployed_code import refuse_other_code
 from touchline.clock import parse_as_of
 from touchline.openlineage import datasets
 from touchline.operations import names
@@ -100,6 +101,7 @@ def perform(step: Step, as_of: str | None = None) -> StepOutcome:
     if as_of is None:
         tell_what_is_new(context["triggering_asset_events"])
     given = as_of or context["params"].get("as_of") or _as_of_of_events(context["triggering_asset_events"])
+    refuse_other_code()
     moment = parse_as_of(given) if given else None
     outcome = run_in_its_run(settings_with_lineage(step.name), step, moment)
     if context["params"].get("announce", True):

@@ -2,7 +2,8 @@
 
 Every process of the installation may be hit: the supervisor, its keeper, PostgreSQL and each of its backends, Airflow's
 components, their workers and tasks, MLflow, the API, the sandbox. Nobody helps: each day is asked for once. The same
-days without kills are the reference.
+days without kills are the reference. With `--cluster` the tasks run on two Celery workers with homes of their own
+(tests/cluster.py), and workers, Redis and triggerer are among what is killed: `make chaos-cluster`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from cluster import Cluster, clustered
 from installation import Installation
 from table_digests import row_counts, table_digests
 from touchline.database.engine import connect, rows
@@ -33,6 +35,7 @@ from touchline.operations import services, status
 from touchline.sandbox.clock import advance_clock
 from touchline.settings import Settings
 from touchline.supervision.programs import free_port
+from touchline.supervision.supervisor import states
 
 PORTS = ("postgres", "airflow", "mlflow", "api", "sandbox")
 RECOVERY_SECONDS = 300.0
@@ -40,6 +43,8 @@ DAY_SECONDS = 3600.0
 LOOK_SECONDS = 0.5
 # From one kill to the next, so that a day's kills meet builds and trainings as well as collections.
 PAUSE_SECONDS = (1, 6)
+# What makes a cluster: every third kill is of one of these in turn, or some might be spared by chance.
+OF_A_CLUSTER = ("a Celery worker", "Redis", "Airflow's triggerer")
 # A transaction that was killed has used up numbers.
 NUMBERS = ("fixture_payload_id", "score_payload_id")
 
@@ -72,27 +77,41 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cluster", action="store_true", help="with two Celery workers and Redis")
     options = parser.parse_args()
     told = Console()
-    disturbed = live(options.days, options.kills, np.random.default_rng(options.seed), told)
-    undisturbed = live(options.days, 0, np.random.default_rng(options.seed), told)
+    disturbed, undisturbed = (
+        live(options.days, n_kills, np.random.default_rng(options.seed), told, on_cluster=options.cluster)
+        for n_kills in (options.kills, 0)
+    )
     problems = compare(disturbed, undisturbed)
+    if options.cluster:
+        spared = set(OF_A_CLUSTER) - {kill.what for kill in disturbed.kills}
+        problems += [f"no kill hit {what}" for what in sorted(spared)]
     told.print(table(disturbed, undisturbed))
     for problem in problems:
         told.print(f"[red]{problem}[/]", highlight=False)
     sys.exit(1 if problems else 0)
 
 
-def live(days: int, n_kills: int, chance: np.random.Generator, told: Console) -> Days:
+def live(
+    days: int, n_kills: int, chance: np.random.Generator, told: Console, *, on_cluster: bool = False
+) -> Days:
     """Some days of a new installation; the kills are spread over them."""
     # Not below a folder of mode 700: PostgreSQL may run as another user.
-    home = Path(tempfile.mkdtemp(prefix="touchline-chaos-"))
-    home.chmod(0o755)
+    folder = Path(tempfile.mkdtemp(prefix="touchline-chaos-"))
+    folder.chmod(0o755)
+    home = folder / "control"
+    home.mkdir(mode=0o755)
     settings = Settings(home=home, data_docs=False, **{f"{name}_port": free_port() for name in PORTS})
-    installation = Installation(settings)
     found = Days(days)
     started = time.monotonic()
+    stack = ExitStack()
     try:
+        installation: Installation | Cluster = Installation(settings)
+        if on_cluster:
+            installation = stack.enter_context(clustered(settings, folder))
+            installation.start_all()
         for day in range(days):
             if day:
                 _advance(settings)
@@ -108,18 +127,26 @@ def live(days: int, n_kills: int, chance: np.random.Generator, told: Console) ->
         found.digests, found.counts = table_digests(settings, without=NUMBERS), row_counts(settings)
         found.predictions = predictions(settings)
         installation.remember_sessions()
-        done = installation.touchline("down")
+        if isinstance(installation, Cluster):
+            installation.stop()
+        else:
+            installation.touchline("down")
         found.left = [" ".join(process.cmdline()) or process.name() for process in installation.processes()]
         found.left += [f"port {port} is taken" for port in _taken(settings)]
         return found
     finally:
+        stack.close()
         services.stop_all(settings)
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def killing(
-    installation: Installation, n_kills: int, chance: np.random.Generator, kills: list[Kill], told: Console
+    installation: Installation | Cluster,
+    n_kills: int,
+    chance: np.random.Generator,
+    kills: list[Kill],
+    told: Console,
 ) -> Iterator[None]:
     """Kill while the block runs until there were `n_kills` in all, each once all services answer."""
     is_over = threading.Event()
@@ -127,7 +154,10 @@ def killing(
     def kill_on() -> None:
         while len(kills) < n_kills and not is_over.wait(chance.uniform(*PAUSE_SECONDS)):
             victims = sorted(_victims(installation), key=lambda process: process.pid)
-            if not victims or not is_well(installation.settings):
+            if isinstance(installation, Cluster) and len(kills) % 3 == 0:
+                wanted = OF_A_CLUSTER[len(kills) // 3 % len(OF_A_CLUSTER)]
+                victims = [victim for victim in victims if _is(victim, wanted)]
+            if not victims or not is_well(installation):
                 continue
             victim = victims[chance.integers(len(victims))]
             try:
@@ -135,7 +165,7 @@ def killing(
                 victim.send_signal(signal.SIGKILL)
             except psutil.NoSuchProcess:
                 continue
-            kills.append(Kill(what, _seconds_to_recover(installation.settings)))
+            kills.append(Kill(what, _seconds_to_recover(installation)))
             told.print(f"  {len(kills)}: {kills[-1]}", highlight=False)
 
     thread = threading.Thread(target=kill_on)
@@ -147,20 +177,25 @@ def killing(
         thread.join()
 
 
-def _seconds_to_recover(settings: Settings) -> float | None:
+def _seconds_to_recover(installation: Installation | Cluster) -> float | None:
     began = time.monotonic()
     while time.monotonic() - began < RECOVERY_SECONDS:
         # What was killed has to be missed before it can be back.
         time.sleep(LOOK_SECONDS)
-        if is_well(settings):
+        if is_well(installation):
             return time.monotonic() - began
     return None
 
 
-def is_well(settings: Settings) -> bool:
-    """Whether every service that was started runs and answers."""
-    found = [service for service in status.status(settings).services if service.state != "stopped"]
-    return len(found) == len(status.SERVICES) and all(service.state == "running" for service in found)
+def is_well(installation: Installation | Cluster) -> bool:
+    """Whether every service that was started runs and answers, on every machine."""
+    services = status.status(installation.settings).services
+    found = [service.state for service in services if service.state != "stopped"]
+    if isinstance(installation, Cluster):
+        homes = [machine.home for machine in installation.machines.values()]
+        others = [state.state for home in homes for state in states(home)]
+        found += others if len(others) == len(homes) else ["stopped"]
+    return len(found) >= len(status.SERVICES) and all(state == "running" for state in found)
 
 
 def predictions(settings: Settings) -> dict[str, int]:
@@ -223,7 +258,7 @@ def table(disturbed: Days, undisturbed: Days) -> Table:
     return report
 
 
-def _victims(installation: Installation) -> Iterator[psutil.Process]:
+def _victims(installation: Installation | Cluster) -> Iterator[psutil.Process]:
     """Everything but the command that the user waits for."""
     for process in installation.processes():
         try:
@@ -231,6 +266,12 @@ def _victims(installation: Installation) -> Iterator[psutil.Process]:
                 yield process
         except psutil.Error:
             continue
+
+
+def _is(process: psutil.Process, what: str) -> bool:
+    with suppress(psutil.Error):
+        return _name(process) == what
+    return False
 
 
 def _name(process: psutil.Process) -> str:
@@ -241,7 +282,11 @@ def _name(process: psutil.Process) -> str:
         ("supervision.keeper", "keeper"),
         ("postgres:", "a backend of PostgreSQL"),
         ("bin/postgres", "PostgreSQL"),
+        ("celery", "a Celery worker"),
+        ("redis-server", "Redis"),
+        ("triggerer", "Airflow's triggerer"),
         ("airflow worker", "a worker or task"),
+        ("airflow supervisor", "a worker or task"),
         ("airflow scheduler", "Airflow's scheduler"),
         ("dag-processor", "Airflow's DAG processor"),
         ("api-server", "Airflow's API server"),

@@ -20,6 +20,7 @@ from databases import copy_of, project_parsed_once
 from october import build_october
 from served_world import World, build_unpredicted, predict_and_settle
 from touchline.database import bootstrap, embedded
+from touchline.forecasting.kept_fits import KeptFits
 from touchline.operations import services
 from touchline.registry import training
 from touchline.registry.logged_run import Lesson, Training
@@ -31,7 +32,7 @@ for name in [
 ]:
     del os.environ[name]
 
-Learning = Callable[[Lesson, list[str]], Training]
+Learning = Callable[[Lesson, list[str], KeptFits], Training]
 
 TEMPLATE = "touchline_template"
 # By day fewer examples than Hypothesis would take; at night as many. How long one takes says nothing on a machine that
@@ -154,10 +155,10 @@ def learning() -> Iterator[Learning]:
     """
     work, learnt = training._learn, {}
 
-    def learn_once(lesson: Lesson, seasons: list[str]) -> Training:
+    def learn_once(lesson: Lesson, seasons: list[str], kept: KeptFits) -> Training:
         key = (lesson.key, *seasons)
         if key not in learnt:
-            learnt[key] = work(lesson, seasons)
+            learnt[key] = work(lesson, seasons, kept)
         return replace(learnt[key], **vars(lesson))
 
     with pytest.MonkeyPatch.context() as monkeypatch:

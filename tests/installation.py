@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import psutil
@@ -26,6 +26,8 @@ class Installation:
     """Where operators are told what is wrong."""
     sessions: set[int] = field(default_factory=set)
     """Of every service that `remember_sessions` found: each runs in one of its own."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What its environment says beside the settings, of Airflow for example."""
 
     def touchline(self, *arguments: str, seconds: float = RUN_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, which it must reach in so many seconds."""
@@ -69,7 +71,8 @@ class Installation:
     @property
     def _environment(self) -> dict[str, str]:
         return {
-            **inherited_environment(), **self.settings.environment(), **self.settings.notify.environment()
+            **inherited_environment(), **self.settings.environment(), **self.settings.notify.environment(),
+            **self.variables,
         }  # fmt: skip
 
     @staticmethod

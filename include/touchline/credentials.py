@@ -56,6 +56,14 @@ class Credentials(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._names)
 
+    def missing(self, *names: str) -> list[str]:
+        """Those of the names that neither a variable nor a file gives; they would be made when asked for."""
+        return [
+            name
+            for name in names
+            if not self._environment.get(variable_of(name)) and not (self._folder / name).exists()
+        ]
+
     def _keep(self, name: str, value: str) -> None:
         """Of several processes that make the same credential at once, the first is believed by all."""
         with tempfile.NamedTemporaryFile("w", dir=self._folder) as draft, suppress(FileExistsError):

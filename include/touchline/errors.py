@@ -35,6 +35,10 @@ class ServiceFailed(TouchlineError):
     """A process that Touchline started did not become healthy, or died."""
 
 
+class CodeDiffers(TouchlineError):
+    """A task was given to a machine that has other code than the installation."""
+
+
 class SourceUnavailable(TouchlineError):
     """A source, or one file of it, cannot be read at all."""
 
@@ -105,6 +109,12 @@ class ExportImpossible(TouchlineError):
 
 class BacktestImpossible(TouchlineError):
     """There is nothing to forecast, or nothing to learn from."""
+
+
+class ReplayImpossible(TouchlineError):
+    """There is nothing to play in what was asked for."""
+
+    exit_code = 2
 
 
 class ForecastInSample(TouchlineError):

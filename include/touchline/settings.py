@@ -209,6 +209,9 @@ class Settings(BaseSettings):
     sandbox_seed: int = 7
     database_name: str | None = Field(default=None, description="overrides the name derived from the source")
     mlflow_tracking_uri: str | None = Field(default=None, description="an existing MLflow server")
+    sandbox_url: str | None = Field(
+        default=None, description="a simulated world that runs on another machine; this machine's if unset"
+    )
     lineage_url: str | None = Field(
         default=None,
         description="where OpenLineage events go, such as a Marquez server; a file below home if unset",
@@ -263,7 +266,7 @@ class Settings(BaseSettings):
             raise ValueError("write postgresql://user:password@host:5432/postgres")
         return plain
 
-    @field_validator("mlflow_tracking_uri", "lineage_url", mode="after")
+    @field_validator("mlflow_tracking_uri", "sandbox_url", "lineage_url", mode="after")
     @classmethod
     def _is_of_the_web(cls, value: str | None) -> str | None:
         if value is None:
@@ -358,6 +361,13 @@ class Settings(BaseSettings):
             variables["TOUCHLINE_DATABASE_URL"] = _without_user(self.database_url)
         return variables
 
+    @property
+    def sandbox_address(self) -> str:
+        """Where the simulated world answers, `http://host:port`."""
+        if self.sandbox_url is not None:
+            return self.sandbox_url.rstrip("/")
+        return f"http://127.0.0.1:{self.running_port('sandbox', self.sandbox_port)}"
+
     def running_port(self, service: str, preferred: int) -> int:
         """The port a service of ours was last started on, or the preferred one."""
         path = self.home / "run" / f"{service}.json"
@@ -373,6 +383,11 @@ def inherited_environment() -> dict[str, str]:
     A child gets settings from `environment()`, and `passwords()` and `source_keys()` if it needs them.
     """
     return {name: value for name, value in os.environ.items() if not name.startswith("TOUCHLINE_")}
+
+
+def airflow_variables_given() -> dict[str, str]:
+    """What this process's environment sets of Airflow's configuration."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW__")}
 
 
 def source_keys() -> dict[str, str]:

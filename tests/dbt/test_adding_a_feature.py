@@ -68,7 +68,7 @@ print(json.dumps({
     "type": last["type"],
     "comment": last["said"],
     "is_of_context": "home_goals_ahead" in GROUPS["match_context"],
-    "served": [field.name for view in definitions()[1:-1] for field in view.schema if "goals_ahead" in field.name],
+    "served": [field.name for view in definitions(7)[1:-1] for field in view.schema if "goals_ahead" in field.name],
     "trained": matches["home_goals_ahead"].iloc[-1],
     "seen": {name: made for name, made in sources("no_odds").items() if "goals_ahead" in name},
     "is_compared": "home_goals_ahead" in COMPARED,

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ import pytest
 
 from builders import match_row, write_season_file
 from installation import RUN_SECONDS, Installation
+from moments import STEP_SECONDS, is_running, task_process, wait_until
 from table_digests import row_counts, table_digests
 from touchline.clock import live_clock, virtual_clock
 from touchline.database import bootstrap
@@ -47,8 +47,6 @@ from touchline.warehouse.changes import stands_as_of
 from warehouse import round_robin
 
 pytestmark = pytest.mark.slow
-
-STEP_SECONDS = 600
 
 
 @pytest.fixture(scope="module")
@@ -583,37 +581,6 @@ def run_start(installation: Installation) -> Any:
     """When the installation began to run (UTC)."""
     with connect(installation.settings, "ingest") as connection:
         return scalar(connection, "select min(started_at) - interval '1 minute' from ops.pipeline_run")
-
-
-def wait_until(condition: Callable[[], bool], run: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + STEP_SECONDS
-    while not condition():
-        assert run.poll() is None, run.communicate()
-        assert time.monotonic() < deadline, "it never came to this"
-        time.sleep(0.05)
-
-
-def is_running(settings: Settings, step: str) -> bool:
-    # Before there is a scheduler nothing is there, perhaps not even the database.
-    if read_life(settings.home, status.SCHEDULER) is None or not has_database(settings):
-        return False
-    with connect(settings, "ingest") as connection:
-        if scalar(connection, "select to_regclass('ops.pipeline_run')") is None:
-            return False
-        query = "select count(*) from ops.pipeline_run where step = %s and status = 'running'"
-        return bool(scalar(connection, query, (step,)))
-
-
-def has_database(settings: Settings) -> bool:
-    with open_url(settings.admin_url) as connection:
-        query = "select 1 from pg_database where datname = %s"
-        return scalar(connection, query, (settings.warehouse_database,)) is not None
-
-
-def task_process(settings: Settings, task_id: str) -> int:
-    with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
-        query = "select pid from task_instance where task_id = %s and state = 'running'"
-        return int(scalar(connection, query, (task_id,)))
 
 
 def process_of(settings: Settings, service: str) -> int:

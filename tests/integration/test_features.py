@@ -213,6 +213,18 @@ def test_publishing_removes_fixtures_that_are_no_longer_ahead(own_published: Set
     assert len(online_rows(own_published)) == 2 * len(FEATURES)
 
 
+def test_a_fixture_that_no_run_predicts_before_the_next_build_is_read_offline(built: Settings):
+    soon, *_, late = fixture_ids(built)
+    change(
+        built,
+        "update features.match_features set kickoff_at = kickoff_at + interval '30 days' where match_id = %s::uuid",
+        (late,),
+    )
+    assert publish_features(built, FRIDAY, "test").n_fixtures == 2
+    assert read_features(built, [soon], FRIDAY).store == "online"
+    assert read_features(built, [late], FRIDAY).store == "offline"
+
+
 def test_publishing_another_instant_than_the_build_is_refused(built: Settings):
     with pytest.raises(FeaturesUnavailable, match="run `touchline build`"):
         publish_features(built, LATER, "test")

@@ -39,6 +39,7 @@ COMMANDS = (
     ("markets", "markets", "Show every market of the champion's latest prediction of a match, with fair prices."),
     ("drift", "drift", "Look for drift of the champion and its features."),
     ("backtest", "backtest", "Measure how good the forecasts would have been, on a folder of season files."),
+    ("replay", "replay", "Play a past season day by day as production would have, and report what came of it."),
     ("models", "models", "List registered models, read their cards, promote one."),
     ("rollback", "rollback", "Undo a promotion."),
     ("quality", "quality", "Run quality gates, show rules and held competitions, release one."),

@@ -106,9 +106,11 @@ def _payload(ctx: typer.Context, settings: Settings, number: str, folder: Path |
 def _columns(ctx: typer.Context, settings: Settings, wanted: str | None) -> None:
     from touchline.database.engine import connect
     from touchline.openlineage.columns import origins, read_warehouse
+    from touchline.warehouse.build import compile_here
 
     if wanted is None:
         raise typer.BadParameter("columns of what? Write analytics.upcoming_predictions, or a column of it")
+    compile_here(settings)
     with connect(settings, "transform") as connection:
         found = origins(read_warehouse(settings, connection), wanted)
     emit(ctx, [asdict(each) for each in found], *([] if state(ctx).as_json else [_column_table(found)]))

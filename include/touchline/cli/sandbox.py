@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -10,9 +10,6 @@ from rich.table import Table
 from touchline.cli.output import PortOption, console, emit, state
 from touchline.errors import ServiceFailed
 from touchline.sandbox.faults import DEFAULT_RATE, Fault
-
-if TYPE_CHECKING:
-    from touchline.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +56,7 @@ def register(app: typer.Typer) -> None:
         """Print the present of the running world (UTC)."""
         from touchline.sandbox.clock import read_clock
 
-        _tell(ctx, read_clock(_address(state(ctx).settings)).isoformat())
+        _tell(ctx, read_clock(state(ctx).settings.sandbox_address).isoformat())
 
     @group.command()
     def advance(
@@ -69,7 +66,7 @@ def register(app: typer.Typer) -> None:
         """Move the running world's clock forward: results come in, prices move, new fixtures appear."""
         from touchline.sandbox.clock import advance_clock
 
-        _tell(ctx, advance_clock(_address(state(ctx).settings), days).isoformat())
+        _tell(ctx, advance_clock(state(ctx).settings.sandbox_address, days).isoformat())
 
     @group.command()
     def fault(
@@ -87,7 +84,7 @@ def register(app: typer.Typer) -> None:
 
         if name not in (*Fault, "all", "none"):
             raise typer.BadParameter(f"there are {', '.join(Fault)}; all, and none", param_hint="NAME")
-        _tell_faults(ctx, switch_fault(_address(state(ctx).settings), name, rate, slow_seconds))
+        _tell_faults(ctx, switch_fault(state(ctx).settings.sandbox_address, name, rate, slow_seconds))
 
 
 def _tell_faults(ctx: typer.Context, found: dict[str, Any]) -> None:
@@ -105,7 +102,3 @@ def _tell(ctx: typer.Context, now: str) -> None:
         emit(ctx, {"now": now, "is_simulated": True})
     else:
         typer.echo(f"The simulated world's clock stands at {now}")
-
-
-def _address(settings: Settings) -> str:
-    return f"http://127.0.0.1:{settings.running_port('sandbox', settings.sandbox_port)}"

@@ -40,7 +40,7 @@ class CopyingCursor(psycopg.Cursor[Any]):
         self.execute(sql.SQL(written).format(**parts))
 
 
-class CopyingStore(PostgreSQLOnlineStore):  # type: ignore[misc]
+class CopyingStore(PostgreSQLOnlineStore):
     """Feast's own online store, with such a cursor."""
 
     @contextmanager

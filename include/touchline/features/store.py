@@ -32,6 +32,8 @@ PROJECT = "touchline"
 SERVICE = "match_result"
 # How long a fixture's features stay readable; every match is played well before.
 TIME_TO_LIVE = timedelta(days=400)
+# A fixture comes into the horizon this long after a build, at the latest, before there is another.
+SPARE_DAYS = 1
 # Publishing takes only rows of the build's own instant, which are those of the fixtures ahead.
 SLACK = timedelta(seconds=1)
 
@@ -61,13 +63,13 @@ def open_store(settings: Settings, role: Role) -> Any:
     registry = _registry(settings)
     if not registry.exists():
         with _draft(registry) as draft:
-            _feast_store(settings, "transform", draft).apply(definitions())
+            _feast_store(settings, "transform", draft).apply(definitions(settings.horizon_days))
     return _feast_store(settings, role, registry)
 
 
 def _registry(settings: Settings) -> Path:
     defined = [(feature.group, feature.name, feature.text) for feature in CATALOGUE]
-    fingerprint = hashlib.sha256(json.dumps(defined).encode()).hexdigest()[:12]
+    fingerprint = hashlib.sha256(json.dumps([defined, settings.horizon_days]).encode()).hexdigest()[:12]
     return settings.home / "feast" / settings.warehouse_database / f"registry-{fingerprint}.db"
 
 
@@ -107,8 +109,12 @@ def _feast_store(settings: Settings, role: Role, registry: Path) -> Any:
     return FeatureStore(config=config)
 
 
-def definitions() -> list[Any]:
-    """Everything `feast apply` would register."""
+def definitions(horizon_days: int) -> list[Any]:
+    """Everything `feast apply` would register.
+
+    Of the fixtures ahead it has those that may be predicted before the next build: the rows of a whole season would
+    take most of the time of a build to publish.
+    """
     from touchline.features.untyped_feast import (
         Entity,
         FeatureService,
@@ -135,7 +141,8 @@ def definitions() -> list[Any]:
             source=PostgreSQLSource(
                 name=f"{group}_source",
                 query=f"select match_id::text as match_id, features_as_of, {', '.join(names)} "  # noqa: S608
-                "from features.match_features",
+                f"from features.match_features "
+                f"where kickoff_at <= features_as_of + interval '{horizon_days + SPARE_DAYS} days'",
                 timestamp_field="features_as_of",
             ),
             description=f"Features of a match known just before kick-off: {group.removeprefix('match_')}.",
@@ -149,7 +156,7 @@ def definitions() -> list[Any]:
 
 
 def publish_features(settings: Settings, as_of: datetime, run_id: str) -> PublishReport:
-    """Register the definitions and write the features of all fixtures ahead to the online store.
+    """Register the definitions and write the features of the fixtures soon to be predicted to the online store.
 
     features.match_features must have been built as of `as_of`. Rows of other builds are removed, so repeating the
     call changes nothing. Raises FeaturesUnavailable when the table was built as of another instant.
@@ -157,7 +164,10 @@ def publish_features(settings: Settings, as_of: datetime, run_id: str) -> Publis
     del run_id
     with connect(settings, "transform") as connection:
         n_fixtures = scalar(
-            connection, "select count(*) from features.match_features where features_as_of = %s", (as_of,)
+            connection,
+            "select count(*) from features.match_features "
+            "where features_as_of = %s and kickoff_at <= features_as_of + make_interval(days => %s)",
+            (as_of, settings.horizon_days + SPARE_DAYS),
         )
         # Only the rows of fixtures ahead are as of the build; other rows are as of their kick-off.
         built_as_of = scalar(
@@ -175,7 +185,7 @@ def publish_features(settings: Settings, as_of: datetime, run_id: str) -> Publis
     with _draft(_registry(settings)) as draft, contextlib.redirect_stdout(io.StringIO()):
         store = _feast_store(settings, "transform", draft)
         store.provider._online_store = CopyingStore()
-        store.apply(definitions())
+        store.apply(definitions(settings.horizon_days))
         store.materialize(start_date=as_of - SLACK, end_date=as_of)
     _remove_other_builds(settings, as_of)
     return PublishReport(as_of.isoformat(), n_fixtures, sum(len(names) for names in GROUPS.values()))

@@ -28,6 +28,7 @@ from touchline.forecasting.forecaster import (
     ended,
     prepared,
 )
+from touchline.forecasting.kept_fits import KeptFits
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.metrics import OUTCOMES
 from touchline.forecasting.specs import (
@@ -81,6 +82,7 @@ def walk_forward(
     refit: Refit = "season",
     names: Sequence[str] | None = None,
     store: Path | None = None,
+    kept: KeptFits | None = None,
 ) -> pd.DataFrame:
     """Forecast each of `seasons` by models fitted on the matches that kicked off before it, or before each week of it.
 
@@ -88,7 +90,7 @@ def walk_forward(
     kick-off, so ratings and form are updated through the season while the models stay fixed. Seasons that began in
     the two years before the first are forecast in the same way: each window is calibrated on the two years before it.
     `names` says which of `specs.fitted` to fit, all of them if None. Finished windows are kept in the folder `store`
-    and not computed again.
+    and not computed again; what is `kept` of a window's fits is not fitted again, whatever the matches after them are.
 
     Returns one row per match with `IDENTITY`, learned_until (the last kick-off that was learned from), the prices of
     `BETTING_PRICES` (<prefix>_<outcome>, NaN where there is none), and p_<forecast>_<outcome> for every name in
@@ -99,10 +101,11 @@ def walk_forward(
     if not any(not window.is_rehearsal for window in windows):
         raise ValueError(f"no match was played before {min(seasons)}: nothing to learn from")
     everything = prepared(matches)
-    fits = fitters(parameters, fitted() if names is None else names)
+    wanted = fitted() if names is None else tuple(names)
+    fits = fitters(parameters, wanted)
     raw: dict[Window, pd.DataFrame] = {}
     with ThreadPoolExecutor(N_SIDE_BY_SIDE) as pool:
-        ahead: list[tuple[Window, dict[str, Future[Candidate | None]]]] = []
+        ahead: list[tuple[Window, Path | None, dict[str, Future[Candidate | None]]]] = []
         waiting = list(windows)
         while waiting or ahead:
             while waiting and len(ahead) < WINDOWS_AHEAD:
@@ -112,11 +115,19 @@ def walk_forward(
                     raw[window] = known
                     continue
                 before = everything.rows(np.flatnonzero(matches["kickoff_at"] < window.start))
-                ahead.append((window, begin_fits(before, fits, pool)))
+                place = None if kept is None else kept.path(before.frame, parameters, wanted)
+                fits_before = None if kept is None or place is None else kept.read(place)
+                if fits_before is not None:
+                    raw[window] = _forecast(everything.rows(_places(matches, window)), fits_before)
+                    continue
+                ahead.append((window, place, begin_fits(before, fits, pool)))
             if ahead:
-                window, begun = ahead.pop(0)
-                raw[window] = _forecast(everything.rows(_places(matches, window)), ended(begun))
+                window, place, begun = ahead.pop(0)
+                candidates = ended(begun)
+                raw[window] = _forecast(everything.rows(_places(matches, window)), candidates)
                 _keep(store, window, raw[window])
+                if kept is not None and place is not None:
+                    kept.keep(place, candidates)
             if on_window is not None:
                 on_window(window.name, len(raw), len(windows))
     parts = [_published(raw, window, matches, parameters) for window in windows if not window.is_rehearsal]

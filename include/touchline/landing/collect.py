@@ -10,6 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -36,6 +37,8 @@ from touchline.sources.source import KINDS, Kind, Observations, Reply, Request, 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
+# What opens the sources to be asked, as `open_sources` does.
+Opening = Callable[[Settings, RunClock, Sequence[str]], AbstractContextManager[list[Source]]]
 
 
 @dataclass(frozen=True)
@@ -109,16 +112,17 @@ def collect(
     *,
     resumes: bool = False,
     seconds: float | None = None,
+    opening: Opening = open_sources,
 ) -> CollectReport:
     """Fetch and land everything the sources offer for `kinds` at `clock.as_of`, or for matches in `window`.
 
-    `only` names the sources to ask; if empty, all sources in use are asked. `window` is two UK days, both included.
-    With a window, or if it `resumes`, what this `run_id` has already stored is not requested again, so that a killed
-    backfill goes on where it stopped. After `seconds` of a source no further request is sent to it.
-    `on_progress` is called with ("fetch" or "parse", done, total). A failed request is reported, and the others
-    continue. Raises SourceUnavailable when there is no source, or when every request failed (unless all sources
-    merely rest), and SettingsInvalid when the database holds the other world (simulated or real), or a provider is to
-    be asked as of another time.
+    `only` names the sources to ask; if empty, all sources in use are asked. `opening` opens them. `window` is two UK
+    days, both included. With a window, or if it `resumes`, what this `run_id` has already stored is not requested
+    again, so that a killed backfill goes on where it stopped. After `seconds` of a source no further request is sent to
+    it. `on_progress` is called with ("fetch" or "parse", done, total). A failed request is reported, and the others
+    continue. Raises SourceUnavailable when there is no source, or when every request failed (unless all sources merely
+    rest), and SettingsInvalid when the database holds the other world (simulated or real), or a provider is to be asked
+    as of another time.
     """
     if settings.as_of is not None and not settings.is_simulated and source_folder(settings) is None:
         raise SettingsInvalid(
@@ -127,7 +131,7 @@ def collect(
         )
     tally, files, replayed = _Tally(clock.as_of), [], 0
     bookmakers = read_configuration(settings.sources_file).bookmakers
-    with open_sources(settings, clock, only) as sources, connect(settings, "ingest") as connection:
+    with opening(settings, clock, only) as sources, connect(settings, "ingest") as connection:
         names = ", ".join(source.name for source in sources)
         payloads.claim_world(connection, names, is_simulated=settings.is_simulated)
         ticks.ensure_partitions(connection, clock.as_of)

@@ -88,6 +88,12 @@ class AirflowApi:
         body = {"actions": [{"action": "create", "entities": entities, "action_on_existence": "overwrite"}]}
         self._ask("PATCH", "/api/v2/pools", json=body)
 
+    def set_variable(self, key: str, value: str) -> None:
+        """Create or change a variable, which tasks can read."""
+        entities = [{"key": key, "value": value}]
+        body = {"actions": [{"action": "create", "entities": entities, "action_on_existence": "overwrite"}]}
+        self._ask("PATCH", "/api/v2/variables", json=body)
+
     def parsed_at(self) -> dict[str, datetime]:
         """When each of our DAGs was last read from its file (UTC); DAGs never read are left out."""
         dags = self._ask("GET", "/api/v2/dags", params={"limit": PAGE})["dags"]

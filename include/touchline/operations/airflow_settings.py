@@ -1,4 +1,8 @@
-"""Airflow's settings on one machine: addresses, paths and secrets. What holds everywhere is in airflow.cfg."""
+"""Airflow's settings on a machine: addresses, paths and secrets. What holds everywhere is in airflow.cfg.
+
+Without any variable of Airflow's own they are those of a single machine; a cluster says by such variables which
+executor runs the tasks and where the API server and the broker are (docs/operating-airflow.md).
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from touchline.credentials import write_private
+from touchline.credentials import variable_of, write_private
 from touchline.database.engine import sqlalchemy_url
+from touchline.errors import SettingsInvalid
 from touchline.openlineage.datasets import NAMESPACE
 from touchline.openlineage.transport import write_client_file
-from touchline.settings import PROJECT_ROOT, SMTP_PORTS, Notify, Settings, source_keys
+from touchline.operations.status import AIRFLOW_API
+from touchline.settings import (
+    PROJECT_ROOT,
+    SMTP_PORTS,
+    Notify,
+    Settings,
+    airflow_variables_given,
+    inherited_environment,
+    source_keys,
+)
 
 # Airflow's connections to who is alerted, and for how long one waits for them.
 WEBHOOK, MAIL = "touchline_webhook", "touchline_mail"
@@ -21,6 +35,7 @@ ANSWER_SECONDS = 5
 USER = "admin"
 # What the steps of the pipeline connect with.
 ROLES_OF_TASKS = ("ingest", "transform", "model", "api")
+CREDENTIALS_OF_AIRFLOW = ("airflow", "airflow_admin", "fernet", "jwt", "session")
 QUIET = {
     "DO_NOT_TRACK": "1",
     "SCARF_NO_ANALYTICS": "true",
@@ -34,6 +49,8 @@ QUIET = {
 def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
     """The environment of every Airflow process, and so of every task. `api_port` is the API server's.
 
+    Variables of Airflow's own (`AIRFLOW__...`) that this process was given are among them, the executor's for example;
+    addresses, paths and secrets are ours.
     Writes the files by which Airflow sends OpenLineage events and knows its user.
     """
     folder = settings.home / "airflow"
@@ -41,6 +58,7 @@ def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
     secrets = settings.secrets
     database = settings.url_for("airflow", secrets["airflow"], "airflow")
     return {
+        **airflow_variables_given(),
         **QUIET,
         **settings.environment(),
         **settings.passwords(*ROLES_OF_TASKS),
@@ -67,6 +85,22 @@ def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
         "AIRFLOW__OPENLINEAGE__NAMESPACE": NAMESPACE,
         "PYTHONPATH": str(PROJECT_ROOT / "include"),
     }
+
+
+def joining_variables(settings: Settings) -> dict[str, str]:
+    """The whole environment of an Airflow process that joins an installation, on this machine or another.
+
+    Variables of Airflow's own that this process was given win, as they say where the other machines are. Raises
+    SettingsInvalid when a password or key of the installation is missing: one made here would fit nowhere else.
+    """
+    missing = settings.secrets.missing(*CREDENTIALS_OF_AIRFLOW, *ROLES_OF_TASKS)
+    if missing:
+        raise SettingsInvalid(
+            f"this machine has no {', '.join(missing)} in {settings.home / 'secrets'}: copy or mount that folder from "
+            f"the machine that ran `touchline airflow init` or `touchline up`, or set {variable_of(missing[0])} etc."
+        )
+    ours = airflow_variables(settings, settings.running_port(AIRFLOW_API, settings.airflow_port))
+    return {**inherited_environment(), **ours, **airflow_variables_given()}
 
 
 def connections(notify: Notify) -> dict[str, str]:

@@ -21,6 +21,5 @@ def run_clock(settings: Settings, as_of: datetime | None = None) -> RunClock:
     if settings.as_of is not None:
         return virtual_clock(settings.as_of)
     if settings.is_simulated:
-        port = settings.running_port("sandbox", settings.sandbox_port)
-        return virtual_clock(read_clock(f"http://127.0.0.1:{port}"))
+        return virtual_clock(read_clock(settings.sandbox_address))
     return live_clock()

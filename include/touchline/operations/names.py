@@ -94,6 +94,31 @@ ALL_PREDICTED: Final = "all_predicted"
 PREDICTED_IN_TIME: Final = "predicted_in_time"
 VERDICTS: Final = (ALL_COLLECTED, ALL_PREDICTED, PREDICTED_IN_TIME)
 
+# Queues of a cluster: a worker takes from those it was started for (docs/operating-airflow.md, "Many machines"). On one
+# machine they mean nothing.
+COLLECT_QUEUE: Final = "collect"
+BUILD_QUEUE: Final = "build"
+TRAIN_QUEUE: Final = "train"
+PREDICT_QUEUE: Final = "predict"
+QUEUES: Final = (COLLECT_QUEUE, BUILD_QUEUE, TRAIN_QUEUE, PREDICT_QUEUE)
+# Every other task builds.
+QUEUE_OF: Final = {
+    "sources": COLLECT_QUEUE,
+    **{f"announce_{kind}": COLLECT_QUEUE for kind in LANDING},
+    ALL_COLLECTED: COLLECT_QUEUE,
+    "train": TRAIN_QUEUE,
+    "tune": TRAIN_QUEUE,
+    "predict": PREDICT_QUEUE,
+    "settle": PREDICT_QUEUE,
+    "measure_drift": PREDICT_QUEUE,
+    "refresh_analytics": PREDICT_QUEUE,
+    ALL_PREDICTED: PREDICT_QUEUE,
+    PREDICTED_IN_TIME: PREDICT_QUEUE,
+}
+
+# Airflow's variable that holds the digest of the code which the installation was brought to last.
+CODE_VARIABLE: Final = "touchline_code"
+
 # Two tasks that work the database hard, one training. Each source has a pool of its own (operations/pools.py).
 DATABASE_POOL: Final = "database"
 TRAINING_POOL: Final = "training"

@@ -15,6 +15,7 @@ from touchline.errors import PipelineFailed
 from touchline.monitoring.shortfalls import Shortfall, find_shortfalls
 from touchline.operations import names, services, status
 from touchline.operations.airflow_api import AirflowApi, airflow_of
+from touchline.operations.code import code_digest
 from touchline.operations.due import warehouse_is_behind
 from touchline.operations.edge import run_clock
 from touchline.operations.follow import Follower, Watch
@@ -72,6 +73,7 @@ def start(settings: Settings, tell: Told, dag_ids: Sequence[str] = names.DAGS) -
     launched = services.start_all(settings, tell)
     api = airflow_of(settings)
     api.set_pools(pools(settings))
+    api.set_variable(names.CODE_VARIABLE, code_digest())
     if status.DAG_PROCESSOR in launched:
         tell("the DAG files")
         _await_dags(api, launched_at)

@@ -40,7 +40,7 @@ def service_checks(settings: Settings, now: datetime) -> Iterator[Check]:
     """
     states = {each.service: each for each in status.status(settings).services}
     elsewhere = {
-        status.SANDBOX: not settings.is_simulated,
+        status.SANDBOX: not settings.is_simulated or settings.sandbox_url is not None,
         status.MLFLOW: settings.mlflow_tracking_uri is not None,
     }
     for service in status.SERVICES:

@@ -23,7 +23,7 @@ Told = Callable[[str], None]
 
 def ensure_source(settings: Settings) -> None:
     """Start the sandbox if the settings ask for the simulated world and it does not run yet."""
-    if settings.is_simulated:
+    if settings.is_simulated and settings.sandbox_url is None:
         ensure_program(settings.home, _sandbox(settings))
 
 
@@ -92,7 +92,7 @@ def _revision(settings: Settings) -> str | None:
 
 def _programs(settings: Settings) -> Iterator[Program]:
     yield _watchdog(settings)
-    if settings.is_simulated:
+    if settings.is_simulated and settings.sandbox_url is None:
         yield _sandbox(settings)
     if settings.mlflow_tracking_uri is None:
         yield _mlflow(settings)

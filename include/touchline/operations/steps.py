@@ -22,7 +22,7 @@ from touchline.warehouse.changes import PlannedLayer, stands_as_of
 
 if TYPE_CHECKING:
     from touchline.landing.asking import Window
-    from touchline.landing.collect import Progress
+    from touchline.landing.collect import Opening, Progress
     from touchline.sources.source import Kind
     from touchline.warehouse.build import Layer
 
@@ -37,9 +37,9 @@ DELETED_NOW = "What is too old is deleted now, whatever day is asked for."
 def collecting(
     kinds: Sequence[Kind], sources: Sequence[str] = (), window: Window | None = None,
     on_progress: Progress | None = None, *, is_strict: bool = False, resumes: bool = False,
-    seconds: float | None = None,
+    seconds: float | None = None, opening: Opening | None = None,
 ) -> Step:  # fmt: skip
-    """Fetch and land kinds of facts from the named sources, or from all in use.
+    """Fetch and land kinds of facts from the named sources, or from all in use; `opening` opens others in their place.
 
     `window` (two UK days, both included) asks for the matches of these days instead of what is offered now. With
     `is_strict` a failed request fails the step, so that an incomplete day does not count as done; another try asks
@@ -49,10 +49,11 @@ def collecting(
 
     def work(run: Run) -> Any:
         from touchline.landing.collect import collect
+        from touchline.sources.registry import open_sources
 
         report = collect(
             run.settings, run.clock, run.run_id, kinds, on_progress, sources, window,
-            resumes=resumes, seconds=seconds,
+            resumes=resumes, seconds=seconds, opening=opening or open_sources,
         )  # fmt: skip
         if is_strict and report.unreadable:
             raise PayloadRejected(report.problems[-1])
@@ -288,7 +289,8 @@ _TABLE = (
     checking("features"),
     _building("analytics", "Build the views that analysts, the API and the board read.", follows="check_features"),
     Step(
-        names.BUILT, "Put features of all fixtures into the online store.", _publish_features, follows="check_features",
+        names.BUILT, "Put features of the fixtures soon to be predicted into the online store.", _publish_features,
+        follows="check_features",
         publishes=(names.FEATURES, names.RESULTS), news=news.built,
     ),
     searching(),

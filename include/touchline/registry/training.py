@@ -13,6 +13,7 @@ import pandas as pd
 
 from touchline.forecasting.evaluation import evaluate
 from touchline.forecasting.forecaster import fit_forecaster
+from touchline.forecasting.kept_fits import KeptFits
 from touchline.forecasting.specs import MARKET_PREMATCH, ForecasterParameters, evaluated
 from touchline.forecasting.walk_forward import walk_forward
 from touchline.registry import gate, models
@@ -110,7 +111,7 @@ def train_on(
     is_reused = version is not None
     training = None
     if version is None:
-        training = _learn(lesson, seasons)
+        training = _learn(lesson, seasons, KeptFits(settings.home / "fits"))
         version = log_training(registry, training)
     tell_lineage(registry, settings, version, run_id)
     if not gate.is_settled(registry, version):
@@ -121,9 +122,9 @@ def train_on(
     return _report(registry, as_of, version, is_reused=is_reused)
 
 
-def _learn(lesson: Lesson, seasons: list[str]) -> Training:
+def _learn(lesson: Lesson, seasons: list[str], kept: KeptFits) -> Training:
     matches, parameters = lesson.matches, lesson.parameters
-    predictions = walk_forward(matches, seasons, parameters, names=evaluated())
+    predictions = walk_forward(matches, seasons, parameters, names=evaluated(), kept=kept)
     return Training(
         **vars(lesson), forecaster=fit_forecaster(matches, parameters), predictions=predictions,
         evaluation=evaluate(predictions, parameters.seed), leaks=leaking_features(matches, parameters.seed),

@@ -47,8 +47,7 @@ class SimulatedPresent:
             return self._now
 
     def _ask(self) -> datetime | None:
-        port = self._settings.running_port("sandbox", self._settings.sandbox_port)
         try:
-            return read_clock(f"http://127.0.0.1:{port}")
+            return read_clock(self._settings.sandbox_address)
         except SourceUnavailable:
             return None

@@ -49,14 +49,13 @@ class SourcePlan:
 def plan_sources(settings: Settings) -> list[SourcePlan]:
     """Every configured source in the order of the file, and whether it is in use."""
     configuration = read_configuration(settings.sources_file)
-    port = settings.running_port("sandbox", settings.sandbox_port)
     plans = []
     for name, configured in configuration.sources.items():
         used: State = "in use"
         if settings.is_simulated:
             if name not in configuration.sandbox.competitions:
                 continue
-            source = configuration.in_sandbox(name, provider_address(f"http://127.0.0.1:{port}", name))
+            source = configuration.in_sandbox(name, provider_address(settings.sandbox_address, name))
             key: SecretStr | None = SANDBOX_KEY
         else:
             source, key = configured, settings.source_key(name)

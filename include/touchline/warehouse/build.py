@@ -92,6 +92,15 @@ def build_layer(
     return report
 
 
+def compile_here(settings: Settings) -> None:
+    """Have dbt compile on this machine what other machines built; nothing to do where it is, or nothing is built."""
+    as_of = stands_as_of(settings, LAYERS[-1])
+    compiled = target_folder(settings) / "compiled"
+    if as_of is None or all(any(compiled.glob(f"*/models/{layer}")) for layer in LAYERS):
+        return
+    run_dbt(settings, "compile", environment={"TOUCHLINE_DBT_AS_OF": as_of.isoformat()})
+
+
 def _worked_in(settings: Settings, done: Plan, *, is_played: bool) -> Extent:
     parameters = {"is_full": done.is_full, "built_change_id": done.since, "is_played": is_played}
     with connect(settings, "transform") as connection:

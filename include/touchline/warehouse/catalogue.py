@@ -15,6 +15,7 @@ from psycopg import sql
 
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.settings import PROJECT_ROOT, Settings
+from touchline.warehouse.invocation import manifest_file
 
 METADATA: Final = PROJECT_ROOT / "config" / "metadata.yaml"
 SCHEMAS: Final = ("landing", "staging", "core", "features", "ledger", "analytics", "ops")
@@ -70,9 +71,8 @@ def described_by_file(path: Path = METADATA) -> Mapping[str, Mapping[str, str]]:
 
 
 def described_by_dbt(settings: Settings) -> Mapping[str, Mapping[str, str]]:
-    """The descriptions and `meta:` of the dbt models; empty before the first build."""
-    path = settings.home / "dbt" / settings.warehouse_database / "target" / "manifest.json"
-    return dict(_models(json.loads(path.read_text()))) if path.exists() else {}
+    """The descriptions and `meta:` of the dbt models."""
+    return dict(_models(json.loads(manifest_file(settings).read_text())))
 
 
 def _models(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -59,6 +59,14 @@ def parsed_project(settings: Settings) -> Any:
         return _parsed(_state(settings), known, _project_files())
 
 
+def manifest_file(settings: Settings) -> Path:
+    """dbt's manifest of the project; written here where another machine has built."""
+    kept = target_folder(settings) / "manifest.json"
+    if not kept.exists():
+        _keep(parsed_project(settings), kept.parent)
+    return kept
+
+
 def dbt_result(settings: Settings, *arguments: str, environment: Mapping[str, str] | None = None) -> Any:
     """Run one dbt command that parses the project anew and writes its artefacts; returns a manifest or a catalogue.
 
@@ -136,7 +144,7 @@ def _invoke(state: Path, arguments: tuple[str, ...], manifest: Any = None) -> An
             ]
         )  # fmt: skip
     finally:
-        cleanup_connections()
+        cleanup_connections()  # type: ignore[no-untyped-call]
     # A command that began and found failures still has a result.
     if outcome.result is None:
         raise WarehouseBuildFailed(

@@ -79,7 +79,7 @@ def _keep_connections() -> None:
         except Exception:
             close(manager)
 
-    PostgresConnectionManager.release = release  # type: ignore[method-assign]
+    PostgresConnectionManager.release = release  # type: ignore[method-assign, assignment]
 
 
 def _look_for_plugins_once() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -22,7 +23,9 @@ import polars as pl
 from touchline.errors import PayloadRejected, SourceUnavailable
 from touchline.sources.football_data_uk import calendar
 from touchline.sources.football_data_uk.addresses import (
+    FIRST_MONTH,
     FIXTURES,
+    UK,
     read_endpoint,
     season_start_year,
     season_text,
@@ -59,6 +62,7 @@ class FolderSource:
             )
         self._folder = folder
         self._competitions = competitions
+        self._read_before: dict[tuple[str, Path], tuple[datetime, Table, pl.DataFrame]] = {}
         paths = _csv_files(folder)
         self._copies = find_copies(paths, _read)
         copied = {path for copies in self._copies.values() for _, path in copies}
@@ -99,17 +103,16 @@ class FolderSource:
         if request.endpoint not in self._files:
             return NoReply("not_offered")
         path = self._files[request.endpoint]
-        body = _read(path)
         if _is_over(request.endpoint, as_of):
-            return Reply(body, content_type="text/csv")
+            return Reply(_read(path), content_type="text/csv")
         try:
-            table = read_table(body, str(path), required_columns(request.endpoint))
+            table, times = self._table(request.endpoint, path)
         except PayloadRejected:
             # Stored as it is; the parser will report what is wrong with it.
-            return Reply(body, content_type="text/csv")
-        published = _times(table, _written_at(path))["published_at"].fill_null(as_of) <= as_of
+            return Reply(_read(path), content_type="text/csv")
+        published = times["published_at"].fill_null(as_of) <= as_of
         if published.all():
-            return Reply(body, content_type="text/csv")
+            return Reply(_read(path), content_type="text/csv")
         kept = [
             # A line that is no row stays as it is.
             row[0] if index in table.unreadable else row
@@ -149,6 +152,30 @@ class FolderSource:
     def _copy(self, endpoint: str, as_of: datetime) -> Path | None:
         return newest_copy(self._copies.get(endpoint, ()), as_of)
 
+    def next_change(self, after: datetime) -> datetime | None:
+        """The first instant later than `after` (UTC) at which something is told otherwise; None when there is none."""
+        changes = [taken for copies in self._copies.values() for taken, _ in copies]
+        for endpoint, path in [*self._files.items(), (FIXTURES, self._folder / FIXTURES)]:
+            file = read_endpoint(endpoint)
+            if file is not None and not _has_begun(endpoint, after):
+                changes.append(datetime(file.start_year, FIRST_MONTH, 1, tzinfo=UK).astimezone(UTC))
+            elif path.exists() and not _is_over(endpoint, after):
+                with suppress(PayloadRejected):
+                    _, times = self._table(endpoint, path)
+                    for known in times:
+                        changes += known.filter(known > after).sort().head(1).to_list()
+        return min((change for change in changes if change > after), default=None)
+
+    def _table(self, endpoint: str, path: Path) -> tuple[Table, pl.DataFrame]:
+        """A file and the times of its rows (see `_times`), read once for as long as nobody writes it."""
+        written_at = _written_at(path)
+        kept = self._read_before.get((endpoint, path))
+        if kept is None or kept[0] != written_at:
+            table = read_table(_read(path), endpoint, required_columns(endpoint))
+            kept = written_at, table, _times(table, written_at)
+            self._read_before[endpoint, path] = kept
+        return kept[1], kept[2]
+
     def _upcoming(self, as_of: datetime) -> bytes:
         files = [
             (endpoint, path)
@@ -164,10 +191,10 @@ class FolderSource:
         in_season_files: set[tuple[object, ...]] = set()
         for endpoint, path in files:
             try:
-                table = read_table(_read(path), endpoint, required_columns(endpoint))
+                table, times = self._table(endpoint, path)
             except PayloadRejected:
                 continue
-            upcoming = _upcoming_rows(table, endpoint, _written_at(path), as_of)
+            upcoming = _upcoming_rows(table, times, endpoint, as_of)
             if endpoint == FIXTURES:
                 upcoming = [row for row in upcoming if _match(row) not in in_season_files]
             else:
@@ -190,11 +217,8 @@ def _matches(table: Table, endpoint: str) -> set[tuple[object, ...]]:
     return {_match(given | {name: row[index] for name, index in places}) for row in table.rows}
 
 
-def _upcoming_rows(
-    table: Table, endpoint: str, written_at: datetime, as_of: datetime
-) -> list[dict[str, str]]:
+def _upcoming_rows(table: Table, times: pl.DataFrame, endpoint: str, as_of: datetime) -> list[dict[str, str]]:
     """Rows without a published result at `as_of`, stripped of everything not yet known."""
-    times = _times(table, written_at)
     early = [quote for quote in offered_quotes(endpoint, table.header) if not quote.is_closing]
     prices = {name for quote in early for _, name in quote.prices}
     prices |= {quote.line_column for quote in early if quote.line_column}
