@@ -496,7 +496,7 @@ def test_commands_take_a_digest_export_and_verify(proven: Proven, tmp_path: Path
     def run(*arguments: str) -> Any:
         return CliRunner().invoke(app, ["ledger", *arguments], env=proven.settings.environment())
 
-    assert run("digest").output.split() == [str(digests_file(proven.settings))]
+    assert run("digest").stdout.split() == [str(digests_file(proven.settings))]
     assert run("export", "--to", str(tmp_path)).exit_code == 0
     lines, digests = tmp_path / "ledger.jsonl", tmp_path / "digests.jsonl"
     verified = run("verify", str(lines), str(digests))

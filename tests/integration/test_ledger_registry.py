@@ -429,5 +429,5 @@ def test_the_command_checks_a_gate_and_shows_every_expectation(run: Any, monkeyp
     result = run("quality", "check", "core")
     assert result.exit_code == 0, result.output
     assert "core_consensus" in result.output
-    assert "Data Docs:" in result.output
+    assert "touchline quality docs" in result.output
     assert run("quality", "check", "kitchen").exit_code == 2

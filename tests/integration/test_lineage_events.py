@@ -153,6 +153,7 @@ def test_edges_say_what_each_table_was_made_from_and_a_repeat_adds_none(
     built: Settings, views: list[dbt_events.BuiltModel]
 ):
     name = built.warehouse_database
+    dbt_events.emit(built, views, NOW, "build", "build_analytics")
     before = edges(built)
     assert (
         "dataset",
@@ -211,7 +212,7 @@ def test_a_transport_that_fails_is_logged_once_and_fails_nothing(
     if status is None:
         with caplog.at_level(logging.WARNING):
             settings = built.model_copy(update={"lineage_url": gone})
-            assert build_layer(settings, "analytics", NOW, "build").n_models >= 9
+            assert build_layer(settings, "analytics", NOW, "build", is_full=True).n_models >= 9
     told = [record for record in caplog.records if "lineage events did not reach" in record.getMessage()]
     assert len(told) == 1
 
@@ -221,7 +222,7 @@ def test_a_model_that_failed_is_told_as_failed(built: Settings):
         with connect(settings, "owner") as connection:
             connection.execute("alter table ledger.prediction_outcome rename column rps to gone")
         with pytest.raises(WarehouseBuildFailed):
-            build_layer(settings, "analytics", NOW, "broken")
+            build_layer(settings, "analytics", NOW, "broken", is_full=True)
         events = sent(settings)
         failed = [event for event in events if event["eventType"] == "FAIL"]
         assert [event["job"]["name"] for event in failed] == ["dbt.staging.stg_prediction_outcome"]

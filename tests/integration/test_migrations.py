@@ -268,7 +268,7 @@ def test_each_role_writes_its_part_only(written: Settings):
     records = {"ops.pipeline_run", "ops.quality_result", "ops.drift_metric", "ops.lineage_edge", "ops.rule_result",
                "ops.competition_hold", "ops.competition_release"}  # fmt: skip
     assert writable(written, "ingest") == (
-        {f"landing.{name}" for name in LANDING} | records | {"ops.world"} | FILLED_ELSEWHERE
+        {f"landing.{name}" for name in LANDING} | records | {"ops.world", "ops.notice"} | FILLED_ELSEWHERE
     )
     assert writable(written, "model") == {"ledger.prediction", "ledger.prediction_outcome"} | records
     builds = {"ops.match_change", "ops.layer_build", "ops.seen_input",
