@@ -6,8 +6,6 @@ Airflow is in either figure; Airflow would add its tasks to each of the days, an
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +15,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.own_server import own_server
 from benchmarks.real_seasons import archive, unpacked
 from touchline.clock import virtual_clock
-from touchline.database import bootstrap, embedded
 from touchline.database.engine import connect, scalar
 from touchline.operations import names
 from touchline.operations.backfill import backfill
@@ -101,18 +99,9 @@ def _n_results(settings: Settings) -> int:
 @contextmanager
 def _warehouse(folder: Path) -> Iterator[Settings]:
     """A warehouse that knows and has built everything up to the eve of the month."""
-    home = Path(tempfile.mkdtemp())
-    home.chmod(0o755)
-    settings = Settings(
-        home=home, source=str(folder), postgres_port=0, as_of=BEFORE, database_name="touchline_benchmark"
-    )
-    try:
-        bootstrap.prepare(settings)
+    with own_server(source=str(folder), as_of=BEFORE) as settings:
         _day(settings, BEFORE)
         yield settings
-    finally:
-        embedded.stop(settings)
-        shutil.rmtree(home)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.own_server import own_server
 from touchline.clock import virtual_clock
-from touchline.database import bootstrap, embedded
 from touchline.database.engine import connect
 from touchline.landing.collect import collect
 from touchline.settings import PROJECT_ROOT, Settings
@@ -29,20 +29,12 @@ def main() -> None:
     if not archive.exists():
         Console().print(f"landing: skipped, there is no real data at {archive}")
         return
-    folder, home = Path(tempfile.mkdtemp()), Path(tempfile.mkdtemp())
-    home.chmod(0o755)
-    settings = Settings(home=home, source=str(folder), postgres_port=0, database_name="touchline_benchmark")
-    try:
+    with tempfile.TemporaryDirectory() as folder, own_server(source=folder) as settings:
         shutil.unpack_archive(archive, folder)
-        bootstrap.prepare(settings)
         started = time.perf_counter()
         report = collect(settings, virtual_clock(AS_OF), "benchmark")
         landed = time.perf_counter() - started
         plain = _plain_copy(settings)
-    finally:
-        embedded.stop(settings)
-        shutil.rmtree(folder)
-        shutil.rmtree(home)
     table = Table(title="Landing all real season files")
     for name in ("what", "rows", "seconds", "ratio"):
         table.add_column(name, justify="left" if name == "what" else "right")

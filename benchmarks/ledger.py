@@ -10,9 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
@@ -20,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from touchline.database import bootstrap, embedded
+from benchmarks.own_server import own_server
 from touchline.database.engine import connect
 from touchline.features.catalogue import FEATURES
 from touchline.landing.payloads import claim_world
@@ -55,20 +53,13 @@ from core.match where n between %(first)s and %(last)s order by n
 
 def main() -> None:
     """Append, export and verify on a server of its own, and print the times."""
-    home = Path(tempfile.mkdtemp())
-    home.chmod(0o755)
-    settings = Settings(home=home, postgres_port=0, database_name="touchline_benchmark")
-    try:
-        bootstrap.prepare(settings)
+    with own_server() as settings:
         with connect(settings, "ingest") as connection:
             claim_world(connection, "benchmark", is_simulated=False)
         with connect(settings, "transform") as connection:
             connection.execute(CORE.format(N_ROWS))
         plain, chained = _append(settings)
-        seconds = _prove(settings, home / "export")
-    finally:
-        embedded.stop(settings)
-        shutil.rmtree(home)
+        seconds = _prove(settings, settings.home / "export")
     table = Table(title=f"The ledger: medians of {N_APPENDS:,} appends, and {N_ROWS:,} rows")
     table.add_column("what")
     table.add_column("time", justify="right")

@@ -12,14 +12,11 @@ from __future__ import annotations
 import io
 import os
 import resource
-import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +24,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from touchline.database import bootstrap, embedded
+from benchmarks.own_server import own_server
 from touchline.database.engine import Connection, connect, scalar
 from touchline.landing.ticks import COLUMNS, write_quotes
 from touchline.settings import Settings
@@ -54,11 +51,7 @@ class Loading:
 
 def main() -> None:
     """Load into a server of its own, print rates, ratio and memory."""
-    home = Path(tempfile.mkdtemp())
-    home.chmod(0o755)
-    settings = Settings(home=home, postgres_port=0, database_name="touchline_benchmark")
-    try:
-        bootstrap.prepare(settings)
+    with own_server() as settings:
         loading = _load(settings)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         with connect(settings, "transform") as connection:
@@ -68,9 +61,6 @@ def main() -> None:
             )
             n_rows = scalar(connection, "select count(*) from landing.odds_observation")
             assert n_rows == loading.stored == N_TICKS, "every tick moves its price, so every tick is stored"
-    finally:
-        embedded.stop(settings)
-        shutil.rmtree(home)
     table = Table(title=f"{N_TICKS:,} price ticks in {n_partitions} monthly partitions")
     for name in ("what", "seconds", "rows/s", "ratio"):
         table.add_column(name, justify="left" if name == "what" else "right")

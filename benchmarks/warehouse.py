@@ -12,8 +12,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,8 @@ from psycopg import sql
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.own_server import own_server
 from touchline.clock import virtual_clock
-from touchline.database import bootstrap, embedded
 from touchline.database.engine import connect, scalar
 from touchline.landing.collect import collect
 from touchline.ratings.update import update_ratings
@@ -73,7 +72,7 @@ def main() -> None:
 
 def _measure(folder: Path, *, with_baseline: bool) -> tuple[float, float, float, int]:
     """Seconds of a full build, of plain SQL, and of a usual night (median); and the number of matches."""
-    with _server(folder) as settings:
+    with own_server(source=str(folder)) as settings:
         collect(settings, virtual_clock(START), "benchmark")
         # The first build has dbt read the project, which later ones remember.
         _build(settings, START, is_full=True)
@@ -145,19 +144,6 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
     started = time.perf_counter()
     given = work()
     return given, time.perf_counter() - started
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[Settings]:
-    home = Path(tempfile.mkdtemp())
-    home.chmod(0o755)
-    settings = Settings(home=home, source=str(folder), postgres_port=0, database_name="touchline_benchmark")
-    try:
-        bootstrap.prepare(settings)
-        yield settings
-    finally:
-        embedded.stop(settings)
-        shutil.rmtree(home)
 
 
 if __name__ == "__main__":
