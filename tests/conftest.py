@@ -18,6 +18,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from databases import copy_of, project_parsed_once
 from october import build_october
+from scripted_provider import ScriptedProvider, ScriptedReply, scripted_provider
 from served_world import World, build_unpredicted, predict_and_settle
 from touchline.database import bootstrap, embedded
 from touchline.forecasting.kept_fits import KeptFits
@@ -176,6 +177,19 @@ def learning_anew(learning: Learning, monkeypatch: pytest.MonkeyPatch) -> None:
 def registry(mlflow_server: Settings, settings: Settings, learning: Learning) -> Settings:
     """Settings whose model name nobody else uses; one held-out season is enough."""
     return settings.model_copy(update={"evaluation_seasons": 1})
+
+
+@pytest.fixture
+def answers() -> list[ScriptedReply]:
+    """What `provider` answers, in this order; a test fills it."""
+    return []
+
+
+@pytest.fixture
+def provider(answers: list[ScriptedReply]) -> Iterator[ScriptedProvider]:
+    """A provider on loopback."""
+    with scripted_provider(answers) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

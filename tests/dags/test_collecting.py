@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskDeferred
 from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
 import touchline_collecting
-from scripted_provider import ScriptedProvider, ScriptedReply, scripted_provider
+from scripted_provider import ScriptedProvider, ScriptedReply
 from touchline.clock import live_clock
 from touchline.database.engine import connect
 from touchline.errors import PayloadRejected, SourceUnavailable
@@ -52,17 +52,6 @@ class Instance:
 
     def xcom_pull(self, task_ids: str) -> Any:
         return self.before
-
-
-@pytest.fixture
-def answers() -> list[ScriptedReply]:
-    return []
-
-
-@pytest.fixture
-def provider(answers: list[ScriptedReply]) -> Iterator[ScriptedProvider]:
-    with scripted_provider(answers) as server:
-        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from builders import match_row, write_season_file
 from example_source import ExampleSource
-from scripted_provider import ScriptedProvider, ScriptedReply, scripted_provider
+from scripted_provider import ScriptedProvider, ScriptedReply
 from touchline import cli
 from touchline.clock import RunClock, virtual_clock
 from touchline.database.engine import connect, rows, scalar
@@ -66,17 +66,6 @@ def games() -> list[Game]:
             }
         )  # fmt: skip
     return made
-
-
-@pytest.fixture
-def answers() -> list[ScriptedReply]:
-    return []
-
-
-@pytest.fixture
-def provider(answers: list[ScriptedReply]) -> Iterator[ScriptedProvider]:
-    with scripted_provider(answers) as server:
-        yield server
 
 
 @pytest.fixture
