@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -14,8 +13,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from touchline.database import bootstrap
-from touchline.errors import ServiceFailed, SettingsInvalid
+from touchline.errors import SettingsInvalid
 from touchline.operations import names, services
+from touchline.operations.airflow_command import run_airflow
 from touchline.operations.airflow_settings import joining_variables
 from touchline.operations.code import code_digest
 from touchline.operations.pools import pools
@@ -52,7 +52,7 @@ def prepare_cluster(settings: Settings) -> PreparedCluster:
             settings.secrets[name]
     services.migrate_airflow(settings)
     _import_pools(settings)
-    _airflow(settings, "variables", "set", names.CODE_VARIABLE, code_digest())
+    run_airflow(joining_variables(settings), "variables", "set", names.CODE_VARIABLE, code_digest())
     return PreparedCluster(settings.server_url, str(settings.home / "secrets"))
 
 
@@ -80,18 +80,4 @@ def _import_pools(settings: Settings) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(json.dumps(wanted))
         file.flush()
-        _airflow(settings, "pools", "import", file.name)
-
-
-def _airflow(settings: Settings, *arguments: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "airflow", *arguments],
-        env=joining_variables(settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        command = " ".join(arguments[:2])
-        raise ServiceFailed(f"`airflow {command}` failed:\n{(done.stdout + done.stderr)[-3000:]}")
+        run_airflow(joining_variables(settings), "pools", "import", file.name)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +11,7 @@ from pathlib import Path
 
 from touchline.clock import live_clock
 from touchline.database.engine import sqlalchemy_url
-from touchline.errors import ServiceFailed
+from touchline.operations.airflow_command import run_airflow
 from touchline.settings import Settings
 
 FOUND = re.compile(r"^Found (\d+) rows meeting deletion criteria", re.MULTILINE)
@@ -80,19 +78,13 @@ def forget_runs(settings: Settings, days: int) -> ForgottenRuns:
     touch the metadata, so that Airflow hides the database from it. Raises ServiceFailed with what Airflow said.
     """
     before = live_clock().as_of - timedelta(days=days)
-    done = subprocess.run(
-        [
-            sys.executable, "-m", "airflow", "db", "clean", "--clean-before-timestamp", before.isoformat(),
-            "--skip-archive", "--yes", "--error-on-cleanup-failure", "--batch-size", str(ROWS_AT_ONCE),
-        ],
-        env=_environment(settings), capture_output=True, text=True, timeout=CLEAN_SECONDS, check=False,
+    said = run_airflow(
+        _environment(settings), "db", "clean", "--clean-before-timestamp", before.isoformat(),
+        "--skip-archive", "--yes", "--error-on-cleanup-failure", "--batch-size", str(ROWS_AT_ONCE),
+        advice=f"; if it could not reach or enter the database, give this machine {ADDRESS}_CMD",
+        seconds=CLEAN_SECONDS,
     )  # fmt: skip
-    if done.returncode:
-        raise ServiceFailed(
-            "`airflow db clean` failed; if it could not reach or enter the database, give this machine "
-            f"{ADDRESS}_CMD:\n{(done.stdout + done.stderr)[-3000:]}"
-        )
-    return ForgottenRuns(days, sum(int(n) for n in FOUND.findall(done.stdout)))
+    return ForgottenRuns(days, sum(int(n) for n in FOUND.findall(said)))
 
 
 def _environment(settings: Settings) -> dict[str, str]:

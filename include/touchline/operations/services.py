@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
 from touchline.database import bootstrap
 from touchline.database.engine import open_url, scalar, sqlalchemy_url
-from touchline.errors import ServiceFailed
 from touchline.operations import status
+from touchline.operations.airflow_command import run_airflow
 from touchline.operations.airflow_settings import QUIET, airflow_variables
 from touchline.operations.code import code_digest
 from touchline.settings import PROJECT_ROOT, Settings, inherited_environment
@@ -70,16 +69,8 @@ def migrate_airflow(settings: Settings) -> None:
     version = {"airflow": importlib.metadata.version("apache-airflow"), "revision": _revision(settings)}
     if stamp.exists() and json.loads(stamp.read_text()) == version:
         return
-    result = subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"],
-        env={**inherited_environment(), **airflow_variables(settings, settings.airflow_port)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise ServiceFailed(f"`airflow db migrate` failed:\n{(result.stdout + result.stderr)[-3000:]}")
+    variables = {**inherited_environment(), **airflow_variables(settings, settings.airflow_port)}
+    run_airflow(variables, "db", "migrate")
     stamp.write_text(json.dumps({**version, "revision": _revision(settings)}))
 
 
