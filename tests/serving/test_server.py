@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from served_world import NOW, World
@@ -77,6 +78,18 @@ def test_the_server_answers_and_stops_when_told(world: World, module: str):
         assert server.wait(30) == 0
         with pytest.raises(httpx.ConnectError):
             httpx.get(address)
+
+
+def test_a_worker_that_does_not_end_is_killed_when_the_server_stops(world: World):
+    port = free_port()
+    settings = world.settings.model_copy(update={"as_of": NOW, "api_port": port})
+    command = [sys.executable, "-m", "touchline.serving"]
+    with process(command, settings, f"http://127.0.0.1:{port}") as server:
+        (worker,) = psutil.Process(server.pid).children()
+        worker.suspend()
+        server.terminate()
+        assert server.wait(30) == 0
+        assert not worker.is_running()
 
 
 def test_the_present_is_the_given_instant_or_the_wall_clock(tmp_path: Path):

@@ -9,6 +9,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from touchline.serving.app import create_app
+from touchline.serving.database import ANSWER_SECONDS
 from touchline.serving.present import present_of
 from touchline.settings import read_settings
 
@@ -33,6 +34,8 @@ def main() -> None:
         interface=Interfaces.ASGI,
         factory=True,
         log_access=False,
+        # Without a bound, the server waits for ever for a worker that does not end.
+        workers_kill_timeout=ANSWER_SECONDS + 1,
     ).serve()
 
 
