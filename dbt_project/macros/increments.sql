@@ -19,19 +19,3 @@
         {{ return(default__get_assert_columns_equivalent(sql)) }}
     {% endif %}
 {% endmacro %}
-
-{# dbt's own reads information_schema.columns, a view over nine tables that takes ten times as long. #}
-{% macro postgres__get_columns_in_relation(relation) %}
-    {% call statement("get_columns_in_relation", fetch_result=True) %}
-        select
-            attname as column_name,
-            format_type(atttypid, null) as data_type,
-            null::integer as character_maximum_length,
-            null::integer as numeric_precision,
-            null::integer as numeric_scale
-        from pg_attribute
-        where attrelid = to_regclass('{{ relation.include(database=false) }}') and attnum > 0 and not attisdropped
-        order by attnum
-    {% endcall %}
-    {{ return(sql_convert_columns_in_relation(load_result("get_columns_in_relation").table)) }}
-{% endmacro %}

@@ -5,8 +5,12 @@ Each of these replaces something inside dbt-core 1.11, dbt-adapters 1.x or dbt-c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
+
+# Templates whose code is kept; a project has some hundred.
+MOST_COMPILED: Final = 4096
 
 
 @cache
@@ -15,6 +19,10 @@ def make_lean() -> None:
     _make_no_message_below_the_log()
     _keep_connections()
     _look_for_plugins_once()
+    _write_no_summary_of_the_graph()
+    _sort_macros_once()
+    _compile_templates_once()
+    _ask_for_columns_directly()
 
 
 def keep_behaviour_flags_few() -> None:
@@ -42,18 +50,39 @@ def _make_no_message_below_the_log() -> None:
     """Have dbt make no message of an event that its log would not take.
 
     It makes a message of every event, and a line without the secrets of the environment, before Python's logging drops
-    those below `info` (dbt-common 1.x). Small builds spent a fifth of their time there.
+    those below `info` (dbt-common 1.x). Small builds spent a third of their time there.
     """
-    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.base_types import BaseEvent, EventLevel
     from dbt_common.events.event_manager import EventManager
 
-    fire = EventManager.fire_event
+    fire, make = EventManager.fire_event, BaseEvent.__init__
 
     def fire_above_debug(manager: Any, e: Any, level: Any = None, *others: Any, **named: Any) -> None:
         if (level or e.level_tag()) not in (EventLevel.DEBUG, EventLevel.TEST):
             fire(manager, e, level, *others, **named)
 
+    def keep(event: Any, *arguments: Any, **named: Any) -> None:
+        vars(event)["_told"] = (arguments, named)
+
+    def read(event: Any, name: str) -> Any:
+        if name == "_told":
+            raise AttributeError(name)
+        if name != "pb_msg":
+            return getattr(event.pb_msg, name)
+        arguments, named = event._told
+        make(event, *arguments, **named)
+        return vars(event)["pb_msg"]
+
+    def write(event: Any, name: str, value: Any) -> None:
+        if name == "pb_msg":
+            vars(event)[name] = value
+        else:
+            setattr(event.pb_msg, name, value)
+
     EventManager.fire_event = fire_above_debug  # type: ignore[method-assign, assignment]
+    BaseEvent.__init__ = keep  # type: ignore[method-assign, assignment]
+    BaseEvent.__getattr__ = read  # type: ignore[method-assign]
+    BaseEvent.__setattr__ = write  # type: ignore[method-assign]
 
 
 def _keep_connections() -> None:
@@ -87,3 +116,102 @@ def _look_for_plugins_once() -> None:
     from dbt.plugins.manager import PluginManager
 
     PluginManager.get_prefixed_modules = staticmethod(cache(PluginManager.get_prefixed_modules))  # type: ignore[method-assign]
+
+
+def _sort_macros_once() -> None:
+    """Find out once for a project which macro a name means.
+
+    For each node twice, and for each macro that an adapter calls, dbt sorts all 500 macros into packages, and looks for
+    each name in five of them. Only the context in which they are called differs.
+    """
+    from dbt.clients.jinja import MacroGenerator
+    from dbt.context.configured import ConfiguredContext
+    from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+    from dbt.context.manifest import ManifestContext
+
+    build = MacroNamespaceBuilder.build_namespace
+    plain: Any = ConfiguredContext.to_dict
+    spread: Any = ManifestContext.to_dict
+    sorted_once: dict[tuple[str, ...], tuple[Any, MacroNamespace]] = {}
+
+    def build_sorted(builder: Any, macros_by_package: Any, ctx: dict[str, Any]) -> MacroNamespace:
+        key = (builder.root_package, builder.search_package, *builder.internal_package_names_order)
+        macros, found = sorted_once.get(key, (None, None))
+        if macros is not macros_by_package or found is None:
+            found = build(builder, macros_by_package, ctx)
+            sorted_once[key] = (macros_by_package, found)
+        made: dict[int, MacroGenerator] = {}
+
+        def of_this_context(macros: Mapping[str, MacroGenerator]) -> dict[str, MacroGenerator]:
+            for each in macros.values():
+                if id(each.macro) not in made:
+                    generator = made[id(each.macro)] = MacroGenerator.__new__(MacroGenerator)
+                    generator.macro, generator.context = each.macro, ctx
+                    generator.node, generator.stack = builder.node, builder.thread_ctx
+            return {name: made[id(each.macro)] for name, each in macros.items()}
+
+        return MacroNamespace(
+            of_this_context(found.global_namespace),
+            of_this_context(found.local_namespace),
+            of_this_context(found.global_project_namespace),
+            {name: of_this_context(each) for name, each in found.packages.items()},
+        )
+
+    def spread_sorted(context: Any) -> dict[str, Any]:
+        names = context.namespace
+        if type(names) is not MacroNamespace:
+            return dict(spread(context))
+        values: dict[str, Any] = plain(context)
+        # The last word is that of the package of the node (MacroNamespace._search_order).
+        for each in reversed(tuple(names._search_order())):
+            values.update(each)
+        return values
+
+    MacroNamespaceBuilder.build_namespace = build_sorted  # type: ignore[method-assign, assignment]
+    ManifestContext.to_dict = spread_sorted  # type: ignore[method-assign]
+
+
+def _compile_templates_once() -> None:
+    """Keep the code of a template. dbt makes a new environment for each, of which there are few kinds."""
+    from dbt_common.clients.jinja import MacroFuzzEnvironment
+
+    compile_anew = MacroFuzzEnvironment.compile
+    kept: dict[tuple[type, str], Any] = {}
+
+    def compile_once(environment: Any, source: Any, *others: Any, **named: Any) -> Any:
+        if others or named or not isinstance(source, str):
+            return compile_anew(environment, source, *others, **named)
+        code = kept.get((type(environment), source))
+        if code is None:
+            if len(kept) >= MOST_COMPILED:
+                kept.clear()
+            code = kept[type(environment), source] = compile_anew(environment, source)
+        return code
+
+    MacroFuzzEnvironment.compile = compile_once  # type: ignore[method-assign, assignment]
+
+
+def _ask_for_columns_directly() -> None:
+    """Read the columns of a relation from `pg_attribute`, without a macro.
+
+    dbt asks for them four or five times for each table that an increment changes, each time with a context for the
+    macro, a table of types for its result, and `information_schema.columns`, a view over nine tables.
+    """
+    from dbt.adapters.postgres.impl import PostgresAdapter
+
+    def columns_of(adapter: Any, relation: Any) -> list[Any]:
+        _, cursor = adapter.connections.add_query(
+            "select attname, format_type(atttypid, null) from pg_attribute "
+            "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
+            bindings=(str(relation.include(database=False)),),
+        )
+        return [adapter.Column(*row) for row in cursor.fetchall()]
+
+    PostgresAdapter.get_columns_in_relation = columns_of  # type: ignore[method-assign]
+
+
+def _write_no_summary_of_the_graph() -> None:
+    """Nobody reads `graph_summary.json`, for which every call makes a dictionary of every node, twice if it builds."""
+    from dbt.compilation import Linker
+
+    Linker.get_graph_summary = lambda self, manifest: {}  # type: ignore[method-assign]
