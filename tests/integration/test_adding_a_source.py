@@ -24,6 +24,7 @@ from touchline.landing.collect import CollectReport, collect
 from touchline.settings import Settings
 from touchline.sources import registry
 from touchline.sources.configuration import DEFAULT_PATH
+from warehouse import read_by_a_build
 
 pytestmark = pytest.mark.slow
 
@@ -200,6 +201,7 @@ def test_a_name_in_doubt_waits_and_is_used_from_the_stored_payload_once_it_is_li
     report = run(example, APRIL)
     assert (report.rows, report.parsed, report.rejected) == (6, 5, 1)
     assert observed(example, APRIL, "game-25") is None
+    read_by_a_build(example, APRIL)
     n_asked = len(provider.paths)
 
     later = APRIL + timedelta(days=3)
@@ -236,6 +238,7 @@ def test_a_body_that_could_not_be_read_is_used_whole_once_its_parser_is_mended(
     report = run(example, APRIL)
     assert (report.rows, len(report.problems)) == (0, 1)
     assert "games" in report.problems[0]
+    read_by_a_build(example, APRIL)
     read_before = ExampleSource.parse
     monkeypatch.setattr(
         ExampleSource,

@@ -7,16 +7,36 @@ from pathlib import Path
 
 import pytest
 
+from databases import copy_of
 from simulated_world import collecting_from, simulated_world
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows
 from touchline.landing.collect import collect
+from touchline.operations.pipeline import run_step
+from touchline.operations.steps import STEPS, collecting
 from touchline.quality.gates import check_landing
 from touchline.settings import Settings
+from touchline.sources.source import KINDS
+from warehouse import read_by_a_build
+
+FACTS = """
+select 'fixture' as fact, source, count(*) as n, count(distinct fixture_key) as n_matches, max(known_at) as known_at
+from landing.fixture_observation group by source
+union all
+select 'score', source, count(*), count(distinct fixture_key), max(known_at)
+from landing.score_observation group by source
+union all
+select 'quote', source, count(*), count(distinct fixture_key), max(known_at)
+from landing.odds_observation group by source
+order by fact, source
+"""
 
 
 @pytest.mark.slow
-def test_prices_of_a_match_that_nobody_has_announced_wait_for_its_fixture(settings: Settings, tmp_path: Path):
+@pytest.mark.parametrize("is_built", [False, True])
+def test_prices_of_a_match_that_nobody_has_announced_wait_for_its_fixture(
+    settings: Settings, tmp_path: Path, is_built: bool
+):
     with simulated_world(tmp_path) as server:
         own = collecting_from(settings, server)
         early = server.clock.now
@@ -24,6 +44,8 @@ def test_prices_of_a_match_that_nobody_has_announced_wait_for_its_fixture(settin
         waiting = collect(own, virtual_clock(early), "odds", ("odds",), only=("api_football",))
         assert waiting.rows == waiting.rejected > 0
         assert waiting.new_quotes == 0
+        if is_built:
+            read_by_a_build(own, early)
         later = early + timedelta(hours=1)
         server.clock.move_to(later)
         announced = collect(own, virtual_clock(later), "fixtures", ("fixtures",), only=("api_football",))
@@ -38,7 +60,30 @@ def test_prices_of_a_match_that_nobody_has_announced_wait_for_its_fixture(settin
         )
     assert found["n"] > 0
     assert found["n_matches"] == waiting.rejected
-    assert (found["known_at"], found["observed_at"]) == (later, early)
+    assert found["observed_at"] == early
+    if is_built:
+        assert found["known_at"] == later, "predictions were made without these prices"
+    else:
+        assert found["known_at"] <= early
+
+
+@pytest.mark.slow
+def test_sources_collected_side_by_side_end_in_the_same_facts_whichever_is_first(
+    settings: Settings, tmp_path: Path
+):
+    names = ("football_data_uk", "football_data_org", "the_odds_api", "api_football")
+    with simulated_world(tmp_path) as server, copy_of(settings) as another:
+        found = []
+        for own, order in ((settings, names), (another, names[::-1])):
+            own = collecting_from(own, server)
+            for kind in KINDS:
+                for source in order:
+                    run_step(own, collecting((kind,), (source,)), f"{kind} of {source}")
+                run_step(own, STEPS[f"announce_{kind}"], kind)
+            with connect(own, "ingest") as connection:
+                found.append(rows(connection, FACTS))
+    assert len({row["source"] for row in found[0]}) == len(names)
+    assert found[0] == found[1]
 
 
 @pytest.mark.slow

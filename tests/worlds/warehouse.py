@@ -8,8 +8,9 @@ from pathlib import Path
 
 from builders import match_row, write_season_file
 from touchline.clock import virtual_clock
-from touchline.database.engine import connect
+from touchline.database.engine import connect, rows
 from touchline.landing.collect import collect
+from touchline.landing.seen import note_seen
 from touchline.ratings.update import update_ratings
 from touchline.settings import Settings
 from touchline.warehouse.build import BuildReport, build_layer
@@ -36,6 +37,13 @@ def build(settings: Settings, as_of: datetime, *, is_full: bool = False) -> tupl
     core = build_layer(settings, "core", as_of, "build", is_full=is_full)
     update_ratings(settings, as_of, "build", is_full=is_full)
     return core, build_layer(settings, "features", as_of, "build", is_full=is_full)
+
+
+def read_by_a_build(settings: Settings, as_of: datetime) -> None:
+    """Have a build as of an instant have read every payload that has landed, as far as replays can tell."""
+    with connect(settings, "transform") as connection:
+        found = rows(connection, "select payload_id from landing.payload_parsed")
+        note_seen(connection, "build_core", [("payload", row["payload_id"]) for row in found], as_of)
 
 
 def set_aside(

@@ -1,6 +1,7 @@
 """Replay: read rejected rows again from the stored payloads, without asking the source.
 
-A replayed fact counts as known from the instant of the replay, because no earlier prediction could have used it.
+A replayed fact counts as known from the instant of the replay, because no earlier prediction could have used it. Where
+no build has read the payload yet, nothing was predicted without it, and its facts are dated as those beside them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from touchline.clock import RunClock
-from touchline.database.engine import Connection, connect, rows
+from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.database.queries import query
 from touchline.errors import PayloadRejected
 from touchline.identity import teams
@@ -25,7 +26,7 @@ from touchline.landing.payloads import Payload
 from touchline.landing.resolve import TEAM_RULE, resolve
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
-from touchline.sources.registry import open_sources
+from touchline.sources.registry import open_sources, plan_sources
 from touchline.sources.source import Observations, Source
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,21 @@ def replay_rejected(
             )
             ids = [row["payload_id"] for row in found]
             report += _replay(connection, each, bookmakers, ids, clock.as_of, run_id)
+    return report
+
+
+def replay_all_waiting(settings: Settings, clock: RunClock, run_id: str) -> ReplayReport:
+    """Replay the rows of every source in use that waited for a team or match that is known by now.
+
+    Sources are collected side by side: what one has told settles rows of another, whichever came first.
+    """
+    report = ReplayReport()
+    bookmakers = read_configuration(settings.sources_file).bookmakers
+    if not any(plan.state == "in use" for plan in plan_sources(settings)):
+        return report
+    with open_sources(settings, clock) as sources, connect(settings, "ingest") as connection:
+        for source in sources:
+            report += replay_waiting(connection, source, bookmakers, clock.as_of, run_id)
     return report
 
 
@@ -136,9 +152,19 @@ def _use_waiting(
         return ReplayReport(n_payloads=1, n_rows=len(waiting))
     told = chosen.rejections if is_whole else [rejected[row["row_number"]] for row in changed]
     observations.write_rejections(connection, payload, told, run_id)
-    facts = observations.write_facts(connection, payload, _newest_only(connection, payload, chosen), as_of)
+    known_at = as_of if _is_built(connection, payload) else None
+    facts = observations.write_facts(connection, payload, _newest_only(connection, payload, chosen), known_at)
     _note(connection, payload, [*settled, *changed], len(waiting), len(settled), facts, as_of, run_id)
     return ReplayReport(1, len(waiting), len(settled), facts.fixtures, facts.scores, facts.quotes)
+
+
+def _is_built(connection: Connection, payload: Payload) -> bool:
+    """Whether a build has read a payload, with these rows left out."""
+    asked = (
+        "select exists (select from ops.seen_input "
+        "where consumer = 'build_core' and kind = 'payload' and input_id = %s)"
+    )
+    return bool(scalar(connection, asked, (payload.payload_id,)))
 
 
 def _only_rows(found: Observations, numbers: set[int]) -> Observations:

@@ -43,7 +43,7 @@ _JUDGED: Final = Touched(
 # By the name of the step in touchline.operations.steps; `collect` and `announce` are steps for each kind of facts.
 STEPS: Final = {
     "collect": Touched(writes=_OBSERVED),
-    "announce": Touched(reads=("landing.payload_parsed",)),
+    "announce": Touched(reads=("landing.payload", "landing.rejected_row"), writes=_OBSERVED),
     "check_landing": Touched(
         (*_OBSERVED, "landing.payload_replayed"),
         ("landing.quarantined_fact", "landing.set_aside", "ops.rule_result", "ops.seen_input", *_GATE),

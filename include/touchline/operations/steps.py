@@ -243,9 +243,16 @@ class Standing:
 
 
 def _announcing(kind: str, asset: str) -> Step:
+    def work(run: Run) -> Standing:
+        from touchline.landing.replay import replay_all_waiting
+
+        replay_all_waiting(run.settings, run.clock, run.run_id)
+        return Standing(due.warehouse_is_behind(run.settings, run.clock))
+
     return Step(
-        f"announce_{kind}", f"Announce that {kind} have landed, when the warehouse or a step after it is behind.",
-        lambda run: Standing(due.warehouse_is_behind(run.settings, run.clock)), publishes=(asset,),
+        f"announce_{kind}",
+        f"Use what waited for the word of another source, and announce that {kind} have landed, when the warehouse "
+        "or a step after it is behind.", work, publishes=(asset,),
         news=lambda run, standing: news.landed(run, asset) if standing.is_behind else {}, is_recorded=False,
         in_backfill="as now",
     )  # fmt: skip
