@@ -168,9 +168,10 @@ def learning() -> Iterator[Learning]:
 
 
 @pytest.fixture
-def learning_anew(learning: Learning, monkeypatch: pytest.MonkeyPatch) -> None:
+def learning_anew(learning: Learning, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whatever was learnt before is learnt again."""
     monkeypatch.setattr(training, "_learn", learning)
+    monkeypatch.setattr(training, "KeptFits", lambda _: KeptFits(tmp_path / "fits"))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import yaml
 from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
 
+from composing import docker_compose
 from deployed_code import refuse_other_code
 from touchline.errors import CodeDiffers
 from touchline.operations import names
@@ -162,11 +162,8 @@ def test_the_composed_laptop_is_one_container():
 
 def composed(profile: str) -> dict[str, Any]:
     """The services of a profile, as compose understands them."""
-    program = shutil.which("docker-compose")
-    if program is None:
-        pytest.skip("there is no docker-compose on this machine: apt-get install docker-compose, version 2")
     passwords = {"POSTGRES_PASSWORD": "of-postgres", "REDIS_PASSWORD": "of-redis"}
-    command = [program, "--file", str(COMPOSE), "--profile", profile, "config"]
+    command = [docker_compose(), "--file", str(COMPOSE), "--profile", profile, "config"]
     done = subprocess.run(
         command, env={**os.environ, **passwords}, capture_output=True, text=True, check=True
     )

@@ -110,7 +110,7 @@ def test_each_queue_had_its_tasks(cluster: Cluster, first: dict[str, Any]):
     for row in found:
         queues.setdefault(row["queue"], set()).add(row["task_id"])
     assert set(queues) == set(names.QUEUES)
-    assert "collect" in queues[names.COLLECT_QUEUE]
+    assert "collect.football_data_uk" in queues[names.COLLECT_QUEUE]
     assert "train" in queues[names.TRAIN_QUEUE]
     assert "predict" in queues[names.PREDICT_QUEUE]
     assert {"build_core", "check_features"} <= queues[names.BUILD_QUEUE]
@@ -124,7 +124,7 @@ def test_a_worker_keeps_nothing_that_another_needs(cluster: Cluster, first: dict
     }
     # Scratch, logs, what was given, and witnesses (docs/operating-airflow.md, "Many machines").
     assert kept <= {
-        "airflow", "dbt", "digests", "feast", "gx", "lineage", "logs", "models", "run", "secrets",
+        "airflow", "dbt", "digests", "feast", "fits", "gx", "lineage", "logs", "models", "run", "secrets",
     }  # fmt: skip
 
 

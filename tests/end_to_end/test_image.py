@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from composing import docker_compose
 from touchline.operations import names, status
 from touchline.settings import PROJECT_ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
-PROGRAMS = ("dockerd", "docker", "docker-compose", "debootstrap")
+PROGRAMS = ("dockerd", "docker", "debootstrap")
 FILES = ("docker/compose.yaml", "tests/compose_alone.yaml")
 ENGINE_SECONDS = 60
 STEP_SECONDS = 1200
@@ -60,9 +61,8 @@ class Engine:
 def engine() -> Iterator[Engine]:
     """The engine that answers already, or one of our own; a skip that says why where none can run."""
     if missing := [name for name in PROGRAMS if shutil.which(name) is None]:
-        pytest.skip(
-            f"no {', '.join(missing)} on this machine: apt-get install docker.io docker-compose debootstrap"
-        )
+        pytest.skip(f"no {', '.join(missing)} on this machine: apt-get install docker.io debootstrap")
+    docker_compose()
     there = subprocess.run(["docker", "info"], capture_output=True, check=False)
     if there.returncode == 0:
         yield Engine({})
@@ -110,6 +110,11 @@ def bootstrapped(found: Engine) -> str:
     with tempfile.TemporaryDirectory(prefix="touchline-base-") as folder:
         root = Path(folder) / "root"
         found.run("debootstrap", "--variant=minbase", "bookworm", str(root), "http://deb.debian.org/debian")
+        # What pip needs on this machine to reach an index, it needs in the image.
+        for path in (Path("/etc/pip.conf"), Path("/etc/ssl/certs/ca-certificates.crt")):
+            if path.exists():
+                (root / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, root / path.relative_to("/"))
         found.run("sh", "-c", f"tar -C {root} -c . | docker import - touchline-base")
     return "touchline-base"
 

@@ -15,6 +15,7 @@ from season_folder import write_season_folder
 from table_digests import table_digests
 from touchline.clock import live_clock
 from touchline.database.engine import connect, open_url, rows, scalar
+from touchline.errors import DatabaseUnavailable
 from touchline.operations import names
 from touchline.operations.airflow_api import AirflowApi
 from touchline.operations.follow import Follower
@@ -87,6 +88,7 @@ def said(settings: Settings) -> list[dict[str, Any]]:
 
 def test_a_replayed_week_has_what_a_week_has(replayed: Settings):
     played = moments_played(replayed)
+    assert [incident for moment in played for incident in moment["incidents"]] == []
     assert [moment["as_of"].day for moment in played if moment["as_of"].hour == 6] == list(range(1, 8))
     assert any(moment["as_of"].hour != 6 for moment in played)
     assert [moment["as_of"].day for moment in played if moment["trainings"]] == [1, 4, 7]
@@ -131,15 +133,21 @@ def is_predicting_again(settings: Settings) -> bool:
         query = "select 1 from pg_database where datname = %s"
         if scalar(admin, query, (settings.warehouse_database,)) is None:
             return False
-    with connect(settings, "ingest") as connection:
-        if scalar(connection, "select to_regclass('ops.pipeline_run')") is None:
-            return False
-        n_over = scalar(
-            connection,
-            "select count(*) from ops.pipeline_run where step = %s and status = 'success' and as_of < '2021-09-03'",
-            (MOMENT,),
-        )
-        running = scalar(
-            connection, "select count(*) from ops.pipeline_run where step = 'predict' and status = 'running'"
-        )
+    try:
+        with connect(settings, "ingest") as connection:
+            if scalar(connection, "select to_regclass('ops.pipeline_run')") is None:
+                return False
+            n_over = scalar(
+                connection,
+                "select count(*) from ops.pipeline_run "
+                "where step = %s and status = 'success' and as_of < '2021-09-03'",
+                (MOMENT,),
+            )
+            running = scalar(
+                connection,
+                "select count(*) from ops.pipeline_run where step = 'predict' and status = 'running'",
+            )
+    # It has just been dropped.
+    except DatabaseUnavailable:
+        return False
     return n_over >= 2 and running > 0
