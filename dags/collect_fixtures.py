@@ -8,7 +8,7 @@ payload first, then one row a fixture that is new or has changed.
 **When a task fails**
 * `sources`: a setting or `config/sources.yaml` is wrong, or no source that gives this is in use; the log names it.
 * `collect`: its log says which address could not be read; what was read is kept. Source down: nothing to do, the next
-  run asks again. A source that rests (quota spent, circuit open) fails nothing: `touchline sources`. Format changed:
+  run asks again. A source that rests (quota spent, circuit open) is skipped: `touchline sources`. Format changed:
   the payloads are in `landing.payload`, the reasons in `touchline rejects count`; fix the parser, then `touchline
   rejects replay`.
 * `collect_rest`: as `collect`. It waits, without a worker, for a source that was slow or has asked for a pause, and

@@ -10,7 +10,7 @@ an Airflow backfill each run collects the matches of its day.
 * `sources`: a setting or `config/sources.yaml` is wrong, or no source that gives this is in use; the log names it.
 * `collect`: its log says which address could not be read; what was read is kept. Source down: nothing to do, the next
   run asks again; prices of the time between come with `touchline collect --from`. A source that rests (quota spent,
-  circuit open) fails nothing: `touchline sources`. Format changed: the payloads are in `landing.payload`, the reasons
+  circuit open) is skipped: `touchline sources`. Format changed: the payloads are in `landing.payload`, the reasons
   in `touchline rejects count`; fix the parser, then `touchline rejects replay`.
 * `collect_rest`: as `collect`. It waits, without a worker, for a source that was slow or has asked for a pause, and
   goes on with what is missing; it is skipped when nothing is.

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference, conf
 
+from touchline.operations import names
 from touchline.operations.airflow_settings import ANSWER_SECONDS, MAIL, WEBHOOK
 from touchline.operations.notices import (
     Channel,
@@ -37,8 +38,12 @@ def task_failed(context: Any) -> None:
     """Record the failure of a task for good; `on_failure_callback` of every task."""
     task, run = context["task_instance"], context["dag_run"]
     link = link_to(run.dag_id, run.run_id, task.task_id)
+    # A verdict on a collection says again what the collection of a source has said.
+    follows = tuple(
+        each for each in context["task"].upstream_task_ids if each.startswith(f"{names.COLLECT_GROUP}.")
+    )
     notice = notice_of(
-        run.dag_id, task.task_id, run.run_id, context.get("exception"), context["dag"].doc_md, link
+        run.dag_id, task.task_id, run.run_id, context.get("exception"), context["dag"].doc_md, link, follows
     )
     open_notice(read_settings(), notice)
     # Of a task that was killed the DAG processor tells, perhaps after it has told of the run.

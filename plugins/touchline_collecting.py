@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator, SkipMixin, TaskGroup, Variable, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from touchline.clock import live_clock
 from touchline.errors import SourceUnavailable
@@ -25,7 +26,7 @@ from touchline_assets import WHEN_NEW
 from touchline_limits import limits_of, limits_of_collecting
 from touchline_tasks import perform, run_step, step
 
-COLLECT, REST = "collect", "collect_rest"
+REST = "collect_rest"
 # What a source has not given by then is collected apart, so that what the others gave is not kept waiting.
 PROMPT_SECONDS = 240.0
 
@@ -46,9 +47,17 @@ class Collect(BaseOperator, SkipMixin):
         self.kind, self.source = kind, source
 
     def execute(self, context: Any) -> dict[str, Any]:
-        """Collect; `rest_at` of the outcome is when the source can be asked for the rest (UTC)."""
+        """Collect; `rest_at` of the outcome is when the source can be asked for the rest (UTC).
+
+        Skipped when the source rests and has given nothing: that is no failure, and no end of one either. When it rests
+        since a try before has failed, this try has failed too: SourceUnavailable.
+        """
         outcome = self._ask(seconds=PROMPT_SECONDS)
         rest_at = self._rest_at(context, outcome)
+        if rest_at is None and not outcome.report.is_answered:
+            if context["ti"].try_number > 1:
+                raise SourceUnavailable(outcome.summary)
+            raise AirflowSkipException(outcome.summary)
         if rest_at is None:
             self.skip(context["ti"], [self.dag.get_task(f"{REST}.{self.source}")])
             return _plain(outcome)
@@ -95,7 +104,7 @@ class CollectRest(Collect):
 
     def execute(self, context: Any) -> NoReturn:
         """Wait until the moment that the task before has found."""
-        before = context["ti"].xcom_pull(task_ids=f"{COLLECT}.{self.source}")
+        before = context["ti"].xcom_pull(task_ids=f"{names.COLLECT_GROUP}.{self.source}")
         self._wait(datetime.fromisoformat(before["rest_at"]))
 
     def go_on(self, context: Any, event: Any = None) -> dict[str, Any]:
@@ -123,19 +132,26 @@ def collect_from_sources(kind: Kind) -> None:
         from touchline.operations.sources import sources_giving
 
         take_keys_from_airflow()
-        return [f"{COLLECT}.{source}" for source in sources_giving(read_settings(), kind)]
+        return [f"{names.COLLECT_GROUP}.{source}" for source in sources_giving(read_settings(), kind)]
 
-    announce = step(f"announce_{kind}", task_id="announce", trigger_rule="all_done")
+    @task(
+        doc_md=STEPS[f"announce_{kind}"].does, outlets=[WHEN_NEW[names.LANDING[kind]]], trigger_rule="all_done",
+        **limits_of(f"announce_{kind}"),
+    )  # fmt: skip
+    def announce() -> dict[str, Any]:
+        take_keys_from_airflow()
+        return run_step(STEPS[f"announce_{kind}"])
+
     verdict = step(f"{names.ALL_COLLECTED}/{kind}", task_id=names.ALL_COLLECTED, trigger_rule="none_failed")
-    first, rest = TaskGroup(COLLECT), TaskGroup(REST)
-    chosen = sources()
+    first, rest = TaskGroup(names.COLLECT_GROUP), TaskGroup(REST)
+    chosen, announced = sources(), announce()
     for source in sources_of(kind):
         options: dict[str, Any] = {
             "task_id": source, "kind": kind, "source": source, "pool": pool_of(source),
             **limits_of_collecting(kind),
         }  # fmt: skip
         collect = Collect(**options, task_group=first)
-        chosen >> collect >> [announce, verdict]
+        chosen >> collect >> [announced, verdict]
         collect >> CollectRest(**options, task_group=rest, outlets=[WHEN_NEW[names.LANDING[kind]]])
 
 

@@ -15,7 +15,7 @@ MINUTES = {
     "train": 120, "tune": 120, "forget_logs": 10, "forget_runs": 30, "promote": 10,
     "predict": 15, "refresh_analytics": 15, "all_predicted": 5, "predicted_in_time": 5,
     "settle": 20, "measure_drift": 20,
-    "announce_fixtures": 5, "announce_odds": 5, "announce_scores": 5, "all_collected": 5,
+    "announce_fixtures": 15, "announce_odds": 15, "announce_scores": 15, "all_collected": 5,
 }  # fmt: skip
 # A first collection of ten seasons at a provider's pace.
 COLLECT_MINUTES = 30

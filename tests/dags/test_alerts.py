@@ -61,10 +61,14 @@ def told(settings: Settings, hook: Webhook, mails: MailServer, monkeypatch: pyte
     return settings
 
 
-def context(task_id: str = "collect.the_odds_api", run_id: str = "scheduled__1", error: Any = None) -> Any:
+def context(
+    task_id: str = "collect.the_odds_api", run_id: str = "scheduled__1", error: Any = None,
+    dag_id: str = "collect_odds", after: tuple[str, ...] = (),
+) -> Any:  # fmt: skip
     return {
+        "task": SimpleNamespace(upstream_task_ids=set(after)),
         "task_instance": SimpleNamespace(task_id=task_id),
-        "dag_run": SimpleNamespace(dag_id="collect_odds", run_id=run_id),
+        "dag_run": SimpleNamespace(dag_id=dag_id, run_id=run_id),
         "dag": SimpleNamespace(doc_md=GUIDE),
         "exception": error or SourceUnavailable("the_odds_api: status 503\nodds?region=uk\nodds?region=eu"),
     }
@@ -123,6 +127,28 @@ def test_another_kind_of_error_of_the_same_task_is_another_cause(told: Settings,
         "SourceUnavailable: the_odds_api: status 503",
         "PipelineDegraded: no source has given odds ever",
     ]
+
+
+def test_a_source_that_is_down_is_told_once_whatever_it_was_asked_for(told: Settings, hook: Webhook):
+    task_failed(context())
+    task_failed(context(dag_id="collect_scores"))
+    task_failed(
+        context(
+            "all_collected", error=PipelineDegraded("no source has given odds since 06:00"),
+            after=("collect.the_odds_api", "collect.api_football"),
+        )
+    )  # fmt: skip
+    send_what_is_new({})
+    assert [(each["dag_id"], each["n_times"]) for each in notices(told)] == [("collect_odds", 3)]
+    task_failed(context("collect.api_football"))
+    assert [each["task_id"] for each in notices(told)] == ["collect.the_odds_api", "collect.api_football"]
+
+
+def test_a_verdict_is_told_where_no_source_has_failed(told: Settings, hook: Webhook):
+    degraded = PipelineDegraded("no source has given odds since 06:00")
+    task_failed(context("all_collected", error=degraded, after=("collect.the_odds_api",)))
+    task_failed(context("announce", error=SourceUnavailable("not of the collection"), after=("sources",)))
+    assert [each["task_id"] for each in notices(told)] == ["all_collected", "announce"]
 
 
 def test_a_task_that_was_killed_for_good_is_told_by_itself(told: Settings, hook: Webhook):

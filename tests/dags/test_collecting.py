@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskDeferred
+from airflow.sdk.exceptions import AirflowSkipException, DownstreamTasksSkipped, TaskDeferred
 from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
 import touchline_collecting
@@ -44,6 +44,7 @@ class Instance:
     """What a task says to Airflow."""
 
     before: Any = None
+    try_number: int = 1
     map_index: int = -1
     said: dict[str, Any] = field(default_factory=dict)
 
@@ -84,7 +85,9 @@ def dag(example: Settings) -> DAG:
 def act(dag: DAG) -> Callable[..., Any]:
     """Call a method of a task in a run that has just begun."""
 
-    def call(task_id: str, method: str, before: Any = None, run_type: str = "scheduled") -> Any:
+    def call(
+        task_id: str, method: str, before: Any = None, run_type: str = "scheduled", try_number: int = 1
+    ) -> Any:
         run = SimpleNamespace(
             dag_id=dag.dag_id,
             run_id="a run",
@@ -94,8 +97,9 @@ def act(dag: DAG) -> Callable[..., Any]:
             data_interval_end=FRIDAY,
         )
         context: Any = {
-            "dag_run": run, "dag": dag, "ti": Instance(before), "params": {"as_of": None, "announce": False},
-            "triggering_asset_events": {}, "outlet_events": OutletEventAccessors(),
+            "dag_run": run, "dag": dag, "ti": Instance(before, try_number),
+            "params": {"as_of": None, "announce": False}, "triggering_asset_events": {},
+            "outlet_events": OutletEventAccessors(),
         }  # fmt: skip
         with set_current_context(context):
             return getattr(dag.get_task(task_id), method)(context)
@@ -169,6 +173,19 @@ def test_a_pause_beyond_the_next_planned_run_is_left_to_that_run(
     answers[:] = [NOTHING, BUSY]
     with pytest.raises(DownstreamTasksSkipped):
         act("collect.example", "execute")
+
+
+@pytest.mark.slow
+def test_a_source_that_rests_and_has_given_nothing_is_skipped(
+    answers: list[ScriptedReply], act: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    soon = live_clock().as_of + timedelta(minutes=5)
+    monkeypatch.setattr(touchline_collecting, "next_planned", lambda *_: soon)
+    answers[:] = [BUSY]
+    with pytest.raises(AirflowSkipException, match="asks to be left alone"):
+        act("collect.example", "execute")
+    with pytest.raises(SourceUnavailable, match="asked to be left alone"):
+        act("collect.example", "execute", try_number=2)
 
 
 @pytest.mark.slow

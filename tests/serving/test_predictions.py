@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -81,6 +82,37 @@ def test_probabilities_and_prices_stand_beside_the_market(api: TestClient):
     assert unpriced["market_probabilities"] is None
     assert unpriced["best_prices"] == {"home": None, "draw": None, "away": None}
     assert [priced["rests_on"], unpriced["rests_on"]] == ["prices", "ratings"]
+
+
+def test_a_prediction_from_prices_is_stale_when_its_source_has_stopped_answering(
+    own_world: World, serve: Callable[..., TestClient]
+):
+    def collect(hours: int, *, is_answered: bool) -> None:
+        with connect(own_world.settings, "ingest") as connection:
+            connection.execute(
+                "insert into ops.pipeline_run (run_id, step, as_of, status, detail) values (%s, %s, %s, %s, "
+                '\'{"requests": 1, "new_payloads": 0, "seen_again": 1, "not_offered": 0}\')',
+                (
+                    f"at {hours}", "collect_odds/the_odds_api", NOW - timedelta(hours=12 - hours),
+                    "success" if is_answered else "failed",
+                ),
+            )  # fmt: skip
+
+    def found() -> list[tuple[str | None, bool]]:
+        told = api.get(UPCOMING).json()["predictions"]
+        return [(each["prices_as_of"], each["is_stale"]) for each in told]
+
+    api = serve(own_world.settings)
+    assert found() == [(None, False)] * 2, "nobody has asked"
+    collect(0, is_answered=True)
+    collect(1, is_answered=False)
+    at_first = (NOW - timedelta(hours=12)).isoformat().replace("+00:00", "Z")
+    assert found() == [(at_first, False)] * 2
+    collect(2, is_answered=False)
+    assert found() == [(at_first, True), (at_first, False)], "the second rests on ratings"
+    assert f"prices of {NOW - timedelta(hours=12):%d %b, %H:%M}" in api.get("/").text
+    collect(3, is_answered=True)
+    assert [is_stale for _, is_stale in found()] == [False, False]
 
 
 def test_baselines_have_a_prediction_for_each_forecast(api: TestClient, world: World):

@@ -52,7 +52,10 @@ select
     predictions.rests_on,
     predictions.predicted_at,
     predictions.features_as_of,
+    price_age.prices_as_of,
+    predictions.rests_on = 'prices' and coalesce(price_age.is_stale, false) as is_stale,
     predictions.is_simulated
 from matches
 inner join predictions on matches.match_id = predictions.match_id
 left join best_prices on matches.match_id = best_prices.match_id
+cross join {{ ref('stg_price_age') }} as price_age

@@ -87,7 +87,7 @@ def upcoming_table(settings: Settings, limit: int = 20) -> Table:
         table.add_row(
             f"{row['kickoff_at']:%a %d %b %H:%M}", row["competition"], row["home_team"], row["away_team"],
             *(f"{value:.3f}" for value in p), f"{sum(p):.3f}", " / ".join(f"{1 / value:.2f}" for value in p),
-            row["rests_on"],
+            f"prices of {row['prices_as_of']:%d %b %H:%M}" if row["is_stale"] else row["rests_on"],
         )  # fmt: skip
     return table
 

@@ -78,22 +78,30 @@ def register(app: typer.Typer) -> None:
         slow_seconds: Annotated[
             float | None, typer.Option(help="how long the pause of `slow` lasts", min=0, max=60)
         ] = None,
+        source: Annotated[
+            str | None, typer.Option(help="the only source whose requests are hit; all, if not said")
+        ] = None,
     ) -> None:
         """Make the running world fail, or (none) stop failing; the other faults stay as they are."""
         from touchline.sandbox.faults import switch_fault
 
         if name not in (*Fault, "all", "none"):
             raise typer.BadParameter(f"there are {', '.join(Fault)}; all, and none", param_hint="NAME")
-        _tell_faults(ctx, switch_fault(state(ctx).settings.sandbox_address, name, rate, slow_seconds))
+        address = state(ctx).settings.sandbox_address
+        _tell_faults(ctx, switch_fault(address, name, rate, slow_seconds, source))
 
 
 def _tell_faults(ctx: typer.Context, found: dict[str, Any]) -> None:
     if state(ctx).as_json:
         emit(ctx, {**found, "is_simulated": True})
         return
-    table = Table("fault", "rate", "hits")
+    table = Table("fault", "rate", "source", "hits")
     for name, hits in found["hits"].items():
-        table.add_row(name, f"{found['faults'][name]:g}" if name in found["faults"] else "off", str(hits))
+        rate = found["faults"].get(name)
+        if rate is None:
+            table.add_row(name, "off", "", str(hits))
+        else:
+            table.add_row(name, f"{rate:g}", found["sources"].get(name, "all"), str(hits))
     console.print(table)
 
 

@@ -70,6 +70,11 @@ class CollectReport:
     files: tuple[FileReport, ...]
 
     @property
+    def is_answered(self) -> bool:
+        """Whether a source gave something, if only that nothing has changed, or there was nothing to ask."""
+        return self.requests == 0 or self.new_payloads + self.seen_again + self.not_offered > 0
+
+    @property
     def summary(self) -> str:
         """One sentence for a log."""
         text = (

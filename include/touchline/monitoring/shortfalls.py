@@ -51,18 +51,23 @@ class Shortfall:
         return f"{self.message}; to do: {self.what_to_do}"
 
 
-def find_shortfalls(settings: Settings, as_of: datetime) -> tuple[Shortfall, ...]:
-    """Every shortfall as of an instant (UTC), the gravest kind first. Raises DatabaseUnavailable.
+def find_shortfalls(
+    settings: Settings, as_of: datetime, kinds: Sequence[Kind] = KINDS
+) -> tuple[Shortfall, ...]:
+    """Every shortfall of some kinds as of an instant (UTC), the gravest first. Raises DatabaseUnavailable.
 
     Before the warehouse is built no fixture is known, so that none can be missing.
     """
     with connect(settings, "api") as connection, RawCursor(connection, row_factory=dict_row) as cursor:
         evidence = cursor.execute(query(EVIDENCE), (as_of,)).fetchall()
         missing: Sequence[Row] = ()
-        if scalar(connection, "select to_regclass('analytics.unpredicted')") is not None:
+        if (
+            "unpredicted" in kinds
+            and scalar(connection, "select to_regclass('analytics.unpredicted')") is not None
+        ):
             until = horizon_end(evidence, as_of, settings.horizon_days)
             missing = cursor.execute(query(MISSING), (as_of, until)).fetchall()
-    return judge(evidence, missing, as_of)
+    return tuple(each for each in judge(evidence, missing, as_of) if each.kind in kinds)
 
 
 def horizon_end(evidence: Iterable[Row], as_of: datetime, horizon_days: int) -> datetime:

@@ -74,6 +74,8 @@ PROMISED: Final = {
     SETTLED: timedelta(hours=9),
 }
 
+# The tasks of a collection that ask a source are in this group, and are named as the source.
+COLLECT_GROUP: Final = "collect"
 LANDING: Final = {"fixtures": LANDING_FIXTURES, "odds": LANDING_ODDS, "scores": LANDING_SCORES}
 
 # The steps of a build in their order. The search for anomalies is not among them: nothing waits for it, and when it

@@ -19,6 +19,18 @@ LONGEST_LINE = 500
 NO_ADVICE = "see the task's log"
 NO_WORD = "it was killed, or its worker was, as often as it may be tried"
 
+# One failure at a time, or two that have one cause would not see each other.
+_LOCK = "select pg_advisory_xact_lock(hashtext('notices'))"
+_COUNT = """
+update ops.notice set n_times = n_times + 1, last_at = clock_timestamp()
+where notice_id = (
+    select min(notice_id) from ops.notice
+    where closed_at is null and task_id <> '' and (
+        task_id = any(%(follows)s)
+        or (task_id = %(task_id)s and dag_id <> %(dag_id)s and split_part(cause, '/', 3) = %(kind)s)
+    )
+)
+"""
 _OPEN = """
 insert into ops.notice (cause, dag_id, task_id, run_id, error, sample, what_to_do, link)
 values (%(cause)s, %(dag_id)s, %(task_id)s, %(run_id)s, %(error)s, %(sample)s, %(what_to_do)s, %(link)s)
@@ -39,7 +51,10 @@ order by dag_id, run_id, notice_id
 
 @dataclass(frozen=True)
 class Notice:
-    """Something of which operators are told. `error` is one line, `sample` rows or problems that show it."""
+    """Something of which operators are told. `error` is one line, `sample` rows or problems that show it.
+
+    It `follows` from the failure of any of these tasks, in whichever DAG.
+    """
 
     dag_id: str
     task_id: str
@@ -49,6 +64,7 @@ class Notice:
     sample: tuple[str, ...]
     what_to_do: str
     link: str
+    follows: tuple[str, ...] = ()
 
     @property
     def cause(self) -> str:
@@ -68,7 +84,13 @@ Channel = Callable[[Message], None]
 
 
 def notice_of(
-    dag_id: str, task_id: str, run_id: str, error: BaseException | str | None, guide: str | None, link: str
+    dag_id: str,
+    task_id: str,
+    run_id: str,
+    error: BaseException | str | None,
+    guide: str | None,
+    link: str,
+    follows: tuple[str, ...] = (),
 ) -> Notice:
     """The notice of a failed task. `guide` is the documentation of its DAG, which says what to do."""
     kind = "Failed" if error is None or isinstance(error, str) else type(error).__name__
@@ -77,6 +99,7 @@ def notice_of(
     return Notice(
         dag_id, task_id, run_id, kind, told[:LONGEST_LINE],
         tuple(line[:LONGEST_LINE] for line in others[:SAMPLE_LINES]), advice(guide or "", task_id), link,
+        follows,
     )  # fmt: skip
 
 
@@ -97,10 +120,17 @@ def advice(guide: str, task_id: str) -> str:
 
 
 def open_notice(settings: Settings, notice: Notice) -> None:
-    """Record a failure: as a new notice, or counted with the one that is open for the same cause."""
-    values = {**vars(notice), "cause": notice.cause, "sample": list(notice.sample)}
+    """Record a failure: as a new notice, or counted with the one that is open for the same cause.
+
+    The same cause has what the same task met in another DAG, and what follows from an open notice.
+    """
+    values = {
+        **vars(notice), "cause": notice.cause, "sample": list(notice.sample), "follows": list(notice.follows),
+    }  # fmt: skip
     with connect(settings, "ingest") as connection:
-        connection.execute(_OPEN, values)
+        connection.execute(_LOCK)
+        if not connection.execute(_COUNT, values).rowcount:
+            connection.execute(_OPEN, values)
 
 
 def close_notices(settings: Settings, dag_id: str, task_id: str, run_id: str) -> None:

@@ -5,14 +5,14 @@ What could be done is done and announced before; so nothing waits for a verdict,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from touchline.database.engine import connect, scalar
 from touchline.errors import PipelineDegraded
 from touchline.monitoring.late import late_predictions
-from touchline.monitoring.shortfalls import OF_PREDICTIONS, Shortfall, find_shortfalls, told
+from touchline.monitoring.shortfalls import OF_PREDICTIONS, Kind, Shortfall, find_shortfalls, told
 from touchline.operations import names
 from touchline.operations.pipeline import Run, Step
 
@@ -30,7 +30,7 @@ def all_collected(kind: str) -> Step:
     """The verdict on a collection of a kind of facts."""
     return _verdict(
         f"{names.ALL_COLLECTED}/{kind}", f"Fail when no source has given {kind}.",
-        lambda shortfall: (shortfall.kind, shortfall.subject) == ("uncollected", kind), in_backfill="as now",
+        ("uncollected",), lambda shortfall: shortfall.subject == kind, in_backfill="as now",
     )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def all_predicted() -> Step:
     """The verdict on predictions; a new installation predicts before it has trained, which is no fault."""
     return _verdict(
         names.ALL_PREDICTED, "Fail when a fixture ahead has no prediction, or a competition is held.",
-        lambda shortfall: shortfall.kind in OF_PREDICTIONS, idle=_never_trained, in_backfill="never",
+        OF_PREDICTIONS, idle=_never_trained, in_backfill="never",
         not_in_backfill="What is missing ahead is judged now or not at all.",
     )  # fmt: skip
 
@@ -62,9 +62,11 @@ def predicted_in_time() -> Step:
     )  # fmt: skip
 
 
-def _verdict(name: str, does: str, counts: Callable[[Shortfall], bool], **options: Any) -> Step:
+def _verdict(
+    name: str, does: str, kinds: Sequence[Kind], counts: Callable[[Shortfall], bool] = lambda _: True, **options: Any
+) -> Step:  # fmt: skip
     def work(run: Run) -> Complete:
-        found = [each for each in find_shortfalls(run.settings, run.as_of) if counts(each)]
+        found = [each for each in find_shortfalls(run.settings, run.as_of, kinds) if counts(each)]
         if found:
             raise PipelineDegraded(told(found))
         return Complete()

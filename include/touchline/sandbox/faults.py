@@ -14,11 +14,13 @@ from typing import Any, Final
 
 from touchline.sandbox.chance import unit
 from touchline.sandbox.clock import call
+from touchline.sources.simulated import PREFIXES, UK_FILES
 
 DEFAULT_RATE: Final = 0.3
 SLOW_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 60.0
 ALL, NONE = "all", "none"
+PROVIDERS: Final = (UK_FILES, *PREFIXES)
 
 
 class Fault(StrEnum):
@@ -68,6 +70,7 @@ class FaultBoard:
     def __init__(self, seed: int, slow_seconds: float = SLOW_SECONDS) -> None:
         self._seed = seed
         self._rates: dict[Fault, float] = {}
+        self._sources: dict[Fault, str] = {}
         self._slow_seconds = slow_seconds
         self._asked: Counter[str] = Counter()
         self._hits: Counter[Fault] = Counter()
@@ -82,10 +85,17 @@ class FaultBoard:
         """0 when the fault is off."""
         return self._rates.get(fault, 0.0)
 
-    def switch(self, name: str, rate: float = DEFAULT_RATE, slow_seconds: float | None = None) -> None:
+    def switch(
+        self,
+        name: str,
+        rate: float = DEFAULT_RATE,
+        slow_seconds: float | None = None,
+        source: str | None = None,
+    ) -> None:
         """Set one fault, or `all`, to `rate` (0 is off), or all off with `none`; the others stay as they are.
 
-        Raises ValueError for a name or number that cannot be.
+        Only requests to `source` are hit, or those to all sources without it. Raises ValueError for a name or number
+        that cannot be.
         """
         if not 0 <= rate <= 1:
             raise ValueError(f"a rate lies between 0 and 1, not at {rate}")
@@ -95,11 +105,15 @@ class FaultBoard:
             raise ValueError(
                 f"there is no fault {name!r}; there are {', '.join(Fault)}, {ALL} (of them) and {NONE}"
             )
+        if source is not None and source not in PROVIDERS:
+            raise ValueError(f"there is no source {source!r}; there are {', '.join(PROVIDERS)}")
         chosen = tuple(Fault) if name in (ALL, NONE) else (Fault(name),)
         new = 0.0 if name == NONE else rate
         with self._lock:
             rates = {**self._rates, **dict.fromkeys(chosen, new)}
             self._rates = {fault: kept for fault, kept in rates.items() if kept > 0}
+            sources = {**self._sources, **dict.fromkeys(chosen, source)}
+            self._sources = {fault: kept for fault, kept in sources.items() if kept is not None}
             if slow_seconds is not None:
                 self._slow_seconds = slow_seconds
             if not self._rates:
@@ -112,7 +126,10 @@ class FaultBoard:
                 return Draw(frozenset(), ())
             turn = self._asked[label]
             self._asked[label] += 1
-            rates = dict(self._rates)
+            rates = {
+                fault: rate for fault, rate in self._rates.items()
+                if label.startswith(self._sources.get(fault, ""))
+            }  # fmt: skip
         hit = (fault for fault, rate in rates.items() if unit(self._seed, fault, label, turn) < rate)
         return Draw(frozenset(hit), (self._seed, label, turn))
 
@@ -122,10 +139,13 @@ class FaultBoard:
             self._hits.update(faults)
 
     def state(self) -> dict[str, Any]:
-        """Rates of the faults that are on, hits since the server started, and the pause of `slow` in seconds."""
+        """Rates of the faults that are on and the source that one is limited to, hits since the server started, and
+        the pause of `slow` in seconds.
+        """
         with self._lock:
             return {
                 "faults": {fault.value: self._rates[fault] for fault in Fault if fault in self._rates},
+                "sources": {fault.value: self._sources[fault] for fault in Fault if fault in self._sources},
                 "hits": {fault.value: self._hits[fault] for fault in Fault},
                 "slow_seconds": self._slow_seconds,
             }
@@ -143,7 +163,16 @@ def read_faults(address: str) -> dict[str, Any]:
 
 
 def switch_fault(
-    address: str, name: str, rate: float = DEFAULT_RATE, slow_seconds: float | None = None
+    address: str,
+    name: str,
+    rate: float = DEFAULT_RATE,
+    slow_seconds: float | None = None,
+    source: str | None = None,
 ) -> dict[str, Any]:
     """Switch faults of the world served at `address` and return their state; raises SourceUnavailable."""
-    return call("POST", address, "faults", {"name": name, "rate": rate, "slow_seconds": slow_seconds})
+    return call(
+        "POST",
+        address,
+        "faults",
+        {"name": name, "rate": rate, "slow_seconds": slow_seconds, "source": source},
+    )

@@ -114,8 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _switch_faults(self, asked: dict[str, Any]) -> dict[str, Any]:
         pause = asked.get("slow_seconds")
         self.server.faults.switch(
-            asked["name"], float(asked.get("rate", DEFAULT_RATE)), None if pause is None else float(pause)
-        )
+            asked["name"], float(asked.get("rate", DEFAULT_RATE)), None if pause is None else float(pause),
+            asked.get("source"),
+        )  # fmt: skip
         return self.server.faults.state()
 
     def _asked(self) -> Asked:

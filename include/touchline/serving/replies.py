@@ -70,6 +70,8 @@ def _upcoming(row: Row) -> schemas.UpcomingPrediction:
         fair_prices=schemas.Prices(**fair),
         best_prices=schemas.Prices(**{side: row[f"best_price_{side}"] for side in SIDES}),
         market_probabilities=believed,
+        prices_as_of=row["prices_as_of"],
+        is_stale=row["is_stale"],
     )
 
 

@@ -100,6 +100,13 @@ class UpcomingPrediction(PredictionSummary):
     market_probabilities: Probabilities | None = Field(
         description="the pre-match consensus's, without its overround; null without prices"
     )
+    prices_as_of: datetime | None = Field(
+        description="when a source of prices last answered; null before the first time"
+    )
+    is_stale: bool = Field(
+        description="it rests on prices, and no source of prices has answered for more than an hour",
+        examples=[False],
+    )
 
 
 class UpcomingPredictions(BaseModel):

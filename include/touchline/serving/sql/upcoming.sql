@@ -24,8 +24,9 @@ with page as materialized (
     limit $6 offset $7
 )
 
-select page.*, odds.*
+select page.*, odds.*, age.prices_as_of, page.rests_on = 'prices' and coalesce(age.is_stale, false) as is_stale
 from page
+cross join ops.price_age as age
 left join lateral (
     select
         max(price_home) filter (where bookmaker <> 'consensus') as best_price_home,
