@@ -94,14 +94,13 @@ def run_pipeline(settings: Settings, timeout_seconds: float, tell: Told, watch: 
         since = live_clock().as_of
         conf = {"as_of": clock.as_of.isoformat()} if clock.mode == "virtual" else {}
         follower = Follower(settings, api, since, timeout_seconds, watch)
-        # Fixtures come first: prices and results of a match that nobody has announced would have to wait. The warehouse
-        # is told of all three together: one build instead of three. The runs that are due by their timetables begin as
-        # soon as they may, so no DAG may before its turn.
-        for together in ((names.COLLECT_FIXTURES,), (names.COLLECT_ODDS, names.COLLECT_SCORES)):
-            api.unpause(together)
-            for dag_id in together:
-                api.trigger(dag_id, {**conf, "announce": False})
-            follower.until_idle()
+        # The warehouse is told of all collections together: one build instead of three. The runs that are due by their
+        # timetables begin as soon as they may, so no DAG may before its turn.
+        collections = (names.COLLECT_FIXTURES, names.COLLECT_ODDS, names.COLLECT_SCORES)
+        api.unpause(collections)
+        for dag_id in collections:
+            api.trigger(dag_id, {**conf, "announce": False})
+        follower.until_idle()
         api.unpause(names.DAGS)
         if warehouse_is_behind(settings, run_clock(settings)):
             api.trigger(names.BUILD_WAREHOUSE, conf)

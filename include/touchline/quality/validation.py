@@ -146,10 +146,14 @@ def _outcomes(suite: Any, batch: Any, frame: pd.DataFrame | None, result_format:
 
 @contextmanager
 def _configured_once() -> Iterator[None]:
-    """Let each expectation build its configuration once, not at every look, which takes a third of a check."""
+    """Let each expectation build its configuration once, not at every look, which takes a third of a check; and name
+    metrics by plain values without looking for every type that a value may have, which takes another.
+    """
+    from great_expectations.core import id_dict
     from great_expectations.expectations.expectation import Expectation
 
     as_it_was, built = Expectation.configuration, {}
+    convert = id_dict.convert_to_json_serializable
 
     def configuration(expectation: Any) -> Any:
         # The expectation stays as well, so that no other one gets its id.
@@ -157,11 +161,20 @@ def _configured_once() -> Iterator[None]:
             built[id(expectation)] = expectation, as_it_was.__get__(expectation)
         return built[id(expectation)][1]
 
+    def converted(data: Any) -> Any:
+        if data is None or type(data) in (str, int, bool):
+            return data
+        if type(data) is dict:
+            return {str(name): converted(value) for name, value in data.items()}
+        return [converted(value) for value in data] if type(data) in (list, tuple) else convert(data)
+
     Expectation.configuration = property(configuration)  # type: ignore[assignment, method-assign]
+    id_dict.convert_to_json_serializable = converted
     try:
         yield
     finally:
         Expectation.configuration = as_it_was  # type: ignore[method-assign]
+        id_dict.convert_to_json_serializable = convert
 
 
 def _finding(suite: str, outcome: Any) -> Finding:
