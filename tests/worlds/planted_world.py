@@ -85,7 +85,7 @@ def answers(worlds: Mapping[str, Bodies]) -> dict[str, bytes]:
 def renamed(text: str, competition: str) -> str:
     """What is written for E0, for another competition; its teams bear the competition's code."""
     text = text.replace("E0", competition)
-    for team in TEAMS:
+    for team in TEAMS["E0"]:
         for before in (",", "'"):
             text = text.replace(f"{before}{team}", f"{before}{competition} {team}")
     return text
@@ -123,7 +123,7 @@ def announced(row: Row) -> Row:
 
 def matches(year: int, number: int) -> list[Row]:
     """The five matches of a round, the same at every call."""
-    teams = list(TEAMS)
+    teams = list(TEAMS["E0"])
     # The circle method: one team stays, the others turn; the second half of the season at the other's ground.
     turn = number % 9
     circle = [teams[0], *teams[1:][turn:], *teams[1:][:turn]]
@@ -138,7 +138,7 @@ def matches(year: int, number: int) -> list[Row]:
 def _match(day: date, time: str, home: str, away: str) -> Row:
     seed = [day.toordinal(), *home.encode(), *away.encode()]
     rng = np.random.default_rng(seed)
-    gap = 0.25 + 0.12 * (TEAMS.index(away) - TEAMS.index(home))
+    gap = 0.25 + 0.12 * (TEAMS["E0"].index(away) - TEAMS["E0"].index(home))
     goals = [min(int(rng.poisson(rate)), 6) for rate in (np.exp(0.35 + gap / 3), np.exp(0.1 - gap / 3))]
     letter = "H" if goals[0] > goals[1] else "A" if goals[0] < goals[1] else "D"
     row = {

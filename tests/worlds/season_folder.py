@@ -4,41 +4,52 @@ from __future__ import annotations
 
 import csv
 from datetime import date, timedelta
-from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 
 from builders import season_csv
 
-TEAMS = (
-    "Arsenal",
-    "Burnley",
-    "Chelsea",
-    "Derby",
-    "Everton",
-    "Fulham",
-    "Leeds",
-    "Norwich",
-    "Reading",
-    "Stoke",
-)
-COMPETITIONS = ("E0", "E1")
+TEAMS = {
+    "E0": (
+        "Arsenal",
+        "Burnley",
+        "Chelsea",
+        "Derby",
+        "Everton",
+        "Fulham",
+        "Leeds",
+        "Norwich",
+        "Reading",
+        "Stoke",
+    ),
+    "E1": (
+        "Barnsley",
+        "Blackpool",
+        "Cardiff",
+        "Coventry",
+        "Hull",
+        "Luton",
+        "Millwall",
+        "Preston",
+        "Swansea",
+        "Watford",
+    ),
+}
 OVERROUND = 1.05
 
 
 def write_season_folder(folder: Path, first_year: int, n_seasons: int, seed: int = 1) -> int:
     """Season files of two competitions of ten teams (90 matches a season each); returns the number of matches."""
     rng = np.random.default_rng(seed)
-    strength = {(competition, team): rng.normal(0, 0.35) for competition in COMPETITIONS for team in TEAMS}
+    strength = {team: rng.normal(0, 0.35) for teams in TEAMS.values() for team in teams}
     n = 0
     for year in range(first_year, first_year + n_seasons):
-        for competition in COMPETITIONS:
-            pairs = list(permutations(TEAMS, 2))
-            rng.shuffle(pairs)
+        for competition, teams in TEAMS.items():
+            pairs = double_round([str(team) for team in rng.permutation(teams)])
             rows = [
                 _row(competition, date(year, 8, 14) + timedelta(days=3 * (number // 5)), home, away,
-                     strength[competition, home] - strength[competition, away], rng)
+                     strength[home] - strength[away], rng)
                 for number, (home, away) in enumerate(pairs)
             ]  # fmt: skip
             path = folder / f"{year % 100:02d}{(year + 1) % 100:02d}" / f"{competition}.csv"
@@ -46,6 +57,19 @@ def write_season_folder(folder: Path, first_year: int, n_seasons: int, seed: int
             path.write_bytes(season_csv(rows))
             n += len(rows)
     return n
+
+
+def double_round(teams: list[str]) -> list[tuple[str, str]]:
+    """Each against each, at home and away, round by round: nobody plays twice in a round."""
+    first, others = teams[0], teams[1:]
+    rounds = []
+    for number in range(len(others)):
+        turned = [first, *others[number:], *others[:number]]
+        half = len(teams) // 2
+        pairs = list(zip(turned[:half], reversed(turned[half:]), strict=True))
+        rounds.append(pairs if number % 2 else [(away, home) for home, away in pairs])
+    back = [[(away, home) for home, away in pairs] for pairs in rounds]
+    return [pair for pairs in (*rounds, *back) for pair in pairs]
 
 
 def turn_results_over(folder: Path, since: date) -> None:
