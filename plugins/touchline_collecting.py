@@ -50,12 +50,12 @@ class Collect(BaseOperator, SkipMixin):
         """Collect; `rest_at` of the outcome is when the source can be asked for the rest (UTC).
 
         Skipped when the source rests and has given nothing: that is no failure, and no end of one either. When it rests
-        since a try before has failed, this try has failed too: SourceUnavailable.
+        because a try before has failed, this try has failed too: SourceUnavailable.
         """
         outcome = self._ask(seconds=PROMPT_SECONDS)
         rest_at = self._rest_at(context, outcome)
         if rest_at is None and not outcome.report.is_answered:
-            if context["ti"].try_number > 1:
+            if outcome.report.is_failing and context["ti"].try_number > 1:
                 raise SourceUnavailable(outcome.summary)
             raise AirflowSkipException(outcome.summary)
         if rest_at is None:

@@ -9,10 +9,11 @@ from psycopg import sql
 from touchline.database.engine import connect, rows, scalar
 from touchline.settings import Settings
 
-# Surrogates and traces of the run that wrote a row; the model's name holds the database's.
+# Surrogates, numbers that follow from which source answered first, and traces of the run that wrote a row; the model's
+# name holds the database's.
 INCIDENTAL = [
-    "prediction_id", "payload_id", "run_id", "recorded_at", "model_name", "model_version", "parsed_at",
-    "rejected_row_id", "payload_replayed_id", "team_link_id", "team_review_id",
+    "prediction_id", "payload_id", "fixture_payload_id", "score_payload_id", "run_id", "recorded_at", "model_name",
+    "model_version", "parsed_at", "rejected_row_id", "payload_replayed_id", "team_link_id", "team_review_id",
 ]  # fmt: skip
 SCHEMAS = ["core", "features", "ledger"]
 # Hashes of all that is incidental.

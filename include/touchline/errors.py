@@ -47,6 +47,10 @@ class SourceResting(SourceUnavailable):
     """A source is not asked for now: its quota is spent, or its circuit is open."""
 
 
+class SourceFailing(SourceResting):
+    """A source is not asked for now, because its last calls have failed: its circuit is open."""
+
+
 class SourceAsksToWait(SourceResting):
     """A source wants to be left alone for `seconds`, which is longer than a request waits; later it can be asked."""
 

@@ -184,8 +184,22 @@ def test_a_source_that_rests_and_has_given_nothing_is_skipped(
     answers[:] = [BUSY]
     with pytest.raises(AirflowSkipException, match="asks to be left alone"):
         act("collect.example", "execute")
-    with pytest.raises(SourceUnavailable, match="asked to be left alone"):
+    with pytest.raises(AirflowSkipException, match="asked to be left alone"):
         act("collect.example", "execute", try_number=2)
+
+
+@pytest.mark.slow
+def test_a_source_that_rests_because_a_try_before_has_failed_has_failed(
+    answers: list[ScriptedReply], act: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("touchline.sources.governor.FAILURES_THAT_OPEN", 4)
+    answers[:] = [ScriptedReply(500)]
+    with pytest.raises(SourceUnavailable, match="status 500"):
+        act("collect.example", "execute")
+    with pytest.raises(SourceUnavailable, match="failures in a row"):
+        act("collect.example", "execute", try_number=2)
+    with pytest.raises(AirflowSkipException, match="failures in a row"):
+        act("collect.example", "execute")
 
 
 @pytest.mark.slow

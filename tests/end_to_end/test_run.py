@@ -236,7 +236,15 @@ def test_a_build_backfilled_by_airflow_ends_in_the_tables_of_having_run_then(
         run_step(undisturbed, STEPS[f"collect_{kind}"], "then", now)
     for step in names.BUILD[:4]:
         run_step(undisturbed, STEPS[step], "then", midnight)
-    built, expected = (table_digests(each, ["core", "features"]) for each in (settings, undisturbed))
+    # Snapshots are not taken in the past.
+    built, expected = (
+        {
+            table: digest
+            for table, digest in table_digests(each, ["core", "features"]).items()
+            if not table.endswith("_snapshot")
+        }
+        for each in (settings, undisturbed)
+    )
     assert built == expected
     with airflow_of(settings) as api:
         since = live_clock().as_of

@@ -9,6 +9,7 @@ import pytest
 
 from databases import copy_of
 from simulated_world import collecting_from, simulated_world
+from table_digests import table_digests
 from touchline.clock import virtual_clock
 from touchline.database.engine import connect, rows
 from touchline.landing.collect import collect
@@ -73,7 +74,7 @@ def test_sources_collected_side_by_side_end_in_the_same_facts_whichever_is_first
 ):
     names = ("football_data_uk", "football_data_org", "the_odds_api", "api_football")
     with simulated_world(tmp_path) as server, copy_of(settings) as another:
-        found = []
+        landed, built = [], []
         for own, order in ((settings, names), (another, names[::-1])):
             own = collecting_from(own, server)
             for kind in KINDS:
@@ -81,9 +82,12 @@ def test_sources_collected_side_by_side_end_in_the_same_facts_whichever_is_first
                     run_step(own, collecting((kind,), (source,)), f"{kind} of {source}")
                 run_step(own, STEPS[f"announce_{kind}"], kind)
             with connect(own, "ingest") as connection:
-                found.append(rows(connection, FACTS))
-    assert len({row["source"] for row in found[0]}) == len(names)
-    assert found[0] == found[1]
+                landed.append(rows(connection, FACTS))
+            run_step(own, STEPS["build_core"], "build")
+            built.append(table_digests(own, ["core"]))
+    assert len({row["source"] for row in landed[0]}) == len(names)
+    assert landed[0] == landed[1]
+    assert built[0] == built[1]
 
 
 @pytest.mark.slow

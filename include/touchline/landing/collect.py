@@ -20,6 +20,7 @@ from touchline.errors import (
     PayloadRejected,
     SettingsInvalid,
     SourceAsksToWait,
+    SourceFailing,
     SourceResting,
     SourceUnavailable,
 )
@@ -46,7 +47,8 @@ class CollectReport:
     """What a collection did. `problems` are bodies that could not be fetched, or not be used at all.
 
     `unreadable` of them could be fetched. When requests were left because a source asked for a pause, or was slower
-    than the collection had time, the source can be asked for them in `wait_seconds`; else that is None.
+    than the collection had time, the source can be asked for them in `wait_seconds`; else that is None. A source
+    `is_failing` when it was not asked for all because its last calls had failed.
     """
 
     source: str
@@ -67,6 +69,7 @@ class CollectReport:
     problems: tuple[str, ...]
     unreadable: int
     wait_seconds: float | None
+    is_failing: bool
     files: tuple[FileReport, ...]
 
     @property
@@ -103,6 +106,7 @@ class _Tally:
     not_offered: int = 0
     resting: int = 0
     wait_seconds: float | None = None
+    is_failing: bool = False
     problems: list[str] = field(default_factory=list)
 
 
@@ -188,6 +192,7 @@ def collect(
         problems=tuple(tally.problems),
         unreadable=len(tally.problems) - n_failed,
         wait_seconds=tally.wait_seconds,
+        is_failing=tally.is_failing,
         files=tuple(files),
     )
 
@@ -202,6 +207,7 @@ def _fetch_all(
         if isinstance(reply, SourceUnavailable):
             tally.problems.append(str(reply))
             tally.resting += isinstance(reply, SourceResting)
+            tally.is_failing |= isinstance(reply, SourceFailing)
             if isinstance(reply, SourceAsksToWait):
                 tally.wait_seconds = max(reply.seconds, tally.wait_seconds or 0.0)
             log.warning("%s", reply)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from touchline.database.engine import Connection, open_url, rows
-from touchline.errors import SourceAsksToWait, SourceResting
+from touchline.errors import SourceAsksToWait, SourceFailing, SourceResting
 from touchline.settings import Settings
 from touchline.sources.configuration import SourceConfiguration
 from touchline.sources.http import LONGEST_PATIENCE_SECONDS, Allowance, Verdict
@@ -211,7 +211,7 @@ class DatabaseGovernor:
             return
         rested = max(self._as_of - state["opened_as_of"], state["now"] - state["opened_at"])
         if rested < COOL_DOWN:
-            raise SourceResting(
+            raise SourceFailing(
                 f"{self._source}: not called for {COOL_DOWN.total_seconds() / 60:.0f} minutes after "
                 f"{state['n_failures']} failures in a row, the last: {state['last_error']}"
             )
