@@ -134,7 +134,8 @@ def is_predicting_again(settings: Settings) -> bool:
         if scalar(admin, query, (settings.warehouse_database,)) is None:
             return False
     try:
-        with connect(settings, "ingest") as connection:
+        # Who connects as a role waits for a server that comes back.
+        with open_url(settings.url("ingest")) as connection:
             if scalar(connection, "select to_regclass('ops.pipeline_run')") is None:
                 return False
             n_over = scalar(
