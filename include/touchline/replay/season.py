@@ -161,7 +161,8 @@ def link_files(settings: Settings, season: Season) -> None:
 def forget_replays(settings: Settings, *, this_too: bool) -> None:
     """Drop what replays of the same request kept under other code, and with `this_too` this one's as well.
 
-    A database that is in use stays. Raises ServiceFailed when MLflow does not answer.
+    A database that is in use stays; raises ReplayImpossible when it is this one. Raises ServiceFailed when MLflow does
+    not answer.
     """
     request = settings.warehouse_database.rpartition("_")[0]
     with open_url(settings.admin_url, autocommit=True) as admin:
@@ -175,6 +176,13 @@ def forget_replays(settings: Settings, *, this_too: bool) -> None:
             # The database last: while it is there, what a kill left of the others is found again.
             _forget_files(settings.model_copy(update={"database_name": row["datname"]}))
             admin.execute(sql.SQL("drop database {}").format(sql.Identifier(row["datname"])))
+        if this_too and rows(
+            admin, "select from pg_database where datname = %s", (settings.warehouse_database,)
+        ):
+            raise ReplayImpossible(
+                f"somebody is connected to {settings.warehouse_database}, which is to begin anew: close what reads it, "
+                "or stop the replay that plays it"
+            )
 
 
 def _forget_files(settings: Settings) -> None:
