@@ -51,7 +51,7 @@ OLDER = (
     "0020",
     "0021",
 )
-NEWEST = "0022"
+NEWEST = "0023"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     "landing.accepted_fact",

@@ -41,6 +41,8 @@ from touchline.supervision.programs import (
 )
 
 KEEPER = "keeper"
+# Longer than it takes a process to become another program.
+EXEC_SECONDS = 0.2
 MOST_RETRIES = 12
 # A program that ends sooner has not worked.
 WORKS_AFTER_SECONDS = 10
@@ -171,7 +173,7 @@ def states(home: Path) -> list[ProgramState]:
         unknown = "died"
     except (OSError, xmlrpc.client.Error):
         found = {}
-        unknown = "restarting" if _supervising(home) else "died"
+        unknown = "restarting" if _is_supervised(home) else "died"
     ends = _last_ends(home)
     return [
         _state(home, program, found.get(program.name), ends.get(program.name, ""), unknown)
@@ -397,6 +399,15 @@ def _kill_supervisor(home: Path) -> None:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(found, timeout=5)
+
+
+def _is_supervised(home: Path) -> bool:
+    """Whether supervisor or keeper lives. The keeper has no command line for the moment in which it becomes the
+    supervisor, so who finds neither looks again.
+    """
+    if not _supervising(home):
+        time.sleep(EXEC_SECONDS)
+    return bool(_supervising(home))
 
 
 def _supervising(home: Path) -> list[psutil.Process]:
