@@ -188,6 +188,18 @@ def test_hits_follow_from_the_seed_and_the_number_of_the_request():
     assert 35 < sum(hits(7, "a")) < 85
 
 
+def test_a_fault_can_be_of_one_source_alone():
+    board = FaultBoard(7)
+    board.switch("cut", 1.0, source="the_odds_api")
+    assert board.draw("the_odds_api/sports").faults == {Fault.CUT}
+    assert board.draw("football_data_uk/fixtures.csv").faults == frozenset()
+    assert board.state()["sources"] == {"cut": "the_odds_api"}
+    board.switch("cut", 1.0)
+    assert board.draw("football_data_uk/fixtures.csv").faults == {Fault.CUT}
+    with pytest.raises(ValueError, match="no source 'odds'; there are football_data_uk"):
+        board.switch("cut", 1.0, source="odds")
+
+
 def test_faults_are_drawn_independently_of_each_other():
     alone, together = FaultBoard(7), FaultBoard(7)
     alone.switch("cut")

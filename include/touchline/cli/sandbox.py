@@ -9,7 +9,7 @@ from rich.table import Table
 
 from touchline.cli.output import PortOption, console, emit, state
 from touchline.errors import ServiceFailed
-from touchline.sandbox.faults import DEFAULT_RATE, Fault
+from touchline.sandbox.faults import DEFAULT_RATE, PROVIDERS, Fault
 
 
 def register(app: typer.Typer) -> None:
@@ -87,6 +87,8 @@ def register(app: typer.Typer) -> None:
 
         if name not in (*Fault, "all", "none"):
             raise typer.BadParameter(f"there are {', '.join(Fault)}; all, and none", param_hint="NAME")
+        if source not in (None, *PROVIDERS):
+            raise typer.BadParameter(f"there are {', '.join(PROVIDERS)}", param_hint="--source")
         address = state(ctx).settings.sandbox_address
         _tell_faults(ctx, switch_fault(address, name, rate, slow_seconds, source))
 
