@@ -48,7 +48,7 @@ def validate(
                 gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations()))
                 for suite in suites
             ]
-            with _configured_once():
+            with _without_repeated_work():
                 results = [_result(*pair, frame) for pair in zip(expected, batches, strict=True)]
             # To Great Expectations, a lost connection is an expectation that failed. This one is lost with its own.
             connection.execute("select")
@@ -145,7 +145,7 @@ def _outcomes(suite: Any, batch: Any, frame: pd.DataFrame | None, result_format:
 
 
 @contextmanager
-def _configured_once() -> Iterator[None]:
+def _without_repeated_work() -> Iterator[None]:
     """Let each expectation build its configuration once, not at every look, which takes a third of a check; and name
     metrics by plain values without looking for every type that a value may have, which takes another.
     """

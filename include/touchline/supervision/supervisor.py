@@ -405,8 +405,9 @@ def _is_supervised(home: Path) -> bool:
     """Whether supervisor or keeper lives. The keeper has no command line for the moment in which it becomes the
     supervisor, so who finds neither looks again.
     """
-    if not _supervising(home):
-        time.sleep(EXEC_SECONDS)
+    if _supervising(home):
+        return True
+    time.sleep(EXEC_SECONDS)
     return bool(_supervising(home))
 
 
