@@ -205,6 +205,7 @@ class Settings(BaseSettings):
     airflow_port: Port = 8080
     mlflow_port: Port = 5000
     api_port: Port = 8000
+    api_workers: int = Field(default=1, ge=1, le=64, description="processes that answer for the read API")
     sandbox_port: Port = 8999
     sandbox_seed: int = 7
     database_name: str | None = Field(default=None, description="overrides the name derived from the source")

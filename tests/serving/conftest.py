@@ -37,7 +37,7 @@ def serve() -> Iterator[Callable[..., TestClient]]:
         async def present() -> datetime | None:
             return now
 
-        client = TestClient(create_app(settings, present), raise_server_exceptions=False)
+        client = TestClient(create_app(settings, present, kept_seconds=0), raise_server_exceptions=False)
         client.__enter__()
         clients.append(client)
         return client

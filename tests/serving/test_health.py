@@ -160,7 +160,7 @@ def test_a_simulated_world_that_stands_still_has_the_time_of_its_last_run(own_wo
     assert client.get(UPCOMING).status_code == 503
     assert "touchline up" in client.get(READY).json()["reasons"][0]
     run(own_world.settings, "predict", NOW)
-    assert client.get(UPCOMING).json()["total"] == 2
+    assert len(client.get(UPCOMING).json()["predictions"]) == 2
     state = client.get(READY).json()
     assert (state["status"], state["last_steps"]) == ("degraded", {"predict": "2022-11-02T12:00:00Z"})
     assert "time is that of the last run" in state["warnings"][0]

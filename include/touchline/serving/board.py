@@ -12,9 +12,12 @@ from touchline import __version__
 from touchline.database.queries import query
 from touchline.errors import DatabaseUnavailable
 from touchline.pages import environment
-from touchline.serving import replies, schemas
+from touchline.serving import schemas
 from touchline.serving.database import Reader
+from touchline.serving.lists import MOST_PER_PAGE
+from touchline.serving.prediction_routes import UNPREDICTED, UPCOMING
 from touchline.serving.present import Present
+from touchline.serving.record_routes import MODELS
 from touchline.serving.state import State, read_state
 from touchline.settings import Settings
 
@@ -73,17 +76,15 @@ async def page(settings: Settings, reader: Reader, present: Present, competition
 async def _content(reader: Reader, state: State, competition: str | None) -> dict[str, Any]:
     champion = ("champion", state.as_of, None, None)
     counts = await reader.rows(query("serving/sql/upcoming_counts"), *champion, None)
-    found = replies.upcoming(
-        await reader.rows(query("serving/sql/upcoming"), *champion, competition, N_FIXTURES, 0)
-    )
-    models = await reader.rows(query("serving/sql/models"))
+    found = await UPCOMING.read(reader, N_FIXTURES, *champion, competition)
+    models = await MODELS.read(reader, MOST_PER_PAGE)
     return {
         "counts": counts,
         "days": by_day(found),
         "n_shown": len(found),
         "n_upcoming": sum(row["n"] for row in counts if competition in (None, row["competition"])),
-        "model": next((row for row in models if row["role"] == "champion"), None),
-        "unpredicted": await reader.rows(query("serving/sql/unpredicted"), state.as_of, competition),
+        "model": next((each for each in models if each.role == "champion"), None),
+        "unpredicted": await UNPREDICTED.read(reader, MOST_PER_PAGE, state.as_of, competition),
         "track_record": await reader.rows(query("serving/sql/track_record")),
         "lately": await reader.rows(query("serving/sql/lately_settled")),
         "sources": await reader.rows("select * from analytics.source_health order by source"),

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from touchline.serving import schemas
 from touchline.serving.database import Reader
+from touchline.serving.http import CarefulRoute
 from touchline.serving.measures import Measures
 from touchline.serving.present import Present
 from touchline.serving.state import State, read_state
@@ -17,7 +18,7 @@ from touchline.settings import Settings
 
 def health_routes(settings: Settings, reader: Reader, measures: Measures, present: Present) -> APIRouter:
     """Liveness, readiness and Prometheus measures."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter(tags=["health"], route_class=CarefulRoute)
 
     @router.get("/v1/health/live")
     async def live() -> schemas.Liveness:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,12 +60,23 @@ class HttpConduct:
         await self._app(scope, receive, with_headers)
 
 
-async def refuse_unknown_parameters(request: Request) -> None:
-    """Refuse parameters that would have no effect: those that the route does not have, and those given twice.
+class CarefulRoute(APIRoute):
+    """A route that refuses parameters without effect: those that it does not have, and those given twice."""
 
-    Raises RequestValidationError, which names each and the nearest one that the route has.
-    """
-    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler; it raises RequestValidationError, which names each and the nearest one that the route has."""
+        handle = super().get_route_handler()
+        known = [field.alias for field in get_flat_dependant(self.dependant, skip_repeats=True).query_params]
+
+        async def handle_carefully(request: Request) -> Response:
+            if request.scope["query_string"]:
+                _refuse_unknown(request, known)
+            return await handle(request)
+
+        return handle_carefully
+
+
+def _refuse_unknown(request: Request, known: list[str]) -> None:
     problems = []
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
         if name not in known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from fastapi import Request, Response
 
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.scoreline_markets import (
@@ -16,14 +17,26 @@ from touchline.forecasting.scoreline_markets import (
     top_scorelines,
 )
 from touchline.serving import market_schemas as schemas
-from touchline.serving import replies
 from touchline.serving.database import Row
+from touchline.serving.formats import JSON
+from touchline.serving.kept import tag
+from touchline.serving.lists import kept_headers
+from touchline.serving.schemas import PredictionSummary, Probabilities
+from touchline.serving.shared import serving_of
 
 N_SCORELINES = 10
+SUMMARY = PredictionSummary.model_fields.keys() - {"probabilities"}
+
+
+async def answer(request: Request, row: Row) -> Response:
+    """The markets of a row as the API gives them."""
+    body = markets(row).model_dump_json().encode()
+    headers = kept_headers(await serving_of(request).moment()) | {"ETag": tag(body)}
+    return Response(body, media_type=JSON, headers=headers)
 
 
 def markets(row: Row) -> schemas.PredictionMarkets:
-    """Markets of a row with the columns of `replies.summary` and `scoreline_grid`."""
+    """Markets of a row of the ledger: a prediction with its `scoreline_grid`."""
     stored = np.array(row["scoreline_grid"], dtype=np.float64)
     # Stored digits are rounded, so the sum is not exactly one.
     grids = (stored / stored.sum())[None]
@@ -31,7 +44,8 @@ def markets(row: Row) -> schemas.PredictionMarkets:
     results = ("home", "draw", "away")
     pairs = ("home_or_draw", "home_or_away", "draw_or_away")
     return schemas.PredictionMarkets(
-        **replies.summary(row).model_dump(),
+        **{name: row[name] for name in SUMMARY},
+        probabilities=Probabilities(home=row["p_home"], draw=row["p_draw"], away=row["p_away"]),
         match_result=schemas.MatchResult(**_chances(results, found.match_result[0])),
         double_chance=schemas.DoubleChance(**_chances(pairs, found.double_chance[0])),
         draw_no_bet=schemas.DrawNoBet(**_chances(("home", "away"), found.draw_no_bet[0])),

@@ -44,6 +44,13 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def refused_parameter(name: str, value: object, message: str) -> RequestValidationError:
+    """The error for a parameter that cannot be used, with what to write instead."""
+    return RequestValidationError(
+        [{"type": "value_error", "loc": ("query", name), "msg": message, "input": value}]
+    )
+
+
 def handle_problems(app: FastAPI) -> None:
     """Make every error of the application a problem document."""
 

@@ -11,10 +11,20 @@ from pydantic import AfterValidator, BaseModel, Field
 Side = Literal["home", "draw", "away"]
 Role = Literal["champion", "challenger", "baseline"]
 Stage = Literal["league", "play_off"]
+Status = Literal[
+    "scheduled",
+    "in_play",
+    "suspended",
+    "played",
+    "postponed",
+    "abandoned",
+    "awarded",
+    "cancelled",
+    "superseded",
+]
 
 # Prices are stored in single precision, which would show as 2.180000066757202.
 Price = Annotated[float, AfterValidator(lambda price: round(price, 4))]
-CellProbability = Annotated[float, AfterValidator(lambda p: float(f"{p:.7g}"))]
 
 STAGE = Field(
     description="play_off for a tie that a source lists with the league; tables count the league alone",
@@ -22,6 +32,7 @@ STAGE = Field(
 )
 SIMULATED = Field(description="true when the football is invented by the sandbox", examples=[True])
 A_PREDICTION = "019ce7a1-52c0-7d3e-9f61-0c8c5a1f2b34"
+A_TEAM = "7d4f2b1c-90aa-4e0c-8d51-6f1f2f0c9b3e"
 A_MATCH = "3f0a3c1e-6a53-7a41-c0b4-2f3c0d1f8a11"
 
 
@@ -109,17 +120,6 @@ class UpcomingPrediction(PredictionSummary):
     )
 
 
-class UpcomingPredictions(BaseModel):
-    """A page of predictions; `total` counts all that match the filters."""
-
-    as_of: datetime = Field(description="the present by the run clock; all kick-offs are after it")
-    is_simulated: bool = SIMULATED
-    total: int = Field(examples=[57])
-    limit: int = Field(examples=[100])
-    offset: int = Field(examples=[0])
-    predictions: list[UpcomingPrediction]
-
-
 class UnpredictedFixture(BaseModel):
     """A fixture without a prediction, and the first reason that applies."""
 
@@ -136,14 +136,6 @@ class UnpredictedFixture(BaseModel):
     what_to_do: str = Field(examples=["run `touchline build`"])
 
 
-class Unpredicted(BaseModel):
-    """Every fixture without a prediction from the day before to the end of the horizon, soonest first."""
-
-    as_of: datetime = Field(description="the present: the run clock")
-    is_simulated: bool = SIMULATED
-    fixtures: list[UnpredictedFixture]
-
-
 class Prediction(PredictionSummary):
     """A prediction with everything it was made from."""
 
@@ -153,7 +145,7 @@ class Prediction(PredictionSummary):
     features: dict[str, float | None] = Field(
         description="values by name; null when unknown at the time", examples=[{"home_elo": 1612.4}]
     )
-    scoreline_grid: list[list[CellProbability]] = Field(
+    scoreline_grid: list[list[float]] = Field(
         description="P(home goals = row, away goals = column), both 0 to 10; sums to one"
     )
     clock: Literal["live", "virtual"] = Field(description="virtual when the run was told what time it is")
@@ -189,23 +181,135 @@ class Quote(BaseModel):
     known_at: datetime
 
 
-class Match(BaseModel):
-    """A match with its result, prices and predictions."""
+class MatchSummary(BaseModel):
+    """A match, played or ahead."""
 
     match_id: UUID = Field(examples=[A_MATCH])
     competition: str = Field(examples=["E0"])
     competition_name: str = Field(examples=["Premier League"])
     season: str = Field(examples=["2022/23"])
+    home_team_id: UUID = Field(examples=[A_TEAM])
     home_team: str = Field(examples=["Arsenal"])
+    away_team_id: UUID = Field(examples=[A_TEAM])
     away_team: str = Field(examples=["Chelsea"])
     kickoff_at: datetime
     is_kickoff_time_known: bool = Field(description="false when the source gives only the day")
-    status: str = Field(description="scheduled, played, postponed, superseded, ...", examples=["scheduled"])
+    status: Status = Field(examples=["scheduled"])
     stage: Stage = STAGE
     is_simulated: bool = SIMULATED
     result: Result | None = Field(description="null until it is known")
+
+
+class Match(MatchSummary):
+    """A match with its result, prices and predictions."""
+
     quotes: list[Quote]
     predictions: list[PredictionSummary] = Field(description="newest first, every role")
+
+
+class MatchFeatures(BaseModel):
+    """What was known of a match when the champion last predicted it."""
+
+    match_id: UUID = Field(examples=[A_MATCH])
+    prediction_id: UUID = Field(examples=[A_PREDICTION])
+    predicted_at: datetime
+    features_as_of: datetime = Field(description="the features contain nothing learned later")
+    feature_store: Literal["online", "offline"] = Field(description="where the features were read from")
+    feature_hash: str = Field(description="SHA-256 of the features in name order")
+    features: dict[str, float | None] = Field(
+        description="values by name; null when unknown at the time", examples=[{"home_elo": 1612.4}]
+    )
+    is_simulated: bool = SIMULATED
+
+
+class Competition(BaseModel):
+    """A competition with matches, as of the last build."""
+
+    competition: str = Field(description="code", examples=["E0"])
+    name: str = Field(examples=["Premier League"])
+    country: str = Field(examples=["England"])
+    tier: int = Field(description="level in its country; 1 is the highest", examples=[1])
+    last_kickoff_at: datetime | None = Field(description="of the last match played")
+    last_result_known_at: datetime | None
+    n_overdue_results: int = Field(
+        description="matches that began more than six hours ago without a result", examples=[0]
+    )
+    next_kickoff_at: datetime | None
+    n_upcoming: int = Field(examples=[380])
+    n_upcoming_without_price: int = Field(description="of those within the horizon", examples=[0])
+    n_upcoming_without_prediction: int = Field(description="of those within the horizon", examples=[0])
+    is_simulated: bool = SIMULATED
+
+
+class Standing(BaseModel):
+    """A team's place in the newest table of the league stage."""
+
+    competition: str = Field(examples=["E0"])
+    season: str = Field(examples=["2022/23"])
+    position: int = Field(
+        description="by points, goal difference and goals; meetings of teams with equal points are not looked at",
+        examples=[1],
+    )
+    team_id: UUID = Field(examples=[A_TEAM])
+    team: str = Field(examples=["Arsenal"])
+    n_played: int = Field(examples=[26])
+    goals_for: int = Field(examples=[59])
+    goals_against: int = Field(examples=[25])
+    points: int = Field(description="less those deducted", examples=[63])
+    points_deducted: int = Field(examples=[0])
+    table_rule: str = Field(description="how the competition makes its table", examples=["round_robin"])
+    may_lack: str | None = Field(description="what the table may not know; null when it is whole")
+    is_simulated: bool = SIMULATED
+
+
+class Team(BaseModel):
+    """A team, with its ratings after its last rated match; null before the first."""
+
+    team_id: UUID = Field(examples=[A_TEAM])
+    name: str = Field(examples=["Arsenal"])
+    country: str = Field(examples=["England"])
+    elo: float | None = Field(examples=[1812.4])
+    pi_home: float | None = Field(description="goals better than an average team, at home", examples=[1.61])
+    pi_away: float | None = Field(description="goals better than an average team, away", examples=[1.32])
+    last_kickoff_at: datetime | None = Field(description="of the last rated match")
+    is_simulated: bool = SIMULATED
+
+
+class TrackRecord(BaseModel):
+    """How a forecast's settled predictions of a season scored; lower is better."""
+
+    model_name: str = Field(examples=["touchline_match_result"])
+    forecast: str = Field(examples=["with_odds"])
+    role: Role = Field(examples=["champion"])
+    competition: str = Field(examples=["E0"])
+    season: str = Field(examples=["2022/23"])
+    n: int = Field(description="settled predictions, the last word on each match", examples=[250])
+    rps: float = Field(description="ranked probability score", examples=[0.1957])
+    log_loss: float = Field(description="natural logarithm, in nats", examples=[0.9731])
+    brier: float = Field(description="sum over the three outcomes", examples=[0.5771])
+    accuracy: float = Field(examples=[0.537])
+    n_with_closing: int = Field(description="of those with closing prices", examples=[250])
+    closing_log_loss: float | None = Field(description="of the closing market", examples=[0.9712])
+    log_loss_behind_closing: float | None = Field(
+        description="mean log loss minus the closing market's on the same matches", examples=[0.0019]
+    )
+    first_kickoff_at: datetime
+    last_kickoff_at: datetime
+    is_simulated: bool = SIMULATED
+
+
+class CalibrationTenth(BaseModel):
+    """Probabilities of one tenth that a forecast gave to an outcome, and how often the outcome happened."""
+
+    model_name: str = Field(examples=["touchline_match_result"])
+    forecast: str = Field(examples=["with_odds"])
+    role: Role = Field(examples=["champion"])
+    outcome: Side = Field(examples=["home"])
+    tenth: int = Field(description="0 for probabilities below 0.1, ..., 9 for those from 0.9", examples=[4])
+    n: int = Field(examples=[412])
+    p_said: float = Field(description="mean probability", examples=[0.447])
+    p_happened: float = Field(description="share that happened", examples=[0.451])
+    is_simulated: bool = SIMULATED
 
 
 class ModelRecord(BaseModel):
@@ -229,13 +333,6 @@ class ModelRecord(BaseModel):
     is_simulated: bool = SIMULATED
 
 
-class Models(BaseModel):
-    """Every model version that has predicted, by forecast; the latest prediction first."""
-
-    is_simulated: bool = SIMULATED
-    models: list[ModelRecord]
-
-
 class SourceState(BaseModel):
     """The state of one source. Calls, credits used and failed calls are counted from the beginning."""
 
@@ -253,11 +350,23 @@ class SourceState(BaseModel):
     n_failed_calls: int = Field(examples=[4])
 
 
-class Sources(BaseModel):
-    """Every source that was ever called over HTTP."""
+class GateState(BaseModel):
+    """The last run of a quality gate: the expectations that failed, by severity."""
 
-    is_simulated: bool = SIMULATED
-    sources: list[SourceState]
+    gate: str = Field(examples=["features"])
+    as_of: datetime = Field(description="run clock of the last run")
+    n_expectations: int = Field(examples=[31])
+    n_block: int = Field(description="failed ones that hold competitions", examples=[0])
+    n_quarantine: int = Field(description="failed ones that left facts out", examples=[0])
+    n_warn: int = Field(description="failed ones that are only noted", examples=[1])
+
+
+class Freshness(BaseModel):
+    """When the newest fact of a kind became known."""
+
+    kind: Literal["results", "prices", "predictions", "outcomes"] = Field(examples=["prices"])
+    newest_at: datetime | None = Field(description="run clock; null before the first")
+    built_as_of: datetime = Field(description="the instant that the warehouse knows everything up to")
 
 
 class Liveness(BaseModel):

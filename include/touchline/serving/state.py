@@ -18,10 +18,10 @@ from touchline.monitoring.shortfalls import EVIDENCE, MISSING, Shortfall, horizo
 from touchline.serving.database import Reader, Row
 from touchline.serving.present import Present
 from touchline.serving.problems import NOT_BUILT
+from touchline.serving.shared import NO_PRESENT
 
 NOT_MIGRATED = "the database is not migrated: run `touchline database start`"
 NO_PREDICTION = "there is no prediction yet: run `make run`, or `touchline train` and `touchline predict`"
-NO_PRESENT = "the simulated world's clock does not answer and no run has been recorded: run `touchline up`"
 CLOCK_STOPPED = "the simulated world's clock does not answer: the time is that of the last run"
 
 
@@ -42,17 +42,6 @@ class State:
     sources: Sequence[Mapping[str, Any]] = ()
     quality: Sequence[Mapping[str, Any]] = ()
     has_database: bool = True
-
-
-async def now(reader: Reader, present: Present) -> datetime:
-    """The present (UTC): the run clock's, or that of the newest run where it is later or the clock does not answer.
-
-    Raises DatabaseUnavailable when there is neither.
-    """
-    moment = await _present(reader, await present())
-    if moment is None:
-        raise DatabaseUnavailable(NO_PRESENT)
-    return moment
 
 
 async def read_state(reader: Reader, present: Present, horizon_days: int) -> State:

@@ -1,5 +1,6 @@
 -- one row: the present, which is the clock's, or that of what is served where that is later: the last build, and what was
--- predicted or settled on it since. A run that goes back in time builds again. $1 the clock's, null if it does not answer
+-- predicted or settled on it since. A run that goes back in time builds again. `written_at`: when the last of these was
+-- done by the wall clock. $1 the clock's, null if it does not answer
 with served as (
     select last.step, last.as_of, last.finished_at
     from unnest(array['build_analytics', 'predict', 'settle']) as steps (step)
@@ -11,6 +12,12 @@ with served as (
     ) as last
 )
 
-select greatest($1::timestamptz, max(as_of)) as as_of
+select
+    greatest(
+        $1::timestamptz,
+        max(as_of) filter (
+            where finished_at >= coalesce((select finished_at from served where step = 'build_analytics'), '-infinity')
+        )
+    ) as as_of,
+    max(finished_at) as written_at
 from served
-where finished_at >= coalesce((select finished_at from served where step = 'build_analytics'), '-infinity')
