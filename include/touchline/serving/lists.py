@@ -86,29 +86,6 @@ class Listing:
         name = f"{self.schema.__name__}Page"
         return create_model(name, __base__=Page, __doc__=f"A page of {self.name}.", **{self.name: field})
 
-    async def asked(
-        self,
-        request: Request,
-        limit: Annotated[int, Query(ge=1, le=MOST_PER_PAGE, description=f"{'items'} a page")] = 100,
-        cursor: Annotated[
-            str | None,
-            Query(max_length=LONGEST_CURSOR, description="`next` of the page before, with the same filters"),
-        ] = None,
-        fields: Annotated[
-            str | None, Query(description="only these, separated by commas", examples=["match_id,kickoff_at"])
-        ] = None,
-        format: Annotated[
-            Literal["json", "csv", "parquet"] | None, Query(description="instead of the header Accept")
-        ] = None,
-    ) -> Asked:
-        """What a request asks for. Raises RequestValidationError, or HTTPException where no format is acceptable."""
-        return Asked(
-            read_fields(fields, self.schema),
-            FORMATS[format] if format else chosen(request.headers.get("accept")),
-            limit,
-            self._read_cursor(request, cursor),
-        )
-
     async def items(self, reader: Reader, asked: Asked, *filters: Any) -> list[tuple[bytes, tuple[str, ...]]]:
         """The JSON of each item of the page, and of one more if there is one, with the values that order it."""
         given, after = len(filters), asked.after
@@ -140,7 +117,8 @@ class Listing:
         text = json.dumps([self._fingerprint(request), *place], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    def _read_cursor(self, request: Request, cursor: str | None) -> tuple[str, ...]:
+    def read_cursor(self, request: Request, cursor: str | None) -> tuple[str, ...]:
+        """The place that a cursor leads to, as text; raises RequestValidationError for one of something else."""
         if cursor is None:
             return ()
         try:
@@ -212,8 +190,22 @@ def answering(listing: Listing) -> Any:
     # Async, since FastAPI runs others in a thread each.
     async def answer(
         request: Request,
-        asked: Asked = Depends(listing.asked),  # noqa: B008 -- an annotation could not name `listing`
+        limit: Annotated[int, Query(ge=1, le=MOST_PER_PAGE, description="items a page")] = 100,
+        cursor: Annotated[
+            str | None,
+            Query(max_length=LONGEST_CURSOR, description="`next` of the page before, with the same filters"),
+        ] = None,
+        fields: str | None = fields_of(listing.schema),
+        format: Annotated[
+            Literal["json", "csv", "parquet"] | None, Query(description="instead of the header Accept")
+        ] = None,
     ) -> Answer:
+        asked = Asked(
+            read_fields(fields, listing.schema),
+            FORMATS[format] if format else chosen(request.headers.get("accept")),
+            limit,
+            listing.read_cursor(request, cursor),
+        )
         return Answer(listing, request, await serving_of(request).moment(), asked)
 
     return Depends(answer)
@@ -261,9 +253,16 @@ def route_of(tag: str, responses: Mapping[int | str, dict[str, Any]]) -> dict[st
     return {"tags": [tag], "response_class": Response, "responses": {**responses, **same}}
 
 
-Fields = Annotated[
-    str | None, Query(description="only these, separated by commas", examples=["match_id,kickoff_at"])
-]
+def fields_of(schema: type[BaseModel]) -> Any:
+    """The parameter `fields` of what has this schema."""
+    names = list(schema.model_fields)
+    one = "|".join(names)
+    return Query(
+        default=None,
+        description="only these fields, separated by commas",
+        examples=[",".join(names[:2])],
+        json_schema_extra={"pattern": f"^({one})(,({one}))*$"},
+    )
 
 
 def read_fields(text: str | None, schema: type[BaseModel]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from touchline.database.queries import query
 from touchline.serving import market_replies, market_schemas, parameters, schemas
 from touchline.serving.http import CarefulRoute
-from touchline.serving.lists import Answer, Fields, Listing, Record, answering, route_of_record
+from touchline.serving.lists import Answer, Listing, Record, answering, fields_of, route_of_record
 from touchline.serving.parameters import Competition, From, MatchId, Team, To
 from touchline.serving.shared import serving_of
 
@@ -78,7 +78,9 @@ async def matches(
 
 
 @router.get("/matches/{match_id}", **MATCH.documented("matches"))
-async def match(request: Request, match_id: MatchId, fields: Fields = None) -> Response:
+async def match(
+    request: Request, match_id: MatchId, fields: str | None = fields_of(schemas.Match)
+) -> Response:
     """One match with its result, the last quote of every bookmaker, and every prediction made of it."""
     return await MATCH.answer(request, fields, match_id)
 
@@ -94,7 +96,9 @@ async def match_odds(
 
 
 @router.get("/matches/{match_id}/features", **FEATURES.documented("matches"))
-async def match_features(request: Request, match_id: MatchId, fields: Fields = None) -> Response:
+async def match_features(
+    request: Request, match_id: MatchId, fields: str | None = fields_of(schemas.MatchFeatures)
+) -> Response:
     """The features that the champion's latest prediction of a match was made from, as they were."""
     return await FEATURES.answer(request, fields, match_id, (await serving_of(request).moment()).as_of)
 

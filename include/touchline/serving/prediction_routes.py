@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from touchline.database.queries import query
 from touchline.serving import market_replies, market_schemas, parameters, schemas
 from touchline.serving.http import CarefulRoute
-from touchline.serving.lists import Answer, Fields, Listing, Record, answering, route_of_record
+from touchline.serving.lists import Answer, Listing, Record, answering, fields_of, route_of_record
 from touchline.serving.parameters import Competition, From, PredictionId, To
 from touchline.serving.problems import documented
 from touchline.serving.shared import serving_of
@@ -80,7 +80,9 @@ async def unpredicted(
 
 
 @router.get("/predictions/{prediction_id}", **PREDICTION.documented("predictions"))
-async def prediction(request: Request, prediction_id: PredictionId, fields: Fields = None) -> Response:
+async def prediction(
+    request: Request, prediction_id: PredictionId, fields: str | None = fields_of(schemas.Prediction)
+) -> Response:
     """One prediction with its features, its scoreline grid, and what came of it."""
     return await PREDICTION.answer(request, fields, prediction_id)
 
