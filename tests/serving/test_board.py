@@ -25,7 +25,7 @@ def test_the_board_shows_fixtures_with_their_probabilities(api: TestClient, worl
     assert "Leeds" in page
     assert "Wednesday, 02 November 2022" in page
     assert 'aria-label="home 50 %, draw 30 %, away 20 %"' in page
-    assert f'href="/v1/predictions/{world.ids["new"]}"' in page
+    assert f'href="/matches/{world.priced}"' in page
     assert page.count('class="bar market"') == 1, "one of the two fixtures has prices"
     assert page.count("ratings only") == 1, "the forecast of the other has none"
 

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 
 from touchline import __version__
-from touchline.serving import board, match_routes, prediction_routes, record_routes
+from touchline.serving import board, match_routes, pages, prediction_routes, record_routes
 from touchline.serving.database import Reader
 from touchline.serving.health import health_routes
 from touchline.serving.http import CarefulRoute, HttpConduct
@@ -71,6 +71,7 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         prediction_routes.router,
         match_routes.router,
         record_routes.router,
+        pages.router,
         health_routes(settings, reader, measures, present),
     ):
         app.include_router(router, responses=documented(422))

@@ -1,4 +1,4 @@
-"""The board: one page that shows what is predicted, by which model, and how it has done."""
+"""The board's first page: what is predicted, by which model, and how it has done."""
 
 from __future__ import annotations
 
@@ -58,19 +58,20 @@ class Page:
 async def page(settings: Settings, reader: Reader, present: Present, competition: str | None) -> Page:
     """The board with the fixtures of one or all competitions. Without data or database it says what to do."""
     state = await read_state(reader, present, settings.horizon_days)
-    values: dict[str, Any] = {
-        "version": __version__,
-        "is_simulated": settings.is_simulated,
-        "state": state,
-        "competition": competition,
-        "links": _links(settings),
-    }
+    values: dict[str, Any] = {"state": state, "as_of": state.as_of, "competition": competition}
     if not state.reasons:
         try:
             values |= await _content(reader, state, competition)
         except DatabaseUnavailable as error:
             values["state"] = state = State((str(error),), has_database=False)
-    return Page(_pages.get_template("board.html").render(values), is_ready=not state.reasons)
+    html = render("board.html", settings, is_simulated=settings.is_simulated, **values)
+    return Page(html, is_ready=not state.reasons)
+
+
+def render(template: str, settings: Settings, **values: Any) -> str:
+    """A page of the board as HTML."""
+    given = {"version": __version__, "links": _links(settings)}
+    return _pages.get_template(template).render(given | values)
 
 
 async def _content(reader: Reader, state: State, competition: str | None) -> dict[str, Any]:
@@ -95,7 +96,13 @@ async def _content(reader: Reader, state: State, competition: str | None) -> dic
 def _links(settings: Settings) -> dict[str, str]:
     airflow = f"http://127.0.0.1:{settings.running_port('airflow-api', settings.airflow_port)}"
     mlflow = f"http://127.0.0.1:{settings.running_port('mlflow', settings.mlflow_port)}"
-    return {"API": "/docs", "Airflow": airflow, "MLflow": settings.mlflow_tracking_uri or mlflow}
+    return {
+        "Board": "/",
+        "Models": "/models",
+        "API": "/docs",
+        "Airflow": airflow,
+        "MLflow": settings.mlflow_tracking_uri or mlflow,
+    }
 
 
 def by_day(

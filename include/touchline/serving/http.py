@@ -25,7 +25,8 @@ _DOCUMENTATION = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     f"img-src 'self' data:; worker-src blob:; {_NEVER}"
 )
-_POLICIES = {"/": _BOARD, "/docs": _DOCUMENTATION, "/redoc": _DOCUMENTATION}
+_POLICIES = {"/": _BOARD, "/models": _BOARD, "/docs": _DOCUMENTATION, "/redoc": _DOCUMENTATION}
+_BOARD_FOLDERS = ("/matches/", "/competitions/")
 
 
 def browser_headers(path: str) -> dict[str, str]:
@@ -34,7 +35,7 @@ def browser_headers(path: str) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Content-Security-Policy": _POLICIES.get(path, _DATA),
+        "Content-Security-Policy": _BOARD if path.startswith(_BOARD_FOLDERS) else _POLICIES.get(path, _DATA),
     }
 
 

@@ -235,6 +235,11 @@ class Record:
         headers["ETag"] = tag(body)
         return Response(body, media_type=JSON, headers=headers)
 
+    async def read(self, reader: Reader, key: Any, *parameters: Any) -> Any:
+        """The thing as an instance of `schema`, for pages; None when there is none."""
+        row = await reader.by_key(self._statement(()), key, *parameters)
+        return None if row is None else self.schema.model_validate_json(row["item"])
+
     @cache  # noqa: B019 -- records live as long as the process
     def _statement(self, fields: tuple[str, ...]) -> str:
         item = json_of(fields or tuple(self.schema.model_fields))

@@ -1,0 +1,131 @@
+"""The pages behind the board: a match, a competition, the models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi.responses import HTMLResponse
+
+from touchline.database.queries import query
+from touchline.serving import market_replies, parameters, schemas
+from touchline.serving.board import by_day, render
+from touchline.serving.http import CarefulRoute
+from touchline.serving.kept import KEPT
+from touchline.serving.lists import MOST_PER_PAGE
+from touchline.serving.match_routes import COMPETITIONS, MATCH, STANDINGS
+from touchline.serving.parameters import MatchId
+from touchline.serving.prediction_routes import PREDICTION, UPCOMING
+from touchline.serving.record_routes import CALIBRATION, MODELS, TRACK_RECORD
+from touchline.serving.shared import serving_of
+
+# Scorelines with more goals of a side than this are seldom one in two hundred.
+MOST_GOALS: Final = 6
+N_FORM: Final = 6
+SIDES: Final = ("home", "draw", "away")
+
+router = APIRouter(include_in_schema=False, route_class=CarefulRoute)
+
+
+@router.get("/matches/{match_id}")
+async def match_page(request: Request, match_id: MatchId) -> HTMLResponse:
+    """A match: what is forecast and why, what the market says, what came of it."""
+    serving = serving_of(request)
+    match = await MATCH.read(serving.reader, match_id)
+    if match is None:
+        raise HTTPException(404, f"there is no match {match_id}; the board at / shows those ahead")
+    as_of = (await serving.moment()).as_of
+    row = await serving.reader.row(query("serving/sql/last_word"), match_id, as_of)
+    said = None if row is None else await PREDICTION.read(serving.reader, row["prediction_id"])
+    form = {
+        team: await serving.reader.rows(query("serving/sql/form"), team_id, match.kickoff_at, N_FORM)
+        for team, team_id in ((match.home_team, match.home_team_id), (match.away_team, match.away_team_id))
+    }
+    return await _page(
+        request,
+        "match.html",
+        match=match,
+        prediction=said,
+        markets=None if row is None else market_replies.markets(row),
+        grid=[] if said is None else heat_map(said.scoreline_grid),
+        best=best_prices(match.quotes),
+        consensus={
+            (each.market, each.line, each.stage): each
+            for each in match.quotes
+            if each.bookmaker == "consensus"
+        },
+        history=[
+            each for each in match.predictions if each.role == "champion" and each.predicted_at <= as_of
+        ],
+        form=form,
+    )
+
+
+@router.get("/competitions/{code}")
+async def competition_page(
+    request: Request,
+    code: Annotated[str, Path(pattern="^[A-Za-z0-9]{1,8}$")],
+    season: parameters.Season = None,
+) -> HTMLResponse:
+    """A competition: its table, and what is forecast."""
+    serving = serving_of(request)
+    known = {each.competition: each for each in await COMPETITIONS.read(serving.reader, MOST_PER_PAGE)}
+    if code not in known:
+        raise HTTPException(404, f"there is no competition {code}; the known ones are {', '.join(known)}")
+    as_of = (await serving.moment()).as_of
+    ahead = await UPCOMING.read(serving.reader, MOST_PER_PAGE, "champion", as_of, None, None, code)
+    return await _page(
+        request,
+        "competition.html",
+        competition=known[code],
+        table=await STANDINGS.read(serving.reader, MOST_PER_PAGE, code, season),
+        days=by_day(ahead),
+        records=await TRACK_RECORD.read(serving.reader, MOST_PER_PAGE, code, None, None, None),
+    )
+
+
+@router.get("/models")
+async def models_page(request: Request) -> HTMLResponse:
+    """The models: their scores against the market, and whether what they say happens as often as they say."""
+    serving = serving_of(request)
+    models = await MODELS.read(serving.reader, MOST_PER_PAGE)
+    champion = next((each for each in models if each.role == "champion"), None)
+    tenths: Sequence[schemas.CalibrationTenth] = []
+    if champion is not None:
+        tenths = await CALIBRATION.read(serving.reader, MOST_PER_PAGE, "champion", champion.forecast)
+    return await _page(
+        request,
+        "models.html",
+        models=models,
+        champion=champion,
+        reliability={side: [each for each in tenths if each.outcome == side] for side in SIDES},
+        records=await TRACK_RECORD.read(serving.reader, MOST_PER_PAGE, None, None, "champion", None),
+    )
+
+
+def heat_map(grid: Sequence[Sequence[float]]) -> list[list[tuple[float, float]]]:
+    """Probabilities of scorelines up to MOST_GOALS a side, each with its share of the largest; rows are home goals."""
+    shown = [row[: MOST_GOALS + 1] for row in grid[: MOST_GOALS + 1]]
+    largest = max((p for row in shown for p in row), default=1.0) or 1.0
+    return [[(p, p / largest) for p in row] for row in shown]
+
+
+def best_prices(quotes: Sequence[schemas.Quote]) -> Mapping[tuple[str, float, str], float]:
+    """The best pre-match price on offer by market, line and side, over all bookmakers."""
+    best: dict[tuple[str, float, str], float] = {}
+    for quote in quotes:
+        if quote.stage != "prematch" or quote.bookmaker == "consensus":
+            continue
+        for side in (*SIDES, "over", "under"):
+            price = getattr(quote, f"price_{side}")
+            key = (quote.market, quote.line, side)
+            if price is not None and price > best.get(key, 0):
+                best[key] = price
+    return best
+
+
+async def _page(request: Request, template: str, **values: Any) -> HTMLResponse:
+    serving = serving_of(request)
+    given = {"as_of": (await serving.moment()).as_of, "is_simulated": serving.settings.is_simulated}
+    return HTMLResponse(render(template, serving.settings, **given, **values), headers=dict(KEPT))
