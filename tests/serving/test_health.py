@@ -6,7 +6,9 @@ import asyncio
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import asyncpg
 import pytest
@@ -66,6 +68,35 @@ def test_ready_when_predictions_can_be_served(own_world: World, serve: Serve):
     state = reply.json()
     assert (state["status"], state["reasons"], state["warnings"], state["shortfalls"]) == ("ok", [], [], [])
     assert state["prediction_age_seconds"] == 1800
+
+
+def test_ready_says_of_every_service_whether_it_answers(own_world: World, serve: Serve):
+    asked: list[str] = []
+
+    class Registry(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200 if len(asked) == 1 else 503)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as registry:
+        Thread(target=registry.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{registry.server_port}"
+        client = serve(own_world.settings.model_copy(update={"mlflow_tracking_uri": address}))
+        database, models = client.get(READY).json()["services"]
+        assert (database["name"], database["is_ok"], database["latency_ms"] > 0) == ("database", True, True)
+        assert (models["name"], models["is_ok"], models["detail"]) == ("registry", True, "")
+        for _ in range(3):
+            reply = client.get(READY)
+            _, models = reply.json()["services"]
+            assert (reply.status_code, models["is_ok"], "503" in models["detail"]) == (200, False, True)
+        assert "not asked again for" in models["detail"]
+        assert models["latency_ms"] is None
+        assert asked == ["/health"] * 2
+        registry.shutdown()
 
 
 def test_up_but_nothing_new_is_told_from_up(own_world: World, serve: Serve):

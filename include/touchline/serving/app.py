@@ -13,6 +13,7 @@ from fastapi_offline import FastAPIOffline
 
 from touchline import __version__
 from touchline.serving import board, match_routes, pages, prediction_routes, record_routes
+from touchline.serving.checks import Services
 from touchline.serving.database import Reader
 from touchline.serving.health import health_routes
 from touchline.serving.http import CarefulRoute, HttpConduct
@@ -47,10 +48,12 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
     Replies, and what every request needs to know, are kept for `kept_seconds`.
     """
     reader, measures = Reader(settings), Measures()
+    services = Services(settings, reader)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await services.close()
         await reader.close()
 
     app: FastAPI = FastAPIOffline(
@@ -72,7 +75,7 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         match_routes.router,
         record_routes.router,
         pages.router,
-        health_routes(settings, reader, measures, present),
+        health_routes(settings, reader, services, measures, present),
     ):
         app.include_router(router, responses=documented(422))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from touchline.serving import schemas
+from touchline.serving.checks import Answer, Services
 from touchline.serving.database import Reader
 from touchline.serving.http import CarefulRoute
 from touchline.serving.measures import Measures
@@ -16,7 +18,9 @@ from touchline.serving.state import State, read_state
 from touchline.settings import Settings
 
 
-def health_routes(settings: Settings, reader: Reader, measures: Measures, present: Present) -> APIRouter:
+def health_routes(
+    settings: Settings, reader: Reader, services: Services, measures: Measures, present: Present
+) -> APIRouter:
     """Liveness, readiness and Prometheus measures."""
     router = APIRouter(tags=["health"], route_class=CarefulRoute)
 
@@ -30,12 +34,14 @@ def health_routes(settings: Settings, reader: Reader, measures: Measures, presen
         """Predictions can be served: the database answers, is migrated and built, and holds predictions.
 
         `degraded` when something is missing from them: fixtures without a prediction, a competition held, facts that
-        no source has given, or nothing new for more than a day.
+        no source has given, or nothing new for more than a day. `services` says of all that the API rests on whether
+        it answers, and how soon. Without the registry what is there is served all the same.
         """
+        answers = await services.look()
         state = await read_state(reader, present, settings.horizon_days)
         if state.reasons:
             response.status_code = 503
-        return _readiness(state)
+        return _readiness(state, answers)
 
     @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
@@ -46,7 +52,7 @@ def health_routes(settings: Settings, reader: Reader, measures: Measures, presen
     return router
 
 
-def _readiness(state: State) -> schemas.Readiness:
+def _readiness(state: State, answers: Sequence[Answer]) -> schemas.Readiness:
     age = None
     if state.as_of is not None and state.last_predicted_at is not None:
         age = (state.as_of - state.last_predicted_at).total_seconds()
@@ -55,6 +61,7 @@ def _readiness(state: State) -> schemas.Readiness:
         reasons=list(state.reasons),
         shortfalls=[schemas.Shortfall(**dataclasses.asdict(each)) for each in state.shortfalls],
         warnings=list(state.warnings),
+        services=[schemas.ServiceAnswer(**dataclasses.asdict(each)) for each in answers],
         as_of=state.as_of,
         last_predicted_at=state.last_predicted_at,
         prediction_age_seconds=age,

@@ -394,6 +394,15 @@ class Shortfall(BaseModel):
     what_to_do: str = Field(examples=["see `touchline sources`"])
 
 
+class ServiceAnswer(BaseModel):
+    """Whether a service that the API rests on answers."""
+
+    name: Literal["database", "registry", "redis"] = Field(examples=["database"])
+    is_ok: bool
+    latency_ms: float | None = Field(description="null when it was not asked, see `detail`", examples=[0.8])
+    detail: str = Field(description="why it does not answer; empty when it does", examples=[""])
+
+
 class Readiness(BaseModel):
     """Whether predictions can be served, and if not, or not all of them, what is missing and what to do about it."""
 
@@ -403,6 +412,7 @@ class Readiness(BaseModel):
     reasons: list[str] = Field(description="why it is not ready; empty otherwise", examples=[[]])
     shortfalls: list[Shortfall] = Field(description="why it is degraded; empty with status ok", examples=[[]])
     warnings: list[str] = Field(description="worth checking, but no reason to stop serving", examples=[[]])
+    services: list[ServiceAnswer] = Field(description="what the API rests on")
     as_of: datetime | None = Field(default=None, description="the run clock's present")
     last_predicted_at: datetime | None = Field(default=None, description="newest prediction, run clock")
     prediction_age_seconds: float | None = Field(
