@@ -17,7 +17,7 @@ from touchline.serving.checks import Services
 from touchline.serving.database import Reader
 from touchline.serving.health import health_routes
 from touchline.serving.http import CarefulRoute, HttpConduct
-from touchline.serving.kept import KEPT_SECONDS, Kept
+from touchline.serving.kept import KEPT, KEPT_SECONDS, Kept
 from touchline.serving.measures import Measures, RequestMeter
 from touchline.serving.present import Present
 from touchline.serving.problems import RETRY_AFTER, Problem, documented, handle_problems
@@ -61,6 +61,8 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         version=__version__,
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        # What a generated client calls its functions.
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
     app.router.route_class = CarefulRoute
@@ -87,7 +89,7 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         page = await board.page(settings, reader, present, competition)
         if not page.is_ready:
             return HTMLResponse(page.html, 503, headers={"Cache-Control": "no-store"} | RETRY_AFTER)
-        return HTMLResponse(page.html, headers={"Cache-Control": "no-store"})
+        return HTMLResponse(page.html, headers=dict(KEPT))
 
     return app
 
