@@ -38,7 +38,7 @@ def free_port() -> int:
 
 @contextmanager
 def process(command: list[str], settings: Settings, address: str) -> Iterator[subprocess.Popen[bytes]]:
-    variables = {**os.environ, **settings.environment(), **settings.passwords("api")}
+    variables = {**os.environ, **settings.environment(), **settings.passwords("api", "access")}
     variables["PYTHONPATH"] = str(PROJECT_ROOT / "include")
     with subprocess.Popen(command, env=variables, start_new_session=True) as started:
         try:

@@ -76,7 +76,7 @@ def test_a_service_gets_the_credentials_it_needs_and_no_others(
         "watchdog": {"watchdog"},
         "sandbox": set(),
         "mlflow": {"mlflow"},
-        "api": {"api"},
+        "api": {"api", "access"},
         "airflow-api": OF_AIRFLOW | {"source", "lineage"},
         "airflow-scheduler": OF_AIRFLOW | {"source", "lineage"},
         "airflow-dag-processor": OF_AIRFLOW | {"source", "lineage"},

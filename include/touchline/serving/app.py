@@ -10,9 +10,11 @@ from fastapi import Depends, FastAPI, Query
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from touchline import __version__
 from touchline.serving import board
+from touchline.serving.access import CORS, Access, AccessControl
 from touchline.serving.database import Reader
 from touchline.serving.football import football_routes
 from touchline.serving.health import health_routes
@@ -21,11 +23,13 @@ from touchline.serving.market_routes import market_routes
 from touchline.serving.measures import Measures, RequestMeter
 from touchline.serving.present import Present
 from touchline.serving.problems import RETRY_AFTER, Problem, documented, handle_problems
-from touchline.settings import Settings
+from touchline.serving.profile_routes import profile_routes
+from touchline.settings import Settings, parts_of
 
 DESCRIPTION = """
-Football forecasts that can prove they did not know the future. Read-only.
+Football forecasts that can prove they did not know the future. Read-only, but for the profile of a user.
 
+* Keys are sent as `Authorization: Bearer tl_...`; where reading needs none, the routes under `/v1/me` do.
 * A prediction is written before kick-off or not at all, and never changed.
 * In every reply that shows football, `is_simulated` says whether the football is invented.
 * Times are UTC, probabilities lie between 0 and 1, prices are decimal.
@@ -36,17 +40,19 @@ TAGS = [
     {"name": "predictions", "description": "Forecasts of matches, and their outcomes."},
     {"name": "matches", "description": "Fixtures, results and prices."},
     {"name": "models", "description": "The models that predict, and how well they do."},
+    {"name": "me", "description": "Of the user who is the key that asks."},
     {"name": "health", "description": "For operators and orchestrators."},
 ]
 
 
 def create_app(settings: Settings, present: Present) -> FastAPI:
     """The application for these settings. `present` gives the run clock's present (UTC), once per request."""
-    reader, measures = Reader(settings), Measures()
+    reader, measures, control = Reader(settings), Measures(), AccessControl(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with control:
+            yield
         await reader.close()
 
     app: FastAPI = FastAPIOffline(
@@ -57,12 +63,16 @@ def create_app(settings: Settings, present: Present) -> FastAPI:
         lifespan=lifespan,
     )
     handle_problems(app)
+    app.add_middleware(Access, control=control)
+    if origins := parts_of(settings.access.origins):
+        app.add_middleware(CORSMiddleware, allow_origins=origins, **CORS)
     app.add_middleware(HttpConduct)
     app.add_middleware(RequestMeter, measures=measures)
     careful = [Depends(refuse_unknown_parameters)]
     for router in (
         football_routes(settings, reader, present),
         market_routes(reader, present),
+        profile_routes(settings, reader, control.store, present),
         health_routes(settings, reader, measures, present),
     ):
         app.include_router(router, dependencies=careful, responses=documented(422))

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from touchline.errors import DatabaseUnavailable
 from touchline.serving.http import browser_headers
@@ -54,9 +55,16 @@ def handle_problems(app: FastAPI) -> None:
             detail = f"{request.method} {request.url.path} is not served; /docs lists what is"
         headers = error.headers
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            # Routes know of GET alone.
-            headers = {"Allow": "GET, HEAD"}
-        return _reply(error.status_code, detail, headers=headers)
+            # Of all routes with this path; and who answers GET answers HEAD.
+            allowed = {"GET", "HEAD"}.union(
+                *(
+                    route.methods or ()
+                    for route in app.routes
+                    if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE
+                )
+            )
+            headers = {"Allow": ", ".join(sorted(allowed))}
+        return problem_reply(error.status_code, detail, headers=headers)
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
@@ -64,18 +72,18 @@ def handle_problems(app: FastAPI) -> None:
         where = (
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems
         )
-        return _reply(422, "; ".join(where), errors=problems)
+        return problem_reply(422, "; ".join(where), errors=problems)
 
     async def unavailable(_: Request, error: Exception) -> JSONResponse:
-        return _reply(503, str(error), headers=RETRY_AFTER)
+        return problem_reply(503, str(error), headers=RETRY_AFTER)
 
     async def not_built(_: Request, __: Exception) -> JSONResponse:
-        return _reply(503, NOT_BUILT, headers=RETRY_AFTER)
+        return problem_reply(503, NOT_BUILT, headers=RETRY_AFTER)
 
     async def broken(request: Request, _: Exception) -> JSONResponse:
         # This reply alone is made outside of all middleware.
         headers = browser_headers(request.url.path)
-        return _reply(500, "internal error; the API's log has the details", headers=headers)
+        return problem_reply(500, "internal error; the API's log has the details", headers=headers)
 
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)
@@ -84,13 +92,14 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, broken)
 
 
-def _reply(
+def problem_reply(
     status: int,
     detail: str,
     *,
     errors: Sequence[dict[str, Any]] | None = None,
     headers: Any = None,
 ) -> JSONResponse:
+    """An error as its reply."""
     content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if errors is not None:
         content["errors"] = errors
