@@ -20,14 +20,14 @@ LANGUAGES = (
     "hr", "hu", "it", "ja", "ko", "nb", "nl", "nl_BE", "pl", "pt", "pt_BR", "ro", "ru", "sk", "sl", "sr", "sv", "tr",
     "uk", "zh",
 )  # fmt: skip
-# Holds the fractions that bookmakers write, such as 10/11 and 13/8.
-LARGEST_DENOMINATOR = 20
+# Enough for the fractions that bookmakers write, such as 10/11 and 13/8; more would be nearer, and read by nobody.
+LARGEST_DENOMINATOR = 10
 
 
 def fractional(price: float) -> str:
     """A decimal price above 1 as the nearest profit for a stake, such as 6/4 written 3/2.
 
-    Of profit and stake, the smaller is at most 20.
+    Of profit and stake, the smaller is at most 10; the fraction is within 5% of the profit.
     """
     profit = Fraction(price) - 1
     if profit < 1:

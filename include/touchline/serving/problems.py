@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +11,7 @@ import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
@@ -48,7 +49,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def handle_problems(app: FastAPI) -> None:
     """Make every error of the application a problem document."""
 
-    async def refused(request: Request, error: Exception) -> JSONResponse:
+    async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         detail = error.detail
         if detail == HTTPStatus(error.status_code).phrase:
@@ -66,21 +67,24 @@ def handle_problems(app: FastAPI) -> None:
             headers = {"Allow": ", ".join(sorted(allowed))}
         return problem_reply(error.status_code, detail, headers=headers)
 
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
+    async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         problems = jsonable_encoder(error.errors(), exclude={"ctx", "url"})
+        for problem in problems:
+            if not _is_json(problem.get("input")):
+                problem["input"] = str(problem["input"])
         where = (
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems
         )
         return problem_reply(422, "; ".join(where), errors=problems)
 
-    async def unavailable(_: Request, error: Exception) -> JSONResponse:
+    async def unavailable(_: Request, error: Exception) -> Response:
         return problem_reply(503, str(error), headers=RETRY_AFTER)
 
-    async def not_built(_: Request, __: Exception) -> JSONResponse:
+    async def not_built(_: Request, __: Exception) -> Response:
         return problem_reply(503, NOT_BUILT, headers=RETRY_AFTER)
 
-    async def broken(request: Request, _: Exception) -> JSONResponse:
+    async def broken(request: Request, _: Exception) -> Response:
         # This reply alone is made outside of all middleware.
         headers = browser_headers(request.url.path)
         return problem_reply(500, "internal error; the API's log has the details", headers=headers)
@@ -98,9 +102,18 @@ def problem_reply(
     *,
     errors: Sequence[dict[str, Any]] | None = None,
     headers: Any = None,
-) -> JSONResponse:
+) -> Response:
     """An error as its reply."""
     content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if errors is not None:
         content["errors"] = errors
-    return JSONResponse(content, status, media_type=MEDIA_TYPE, headers=headers)
+    # Refused text is part of the reply, and half a character of it cannot be sent as it is.
+    return Response(json.dumps(content), status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True

@@ -3,7 +3,7 @@
 with last_word as (
     select distinct on (match_id) *
     from ledger.prediction
-    where kickoff_at > $4 - interval '31 days' and kickoff_at <= $1 and role = 'champion'
+    where kickoff_at > $4::timestamptz - interval '31 days' and kickoff_at <= $1 and role = 'champion'
         and (competition = any($2::text[]) or home_team = any($3::text[]) or away_team = any($3::text[]))
     order by match_id, predicted_at desc, prediction_id desc
 )
