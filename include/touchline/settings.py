@@ -216,7 +216,10 @@ class Access(BaseModel, frozen=True):
             # A third of a second, of which commands know nothing that set no limit.
             from limits import parse_many
 
-            parse_many(value)
+            try:
+                parse_many(value)
+            except ValueError as error:
+                raise ValueError(f"write 600/minute, 10/second;9000/hour or {NO_LIMIT}") from error
         return value
 
     @field_validator("origins", mode="after")
