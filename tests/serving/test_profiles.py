@@ -118,7 +118,18 @@ def test_an_attack_on_a_profile_is_refused(client: Client, field: str, text: str
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"\x00", b"{", b"[" * 60_000, b"nul", b'{"alerts": {"prediction_moved": NaN}}']
+    "body",
+    [
+        b"",
+        b"\x00",
+        b"{",
+        b"[" * 60_000,
+        b"[" * 900 + b"]" * 900,
+        b'{"teams": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b"nul",
+        b'{"alerts": {"prediction_moved": NaN}}',
+    ],
+    ids=lambda body: ascii(body[:20]),
 )
 def test_a_body_that_is_no_profile_is_refused(client: Client, body: bytes):
     reply = client().put(PROFILE, content=body, headers={"Content-Type": "application/json"})

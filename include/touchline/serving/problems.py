@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from math import isfinite
 from typing import Any
 
 import asyncpg
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
@@ -69,10 +69,7 @@ def handle_problems(app: FastAPI) -> None:
 
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        problems = jsonable_encoder(error.errors(), exclude={"ctx", "url"})
-        for problem in problems:
-            if not _is_json(problem.get("input")):
-                problem["input"] = str(problem["input"])
+        problems = [_told(problem) for problem in error.errors()]
         where = (
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems
         )
@@ -111,9 +108,10 @@ def problem_reply(
     return Response(json.dumps(content), status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def _is_json(value: Any) -> bool:
-    try:
-        json.dumps(value, allow_nan=False)
-    except ValueError:
-        return False
-    return True
+def _told(problem: Mapping[str, Any]) -> dict[str, Any]:
+    """What was refused and why. What was given is repeated where it is one value: a structure may be too deep."""
+    told = {name: problem[name] for name in ("type", "loc", "msg")}
+    given = problem.get("input")
+    if isinstance(given, float) and not isfinite(given):
+        given = str(given)
+    return told | {"input": given} if isinstance(given, str | int | float | None) else told

@@ -73,7 +73,7 @@ def profile_routes(settings: Settings, reader: Reader, store: Reader, present: P
     ) -> schemas.MyPredictions:
         """The latest prediction of every fixture ahead of the favourites, soonest first."""
         profile = (await stored(key)).profile
-        as_of = await now(reader, present)
+        formats, as_of = profile.formats, await now(reader, present)
         found = await reader.rows(
             query("accounts/sql/favourites"), as_of, profile.competitions, profile.teams, None, limit
         )
@@ -81,9 +81,7 @@ def profile_routes(settings: Settings, reader: Reader, store: Reader, present: P
             as_of=as_of,
             is_simulated=settings.is_simulated,
             total=found[0]["n_fixtures"] if found else 0,
-            predictions=[
-                _prediction(row, profile.formats) for row in found if row["prediction_id"] is not None
-            ],
+            predictions=[_prediction(row, formats) for row in found if row["prediction_id"] is not None],
         )
 
     @router.get("/alerts", responses=refusals)
