@@ -73,6 +73,8 @@ def test_a_profile_is_what_was_last_put(client: Client):
     assert put(api, teams=["Leeds"]) == Profile(teams=["Leeds"]).model_dump()
     assert other.get(PROFILE).json()["profile"] == Profile().model_dump()
     assert api.head(PROFILE).status_code == 200
+    for path in (PROFILE, PREDICTIONS, ALERTS):
+        assert api.get(path).headers["cache-control"] == "no-store", path
 
 
 @pytest.mark.parametrize(

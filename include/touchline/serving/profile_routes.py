@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from touchline.accounts.formats import Formats
@@ -31,7 +31,7 @@ Caller = Annotated[Key, Depends(key_of)]
 
 def profile_routes(settings: Settings, reader: Reader, store: Reader, present: Present) -> APIRouter:
     """The routes under /v1/me; `store` writes profiles with the role `access`, `reader` reads all else."""
-    router = APIRouter(prefix="/v1/me", tags=["me"])
+    router = APIRouter(prefix="/v1/me", tags=["me"], dependencies=[Depends(keep_from_caches)])
     refusals = documented(401, 403, 429, 503)
 
     async def stored(key: Key) -> Stored:
@@ -96,6 +96,11 @@ def profile_routes(settings: Settings, reader: Reader, store: Reader, present: P
         )
 
     return router
+
+
+async def keep_from_caches(response: Response) -> None:
+    """What one user sees is nobody else's, and the address is the same for all."""
+    response.headers["Cache-Control"] = "no-store"
 
 
 async def _alerts(reader: Reader, profile: Profile, as_of: datetime) -> list[schemas.Alert]:
