@@ -169,3 +169,17 @@ class TeamUnknown(TouchlineError):
 
 class AnomalyUnknown(TouchlineError):
     """A finding was asked for that ops.anomaly does not hold."""
+
+
+class KeyUnknown(TouchlineError):
+    """A key of the API was named that was never made."""
+
+
+class KeyNotUsable(TouchlineError):
+    """A key of the API was to be rotated that was revoked or has expired."""
+
+
+class ProfileInvalid(TouchlineError):
+    """A profile names what does not exist: a competition, a team, a time zone, a language."""
+
+    exit_code = 2

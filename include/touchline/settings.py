@@ -6,13 +6,14 @@ Every value can be given as `TOUCHLINE_<NAME>`; the defaults run everything on o
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -22,8 +23,8 @@ from touchline.clock import parse_as_of
 from touchline.credentials import Credentials, variable_of
 from touchline.errors import SettingsInvalid, nearest
 
-Role = Literal["owner", "ingest", "transform", "model", "api", "analyst", "watchdog"]
-ROLES: tuple[Role, ...] = ("owner", "ingest", "transform", "model", "api", "analyst", "watchdog")
+Role = Literal["owner", "ingest", "transform", "model", "api", "access", "analyst", "watchdog"]
+ROLES: tuple[Role, ...] = get_args(Role)
 # Each has a password or key of its own.
 CREDENTIALS = ("postgres", *ROLES, "airflow", "airflow_admin", "mlflow", "jwt", "fernet", "session")
 
@@ -38,6 +39,11 @@ LIVE = "live"
 
 # Of a mail server, where its address has none.
 SMTP_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+# Of the API, where it listens on more than loopback.
+USUAL_KEY_LIMIT = "6000/minute"
+USUAL_ADDRESS_LIMIT = "60/minute"
+NO_LIMIT = "none"
 
 # 0 is any free one.
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -173,6 +179,90 @@ class Keep(BaseModel, frozen=True):
     )
 
 
+class Access(BaseModel, frozen=True):
+    """Who may ask the API, and how often; what is unset follows from the address that it listens on."""
+
+    anonymous: bool | None = Field(
+        default=None, description="answer requests without a key; if unset, on loopback alone"
+    )
+    key_limit: str | None = Field(
+        default=None,
+        description=f"requests of one key, as 600/minute or 10/second;9000/hour, or {NO_LIMIT}; "
+        f"if unset, {NO_LIMIT} on loopback and {USUAL_KEY_LIMIT} elsewhere",
+    )
+    address_limit: str | None = Field(
+        default=None,
+        description="requests without a valid key of one address, written alike; "
+        f"if unset, {NO_LIMIT} on loopback and {USUAL_ADDRESS_LIMIT} elsewhere",
+    )
+    redis: SecretStr | None = Field(
+        default=None,
+        description="redis://:password@host:6379/1 that counts requests; PostgreSQL does if unset",
+    )
+    redis_file: Path | None = Field(default=None, description="the file that holds it")
+    origins: str | None = Field(
+        default=None,
+        description="pages that may ask from a browser, as https://example.org, with commas between them, or *",
+    )
+    proxies: str | None = Field(
+        default=None,
+        description="addresses or networks of the proxies that say who asks (X-Forwarded-For), with commas",
+    )
+
+    @field_validator("key_limit", "address_limit", mode="after")
+    @classmethod
+    def _is_a_limit(cls, value: str | None) -> str | None:
+        if value is not None and value != NO_LIMIT:
+            # A third of a second, of which commands know nothing that set no limit.
+            from limits import parse_many
+
+            try:
+                parse_many(value)
+            except ValueError as error:
+                raise ValueError(f"write 600/minute, 10/second;9000/hour or {NO_LIMIT}") from error
+        return value
+
+    @field_validator("origins", mode="after")
+    @classmethod
+    def _are_origins(cls, value: str | None) -> str | None:
+        for each in parts_of(value):
+            parts = urlsplit(each)
+            if each != "*" and not (
+                parts.scheme in ("http", "https") and each == f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise ValueError(f"{each!r} is no origin: write https://example.org, or *")
+        return value
+
+    @field_validator("proxies", mode="after")
+    @classmethod
+    def _are_networks(cls, value: str | None) -> str | None:
+        for each in parts_of(value):
+            ipaddress.ip_network(each)
+        return value
+
+    @property
+    def redis_url(self) -> str | None:
+        """The address of the Redis that counts requests."""
+        return _secret(self.redis, self.redis_file, "TOUCHLINE_ACCESS_REDIS_FILE")
+
+    @model_validator(mode="after")
+    def _has_a_redis(self) -> Access:
+        if self.redis_url is not None and not (
+            self.redis_url.startswith(("redis://", "rediss://")) and _has_a_port(self.redis_url)
+        ):
+            raise ValueError("REDIS: write redis://:password@host:6379/1")
+        return self
+
+    def environment(self) -> dict[str, str]:
+        """The variable that gives another process the secret among these settings."""
+        return {} if self.redis is None else {f"{PREFIX}ACCESS_REDIS": self.redis.get_secret_value()}
+
+
+def parts_of(text: str | None) -> list[str]:
+    """What a setting lists with commas."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
 class Settings(BaseSettings):
     """Where things are and how this run behaves. Frozen: a run cannot change its mind half-way."""
 
@@ -235,6 +325,7 @@ class Settings(BaseSettings):
     promotion: Promotion = Promotion()
     notify: Notify = Notify()
     keep: Keep = Keep()
+    access: Access = Access()
 
     @field_validator("as_of", "training_since", mode="before")
     @classmethod
@@ -307,6 +398,14 @@ class Settings(BaseSettings):
         return self.warehouse_database.replace("touchline", "touchline_match_result", 1)
 
     @property
+    def is_on_loopback(self) -> bool:
+        """True when only this machine reaches what listens on `bind_host`."""
+        try:
+            return ipaddress.ip_address(self.bind_host).is_loopback
+        except ValueError:
+            return self.bind_host == "localhost"
+
+    @property
     def secrets(self) -> Credentials:
         """Passwords and keys of this installation, by name."""
         return Credentials(CREDENTIALS, self.home / "secrets", os.environ)
@@ -348,10 +447,12 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """The variables that give another process these settings.
 
-        They lack the administrator of `database_url`, and whom to alert, which few processes need: `notify` gives that.
+        They lack the administrator of `database_url`, and what few processes need: whom to alert, and the Redis of the
+        API, which `notify` and `access` give.
         """
         variables: dict[str, str] = {}
-        for name, value in self.model_dump(mode="json", exclude_none=True, exclude={"notify"}).items():
+        given = self.model_dump(mode="json", exclude_none=True, exclude={"notify": True, "access": {"redis"}})
+        for name, value in given.items():
             parts = (
                 {f"{name}_{part}": each for part, each in value.items()}
                 if isinstance(value, dict)

@@ -50,8 +50,10 @@ OLDER = (
     "0019",
     "0020",
     "0021",
+    "0022",
+    "0023",
 )
-NEWEST = "0023"
+NEWEST = "0025"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     "landing.accepted_fact",
@@ -276,6 +278,7 @@ def test_each_role_writes_its_part_only(written: Settings):
     built = {"core.match", "core.match_result"}
     assert writable(written, "transform") == records | builds | built | {"ops.anomaly", "ops.anomaly_search"}
     assert writable(written, "api") == set()
+    assert writable(written, "access") == {"ops.api_key_use", "ops.user_profile", "ops.api_rate"}
 
 
 @pytest.mark.parametrize("statement", [
@@ -360,7 +363,9 @@ def structure(settings: Settings) -> list[dict[str, Any]]:
         f"select tgrelid::regclass::text as name, tgname, tgtype from pg_trigger inner join pg_class "
         f"on pg_class.oid = tgrelid where relnamespace::regnamespace::text in {schemas} and not tgisinternal "
         f"order by 1, 2",
-        "select nspname, nspacl::text from pg_namespace where nspname !~ '^pg_' order by 1",
+        # Without who granted it, which is whoever owned the schema then.
+        "select nspname, array(select format('%s %s', grantee::regrole, privilege_type) from aclexplode(nspacl) "
+        "order by 1) as rights from pg_namespace where nspname !~ '^pg_' order by 1",
         f"select relname, relacl::text from pg_class where relnamespace::regnamespace::text in {schemas} order by 1",
         "select datacl::text from pg_database where datname = current_database()",
     )

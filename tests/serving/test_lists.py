@@ -237,7 +237,7 @@ def test_who_has_the_reply_is_told_so(own_world: World, serve: Callable[..., Tes
     api = serve(own_world.settings)
     told = api.get(address(path, own_world))
     etag, modified = told.headers["etag"], told.headers["last-modified"]
-    assert told.headers["cache-control"] == "public, max-age=1"
+    assert told.headers["cache-control"] == "private, max-age=1"
     for headers in (
         {"If-None-Match": etag},
         {"If-None-Match": f'"x", {etag}'},

@@ -5,12 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,42 +13,15 @@ import httpx
 import psutil
 import pytest
 
+from api_process import free_port, process
 from served_world import NOW, World
 from simulated_world import simulated_world
 from touchline.clock import live_clock
 from touchline.sandbox.clock import BEGINNING
 from touchline.serving.present import SimulatedPresent, present_of
-from touchline.settings import PROJECT_ROOT, Settings
+from touchline.settings import Settings
 
 pytestmark = pytest.mark.slow
-
-STARTUP_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def process(command: list[str], settings: Settings, address: str) -> Iterator[subprocess.Popen[bytes]]:
-    variables = {**os.environ, **settings.environment(), **settings.passwords("api")}
-    variables["PYTHONPATH"] = str(PROJECT_ROOT / "include")
-    with subprocess.Popen(command, env=variables, start_new_session=True) as started:
-        try:
-            deadline = time.monotonic() + STARTUP_SECONDS
-            while True:
-                with suppress(httpx.TransportError):
-                    if httpx.get(f"{address}/v1/health/live").is_success:
-                        break
-                assert started.poll() is None, "the server ended"
-                assert time.monotonic() < deadline, "the server did not answer"
-                time.sleep(0.2)
-            yield started
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(started.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("module", ["touchline.serving", "touchline.cli"])

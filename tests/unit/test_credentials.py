@@ -10,7 +10,7 @@ import pytest
 
 from touchline.openlineage.datasets import dataset_uri
 from touchline.operations import services
-from touchline.settings import CREDENTIALS, Settings
+from touchline.settings import CREDENTIALS, Access, Settings
 
 OF_AIRFLOW = {"ingest", "transform", "model", "api", "airflow", "fernet", "session"}
 
@@ -58,7 +58,7 @@ def test_a_service_gets_the_credentials_it_needs_and_no_others(
 ):
     settings = Settings(
         home=tmp_path, database_url="postgresql://root:of-the-administrator@db:5432/postgres?sslmode=require",
-        lineage_url="http://reader:of-lineage@marquez:5000",
+        lineage_url="http://reader:of-lineage@marquez:5000", access=Access(redis="redis://:of-redis@redis:6379/1"),
     )  # fmt: skip
     given = {"owner": "of-the-owner", "postgres": "of-postgres"}
     for name, value in given.items():
@@ -67,6 +67,7 @@ def test_a_service_gets_the_credentials_it_needs_and_no_others(
     known = {
         **{name: settings.secrets[name] for name in CREDENTIALS}, "administrator": "of-the-administrator",
         "source": "of-a-source", "lineage": "of-lineage",
+        "redis": "of-redis",
     }  # fmt: skip
     found = {}
     for program in services._programs(settings):
@@ -76,7 +77,7 @@ def test_a_service_gets_the_credentials_it_needs_and_no_others(
         "watchdog": {"watchdog"},
         "sandbox": set(),
         "mlflow": {"mlflow"},
-        "api": {"api"},
+        "api": {"api", "access", "redis"},
         "airflow-api": OF_AIRFLOW | {"source", "lineage"},
         "airflow-scheduler": OF_AIRFLOW | {"source", "lineage"},
         "airflow-dag-processor": OF_AIRFLOW | {"source", "lineage"},

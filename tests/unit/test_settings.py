@@ -9,7 +9,7 @@ import pytest
 
 from touchline.errors import SettingsInvalid
 from touchline.operations.airflow_settings import connections
-from touchline.settings import Settings, inherited_environment, read_settings
+from touchline.settings import Access, Settings, inherited_environment, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +86,12 @@ def test_a_child_gets_exactly_these_settings(monkeypatch: pytest.MonkeyPatch, ho
         ("DRIFT_PSI", "0", "greater than 0"),
         ("DRIFT", "high", "TOUCHLINE_DRIFT_PSI"),
         ("RANDOM_SEED", "-1", "greater than or equal to 0"),
+        ("ACCESS_KEY_LIMIT", "much", "write 600/minute, 10/second;9000/hour or none"),
+        ("ACCESS_ADDRESS_LIMIT", "60/fortnight", "write 600/minute"),
+        ("ACCESS_ANONYMOUS", "perhaps", "valid boolean"),
+        ("ACCESS_ORIGINS", "https://a.example/page", "write https://example.org, or *"),
+        ("ACCESS_ORIGINS", "a.example", "write https://example.org, or *"),
+        ("ACCESS_PROXIES", "10.0.0.0/8, proxy", "'proxy' does not appear to be an IPv4 or IPv6 network"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_with_its_name_and_without_secrets(
@@ -163,4 +169,25 @@ def test_whom_to_alert_is_refused_where_nobody_could_be_reached(
     for name, value in given.items():
         monkeypatch.setenv(f"TOUCHLINE_NOTIFY_{name}", value)
     with pytest.raises(SettingsInvalid, match=told):
+        read_settings()
+
+
+def test_the_redis_of_the_api_is_handed_on_apart(monkeypatch: pytest.MonkeyPatch, home: Path):
+    address = "redis://:hush@redis:6379/1"
+    (home / "redis").write_text(f"{address}\n")
+    given = Settings(
+        home=home, access=Access(redis=address, key_limit="10/second;600/minute", anonymous=False)
+    )
+    assert "hush" not in json.dumps(given.environment())
+    assert "hush" not in repr(given)
+    for name, value in {**given.environment(), **given.access.environment()}.items():
+        monkeypatch.setenv(name, value)
+    assert read_settings() == given
+    from_a_file = Settings(home=home, access=Access(redis_file=home / "redis"))
+    assert from_a_file.access.redis_url == address
+    assert from_a_file.access.environment() == {}
+    monkeypatch.setenv("TOUCHLINE_ACCESS_REDIS", "postgresql://:hush@redis:6379")
+    with pytest.raises(
+        SettingsInvalid, match=r"^TOUCHLINE_ACCESS: REDIS: write redis://:password@host:6379/1$"
+    ):
         read_settings()

@@ -49,6 +49,7 @@ COMMANDS = (
     ("features", "features", "List all features: definition, missing rate, importance."),
     ("doctor", "doctor", "Check what is installed, running, reachable, migrated and fresh."),
     ("serve", "serve", "Serve the read API, its documentation (/docs) and the board (/)."),
+    ("keys", "keys", "Make, list, rotate and revoke keys of the API, and keep their users' profiles."),
     ("sandbox", "sandbox", "Serve the simulated football world, move its clock, make it fail."),
     ("database", "database", "Start, stop, migrate and open the database."),
     ("export", "export", "Write analytics views to Parquet or CSV files."),

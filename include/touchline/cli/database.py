@@ -39,7 +39,9 @@ def register(app: typer.Typer) -> None:
     @group.command()
     def url(
         ctx: typer.Context,
-        role: Annotated[str, typer.Option(help="owner, ingest, transform, model, api or analyst")] = "api",
+        role: Annotated[
+            str, typer.Option(help="owner, ingest, transform, model, api, access or analyst")
+        ] = "api",
     ) -> None:
         """Print a connection URL for psql and other clients; by default that of the read-only role."""
         from touchline.settings import ROLES

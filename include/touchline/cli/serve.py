@@ -23,5 +23,10 @@ def register(app: typer.Typer) -> None:
         command = [sys.executable, "-m", "touchline.serving", "--port", str(chosen)]
         # In place of this process: signals reach the server itself, and its workers find these settings in
         # their environment.
-        variables = {**inherited_environment(), **settings.environment(), **settings.passwords("api")}
+        variables = {
+            **inherited_environment(),
+            **settings.environment(),
+            **settings.access.environment(),
+            **settings.passwords("api", "access"),
+        }
         os.execve(sys.executable, command, variables)  # noqa: S606

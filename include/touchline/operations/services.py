@@ -176,7 +176,8 @@ def _api(settings: Settings) -> Program:
             **QUIET,
             # An address that may hold a password, of a server to which the API has nothing to tell.
             **settings.model_copy(update={"lineage_url": None}).environment(),
-            **settings.passwords("api"),
+            **settings.access.environment(),
+            **settings.passwords("api", "access"),
             "TOUCHLINE_API_PORT": str(port),
             "PYTHONPATH": str(PROJECT_ROOT / "include"),
         },

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import os
 
-from fastapi import FastAPI
 from granian import Granian
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
+from starlette.types import ASGIApp
 
 from touchline.serving.app import create_app
 from touchline.serving.database import ANSWER_SECONDS
 from touchline.serving.present import present_of
-from touchline.settings import read_settings
+from touchline.settings import parts_of, read_settings
+
+# Of the request line and all headers together; the server refuses more.
+MOST_HEADER_BYTES = 64 * 1024
 
 
-def application() -> FastAPI:
+def application() -> ASGIApp:
     """The application for this process's settings; granian's workers call this function."""
     settings = read_settings()
-    return create_app(settings, present_of(settings))
+    app = create_app(settings, present_of(settings))
+    proxies = parts_of(settings.access.proxies)
+    # Only of those that are trusted: everybody can say that somebody else asks.
+    return wrap_asgi_with_proxy_headers(app, proxies) if proxies else app
 
 
 def main() -> None:
@@ -27,6 +36,8 @@ def main() -> None:
     parser.add_argument("--host", default=settings.bind_host)
     parser.add_argument("--port", type=int, default=settings.api_port)
     options = parser.parse_args()
+    # Who may ask follows from it, and workers read it there.
+    os.environ["TOUCHLINE_BIND_HOST"] = options.host
     Granian(
         "touchline.serving.__main__:application",
         address=options.host,
@@ -35,6 +46,7 @@ def main() -> None:
         factory=True,
         workers=settings.api_workers,
         log_access=False,
+        http1_settings=HTTP1Settings(max_buffer_size=MOST_HEADER_BYTES),
         # Without a bound, the server waits for ever for a worker that does not end.
         workers_kill_timeout=ANSWER_SECONDS + 1,
     ).serve()

@@ -10,9 +10,11 @@ from fastapi import FastAPI, Query
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from touchline import __version__
 from touchline.serving import board, match_routes, pages, prediction_routes, record_routes
+from touchline.serving.access import CORS, Access, AccessControl
 from touchline.serving.checks import Services
 from touchline.serving.database import Reader
 from touchline.serving.health import health_routes
@@ -21,12 +23,14 @@ from touchline.serving.kept import KEPT, KEPT_SECONDS, Kept
 from touchline.serving.measures import Measures, RequestMeter
 from touchline.serving.present import Present
 from touchline.serving.problems import RETRY_AFTER, Problem, documented, handle_problems
+from touchline.serving.profile_routes import profile_routes
 from touchline.serving.shared import Memo, Serving
-from touchline.settings import Settings
+from touchline.settings import Settings, parts_of
 
 DESCRIPTION = """
-Football forecasts that can prove they did not know the future. Read-only.
+Football forecasts that can prove they did not know the future. Read-only, but for the profile of a user.
 
+* Keys are sent as `Authorization: Bearer tl_...`; where reading needs none, the routes under `/v1/me` do.
 * A prediction is written before kick-off or not at all, and never changed.
 * In every reply that shows football, `is_simulated` says whether the football is invented.
 * Times are UTC, probabilities lie between 0 and 1, prices are decimal.
@@ -38,6 +42,7 @@ TAGS = [
     {"name": "matches", "description": "Fixtures, results and prices."},
     {"name": "models", "description": "The models that predict, and how well they do."},
     {"name": "data", "description": "How the data stand: sources, quality, freshness."},
+    {"name": "me", "description": "Of the user who is the key that asks."},
     {"name": "health", "description": "For operators and orchestrators."},
 ]
 
@@ -47,12 +52,13 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
 
     Replies, and what every request needs to know, are kept for `kept_seconds`.
     """
-    reader, measures = Reader(settings), Measures()
+    reader, measures, control = Reader(settings), Measures(), AccessControl(settings)
     services = Services(settings, reader)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with control:
+            yield
         await services.close()
         await reader.close()
 
@@ -70,6 +76,9 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
     handle_problems(app)
     # The last one added sees a request first.
     app.add_middleware(Kept, seconds=kept_seconds)
+    app.add_middleware(Access, control=control)
+    if origins := parts_of(settings.access.origins):
+        app.add_middleware(CORSMiddleware, allow_origins=origins, **CORS)
     app.add_middleware(HttpConduct)
     app.add_middleware(RequestMeter, measures=measures)
     for router in (
@@ -77,6 +86,7 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         match_routes.router,
         record_routes.router,
         pages.router,
+        profile_routes(control.store),
         health_routes(settings, reader, services, measures, present),
     ):
         app.include_router(router, responses=documented(422))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 import httpx
+from redis.asyncio import Redis
 
 from touchline.serving.database import Reader
 from touchline.settings import Settings
@@ -53,7 +54,7 @@ class Service:
 
 
 class Services:
-    """All that these settings name: the database, the registry."""
+    """All that these settings name: the database, the registry, and the Redis that counts requests."""
 
     def __init__(self, settings: Settings, reader: Reader) -> None:
         self._http = httpx.AsyncClient(timeout=ANSWER_SECONDS)
@@ -67,10 +68,18 @@ class Services:
         async def ask_registry() -> None:
             (await self._http.get(f"{address.rstrip('/')}/health")).raise_for_status()
 
-        asks: Mapping[str, Callable[[], Awaitable[None]]] = {
+        asks: dict[str, Callable[[], Awaitable[object]]] = {
             "database": ask_database,
             "registry": ask_registry,
         }
+        self._redis: Redis | None = None
+        if settings.access.redis_url:
+            redis = self._redis = Redis.from_url(settings.access.redis_url, socket_timeout=ANSWER_SECONDS)
+
+            async def ask_redis() -> None:
+                await redis.execute_command("PING")
+
+            asks["redis"] = ask_redis
         self._services = [Service(name, ask) for name, ask in asks.items()]
 
     async def look(self) -> list[Answer]:
@@ -80,3 +89,5 @@ class Services:
     async def close(self) -> None:
         """End the connections."""
         await self._http.aclose()
+        if self._redis is not None:
+            await self._redis.aclose()

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from touchline.errors import DatabaseUnavailable
-from touchline.settings import Settings
+from touchline.settings import Role, Settings
 
 STATEMENT_TIMEOUT = "5s"
 CONNECT_SECONDS = 5
@@ -37,11 +37,13 @@ LOST = (
 class Reader:
     """Reads with the role `touchline_api`, in read-only sessions with a statement timeout.
 
+    With the role `access` it also writes: what is to be written twice without harm, because it tries once more.
     It connects on first use, and reconnects when the database comes back, so the API may start first.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, role: Role = "api") -> None:
         self._settings = settings
+        self._role = role
         self._pool: asyncpg.Pool | None = None
         self._connecting = asyncio.Lock()
         # By query and parameters: what waits for the next batch, by key.
@@ -128,7 +130,7 @@ class Reader:
         async with self._connecting:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
-                    self._settings.url("api"),
+                    self._settings.url(self._role),
                     min_size=1,
                     max_size=N_CONNECTIONS,
                     timeout=CONNECT_SECONDS,
@@ -137,7 +139,7 @@ class Reader:
                     reset=_leave,
                     server_settings={
                         "timezone": "UTC",
-                        "default_transaction_read_only": "on",
+                        "default_transaction_read_only": "on" if self._role == "api" else "off",
                         "statement_timeout": STATEMENT_TIMEOUT,
                         "application_name": "touchline-api",
                     },

@@ -18,7 +18,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEPT_SECONDS: Final = 1.0
-KEPT: Final[Mapping[str, str]] = {"Cache-Control": "public, max-age=1"}
+# Caches between a user and us would not ask who has a key.
+KEPT: Final[Mapping[str, str]] = {"Cache-Control": "private, max-age=1"}
 MOST_BYTES: Final = 64 * 2**20
 SMALLEST_PACKED: Final = 1000
 GZIP_LEVEL: Final = 5

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from math import isfinite
 from typing import Any
 
 import asyncpg
 from fastapi import FastAPI, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from touchline.errors import DatabaseUnavailable
 from touchline.serving.http import browser_headers
@@ -54,35 +56,42 @@ def refused_parameter(name: str, value: object, message: str) -> RequestValidati
 def handle_problems(app: FastAPI) -> None:
     """Make every error of the application a problem document."""
 
-    async def refused(request: Request, error: Exception) -> JSONResponse:
+    async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         detail = error.detail
         if detail == HTTPStatus(error.status_code).phrase:
             detail = f"{request.method} {request.url.path} is not served; /docs lists what is"
         headers = error.headers
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            # Routes know of GET alone.
-            headers = {"Allow": "GET, HEAD"}
-        return _reply(error.status_code, detail, headers=headers)
+            # Of all routes with this path; and who answers GET answers HEAD.
+            allowed = {"GET", "HEAD"}.union(
+                *(
+                    route.methods or ()
+                    for route in app.routes
+                    if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE
+                )
+            )
+            headers = {"Allow": ", ".join(sorted(allowed))}
+        return problem_reply(error.status_code, detail, headers=headers)
 
-    async def invalid(_: Request, error: Exception) -> JSONResponse:
+    async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        problems = jsonable_encoder(error.errors(), exclude={"ctx", "url"})
+        problems = [_told(problem) for problem in error.errors()]
         where = (
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in problems
         )
-        return _reply(422, "; ".join(where), errors=problems)
+        return problem_reply(422, "; ".join(where), errors=problems)
 
-    async def unavailable(_: Request, error: Exception) -> JSONResponse:
-        return _reply(503, str(error), headers=RETRY_AFTER)
+    async def unavailable(_: Request, error: Exception) -> Response:
+        return problem_reply(503, str(error), headers=RETRY_AFTER)
 
-    async def not_built(_: Request, __: Exception) -> JSONResponse:
-        return _reply(503, NOT_BUILT, headers=RETRY_AFTER)
+    async def not_built(_: Request, __: Exception) -> Response:
+        return problem_reply(503, NOT_BUILT, headers=RETRY_AFTER)
 
-    async def broken(request: Request, _: Exception) -> JSONResponse:
+    async def broken(request: Request, _: Exception) -> Response:
         # This reply alone is made outside of all middleware.
         headers = browser_headers(request.url.path)
-        return _reply(500, "internal error; the API's log has the details", headers=headers)
+        return problem_reply(500, "internal error; the API's log has the details", headers=headers)
 
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)
@@ -91,14 +100,25 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, broken)
 
 
-def _reply(
+def problem_reply(
     status: int,
     detail: str,
     *,
     errors: Sequence[dict[str, Any]] | None = None,
     headers: Any = None,
-) -> JSONResponse:
+) -> Response:
+    """An error as its reply."""
     content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if errors is not None:
         content["errors"] = errors
-    return JSONResponse(content, status, media_type=MEDIA_TYPE, headers=headers)
+    # Refused text is part of the reply, and half a character of it cannot be sent as it is.
+    return Response(json.dumps(content), status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _told(problem: Mapping[str, Any]) -> dict[str, Any]:
+    """What was refused and why. What was given is repeated where it is one value: a structure may be too deep."""
+    told = {name: problem[name] for name in ("type", "loc", "msg")}
+    given = problem.get("input")
+    if isinstance(given, float) and not isfinite(given):
+        given = str(given)
+    return told | {"input": given} if isinstance(given, str | int | float | None) else told
