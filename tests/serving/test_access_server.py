@@ -106,7 +106,10 @@ def test_without_redis_requests_are_answered_and_counted_by_each_server(module_w
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     with servers(module_world.settings, 1, key_limit="2/year", redis=nowhere) as (address,):
         found = [httpx.get(f"{address}{MODELS}", headers={"X-API-Key": key}).status_code for _ in range(4)]
+        services = httpx.get(f"{address}/v1/health/ready").json()["services"]
     assert found == [200, 200, 429, 429]
+    (told,) = [each for each in services if each["name"] == "redis"]
+    assert (told["is_ok"], told["detail"] != "") == (False, True)
 
 
 def test_uses_are_written_while_the_server_runs(module_world: World, key: str):

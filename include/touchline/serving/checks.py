@@ -77,7 +77,9 @@ class Services:
             redis = self._redis = Redis.from_url(settings.access.redis_url, socket_timeout=ANSWER_SECONDS)
 
             async def ask_redis() -> None:
-                await redis.execute_command("PING")
+                answer = redis.ping()
+                assert not isinstance(answer, bool), "this client is asynchronous"
+                await answer
 
             asks["redis"] = ask_redis
         self._services = [Service(name, ask) for name, ask in asks.items()]
