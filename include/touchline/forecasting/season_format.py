@@ -15,7 +15,7 @@ OUTCOMES: Final = (
 )  # fmt: skip
 
 # By `python -m benchmarks.season_skill` on the seasons 1998/99 to 2009/10; those after them are judged with it.
-STRENGTH_DEVIATION: Final = StrengthDeviation(now=0.0, per_match=0.0)
+STRENGTH_DEVIATION: Final = StrengthDeviation(now=0.0079, per_match=0.00017)
 
 
 def format_of(
