@@ -47,7 +47,7 @@ LEARNED, JUDGED = range(1998, 2010), range(2010, 2023)
 SHARES = (0.25, 0.5, 0.75)
 SHARES_LEARNED = (0.0, 0.15, 0.3, 0.5, 0.7, 0.85)
 JUDGED_OUTCOMES = ("title", "relegation")
-FORECASTS = ("base rate", "Elo only", "champion, strengths certain", "champion")
+FORECASTS = ("base rate", "Elo only", "no_odds, strengths certain", "no_odds")
 # Fewer than in production: the error of counting is small beside that of one past.
 N_SIMULATED = 2_000
 N_BINS, N_RESAMPLES = 10, 2000
@@ -60,7 +60,7 @@ Grids = Callable[[pd.DataFrame], Floats]
 class Fitted:
     """What was fitted on the matches before a season: grids (n, 11, 11) of features, with and without Elo only."""
 
-    champion: Grids
+    no_odds: Grids
     elo: Grids
 
 
@@ -107,11 +107,11 @@ def fitted(matches: ModelInput, year: int) -> Fitted:
     totals = Goals.fit(known, "dixon_coles", SEED)
     elo = SingleRating.fit(known, "elo")
 
-    def champion(features: pd.DataFrame) -> Floats:
+    def grids_of_no_odds(features: pd.DataFrame) -> Floats:
         given = ModelInput(features)
         return grid_matching(no_odds.probabilities(given), total_over(totals.grid(given)))
 
-    return Fitted(champion, lambda features: grid_for(elo.probabilities(ModelInput(features))))
+    return Fitted(grids_of_no_odds, lambda features: grid_for(elo.probabilities(ModelInput(features))))
 
 
 def parts(seasons: RatedSeasons, year: int, shares: Sequence[float]) -> Iterator[Part]:
@@ -190,7 +190,7 @@ def surprises(seasons: RatedSeasons, year: int, fit: Fitted) -> Iterator[dict[st
             (place[h], place[a])
             for h, a in zip(seasons.home[later].tolist(), seasons.away[later].tolist(), strict=True)
         ]
-        grids = fit.champion(features_of(seasons, part, pairs, teams))
+        grids = fit.no_odds(features_of(seasons, part, pairs, teams))
         margins = np.arange(grids.shape[1])[:, None] - np.arange(grids.shape[2])
         mean = (grids * margins).sum(axis=(1, 2))
         variance = (grids * margins**2).sum(axis=(1, 2)) - mean**2
@@ -227,17 +227,15 @@ def forecasts_of(seasons: RatedSeasons, year: int, fit: Fitted) -> Iterator[dict
         known = so_far(seasons, part, part.n_played, teams)
         left = matches_left(known, format_)
         features = features_of(seasons, part, left.pairs, teams)
-        champion, elo = (
-            _by_pair(grids(features), left.pairs, len(teams)) for grids in (fit.champion, fit.elo)
-        )
+        no_odds, elo = (_by_pair(grids(features), left.pairs, len(teams)) for grids in (fit.no_odds, fit.elo))
         deviation = STRENGTH_DEVIATION(float(left.n_left(len(teams)).mean()))
         key = [SEED, year, part.n_played]
         said = {
             "Elo only": simulate_season(known, format_, elo, 0.0, N_SIMULATED, key),
-            "champion, strengths certain": simulate_season(known, format_, champion, 0.0, N_SIMULATED, key),
-            "champion": simulate_season(known, format_, champion, deviation, N_SIMULATED, key),
+            "no_odds, strengths certain": simulate_season(known, format_, no_odds, 0.0, N_SIMULATED, key),
+            "no_odds": simulate_season(known, format_, no_odds, deviation, N_SIMULATED, key),
         }
-        end = simulate_season(whole, format_, np.zeros_like(champion), 0.0, 100, key)
+        end = simulate_season(whole, format_, np.zeros_like(no_odds), 0.0, 100, key)
         n_days = SHARES[int(np.argmin([abs(part.n_played / len(part.places) - share) for share in SHARES]))]
         for outcome in set(JUDGED_OUTCOMES) & format_.places.keys():
             span = format_.places[outcome]
@@ -291,7 +289,7 @@ def _by_pair(grids: Floats, pairs: Sequence[Pair], n_teams: int) -> Floats:
 
 
 def skill_table(judged: pd.DataFrame) -> str:
-    """Brier scores by outcome and day, and the champion's difference to the others with its interval over seasons."""
+    """Brier scores by outcome and day, and the difference of no_odds to the others with its interval over seasons."""
     rows = []
     for (outcome, share), found in judged.groupby(["outcome", "share"]):
         happened = found["happened"].to_numpy()
@@ -299,14 +297,14 @@ def skill_table(judged: pd.DataFrame) -> str:
         rows.append([
             f"{outcome}, after {share:.0%}", f"{len(found):,}", f"{int(happened.sum())}",
             *(f"{brier[name].mean():.4f}" for name in FORECASTS),
-            *(_interval(brier["champion"] - brier[name], found) for name in FORECASTS[1:3]),
+            *(_interval(brier["no_odds"] - brier[name], found) for name in FORECASTS[1:3]),
         ])  # fmt: skip
     seasons = judged[["competition", "season"]].drop_duplicates()
     return "\n\n".join((
         f"**Brier score** of {len(seasons):,} seasons of {seasons['competition'].nunique()} competitions, "
         f"{judged['season'].min()} to {judged['season'].max()}; differences with 95 % interval, bootstrap by season",
-        markdown_table(("outcome and share played", "teams", "happened", *FORECASTS, "champion less Elo only",
-                        "champion less certain strengths"), rows),
+        markdown_table(("outcome and share played", "teams", "happened", *FORECASTS, "no_odds less Elo only",
+                        "no_odds less certain strengths"), rows),
         "**Reliability** of all three days: share that happened among forecasts, and their mean (n)",
         markdown_table(
             ("forecast between", *(f"{o}: {f}" for o in JUDGED_OUTCOMES for f in FORECASTS[1:])), _bins(judged)
