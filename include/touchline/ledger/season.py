@@ -8,6 +8,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -39,6 +40,8 @@ from touchline.registry.models import RegisteredForecaster
 from touchline.registry.tracking import open_registry
 from touchline.settings import Settings
 
+# A season goes on while a match of it was, or will be, after this long ago; until then its end can be corrected.
+LONGEST_PAUSE: Final = timedelta(days=60)
 # So often is a finished season ordered to see whether lots, or a match that nobody has reported, decide a place.
 N_ORDERS: Final = 200
 FORECAST_COLUMNS = (
@@ -199,7 +202,7 @@ def _seasons(
     connection: Connection, champion: RegisteredForecaster, clock: RunClock
 ) -> tuple[list[_Season], dict[str, str]]:
     """The seasons that can be forecast or settled, and why others cannot."""
-    as_of = {"as_of": clock.as_of}
+    as_of = {"as_of": clock.as_of, "since": clock.as_of - LONGEST_PAUSE}
     by_season: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows(connection, query("ledger/sql/season_matches"), as_of):
         by_season[row["competition"], row["season"]].append(row)

@@ -1,7 +1,7 @@
 -- one row per match of the league stage of seasons that go on at an instant or are not settled: the score once it counts
 with wanted as (
     select distinct competition, season from core.match
-    where stage = 'league' and kickoff_at > %(as_of)s - interval '60 days'
+    where stage = 'league' and kickoff_at > %(since)s
     union
     select competition, season from ledger.season_forecast
     where
