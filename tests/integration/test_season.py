@@ -22,14 +22,18 @@ from predictions import insert_prediction, registered, unchecked
 from touchline import cli
 from touchline.clock import virtual_clock
 from touchline.database.engine import Connection, connect, rows, scalar
+from touchline.database.queries import query
 from touchline.errors import FeaturesUnavailable
 from touchline.features.ahead import Around, features_ahead, read_competition_forms, read_teams
 from touchline.features.catalogue import FEATURES
+from touchline.forecasting.baselines import Market
+from touchline.forecasting.forecaster import Forecaster
 from touchline.forecasting.scoreline import grid_for
 from touchline.landing.collect import collect
 from touchline.ledger import digests
 from touchline.ledger.season import SeasonsReport, write_seasons
 from touchline.ledger.verify_ledger import verify_files
+from touchline.registry.models import RegisteredForecaster
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build
@@ -343,6 +347,52 @@ def test_a_season_of_which_not_all_teams_are_known_is_not_forecast(unforecast: W
         report = forecast(settings, NOVEMBER + timedelta(hours=2))
     assert report.n_forecast == 0
     assert report.not_forecast == {"E0 2023/24": "19 of 20 teams are known"}
+
+
+def test_a_prediction_of_a_match_that_was_called_off_long_ago_is_not_used(unforecast: World):
+    settings = unforecast.settings
+    fixture = match_row(Date="12/11/2023", HomeTeam="Club A", AwayTeam="Club B", FTHG="", FTAG="", FTR="")
+    as_of = NOVEMBER + timedelta(hours=1)
+    landed(settings, unforecast.folder, [*until(NOVEMBER), fixture], as_of)
+    write_season_file(unforecast.folder, until(NOVEMBER), code="2324")
+    forecast(settings, as_of)
+    before = {row["team"]: row["expected_points"] for row in said(settings)}
+    long_ago = as_of - timedelta(days=settings.horizon_days + 1)
+    with unchecked(settings) as connection:
+        (match,) = rows(connection, "select match_id, kickoff_at from core.match where not is_played")
+        insert_prediction(
+            connection, match_id=match["match_id"], kickoff_at=match["kickoff_at"], season="2023/24",
+            predicted_at=long_ago, features_as_of=long_ago, p_home=0.0, p_draw=0.0, p_away=1.0,
+            scoreline_grid=grid_for(np.array([[1e-9, 1e-9, 1 - 2e-9]]))[0].tolist(),
+        )  # fmt: skip
+    forecast(settings, as_of, version="2")
+    after = {row["team"]: row["expected_points"] for row in said(settings) if row["model_version"] == "2"}
+    assert after == before
+
+
+def test_without_a_forecast_of_unpriced_matches_no_season_is_forecast(unforecast: World):
+    silent = RegisteredForecaster(
+        "touchline_match_result", "1", Forecaster({"market": Market()}, {}, "market")
+    )
+    report = write_seasons(unforecast.settings, silent, virtual_clock(NOVEMBER), "run")
+    assert report.n_forecast == 0
+    assert "has no forecast of" in report.summary
+    assert said(unforecast.settings) == []
+
+
+def test_of_two_champions_in_a_night_the_last_one_is_shown(unforecast: World):
+    for version in ("1", "2"):
+        forecast(unforecast.settings, NOVEMBER, version=version)
+    build_layer(unforecast.settings, "analytics", NOVEMBER, "build")
+    with connect(unforecast.settings, "api") as connection:
+        asked = {"as_of": NOVEMBER, "competition": "E0"}
+        shown = rows(connection, query("ledger/sql/season_latest"), asked)
+        view = rows(connection, "select model_version, is_latest from analytics.season_forecasts")
+    assert [row["model_version"] for row in shown] == ["2"] * 20
+    assert Counter((row["model_version"], row["is_latest"]) for row in view) == {
+        ("1", False): 20,
+        ("2", True): 20,
+    }
 
 
 def test_a_warehouse_that_knows_more_is_refused(unforecast: World):

@@ -19,7 +19,8 @@ select
     forecasts.team_id,
     forecasts.team,
     forecasts.forecast_at,
-    forecasts.forecast_at = max(forecasts.forecast_at) over of_season as is_latest,
+    -- A night can have two, by two champions: the last one written counts.
+    row_number() over of_team = 1 as is_latest,
     forecasts.model_name,
     forecasts.model_version,
     forecasts.n_simulations,
@@ -54,4 +55,7 @@ left join outcomes
         forecasts.competition = outcomes.competition
         and forecasts.season = outcomes.season
         and forecasts.team_id = outcomes.team_id
-window of_season as (partition by forecasts.competition, forecasts.season)
+window of_team as (
+    partition by forecasts.competition, forecasts.season, forecasts.team_id
+    order by forecasts.forecast_at desc, forecasts.forecast_id desc
+)

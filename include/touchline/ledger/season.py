@@ -33,7 +33,6 @@ from touchline.forecasting.season import (
 from touchline.forecasting.season_format import OUTCOMES, STRENGTH_DEVIATION, format_of
 from touchline.ledger.built import require_built
 from touchline.ledger.digests import publish_digest
-from touchline.quality.gates import PREDICTIONS
 from touchline.quality.holds import held_competitions
 from touchline.registry import models
 from touchline.registry.models import RegisteredForecaster
@@ -81,7 +80,12 @@ class SeasonsReport:
             f"{self.n_forecast} seasons forecast as of {self.as_of}, {self.n_unchanged} of which nothing is new, "
             f"{self.n_settled} teams settled (model version {self.model_version})."
         )
-        return text + "".join(f"\n  not forecast: {name}: {why}" for name, why in self.not_forecast.items())
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for name, why in self.not_forecast.items():
+            by_reason[why].append(name)
+        return text + "".join(
+            f"\n  not forecast: {', '.join(names)}: {why}" for why, names in by_reason.items()
+        )
 
 
 @dataclass(frozen=True)
@@ -137,11 +141,16 @@ def write_seasons(
         written = _written(connection, clock)
         going_on = [each for each in seasons if each.left.pairs and not written.has_ended(each)]
         new = [each for each in going_on if written.basis.get(each.key) != each.basis]
-        grids = list(_grids(connection, new, champion, clock))
-    forecasts = [
-        (season, list(_forecast(season, found, champion, settings, clock, run_id)))
-        for season, found in zip(new, grids, strict=True)
-    ]
+        grids = list(_grids(connection, new, champion, settings, clock))
+    forecasts = []
+    for season, found in zip(new, grids, strict=True):
+        n_silent = sum(bool(np.isnan(found[pair]).any()) for pair in season.left.pairs)
+        if n_silent:
+            not_forecast[" ".join(season.key)] = (
+                f"the champion has no forecast of {n_silent} matches without prices"
+            )
+        else:
+            forecasts.append((season, list(_forecast(season, found, champion, settings, clock, run_id))))
     with connect(settings, "model") as connection:
         # One writer at a time; what another has written meanwhile is not written again.
         connection.execute("select ledger.take_turn()")
@@ -154,8 +163,8 @@ def write_seasons(
         ]
         forecasts = [each for each in forecasts if written.basis.get(each[0].key) != each[0].basis]
         _insert(connection, "season_outcome", OUTCOME_COLUMNS, settled)
-        for _, found in forecasts:
-            _insert(connection, "season_forecast", FORECAST_COLUMNS, found)
+        for _, made in forecasts:
+            _insert(connection, "season_forecast", FORECAST_COLUMNS, made)
     if forecasts or settled:
         publish_digest(settings)
     n_new = len(forecasts)
@@ -212,7 +221,7 @@ def _seasons(
     }
     formats = rows(connection, "select * from core.season_format")
     places = rows(connection, "select * from core.season_place")
-    held = dict(held_competitions(connection, clock.as_of, without_gate=PREDICTIONS))
+    held = dict(held_competitions(connection, clock.as_of))
     found, not_forecast = [], {}
     for (competition, name), matches in sorted(by_season.items()):
         format_ = format_of(formats, places, competition, name)
@@ -269,13 +278,16 @@ def _basis(
 
 
 def _grids(
-    connection: Connection, seasons: Sequence[_Season], champion: RegisteredForecaster, clock: RunClock
-) -> Iterator[Floats]:
+    connection: Connection, seasons: Sequence[_Season], champion: RegisteredForecaster, settings: Settings,
+    clock: RunClock,
+) -> Iterator[Floats]:  # fmt: skip
     """Grids (t, t, 11, 11) of each season's matches left: of the ledger, or as the champion forecasts them now."""
     if not seasons:
         return
     wanted = [row["match_id"] for season in seasons for row in season.matches if not _counts(row)]
-    asked = {"match_ids": wanted, "as_of": clock.as_of}
+    # An older one is of a match that was called off, and knows less than the teams' ratings do now.
+    since = clock.as_of - timedelta(days=settings.horizon_days)
+    asked = {"match_ids": wanted, "as_of": clock.as_of, "since": since}
     predicted = {
         row["match_id"]: np.array(row["scoreline_grid"])
         for row in rows(connection, query("ledger/sql/season_grids"), asked)
