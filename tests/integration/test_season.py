@@ -20,6 +20,7 @@ from builders import match_row, write_season_file
 from databases import copy_of
 from predictions import insert_prediction, registered, unchecked
 from touchline import cli
+from touchline.cli.season import season_table
 from touchline.clock import virtual_clock
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.database.queries import query
@@ -389,6 +390,11 @@ def test_of_two_champions_in_a_night_the_last_one_is_shown(unforecast: World):
         shown = rows(connection, query("ledger/sql/season_latest"), asked)
         view = rows(connection, "select model_version, is_latest from analytics.season_forecasts")
     assert [row["model_version"] for row in shown] == ["2"] * 20
+    table = season_table(unforecast.settings, shown)
+    titles = [column.header for column in table.columns]
+    assert titles == ["team", "played", "points", "expected", "90 % within", "title", "CL", "Europe", "down"]
+    assert table.row_count == 20
+    assert str(table.title).startswith("E0 2023/24 as of 10 Nov 2023")
     assert Counter((row["model_version"], row["is_latest"]) for row in view) == {
         ("1", False): 20,
         ("2", True): 20,
