@@ -43,7 +43,7 @@ COLLECTING = [
     for kind in KINDS
     for step in (f"collect_{kind}", f"announce_{kind}", f"{names.ALL_COLLECTED}/{kind}")
 ]
-PREDICTING = ["predict", "refresh_analytics", names.ALL_PREDICTED]
+PREDICTING = ["predict", "forecast_season", "refresh_analytics", names.ALL_PREDICTED]
 BEFORE_TRAINING = [*COLLECTING, *names.BUILD, "settle", "measure_drift", "refresh_analytics", *PREDICTING]
 
 

@@ -107,6 +107,26 @@ def insert_outcome(connection: Connection, prediction_id: str, **changes: Any) -
     _insert(connection, "ledger.prediction_outcome", outcome(prediction_id, **changes))
 
 
+def insert_season(connection: Connection) -> None:
+    """A valid row of ledger.season_forecast and one of ledger.season_outcome, in which Arsenal end first."""
+    team = {
+        "competition": "E0", "season": "2022/23", "team_id": "00000000-0000-0000-0000-000000000002", "team": "Arsenal",
+        "points": 1, "run_id": "test",
+    }  # fmt: skip
+    forecast = team | {
+        "forecast_id": str(uuid6.uuid7()), "model_name": "touchline_match_result", "model_version": "1",
+        "forecast_at": MADE, "clock": "virtual", "n_simulations": 10_000, "strength_deviation": 0.1, "n_played": 1,
+        "n_left": 1, "expected_points": 2.5, "points_low": 1, "points_high": 4, "p_place": [0.5, 0.5], "p_title": 0.5,
+        "basis": "h", "is_simulated": False,
+    }  # fmt: skip
+    outcome = team | {
+        "outcome_id": str(uuid6.uuid7()), "revision": 1, "place": 1, "reached": ["title"],
+        "settled_at": KICKOFF + timedelta(days=1),
+    }  # fmt: skip
+    _insert(connection, "ledger.season_forecast", forecast)
+    _insert(connection, "ledger.season_outcome", outcome)
+
+
 def _insert(connection: Connection, table: str, row: dict[str, Any]) -> None:
     values = ", ".join(f"%({name})s" for name in row)
     connection.execute(f"insert into {table} ({', '.join(row)}) values ({values})", row)

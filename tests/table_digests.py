@@ -14,6 +14,7 @@ from touchline.settings import Settings
 INCIDENTAL = [
     "prediction_id", "payload_id", "fixture_payload_id", "score_payload_id", "run_id", "recorded_at", "model_name",
     "model_version", "parsed_at", "rejected_row_id", "payload_replayed_id", "team_link_id", "team_review_id",
+    "forecast_id", "outcome_id", "basis",
 ]  # fmt: skip
 SCHEMAS = ["core", "features", "ledger"]
 # Hashes of all that is incidental.

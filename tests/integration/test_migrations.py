@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
-from predictions import KICKOFF, announce, insert_outcome, insert_prediction, know_result
+from predictions import KICKOFF, announce, insert_outcome, insert_prediction, insert_season, know_result
 from touchline.database import bootstrap, embedded
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import DatabaseUnavailable
@@ -52,6 +52,7 @@ OLDER = (
     "0021",
     "0022",
     "0023",
+    "0024",
 )
 NEWEST = "0025"
 PARTITION = "landing.odds_observation_202210"
@@ -61,6 +62,8 @@ APPEND_ONLY = (
     PARTITION,
     "ledger.prediction",
     "ledger.prediction_outcome",
+    "ledger.season_forecast",
+    "ledger.season_outcome",
     "ledger.chain",
     "ledger.digest",
 )
@@ -149,6 +152,7 @@ def written(migrated: Settings) -> Settings:
     with connect(migrated, "model") as connection:
         prediction_id = insert_prediction(connection)
         insert_outcome(connection, prediction_id)
+        insert_season(connection)
         connection.execute("select ledger.take_digest()")
     return migrated
 
@@ -272,7 +276,13 @@ def test_each_role_writes_its_part_only(written: Settings):
     assert writable(written, "ingest") == (
         {f"landing.{name}" for name in LANDING} | records | {"ops.world", "ops.notice"} | FILLED_ELSEWHERE
     )
-    assert writable(written, "model") == {"ledger.prediction", "ledger.prediction_outcome"} | records
+    said = {
+        "ledger.prediction",
+        "ledger.prediction_outcome",
+        "ledger.season_forecast",
+        "ledger.season_outcome",
+    }
+    assert writable(written, "model") == said | records
     builds = {"ops.match_change", "ops.layer_build", "ops.seen_input",
               "landing.quarantined_fact", "landing.accepted_fact"}  # fmt: skip
     built = {"core.match", "core.match_result"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from builders import season_csv
-from predictions import insert_prediction, unchecked
+from predictions import insert_prediction, insert_season, unchecked
 from season_folder import write_season_folder
 from touchline.clock import virtual_clock
 from touchline.database.engine import Connection, rows
@@ -51,6 +51,7 @@ def build_analyst_world(empty: Settings, folder: Path) -> Settings:
                 made = match["kickoff_at"] - before
                 if made <= MONDAY:
                     _predict(connection, match, made, share)
+        insert_season(connection)
     settle_predictions(settings, virtual_clock(MONDAY), "settle")
     return settings
 

@@ -37,6 +37,7 @@ COMMANDS = (
     ("settle", "predict", "Score predictions whose result is known."),
     ("ledger", "ledger", "Prove that the ledger was never changed: take a digest, export, verify."),
     ("markets", "markets", "Show every market of the champion's latest prediction of a match, with fair prices."),
+    ("season", "season", "Forecast how each competition's season ends: title, Europe, promotion, relegation."),
     ("drift", "drift", "Look for drift of the champion and its features."),
     ("backtest", "backtest", "Measure how good the forecasts would have been, on a folder of season files."),
     ("replay", "replay", "Play a past season day by day as production would have, and report what came of it."),

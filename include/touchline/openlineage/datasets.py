@@ -60,6 +60,13 @@ STEPS: Final = {
     "tune": Touched(_CHECKED, _GATE),
     "train": Touched(_CHECKED, _GATE),
     "predict": Touched(("features.match_features", "core.match"), ("ledger.prediction", *_GATE)),
+    "forecast_season": Touched(
+        (
+            "core.match", "core.match_version", "core.point_deduction", "core.season_format", "core.season_place",
+            "features.team_rating", "features.team_form", "features.competition_form", "ledger.prediction",
+        ),
+        ("ledger.season_forecast", "ledger.season_outcome"),
+    ),
     "settle": Touched(
         ("ledger.prediction", "core.match_result", "core.match_odds"),
         ("ledger.prediction_outcome",),

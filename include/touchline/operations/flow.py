@@ -41,7 +41,7 @@ _FLOWS = (
     ),
     Flow(
         names.PREDICT_MATCHES,
-        _chain("predict", "refresh_analytics", names.ALL_PREDICTED),
+        {**_chain("predict", "refresh_analytics", names.ALL_PREDICTED), "forecast_season": ("predict",)},
         frozenset({names.FEATURES, names.CHAMPION}),
     ),
     Flow(

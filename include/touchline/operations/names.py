@@ -111,6 +111,7 @@ QUEUE_OF: Final = {
     "train": TRAIN_QUEUE,
     "tune": TRAIN_QUEUE,
     "predict": PREDICT_QUEUE,
+    "forecast_season": PREDICT_QUEUE,
     "settle": PREDICT_QUEUE,
     "measure_drift": PREDICT_QUEUE,
     "refresh_analytics": PREDICT_QUEUE,

@@ -206,6 +206,12 @@ def _settle(run: Run) -> Any:
     return settle_predictions(run.settings, run.clock, run.run_id)
 
 
+def _forecast_season(run: Run) -> Any:
+    from touchline.ledger.season import forecast_seasons
+
+    return forecast_seasons(run.settings, run.clock, run.run_id)
+
+
 def _measure_drift(run: Run) -> Any:
     from touchline.monitoring.drift import measure_drift
 
@@ -308,6 +314,11 @@ _TABLE = (
         publishes=(names.CHAMPION, names.CANDIDATE), news=news.models,
     ),
     predicting(),
+    Step(
+        "forecast_season", "Forecast how each competition's season ends, and settle those that have ended.",
+        _forecast_season, ("source", "mlflow"), is_present=True, idle=_put_back, in_backfill="never",
+        not_in_backfill=ONLY_BEFORE_KICKOFF,
+    ),
     Step(
         "settle", "Score the predictions whose results are known.", _settle, is_present=True,
         inputs=lambda _, connection: due.last_build(connection), always=True, publishes=(names.SETTLED,),

@@ -45,7 +45,8 @@ to touchline_ingest, touchline_transform, touchline_model, touchline_api;
 """
 
 DOWNGRADE = """
-drop view ops.price_age;
+-- And the views of dbt that read it, which the next build makes again.
+drop view ops.price_age cascade;
 drop view ops.collection;
 """
 
