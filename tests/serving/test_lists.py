@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from predictions import insert_prediction
+from predictions import insert_prediction, insert_season
 from served_world import NOW, World
 from touchline.database.engine import connect
 from touchline.serving import match_routes, prediction_routes, record_routes
@@ -29,6 +30,7 @@ LISTS: dict[str, Listing] = {
     "/v1/unpredicted": prediction_routes.UNPREDICTED,
     "/v1/competitions": match_routes.COMPETITIONS,
     "/v1/competitions/E0/table": match_routes.STANDINGS,
+    "/v1/competitions/E0/season-ahead": match_routes.SEASON_AHEAD,
     "/v1/teams": match_routes.TEAMS,
     MATCHES: match_routes.MATCHES,
     "/v1/matches/{priced}/odds": match_routes.QUOTES,
@@ -85,12 +87,32 @@ def test_every_list_keeps_to_its_schema_and_comes_in_pages(api: TestClient, worl
     listing = LISTS[path]
     whole = api.get(address(path, world)).json()
     items = whole[listing.name]
-    assert items or path in ("/v1/sources", "/v1/quality")
+    assert items or path in ("/v1/sources", "/v1/quality", "/v1/competitions/E0/season-ahead")
     for item in items:
         held_against(listing.schema, item)
     assert (whole["as_of"], whole["is_simulated"]) == ("2022-11-02T12:00:00Z", False)
     for limit in (1, 3):
         assert [item for page in pages(api, address(path, world), limit) for item in page] == items
+
+
+def test_how_a_season_may_end_is_told_with_what_came_of_it(
+    own_world: World, serve: Callable[..., TestClient]
+):
+    with connect(own_world.settings, "model") as connection:
+        insert_season(connection)
+    api = serve(own_world.settings)
+    (team,) = api.get("/v1/competitions/E0/season-ahead").json()["teams"]
+    held_against(match_routes.SEASON_AHEAD.schema, team)
+    assert (team["team"], team["p_title"], team["p_relegation"], team["final_place"]) == (
+        "Arsenal",
+        0.5,
+        None,
+        1,
+    )
+    assert api.get("/v1/competitions/E0/season-ahead", params={"season": "2021/22"}).json()["teams"] == []
+    page = " ".join(re.sub(r"<[^>]+>", " ", api.get("/competitions/E0").text).split())
+    assert "How the season may end 2022/23" in page
+    assert "team points 90 % within title came Arsenal 2.5 1&ndash;4 50 1" in page
 
 
 @pytest.mark.parametrize("path", RECORDS)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from touchline.database.queries import query
 from touchline.serving import market_replies, market_schemas, parameters, schemas
 from touchline.serving.http import CarefulRoute
 from touchline.serving.lists import Answer, Listing, Record, answering, fields_of, route_of_record
-from touchline.serving.parameters import Competition, From, MatchId, Team, To
+from touchline.serving.parameters import Code, Competition, From, MatchId, Team, To, refuse_unknown
 from touchline.serving.shared import serving_of
 
 COMPETITIONS: Final = Listing(
@@ -19,6 +19,10 @@ COMPETITIONS: Final = Listing(
 STANDINGS: Final = Listing(
     "standings", "serving/sql/standings", schemas.Standing, {"position": "int", "team_id": "uuid"}
 )
+SEASON_AHEAD: Final = Listing(
+    "teams", "serving/sql/season_ahead", schemas.SeasonAhead, {"expected_points": "float8", "team_id": "uuid"},
+    is_descending=True,
+)  # fmt: skip
 TEAMS: Final = Listing("teams", "serving/sql/teams", schemas.Team, {"name": "text", "team_id": "uuid"})
 MATCHES: Final = Listing(
     "matches", "serving/sql/matches", schemas.MatchSummary, {"kickoff_at": "timestamptz", "match_id": "uuid"}
@@ -47,13 +51,23 @@ async def competitions(answer: Annotated[Answer, answering(COMPETITIONS)]) -> Re
 async def standings(
     answer: Annotated[Answer, answering(STANDINGS)],
     request: Request,
-    code: Annotated[str, Path(pattern="^[A-Za-z0-9]{1,8}$", examples=["E0"])],
+    code: Code,
     season: parameters.Season = None,
 ) -> Response:
     """The table of the league stage of a season, of the newest if none is given."""
-    known = await serving_of(request).competitions()
-    if code not in known:
-        raise HTTPException(404, f"there is no competition {code}; the known ones are {', '.join(known)}")
+    await refuse_unknown(request, code)
+    return await answer(code, season)
+
+
+@router.get("/competitions/{code}/season-ahead", **SEASON_AHEAD.documented("matches", 404))
+async def season_ahead(
+    answer: Annotated[Answer, answering(SEASON_AHEAD)],
+    request: Request,
+    code: Code,
+    season: parameters.Season = None,
+) -> Response:
+    """How a season may end for each team, the most points expected first; empty where no season is forecast."""
+    await refuse_unknown(request, code)
     return await answer(code, season)
 
 

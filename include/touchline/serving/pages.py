@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from touchline.database.queries import query
@@ -14,8 +14,8 @@ from touchline.serving.board import by_day, render
 from touchline.serving.http import CarefulRoute
 from touchline.serving.kept import KEPT
 from touchline.serving.lists import MOST_PER_PAGE
-from touchline.serving.match_routes import COMPETITIONS, MATCH, STANDINGS
-from touchline.serving.parameters import MatchId
+from touchline.serving.match_routes import MATCH, SEASON_AHEAD, STANDINGS
+from touchline.serving.parameters import Code, MatchId, refuse_unknown
 from touchline.serving.prediction_routes import PREDICTION, UPCOMING
 from touchline.serving.record_routes import CALIBRATION, MODELS, TRACK_RECORD
 from touchline.serving.shared import serving_of
@@ -23,6 +23,17 @@ from touchline.serving.shared import serving_of
 # Scorelines with more goals of a side than this are seldom one in two hundred.
 MOST_GOALS: Final = 6
 N_FORM: Final = 6
+# How a season can end, as the columns of a forecast and in words.
+ENDS: Final = {
+    "p_title": "title",
+    "p_championship_play_off": "title play-offs",
+    "p_champions_league": "Champions League",
+    "p_europe": "Europe",
+    "p_promotion": "promotion",
+    "p_promotion_play_off": "promotion play-offs",
+    "p_relegation_play_off": "relegation play-offs",
+    "p_relegation": "relegation",
+}
 SIDES: Final = ("home", "draw", "away")
 
 router = APIRouter(include_in_schema=False, route_class=CarefulRoute)
@@ -65,21 +76,21 @@ async def match_page(request: Request, match_id: MatchId) -> HTMLResponse:
 @router.get("/competitions/{code}")
 async def competition_page(
     request: Request,
-    code: Annotated[str, Path(pattern="^[A-Za-z0-9]{1,8}$")],
+    code: Code,
     season: parameters.Season = None,
 ) -> HTMLResponse:
     """A competition: its table, and what is forecast."""
     serving = serving_of(request)
-    known = {each.competition: each for each in await COMPETITIONS.read(serving.reader, MOST_PER_PAGE)}
-    if code not in known:
-        raise HTTPException(404, f"there is no competition {code}; the known ones are {', '.join(known)}")
+    await refuse_unknown(request, code)
     as_of = (await serving.moment()).as_of
     ahead = await UPCOMING.read(serving.reader, MOST_PER_PAGE, "champion", as_of, None, None, code)
     return await _page(
         request,
         "competition.html",
-        competition=known[code],
+        name=(await serving.competitions())[code],
         table=await STANDINGS.read(serving.reader, MOST_PER_PAGE, code, season),
+        seasons=await SEASON_AHEAD.read(serving.reader, MOST_PER_PAGE, code, season),
+        ends=ENDS,
         days=by_day(ahead),
         records=await TRACK_RECORD.read(serving.reader, MOST_PER_PAGE, code, None, None, None),
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, HTTPException, Path, Query, Request
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
@@ -39,6 +39,13 @@ async def known_competition(
     return competition
 
 
+async def refuse_unknown(request: Request, code: str) -> None:
+    """Raise HTTPException (404) for a competition in the address that has no matches, with those that have."""
+    known = await serving_of(request).competitions()
+    if code not in known:
+        raise HTTPException(404, f"there is no competition {code}; the known ones are {', '.join(known)}")
+
+
 async def known_team(
     request: Request,
     team: Annotated[
@@ -64,6 +71,9 @@ async def known_team(
 
 Competition = Annotated[str | None, Depends(known_competition)]
 Team = Annotated[UUID | None, Depends(known_team)]
+Code = Annotated[
+    str, Path(pattern="^[A-Za-z0-9]{1,8}$", description="code of a competition", examples=["E0"])
+]
 MatchId = Annotated[UUID, Path(examples=[schemas.A_MATCH])]
 PredictionId = Annotated[UUID, Path(examples=[schemas.A_PREDICTION])]
 Season = Annotated[

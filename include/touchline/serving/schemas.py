@@ -262,6 +262,41 @@ class Standing(BaseModel):
     is_simulated: bool = SIMULATED
 
 
+Chance = Annotated[
+    float | None, Field(description="0 to 1; null where the competition has none", examples=[0.31])
+]
+
+
+class SeasonAhead(BaseModel):
+    """How a season may end for a team, from simulated seasons; what came of it once the season is settled."""
+
+    competition: str = Field(examples=["E0"])
+    season: str = Field(examples=["2022/23"])
+    team_id: UUID = Field(examples=[A_TEAM])
+    team: str = Field(examples=["Arsenal"])
+    forecast_at: datetime = Field(description="nothing learned later is in it")
+    model_version: str = Field(examples=["3"])
+    n_simulations: int = Field(examples=[10000])
+    n_played: int = Field(examples=[26])
+    n_left: int = Field(description="before a split, the most that there can be", examples=[12])
+    points: int = Field(description="so far, less those deducted", examples=[63])
+    expected_points: float = Field(description="at the end, on average", examples=[86.2])
+    points_low: int = Field(description="one simulated season in twenty ends below", examples=[79])
+    points_high: int = Field(description="one simulated season in twenty ends above", examples=[93])
+    p_title: Chance
+    p_champions_league: Chance
+    p_europe: Chance
+    p_championship_play_off: Chance
+    p_promotion: Chance
+    p_promotion_play_off: Chance
+    p_relegation_play_off: Chance
+    p_relegation: Chance
+    not_simulated: str | None = Field(description="what else decides; null where nothing does")
+    final_place: int | None = Field(description="null until the season is settled", examples=[2])
+    final_points: int | None = Field(description="null until the season is settled", examples=[84])
+    is_simulated: bool = SIMULATED
+
+
 class Team(BaseModel):
     """A team, with its ratings after its last rated match; null before the first."""
 
