@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from touchline.database import bootstrap
 from touchline.database.engine import connect, rows, scalar
+from touchline.database.kept import kept_connections
 from touchline.errors import DatabaseUnavailable, ReplayImpossible, ServiceFailed, TouchlineError
 from touchline.operations import names, records, services
 from touchline.operations.flow import FLOWS, started_by
@@ -67,7 +68,7 @@ def play(
     if anew:
         bootstrap.prepare(settings)
     link_files(settings, season)
-    with _alone(settings):
+    with _alone(settings), kept_connections():
         _play_on(settings, season, on_moment)
 
 
