@@ -138,6 +138,8 @@ def _invoke(state: Path, arguments: tuple[str, ...], manifest: Any = None) -> An
             [
                 "--log-level", "none", "--no-use-colors", "--no-send-anonymous-usage-stats", "--no-version-check",
                 "--log-path", str(state / "logs"), "--log-level-file", "info",
+                # Of other schemas nothing is made or dropped.
+                "--cache-selected-only",
                 *arguments,
                 "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
                 "--target-path", str(state / "target"),

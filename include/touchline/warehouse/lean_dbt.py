@@ -11,6 +11,8 @@ from typing import Any, Final
 
 # Templates whose code is kept; a project has some hundred.
 MOST_COMPILED: Final = 4096
+# Selections that are kept; a layer has two or three.
+MOST_SELECTED: Final = 64
 
 
 @cache
@@ -23,6 +25,9 @@ def make_lean() -> None:
     _sort_macros_once()
     _compile_templates_once()
     _ask_for_columns_directly()
+    _link_and_select_once()
+    _follow_no_views_without_need()
+    _tell_types_by_the_same_testers()
 
 
 def keep_behaviour_flags_few() -> None:
@@ -141,13 +146,13 @@ def _sort_macros_once() -> None:
             found = build(builder, macros_by_package, ctx)
             sorted_once[key] = (macros_by_package, found)
         made: dict[int, MacroGenerator] = {}
+        around = {"context": ctx, "node": builder.node, "stack": builder.thread_ctx}
 
         def of_this_context(macros: Mapping[str, MacroGenerator]) -> dict[str, MacroGenerator]:
             for each in macros.values():
                 if id(each.macro) not in made:
                     generator = made[id(each.macro)] = MacroGenerator.__new__(MacroGenerator)
-                    generator.macro, generator.context = each.macro, ctx
-                    generator.node, generator.stack = builder.node, builder.thread_ctx
+                    generator.__dict__ = {"macro": each.macro, **around}
             return {name: made[id(each.macro)] for name, each in macros.items()}
 
         return MacroNamespace(
@@ -208,6 +213,67 @@ def _ask_for_columns_directly() -> None:
         return [adapter.Column(*row) for row in cursor.fetchall()]
 
     PostgresAdapter.get_columns_in_relation = columns_of  # type: ignore[method-assign]
+
+
+def _link_and_select_once() -> None:
+    """Put the nodes of a project into a graph once, and find what a selection means once.
+
+    Every call does the first, and a build the second three times: a fifth of the time of a small one.
+    """
+    from dbt.compilation import Compiler
+    from dbt.graph.graph import Graph
+    from dbt.graph.selector import ResourceTypeSelector
+
+    link, select = Compiler.compile, ResourceTypeSelector.get_selected
+    linked: dict[bool, tuple[Any, Graph]] = {}
+    selected: dict[tuple[Any, ...], tuple[Graph, frozenset[Any]]] = {}
+
+    def link_once(compiler: Any, manifest: Any, write: bool = True, add_test_edges: bool = False) -> Graph:
+        if add_test_edges not in linked or linked[add_test_edges][0] is not manifest:
+            linked[add_test_edges] = manifest, link(compiler, manifest, write, add_test_edges)
+        return linked[add_test_edges][1]
+
+    def select_once(selector: Any, spec: Any, warn_on_no_nodes: bool = True) -> set[Any]:
+        types = frozenset(selector.resource_types)
+        key = (id(selector.full_graph), types, selector.include_empty_nodes, repr(spec))
+        # What is selected by its state, or by the results of an earlier call, is not told by the graph.
+        if selector.previous_state is None and (
+            key not in selected or selected[key][0] is not selector.full_graph
+        ):
+            if len(selected) >= MOST_SELECTED:
+                selected.clear()
+            selected[key] = selector.full_graph, frozenset(select(selector, spec, warn_on_no_nodes))
+        found = selected.get(key)
+        return set(select(selector, spec, warn_on_no_nodes) if found is None else found[1])
+
+    Compiler.compile = link_once  # type: ignore[method-assign]
+    ResourceTypeSelector.get_selected = select_once  # type: ignore[method-assign]
+
+
+def _follow_no_views_without_need() -> None:
+    """Ask which view reads which relation only for a build in full, in which dropping one drops the others."""
+    from dbt.adapters.postgres.impl import PostgresAdapter
+    from dbt.flags import get_flags
+
+    follow = PostgresAdapter._link_cached_relations
+
+    def follow_in_full(adapter: Any, manifest: Any) -> None:
+        if get_flags().FULL_REFRESH:
+            follow(adapter, manifest)
+
+    PostgresAdapter._link_cached_relations = follow_in_full  # type: ignore[method-assign]
+
+
+def _tell_types_by_the_same_testers() -> None:
+    """Each result of a query gets new ones, among them parsers of dates that know the calendars of the world."""
+    from dbt_common.clients import agate_helper
+
+    make = cache(agate_helper.build_type_tester)
+
+    def tester(text_columns: Any, string_null_values: Any = ("null", "")) -> Any:
+        return make(tuple(text_columns), tuple(string_null_values or ()))
+
+    agate_helper.build_type_tester = tester
 
 
 def _write_no_summary_of_the_graph() -> None:
