@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -18,6 +19,7 @@ from touchline.settings import Role, Settings
 Connection = psycopg.Connection[Any]
 # A server that was killed is back in less.
 PATIENCE_SECONDS = 30.0
+_n_discarded = count()
 
 
 @contextmanager
@@ -31,14 +33,31 @@ def connect(settings: Settings, role: Role, database: str | None = None) -> Iter
     """
     is_supervised = settings.database_url is None and settings.running_port("postgres", 0) > 0
     url = settings.url(role, database)
-    connection = kept.take(url) or _opened(url, autocommit=False, comes_back=is_supervised)
+    waiting = kept.take(url)
+    connection = (
+        waiting
+        if isinstance(waiting, psycopg.Connection)
+        else _opened(url, autocommit=False, comes_back=is_supervised)
+    )
     with _in_use(connection, url), ExitStack() as closing:
         closing.enter_context(connection)
         yield connection
         if not connection.closed:
             connection.commit()
-        if kept.give_back(url, connection):
+        if kept.are_kept() and _made_as_new(connection) and kept.keep(url, connection):
             closing.pop_all()
+
+
+def _made_as_new(connection: Connection) -> bool:
+    """Whether a connection whose transaction is over could be made to remember nothing of its use."""
+    # What was to be done is committed, so a server that is lost only now is no error of this use.
+    with suppress(psycopg.Error):
+        connection.autocommit = True
+        # Psycopg 3.3 notices that its prepared statements are gone only if it has not counted this very text before.
+        connection.execute(f"discard all -- {next(_n_discarded)}")
+        connection.autocommit = False
+        return True
+    return False
 
 
 @contextmanager

@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import select
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from itertools import count
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from threading import Lock
-from typing import Any
+from typing import Protocol
 
-import psycopg
 
-Connection = psycopg.Connection[Any]
+class Connection(Protocol):
+    """What psycopg's connections have in common with those of its predecessor, which dbt uses."""
+
+    def fileno(self) -> int:
+        """The number of its socket."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 class _Kept:
-    """Connections that nobody uses at the moment, by URL."""
+    """Connections that nobody uses at the moment, by what they may be used for."""
 
     def __init__(self) -> None:
         self.n_blocks = 0
@@ -27,11 +32,10 @@ class _Kept:
         """In a forked process: its parent's connections are not its own, so they stay open and unused."""
         self._of_parent = getattr(self, "idle", None), getattr(self, "_of_parent", None)
         self.lock = Lock()
-        self.idle: dict[str, list[Connection]] = defaultdict(list)
+        self.idle: dict[Hashable, list[Connection]] = defaultdict(list)
 
 
 _kept = _Kept()
-_n_given = count()
 os.register_at_fork(after_in_child=_kept.begin_anew)
 
 
@@ -55,10 +59,15 @@ def kept_connections() -> Iterator[None]:
             connection.close()
 
 
-def take(url: str) -> Connection | None:
-    """A connection that was given back, unless the server has ended it: nothing else is said to one that is idle."""
+def are_kept() -> bool:
+    """Whether such a block runs."""
+    return _kept.n_blocks > 0
+
+
+def take(use: Hashable) -> Connection | None:
+    """A connection kept for this use, unless the server has ended it: nothing else is said to one that is idle."""
     with _kept.lock:
-        idle = _kept.idle[url]
+        idle = _kept.idle[use]
         while idle:
             connection = idle.pop()
             said = select.poll()
@@ -69,18 +78,9 @@ def take(url: str) -> Connection | None:
     return None
 
 
-def give_back(url: str, connection: Connection) -> bool:
-    """Keep a connection whose transaction is over, as if it were new; False when it is to be closed."""
-    if connection.closed or not _kept.n_blocks:
-        return False
-    # What was to be done is committed, so a server that is lost only now is no error of this use.
-    with suppress(psycopg.Error):
-        connection.autocommit = True
-        # Psycopg 3.3 notices that its prepared statements are gone only if it has not counted this very text before.
-        connection.execute(f"discard all -- {next(_n_given)}")
-        connection.autocommit = False
-        with _kept.lock:
-            if _kept.n_blocks:
-                _kept.idle[url].append(connection)
-                return True
-    return False
+def keep(use: Hashable, connection: Connection) -> bool:
+    """Keep a connection that is as good as new; False when it is to be closed."""
+    with _kept.lock:
+        if _kept.n_blocks:
+            _kept.idle[use].append(connection)
+        return _kept.n_blocks > 0

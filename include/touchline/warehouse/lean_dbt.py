@@ -6,8 +6,11 @@ Each of these replaces something inside dbt-core 1.11, dbt-adapters 1.x or dbt-c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final
+
+from touchline.database import kept
 
 # Templates whose code is kept; a project has some hundred.
 MOST_COMPILED: Final = 4096
@@ -20,6 +23,7 @@ def make_lean() -> None:
     """Once in a process."""
     _make_no_message_below_the_log()
     _keep_connections()
+    _keep_connections_of_calls()
     _look_for_plugins_once()
     _write_no_summary_of_the_graph()
     _sort_macros_once()
@@ -116,6 +120,45 @@ def _keep_connections() -> None:
     PostgresConnectionManager.release = release  # type: ignore[method-assign, assignment]
 
 
+def _keep_connections_of_calls() -> None:
+    """Leave the connections of a call, when it closes them, to the next call of the process."""
+    from dbt.adapters.contracts.connection import ConnectionState
+    from dbt.adapters.postgres.connections import PostgresConnectionManager
+
+    open_anew: Any = PostgresConnectionManager.open
+    close: Any = PostgresConnectionManager._close_handle
+
+    def use_of(connection: Any) -> tuple[Any, ...]:
+        told = connection.credentials
+        return told.type, told.host, told.port, told.user, told.database
+
+    def open_kept(manager: Any, connection: Any) -> Any:
+        handle = kept.take(use_of(connection)) if connection.state != ConnectionState.OPEN else None
+        if handle is None:
+            return open_anew.__func__(manager, connection)
+        connection.handle, connection.state = handle, ConnectionState.OPEN
+        return connection
+
+    def close_unless_kept(manager: Any, connection: Any) -> None:
+        if not (
+            kept.are_kept() and as_new(connection.handle) and kept.keep(use_of(connection), connection.handle)
+        ):
+            close.__func__(manager, connection)
+
+    def as_new(handle: Any) -> bool:
+        with suppress(handle.Error):
+            handle.rollback()
+            handle.autocommit = True
+            with handle.cursor() as cursor:
+                cursor.execute("discard all")
+            handle.autocommit = False
+            return True
+        return False
+
+    PostgresConnectionManager.open = classmethod(open_kept)  # type: ignore[method-assign, assignment]
+    PostgresConnectionManager._close_handle = classmethod(close_unless_kept)  # type: ignore[method-assign, assignment]
+
+
 def _look_for_plugins_once() -> None:
     """Every call looks through all folders of the path for packages whose names begin with `dbt_`."""
     from dbt.plugins.manager import PluginManager
@@ -181,16 +224,16 @@ def _compile_templates_once() -> None:
     from dbt_common.clients.jinja import MacroFuzzEnvironment
 
     compile_anew = MacroFuzzEnvironment.compile
-    kept: dict[tuple[type, str], Any] = {}
+    compiled: dict[tuple[type, str], Any] = {}
 
     def compile_once(environment: Any, source: Any, *others: Any, **named: Any) -> Any:
         if others or named or not isinstance(source, str):
             return compile_anew(environment, source, *others, **named)
-        code = kept.get((type(environment), source))
+        code = compiled.get((type(environment), source))
         if code is None:
-            if len(kept) >= MOST_COMPILED:
-                kept.clear()
-            code = kept[type(environment), source] = compile_anew(environment, source)
+            if len(compiled) >= MOST_COMPILED:
+                compiled.clear()
+            code = compiled[type(environment), source] = compile_anew(environment, source)
         return code
 
     MacroFuzzEnvironment.compile = compile_once  # type: ignore[method-assign, assignment]
@@ -246,8 +289,8 @@ def _link_and_select_once() -> None:
         found = selected.get(key)
         return set(select(selector, spec, warn_on_no_nodes) if found is None else found[1])
 
-    Compiler.compile = link_once  # type: ignore[method-assign]
-    ResourceTypeSelector.get_selected = select_once  # type: ignore[method-assign]
+    Compiler.compile = link_once  # type: ignore[method-assign, assignment]
+    ResourceTypeSelector.get_selected = select_once  # type: ignore[method-assign, assignment]
 
 
 def _follow_no_views_without_need() -> None:
@@ -258,10 +301,10 @@ def _follow_no_views_without_need() -> None:
     follow = PostgresAdapter._link_cached_relations
 
     def follow_in_full(adapter: Any, manifest: Any) -> None:
-        if get_flags().FULL_REFRESH:
+        if get_flags().FULL_REFRESH:  # type: ignore[no-untyped-call]
             follow(adapter, manifest)
 
-    PostgresAdapter._link_cached_relations = follow_in_full  # type: ignore[method-assign]
+    PostgresAdapter._link_cached_relations = follow_in_full  # type: ignore[method-assign, assignment]
 
 
 def _tell_types_by_the_same_testers() -> None:
