@@ -37,6 +37,8 @@ MOMENT: Final = "replay"
 LOST: Final = (DatabaseUnavailable, ServiceFailed)
 
 LONGEST_MESSAGE: Final = 500
+# Python's default is 700.
+OBJECTS_BEFORE_SEARCH: Final = 20_000
 
 # Told at the end of each moment: the moment (UTC), and what is recorded of it.
 OnMoment = Callable[[datetime, Mapping[str, Any]], None]
@@ -83,17 +85,20 @@ def _play_on(settings: Settings, season: Season, on_moment: OnMoment) -> None:
         moment = last["as_of"]
     else:
         moment = next_moment(settings, source, last["as_of"], has_failed=_has_failed(last["detail"]))
+    is_first = True
     while moment < season.ends_at:
         with records.recorded(settings, MOMENT, f"{MOMENT}/{moment:%Y-%m-%dT%H:%M}", moment) as detail:
             started = time.monotonic()
             told = _Moment(settings, season.request, source, moment).play(is_repeated=is_repeated)
             detail.update(vars(told) | {"wall_seconds": time.monotonic() - started})
         on_moment(moment, detail)
-        if not gc.get_freeze_count():
-            # What is there after the first moment stays: libraries, dbt's project, a model. A search for garbage that
-            # goes through it all took a tenth of the processor's time.
+        if is_first:
+            # What is there by now stays: libraries, dbt's project, a model. A search for garbage that goes through it
+            # all, and often, took a tenth of the processor's time.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(OBJECTS_BEFORE_SEARCH)
+            is_first = False
         moment = next_moment(settings, source, moment, has_failed=_has_failed(detail))
         is_repeated = False
 
