@@ -5,7 +5,6 @@ Each of these replaces something inside dbt-core 1.11, dbt-adapters 1.x or dbt-c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any, Final
@@ -28,7 +27,7 @@ def make_lean() -> None:
     _write_no_summary_of_the_graph()
     _sort_macros_once()
     _compile_templates_once()
-    _ask_for_columns_directly()
+    _read_the_catalogue_directly()
     _link_and_select_once()
     _follow_no_views_without_need()
     _tell_types_by_the_same_testers()
@@ -180,30 +179,36 @@ def _sort_macros_once() -> None:
     build = MacroNamespaceBuilder.build_namespace
     plain: Any = ConfiguredContext.to_dict
     spread: Any = ManifestContext.to_dict
-    sorted_once: dict[tuple[str, ...], tuple[Any, MacroNamespace]] = {}
+    sorted_once: dict[
+        tuple[str, ...], tuple[Any, list[Any], list[list[tuple[str, int]]], tuple[str, ...]]
+    ] = {}
+
+    def sort(builder: Any, macros_by_package: Any) -> tuple[Any, list[Any], Any, tuple[str, ...]]:
+        """The macros, and for each set of names where among them is the one that a name means."""
+        found = build(builder, macros_by_package, {})
+        sets = (
+            found.global_namespace,
+            found.local_namespace,
+            found.global_project_namespace,
+            *found.packages.values(),
+        )
+        macros = {id(each.macro): each.macro for names in sets for each in names.values()}
+        places = {known: place for place, known in enumerate(macros)}
+        placed = [[(name, places[id(each.macro)]) for name, each in names.items()] for names in sets]
+        return macros_by_package, list(macros.values()), placed, tuple(found.packages)
 
     def build_sorted(builder: Any, macros_by_package: Any, ctx: dict[str, Any]) -> MacroNamespace:
         key = (builder.root_package, builder.search_package, *builder.internal_package_names_order)
-        macros, found = sorted_once.get(key, (None, None))
-        if macros is not macros_by_package or found is None:
-            found = build(builder, macros_by_package, ctx)
-            sorted_once[key] = (macros_by_package, found)
-        made: dict[int, MacroGenerator] = {}
-        around = {"context": ctx, "node": builder.node, "stack": builder.thread_ctx}
-
-        def of_this_context(macros: Mapping[str, MacroGenerator]) -> dict[str, MacroGenerator]:
-            for each in macros.values():
-                if id(each.macro) not in made:
-                    generator = made[id(each.macro)] = MacroGenerator.__new__(MacroGenerator)
-                    generator.__dict__ = {"macro": each.macro, **around}
-            return {name: made[id(each.macro)] for name, each in macros.items()}
-
-        return MacroNamespace(
-            of_this_context(found.global_namespace),
-            of_this_context(found.local_namespace),
-            of_this_context(found.global_project_namespace),
-            {name: of_this_context(each) for name, each in found.packages.items()},
-        )
+        if key not in sorted_once or sorted_once[key][0] is not macros_by_package:
+            sorted_once[key] = sort(builder, macros_by_package)
+        _, macros, placed, packages = sorted_once[key]
+        node, stack, made = builder.node, builder.thread_ctx, []
+        for macro in macros:
+            generator = MacroGenerator.__new__(MacroGenerator)
+            generator.macro, generator.context, generator.node, generator.stack = macro, ctx, node, stack
+            made.append(generator)
+        every, local, project, *others = ({name: made[place] for name, place in of_set} for of_set in placed)
+        return MacroNamespace(every, local, project, dict(zip(packages, others, strict=True)))
 
     def spread_sorted(context: Any) -> dict[str, Any]:
         names = context.namespace
@@ -239,22 +244,48 @@ def _compile_templates_once() -> None:
     MacroFuzzEnvironment.compile = compile_once  # type: ignore[method-assign, assignment]
 
 
-def _ask_for_columns_directly() -> None:
-    """Read the columns of a relation from `pg_attribute`, without a macro.
+def _read_the_catalogue_directly() -> None:
+    """Read schemas, relations and their columns from the system tables, without a macro.
 
-    dbt asks for them four or five times for each table that an increment changes, each time with a context for the
-    macro, a table of types for its result, and `information_schema.columns`, a view over nine tables.
+    dbt asks for the columns four or five times for each table that an increment changes, each time with a context for
+    the macro, a table of types for its result, and `information_schema.columns`, a view over nine tables.
     """
     from dbt.adapters.postgres.impl import PostgresAdapter
 
+    def asked(adapter: Any, statement: str, *bindings: str) -> list[Any]:
+        _, cursor = adapter.connections.add_query(statement, bindings=bindings)
+        return list(cursor.fetchall())
+
+    def schemas(adapter: Any, database: str) -> list[str]:
+        return [name for (name,) in asked(adapter, "select nspname from pg_namespace")]
+
+    def relations_of(adapter: Any, schema_relation: Any) -> list[Any]:
+        within = {
+            "database": schema_relation.database, "schema": schema_relation.schema,
+            "quote_policy": {"database": True, "schema": True, "identifier": True},
+        }  # fmt: skip
+        found = asked(
+            adapter,
+            "select relname, case relkind when 'v' then 'view' when 'm' then 'materialized_view' else 'table' end "
+            "from pg_class where relnamespace = to_regnamespace(%s) and relkind in ('r', 'p', 'v', 'm')",
+            schema_relation.schema,
+        )
+        kind_of = adapter.Relation.get_relation_type
+        return [
+            adapter.Relation.create(**within, identifier=name, type=kind_of(kind)) for name, kind in found
+        ]
+
     def columns_of(adapter: Any, relation: Any) -> list[Any]:
-        _, cursor = adapter.connections.add_query(
+        found = asked(
+            adapter,
             "select attname, format_type(atttypid, null) from pg_attribute "
             "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
-            bindings=(str(relation.include(database=False)),),
+            str(relation.include(database=False)),
         )
-        return [adapter.Column(*row) for row in cursor.fetchall()]
+        return [adapter.Column(*row) for row in found]
 
+    PostgresAdapter.list_schemas = schemas  # type: ignore[method-assign, assignment]
+    PostgresAdapter.list_relations_without_caching = relations_of  # type: ignore[method-assign, assignment]
     PostgresAdapter.get_columns_in_relation = columns_of  # type: ignore[method-assign]
 
 
