@@ -33,12 +33,15 @@ SELECTIONS: dict[str, list[str]] = {
 
 # The macro through which models read what is different in each build.
 VALUE_OF_BUILD = "macro.touchline.given"
+SNAPSHOTS: dict[str, list[str]] = {"core": ["path:snapshots"], "features": [], "analytics": []}
 # Tables that an increment changes.
 CHANGING: dict[str, list[str]] = {
-    "core": ["path:models/core", "path:snapshots"],
+    "core": ["path:models/core", *SNAPSHOTS["core"]],
     "features": ["path:models/features"],
     "analytics": [],
 }
+# `meta.replaces` of the tables that an increment makes anew only where something has landed (macros/replace.sql).
+OF_CHANGES = ("changed", "team")
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,8 @@ def _selection(settings: Settings, planned: Plan) -> list[str]:
 
     An increment leaves out seeds and views that it would only make as they are: their definition is that of the build
     in full, and no macro writes a value of the build into them. When one of them is missing, or has other columns than
-    its model promises, all are made again, because dbt drops a view with those that read it.
+    its model promises, all are made again, because dbt drops a view with those that read it. When nothing has landed,
+    the tables that follow only what has are left out, too.
     """
     layer = planned.layer
     if planned.is_full:
@@ -186,7 +190,12 @@ def _selection(settings: Settings, planned: Plan) -> list[str]:
     ):
         return SELECTIONS[layer]
     macros = parsed_project(settings).macros
-    return [*(node.name for node in views if _reads_build(macros, node.depends_on.macros)), *CHANGING[layer]]
+    moving = [node.name for node in views if _reads_build(macros, node.depends_on.macros)]
+    tables = [node for node in models if node.schema == layer and node.config.materialized == "incremental"]
+    if planned.n_matches or any(f"{node.schema}.{node.alias}" not in there for node in tables):
+        return [*moving, *CHANGING[layer]]
+    timed = [node.name for node in tables if node.config.meta["replaces"] not in OF_CHANGES]
+    return [*moving, *timed, *SNAPSHOTS[layer]]
 
 
 def _reads_build(known: Mapping[str, Any], macros: Sequence[str]) -> bool:
