@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from psycopg.types.json import Jsonb
 
-from touchline.database.engine import connect
+from touchline.database.engine import Connection, connect
 from touchline.openlineage.datasets import dataset_name, touched_by
 from touchline.settings import Role, Settings
 
@@ -40,20 +40,27 @@ class Edge:
 
 def record_edges(settings: Settings, role: Role, edges: Iterable[Edge], run_id: str) -> int:
     """Write the edges that are not there yet; returns how many. A repeated run changes nothing."""
+    with connect(settings, role) as connection:
+        return record_edges_in(connection, edges, run_id)
+
+
+def record_edges_in(connection: Connection, edges: Iterable[Edge], run_id: str) -> int:
+    """As `record_edges`, in the caller's transaction."""
     values = [(*edge.from_, *edge.to, Jsonb(dict(edge.detail))) for edge in edges]
     if not values:
         return 0
     columns = [list(column) for column in zip(*values, strict=True)]
-    with connect(settings, role) as connection:
-        return connection.execute(INSERT, (run_id, *columns)).rowcount
+    return connection.execute(INSERT, (run_id, *columns)).rowcount
 
 
-def record_step(settings: Settings, step: str, run_id: str, detail: Mapping[str, Any]) -> None:
+def record_step(
+    connection: Connection, settings: Settings, step: str, run_id: str, detail: Mapping[str, Any]
+) -> None:
     """Edges of a step that has succeeded: its task run with the datasets, sources and models it worked on.
 
     `detail` is what the step recorded of itself in ops.pipeline_run.
     """
-    record_edges(settings, "ingest", _edges_of_step(settings, step, run_id, detail), run_id)
+    record_edges_in(connection, _edges_of_step(settings, step, run_id, detail), run_id)
 
 
 def task_run(run_id: str, step: str) -> Node:

@@ -97,8 +97,12 @@ def _batch(context: Any, sources: dict[str, Any], suite: Suite, bind: Callable[.
             "warehouse",
             connection_string=f"${{{URL_VARIABLE}}}",
             create_temp_table=True,
-            # A suite looks at a table of its own, so that its queries need no transaction each.
-            kwargs={"isolation_level": "AUTOCOMMIT"},
+            # A suite looks at a temporary table of its own: its queries need no transaction each, and none has to
+            # wait for the disk.
+            kwargs={
+                "isolation_level": "AUTOCOMMIT",
+                "connect_args": {"options": "-c synchronous_commit=off"},
+            },
         )
     query = f"select * from (\n{bind(suite.query, suite.parameters)}) as checked"  # noqa: S608 - bound
     asset = sources["warehouse"].add_query_asset(suite.name, query=query)
