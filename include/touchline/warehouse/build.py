@@ -16,7 +16,7 @@ from touchline.openlineage import dbt_events
 from touchline.openlineage.columns import read_columns
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
-from touchline.warehouse.changes import Plan, building, definition_of, note_built, plan, stands_as_of
+from touchline.warehouse.changes import Plan, building, definition_of, note_built_in, plan, stands_as_of
 from touchline.warehouse.extent import Extent
 from touchline.warehouse.invocation import log_file, parsed_project, run_dbt, target_folder
 
@@ -81,7 +81,7 @@ def build_layer(
     Features use the `as_of` of core, whatever `as_of` is given. Raises WarehouseBuildFailed with every failing
     model or test, its message and the place of its SQL.
     """
-    with building(settings):
+    with building(settings) as alone:
         started = time.monotonic()
         priorities = read_configuration(settings.sources_file).priorities
         planned = plan(settings, layer, as_of, definition_of(layer, priorities), is_full=is_full)
@@ -89,7 +89,10 @@ def build_layer(
         if layer == "core":
             matches, played = (_worked_in(settings, planned, is_played=each) for each in (False, True))
             report = replace(report, matches=matches, played=played)
-        note_built(settings, planned, run_id)
+        # dbt does not wait for the disk. That this session has lasted says that the server still has all of its work,
+        # which goes to the disk before this record of it does.
+        with alone.transaction():
+            note_built_in(alone, planned, run_id)
         if layer == "core" and planned.is_full:
             _renew_views(settings, as_of)
     return report

@@ -20,6 +20,8 @@ from touchline.sources.configuration import read_configuration
 from touchline.warehouse.changes import DBT_PROJECT
 from touchline.warehouse.lean_dbt import keep_behaviour_flags_few, make_lean
 
+# What a power cut takes of a build that nobody has recorded is built again (build.build_layer).
+NO_WAIT: Final = {"PGOPTIONS": "-c synchronous_commit=off"}
 PASSWORD: Final = "DBT_ENV_SECRET_PASSWORD"  # noqa: S105 dbt masks variables of this prefix in its logs.
 # Parsed projects held at a time, one per database; each takes some 30 MB.
 MOST_PARSED: Final = 4
@@ -43,7 +45,7 @@ def run_dbt(settings: Settings, *arguments: str, environment: Mapping[str, str] 
     """
     manifest = parsed_project(settings)
     _keep(manifest, target_folder(settings))
-    with _environment({**_connection(settings), **_installation(settings), **(environment or {})}):
+    with _environment({**_connection(settings), **_installation(settings), **NO_WAIT, **(environment or {})}):
         result = _invoke(_state(settings), (*arguments, "--no-write-json"), manifest)
     return DbtRun(list(result.results), result.generated_at.replace(tzinfo=UTC), manifest)
 
