@@ -26,8 +26,7 @@ _n_discarded = count()
 def connect(settings: Settings, role: Role, database: str | None = None) -> Iterator[Connection]:
     """A connection with the rights of `role`; commits on success, rolls back on error, then closes.
 
-    Within `kept_connections` it may be one that was used before, which then is as new, and is kept on success.
-
+    Within `kept_connections` it may be one that was used before and is as new, and on success it is kept.
     A server that starts or recovers is waited for, and so is the embedded one when it died.
     Raises DatabaseUnavailable, with the address but never the password, when nothing answers or the connection is lost.
     """

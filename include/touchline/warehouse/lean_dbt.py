@@ -308,17 +308,16 @@ def _link_and_select_once() -> None:
         return linked[add_test_edges][1]
 
     def select_once(selector: Any, spec: Any, warn_on_no_nodes: bool = True) -> set[Any]:
-        types = frozenset(selector.resource_types)
-        key = (id(selector.full_graph), types, selector.include_empty_nodes, repr(spec))
-        # What is selected by its state, or by the results of an earlier call, is not told by the graph.
-        if selector.previous_state is None and (
-            key not in selected or selected[key][0] is not selector.full_graph
-        ):
+        # The results of an earlier call are not told by the graph.
+        if selector.previous_state is not None:
+            return set(select(selector, spec, warn_on_no_nodes))
+        graph, types = selector.full_graph, frozenset(selector.resource_types)
+        key = (id(graph), types, selector.include_empty_nodes, repr(spec))
+        if key not in selected or selected[key][0] is not graph:
             if len(selected) >= MOST_SELECTED:
                 selected.clear()
-            selected[key] = selector.full_graph, frozenset(select(selector, spec, warn_on_no_nodes))
-        found = selected.get(key)
-        return set(select(selector, spec, warn_on_no_nodes) if found is None else found[1])
+            selected[key] = graph, frozenset(select(selector, spec, warn_on_no_nodes))
+        return set(selected[key][1])
 
     Compiler.compile = link_once  # type: ignore[method-assign, assignment]
     ResourceTypeSelector.get_selected = select_once  # type: ignore[method-assign, assignment]
