@@ -419,7 +419,21 @@ def test_a_broken_layer_says_which_model_and_why(built: Settings):
     assert "team_rating" in str(caught.value)
     with connect(built, "transform") as connection:
         connection.execute("alter table features.hidden rename to team_rating")
-    assert build_layer(built, "features", NOW, "test").n_models == 6
+    # Two of the six follow only what has landed.
+    assert build_layer(built, "features", NOW, "test").n_models == 4
+
+
+def test_without_news_only_what_time_moves_is_made_again(built: Settings):
+    before = table_digests(built, ["core", "features"])
+    reports = [build_layer(built, layer, NOW, "again") for layer in ("core", "features")]
+    # Three views in which the instant is, matches, seasons and two snapshots; forms, league tables and features.
+    assert [(report.n_changed, report.n_models) for report in reports] == [(0, 7), (0, 4)]
+    with connect(built, "transform") as connection:
+        connection.execute("drop table core.match_odds cascade")
+        connection.execute("drop table features.market_view cascade")
+    reports = [build_layer(built, layer, NOW, "missing") for layer in ("core", "features")]
+    assert [report.n_models for report in reports] == [14, 6]
+    assert table_digests(built, ["core", "features"]) == before
 
 
 def test_a_build_that_loses_its_database_is_no_failed_build(built: Settings):

@@ -260,7 +260,8 @@ def test_a_recorded_step_leaves_edges_to_what_it_wrote(built: Settings):
     assert ("source", "sandbox", "task_run", "collect_odds/run-1/collect_odds/sandbox") in found
     assert ("model_version", f"{built.model_name}/7", "prediction_run", "predict_matches/run-2") in found
     assert ("prediction_run", "predict_matches/run-2", "dataset", f"{name}.ledger.prediction") in found
-    record_step(built, "predict", "predict_matches/run-2", {"model_version": "7"})
+    with connect(built, "ingest") as connection:
+        record_step(connection, built, "predict", "predict_matches/run-2", {"model_version": "7"})
     assert edges(built, "run_id in ('collect_odds/run-1', 'predict_matches/run-2')") == found
 
 

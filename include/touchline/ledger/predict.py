@@ -101,9 +101,10 @@ def predict_matches(
     """
     as_of = clock.as_of.isoformat()
     registry = open_registry(settings)
-    if models.champion_version(registry) is None:
+    version = models.champion_version(registry)
+    if version is None:
         return PredictReport(as_of, None, 0, 0, 0, 0, 0, None)
-    champion = models.load(registry)
+    champion = models.load_version(registry, version)
     with connect(settings, "model") as connection:
         require_built(connection, "core.match", "features.match_features")
         fixtures = (

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from psycopg.types.json import Jsonb
 
-from touchline.database.engine import connect
+from touchline.database.engine import Connection, connect
 from touchline.openlineage.datasets import dataset_name, touched_by
 from touchline.settings import Role, Settings
 
 Kind = Literal["source", "dataset", "task_run", "training_set", "model_version", "prediction_run"]
 Node = tuple[Kind, str]
+
+INSERT: Final = """
+insert into ops.lineage_edge (from_kind, from_id, to_kind, to_id, run_id, detail)
+select from_kind, from_id, to_kind, to_id, %s, detail
+from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[]) with ordinality
+    as edge (from_kind, from_id, to_kind, to_id, detail, place)
+order by place
+on conflict do nothing
+"""
 
 
 @dataclass(frozen=True)
@@ -31,24 +40,27 @@ class Edge:
 
 def record_edges(settings: Settings, role: Role, edges: Iterable[Edge], run_id: str) -> int:
     """Write the edges that are not there yet; returns how many. A repeated run changes nothing."""
-    values = [(*edge.from_, *edge.to, run_id, Jsonb(dict(edge.detail))) for edge in edges]
+    with connect(settings, role) as connection:
+        return record_edges_in(connection, edges, run_id)
+
+
+def record_edges_in(connection: Connection, edges: Iterable[Edge], run_id: str) -> int:
+    """As `record_edges`, in the caller's transaction."""
+    values = [(*edge.from_, *edge.to, Jsonb(dict(edge.detail))) for edge in edges]
     if not values:
         return 0
-    with connect(settings, role) as connection, connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into ops.lineage_edge (from_kind, from_id, to_kind, to_id, run_id, detail) "
-            "values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
-            values,
-        )
-        return max(cursor.rowcount, 0)
+    columns = [list(column) for column in zip(*values, strict=True)]
+    return connection.execute(INSERT, (run_id, *columns)).rowcount
 
 
-def record_step(settings: Settings, step: str, run_id: str, detail: Mapping[str, Any]) -> None:
+def record_step(
+    connection: Connection, settings: Settings, step: str, run_id: str, detail: Mapping[str, Any]
+) -> None:
     """Edges of a step that has succeeded: its task run with the datasets, sources and models it worked on.
 
     `detail` is what the step recorded of itself in ops.pipeline_run.
     """
-    record_edges(settings, "ingest", _edges_of_step(settings, step, run_id, detail), run_id)
+    record_edges_in(connection, _edges_of_step(settings, step, run_id, detail), run_id)
 
 
 def task_run(run_id: str, step: str) -> Node:

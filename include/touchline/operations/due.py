@@ -38,12 +38,13 @@ def prediction_inputs(registry: Registry, connection: Connection, as_of: datetim
     competitions that are held as of an instant (UTC)."""
     from touchline.quality.gates import PREDICTIONS
     from touchline.quality.holds import held_competitions
-    from touchline.registry.models import challenger_versions, champion_version
+    from touchline.registry.models import predicting_versions
 
+    champion, challengers = predicting_versions(registry)
     return {
         **last_build(connection),
-        "champion": champion_version(registry),
-        "challengers": list(challenger_versions(registry)),
+        "champion": champion,
+        "challengers": list(challengers),
         # Their own gate holds and releases while they are made.
         "held": sorted(held_competitions(connection, as_of, without_gate=PREDICTIONS)),
     }

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from touchline.clock import RunClock, live_clock
 from touchline.database.engine import Connection, connect
+from touchline.database.kept import kept_connections
 from touchline.operations import records
 from touchline.operations.edge import run_clock
 from touchline.operations.records import Inputs
@@ -125,6 +126,13 @@ def run_step(
     the `as_of` of that one. `is_forced` does the work of a settled step again, `is_full` does it from nothing. Raises
     what the work raises, after recording it.
     """
+    with kept_connections():
+        return _run(settings, step, run_id, as_of, is_full=is_full, is_forced=is_forced)
+
+
+def _run(
+    settings: Settings, step: Step, run_id: str, as_of: datetime | None, *, is_full: bool, is_forced: bool
+) -> StepOutcome:
     clock = run_clock(settings, as_of)
     if step.is_present and clock.mode == "live":
         clock = live_clock()

@@ -42,12 +42,14 @@ def recorded(settings: Settings, step: str, run_id: str, as_of: datetime) -> Ite
     # Also a time-out and a termination by Airflow, which are not Exceptions.
     except BaseException as error:
         try:
-            _finish(settings, step, run_id, "failed", {**detail, "error": str(error)[:ERROR_LENGTH]})
+            with connect(settings, "ingest") as connection:
+                _finish(connection, step, run_id, "failed", {**detail, "error": str(error)[:ERROR_LENGTH]})
         except DatabaseUnavailable as unavailable:
             error.add_note(f"{step} could not be recorded as failed: {unavailable}")
         raise
-    record_step(settings, step, run_id, detail)
-    _finish(settings, step, run_id, "success", detail)
+    with connect(settings, "ingest") as connection:
+        record_step(connection, settings, step, run_id, detail)
+        _finish(connection, step, run_id, "success", detail)
 
 
 def last_inputs(connection: Connection, step: str) -> Inputs | None:
@@ -65,10 +67,9 @@ def n_landed(connection: Connection, as_of: datetime) -> int:
     return int(scalar(connection, "select count(*) from landing.input where used_from <= %s", (as_of,)))
 
 
-def _finish(settings: Settings, step: str, run_id: str, status: str, detail: Mapping[str, Any]) -> None:
-    with connect(settings, "ingest") as connection:
-        connection.execute(
-            "update ops.pipeline_run set status = %s, finished_at = clock_timestamp(), detail = %s "
-            "where run_id = %s and step = %s",
-            (status, Jsonb(dict(detail), dumps=lambda value: json.dumps(value, default=str)), run_id, step),
-        )
+def _finish(connection: Connection, step: str, run_id: str, status: str, detail: Mapping[str, Any]) -> None:
+    connection.execute(
+        "update ops.pipeline_run set status = %s, finished_at = clock_timestamp(), detail = %s "
+        "where run_id = %s and step = %s",
+        (status, Jsonb(dict(detail), dumps=lambda value: json.dumps(value, default=str)), run_id, step),
+    )

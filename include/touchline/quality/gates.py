@@ -32,6 +32,15 @@ select as_of from ops.quality_result
 where gate = %s and suite = 'gate' and success and as_of <= %s
 order by quality_result_id desc limit 1
 """
+# In the order in which they were found.
+STORE = """
+insert into ops.quality_result
+    (run_id, gate, suite, expectation, column_name, severity, success, n_unexpected, observed, as_of)
+select %s, %s, suite, expectation, column_name, severity, success, n_unexpected, observed, %s
+from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::bigint[], %s::jsonb[]) with ordinality
+    as finding (suite, expectation, column_name, severity, success, n_unexpected, observed, place)
+order by place
+"""
 PREDICTIONS = "predictions"
 # Kick-offs move and results are corrected, so rows near the last pass are checked again.
 MARGIN = timedelta(days=3)
@@ -195,23 +204,16 @@ def _store(
     connection: Connection, gate: str, findings: Sequence[Finding], as_of: datetime, run_id: str,
     observed: dict[str, Any],
 ) -> None:  # fmt: skip
-    statement = (
-        "insert into ops.quality_result (run_id, gate, suite, expectation, column_name, severity, success, "
-        "n_unexpected, observed, as_of) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-    )
-    values: list[tuple[Any, ...]] = [
+    values = [
         (
-            run_id, gate, finding.suite, finding.expectation, finding.column, finding.severity, finding.success,
-            finding.n_unexpected,
+            finding.suite, finding.expectation, finding.column, finding.severity, finding.success, finding.n_unexpected,
             Jsonb({
                 "observed": finding.observed, "samples": list(finding.samples), "advice": finding.advice,
                 "competitions": list(finding.competitions),
             }),
-            as_of,
         )
         for finding in findings
     ]  # fmt: skip
-    passed = observed["n_blocking"] == 0
-    values.append((run_id, gate, "gate", "all", None, "block", passed, None, Jsonb(observed), as_of))
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
+    values.append(("gate", "all", None, "block", observed["n_blocking"] == 0, None, Jsonb(observed)))
+    columns = [list(column) for column in zip(*values, strict=True)]
+    connection.execute(STORE, (run_id, gate, as_of, *columns))

@@ -16,6 +16,13 @@ from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
 
 _FACTS: Final = ("fixture", "score", "quote")
+_NEW: Final = """
+select 'fixture' as kind where exists (select from fresh_fixture)
+union all
+select 'score' where exists (select from fresh_score)
+union all
+select 'quote' where exists (select from fresh_quote)
+"""
 _QUOTE_COLUMNS: Final = "bookmaker, market, line, is_closing"
 _RESULTS: Final = """
 insert into ops.rule_result (run_id, rule, competition, attempt, severity, n, samples, row_keys, as_of)
@@ -61,8 +68,11 @@ def screen(settings: Settings, as_of: datetime, run_id: str) -> Screening:
         }  # fmt: skip
         for statement in query("quality/checks/prepare").split(";\n"):
             connection.execute(statement, parameters)
+        # A rule on facts judges new ones.
+        idle = set(_FACTS) - {row["kind"] for row in rows(connection, _NEW)}
         for rule in landing_rules():
-            _apply(connection, rule, parameters)
+            if rule.applies_to not in idle:
+                _apply(connection, rule, parameters)
         connection.execute(_RESULTS, parameters)
         looked_at = rows(connection, "select kind, input_id from fresh_input")
         return Screening(
@@ -90,6 +100,6 @@ def _apply(connection: Connection, rule: Rule, parameters: dict[str, object]) ->
         kind=sql.Literal(rule.applies_to),
         check=sql.SQL(rule.check or ""),
     )
-    connection.execute(statement, parameters)
-    if rule.severity == "quarantine":
+    n_found = connection.execute(statement, parameters).rowcount
+    if n_found and rule.severity == "quarantine":
         connection.execute(query("quality/sql/quarantine"), {**parameters, "rule": rule.rule_id})

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,6 +14,7 @@ from sqlalchemy.exc import ProgrammingError
 from touchline.database.engine import connect, sqlalchemy_url
 from touchline.quality import data_docs
 from touchline.quality.findings import Finding
+from touchline.quality.lean_expectations import without_repeated_work
 from touchline.quality.suite import Suite
 from touchline.settings import Role, Settings
 
@@ -48,7 +48,7 @@ def validate(
                 gx.ExpectationSuite(name=suite.name, expectations=list(suite.expectations()))
                 for suite in suites
             ]
-            with _without_repeated_work():
+            with without_repeated_work():
                 results = [_result(*pair, frame) for pair in zip(expected, batches, strict=True)]
             # To Great Expectations, a lost connection is an expectation that failed. This one is lost with its own.
             connection.execute("select")
@@ -94,7 +94,15 @@ def _batch(context: Any, sources: dict[str, Any], suite: Suite, bind: Callable[.
     if "warehouse" not in sources:
         # The URL is substituted when connecting; it is never written to a file.
         sources["warehouse"] = context.data_sources.add_or_update_postgres(
-            "warehouse", connection_string=f"${{{URL_VARIABLE}}}", create_temp_table=True
+            "warehouse",
+            connection_string=f"${{{URL_VARIABLE}}}",
+            create_temp_table=True,
+            # A suite looks at a temporary table of its own: its queries need no transaction each, and none has to
+            # wait for the disk.
+            kwargs={
+                "isolation_level": "AUTOCOMMIT",
+                "connect_args": {"options": "-c synchronous_commit=off"},
+            },
         )
     query = f"select * from (\n{bind(suite.query, suite.parameters)}) as checked"  # noqa: S608 - bound
     asset = sources["warehouse"].add_query_asset(suite.name, query=query)
@@ -142,39 +150,6 @@ def _outcomes(suite: Any, batch: Any, frame: pd.DataFrame | None, result_format:
         batch_parameters={"dataframe": frame} if frame is not None else None,
         result_format=result_format,
     ).validate_expectation_suite(suite)
-
-
-@contextmanager
-def _without_repeated_work() -> Iterator[None]:
-    """Let each expectation build its configuration once, not at every look, which takes a third of a check; and name
-    metrics by plain values without looking for every type that a value may have, which takes another.
-    """
-    from great_expectations.core import id_dict
-    from great_expectations.expectations.expectation import Expectation
-
-    as_it_was, built = Expectation.configuration, {}
-    convert = id_dict.convert_to_json_serializable
-
-    def configuration(expectation: Any) -> Any:
-        # The expectation stays as well, so that no other one gets its id.
-        if id(expectation) not in built:
-            built[id(expectation)] = expectation, as_it_was.__get__(expectation)
-        return built[id(expectation)][1]
-
-    def converted(data: Any) -> Any:
-        if data is None or type(data) in (str, int, bool):
-            return data
-        if type(data) is dict:
-            return {str(name): converted(value) for name, value in data.items()}
-        return [converted(value) for value in data] if type(data) in (list, tuple) else convert(data)
-
-    Expectation.configuration = property(configuration)  # type: ignore[assignment, method-assign]
-    id_dict.convert_to_json_serializable = converted
-    try:
-        yield
-    finally:
-        Expectation.configuration = as_it_was  # type: ignore[method-assign]
-        id_dict.convert_to_json_serializable = convert
 
 
 def _finding(suite: str, outcome: Any) -> Finding:

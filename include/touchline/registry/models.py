@@ -119,9 +119,14 @@ def champion_version(registry: Registry) -> str | None:
 
 def challenger_versions(registry: Registry) -> tuple[str, ...]:
     """Versions that forecast in the champion's shadow: the one that awaits approval, then the newest challenger."""
+    return predicting_versions(registry)[1]
+
+
+def predicting_versions(registry: Registry) -> tuple[str | None, tuple[str, ...]]:
+    """The champion's version and the challengers', by a single request."""
     aliases = aliased_versions(registry)
     champion, *others = (aliases.get(alias) for alias in (CHAMPION, CANDIDATE, CHALLENGER))
-    return tuple(dict.fromkeys(each for each in others if each is not None and each != champion))
+    return champion, tuple(dict.fromkeys(each for each in others if each is not None and each != champion))
 
 
 def versions(registry: Registry) -> list[ModelVersion]:

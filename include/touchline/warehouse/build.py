@@ -16,7 +16,7 @@ from touchline.openlineage import dbt_events
 from touchline.openlineage.columns import read_columns
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
-from touchline.warehouse.changes import Plan, building, definition_of, note_built, plan, stands_as_of
+from touchline.warehouse.changes import Plan, building, definition_of, note_built_in, plan, stands_as_of
 from touchline.warehouse.extent import Extent
 from touchline.warehouse.invocation import log_file, parsed_project, run_dbt, target_folder
 
@@ -33,12 +33,15 @@ SELECTIONS: dict[str, list[str]] = {
 
 # The macro through which models read what is different in each build.
 VALUE_OF_BUILD = "macro.touchline.given"
+SNAPSHOTS: dict[str, list[str]] = {"core": ["path:snapshots"], "features": [], "analytics": []}
 # Tables that an increment changes.
 CHANGING: dict[str, list[str]] = {
-    "core": ["path:models/core", "path:snapshots"],
+    "core": ["path:models/core", *SNAPSHOTS["core"]],
     "features": ["path:models/features"],
     "analytics": [],
 }
+# `meta.replaces` of the tables that an increment makes anew only where something has landed (macros/replace.sql).
+OF_CHANGES = ("changed", "team")
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def build_layer(
     Features use the `as_of` of core, whatever `as_of` is given. Raises WarehouseBuildFailed with every failing
     model or test, its message and the place of its SQL.
     """
-    with building(settings):
+    with building(settings) as alone:
         started = time.monotonic()
         priorities = read_configuration(settings.sources_file).priorities
         planned = plan(settings, layer, as_of, definition_of(layer, priorities), is_full=is_full)
@@ -86,7 +89,10 @@ def build_layer(
         if layer == "core":
             matches, played = (_worked_in(settings, planned, is_played=each) for each in (False, True))
             report = replace(report, matches=matches, played=played)
-        note_built(settings, planned, run_id)
+        # dbt does not wait for the disk. That this session has lasted says that the server still has all of its work,
+        # which goes to the disk before this record of it does.
+        with alone.transaction():
+            note_built_in(alone, planned, run_id)
         if layer == "core" and planned.is_full:
             _renew_views(settings, as_of)
     return report
@@ -165,7 +171,8 @@ def _selection(settings: Settings, planned: Plan) -> list[str]:
 
     An increment leaves out seeds and views that it would only make as they are: their definition is that of the build
     in full, and no macro writes a value of the build into them. When one of them is missing, or has other columns than
-    its model promises, all are made again, because dbt drops a view with those that read it.
+    its model promises, all are made again, because dbt drops a view with those that read it. When nothing has landed,
+    the tables that follow only what has are left out, too.
     """
     layer = planned.layer
     if planned.is_full:
@@ -186,7 +193,12 @@ def _selection(settings: Settings, planned: Plan) -> list[str]:
     ):
         return SELECTIONS[layer]
     macros = parsed_project(settings).macros
-    return [*(node.name for node in views if _reads_build(macros, node.depends_on.macros)), *CHANGING[layer]]
+    moving = [node.name for node in views if _reads_build(macros, node.depends_on.macros)]
+    tables = [node for node in models if node.schema == layer and node.config.materialized == "incremental"]
+    if planned.n_matches or any(f"{node.schema}.{node.alias}" not in there for node in tables):
+        return [*moving, *CHANGING[layer]]
+    timed = [node.name for node in tables if node.config.meta["replaces"] not in OF_CHANGES]
+    return [*moving, *timed, *SNAPSHOTS[layer]]
 
 
 def _reads_build(known: Mapping[str, Any], macros: Sequence[str]) -> bool:

@@ -46,16 +46,17 @@ class Plan:
 
 
 @contextmanager
-def building(settings: Settings) -> Iterator[None]:
+def building(settings: Settings) -> Iterator[Connection]:
     """Allow one build at a time: another waits here until this one has ended.
 
-    Raises DatabaseUnavailable when the build failed because PostgreSQL went away.
+    Yields the connection that holds the lock, which commits by itself. Raises DatabaseUnavailable when the build failed
+    because PostgreSQL went away.
     """
     with connect(settings, "transform") as connection:
         connection.autocommit = True
         connection.execute("select pg_advisory_lock(hashtext('warehouse build'))")
         try:
-            yield
+            yield connection
         except WarehouseBuildFailed:
             # dbt reports a lost connection as it reports an error in SQL. This connection is lost with dbt's.
             connection.execute("select")
@@ -113,14 +114,11 @@ def stands_as_of(settings: Settings, layer: PlannedLayer) -> datetime | None:
     return None if built is None else built["as_of"]
 
 
-def note_built(settings: Settings, done: Plan, run_id: str) -> None:
-    """Record that a layer was built as planned; changes that every layer has processed are removed."""
-    with connect(settings, "transform") as connection:
-        note_built_in(connection, done, run_id)
-
-
 def note_built_in(connection: Connection, done: Plan, run_id: str) -> None:
-    """As `note_built`, in the caller's transaction."""
+    """Record that a layer was built as planned, in the caller's transaction.
+
+    Changes that every layer has processed are removed.
+    """
     connection.execute(
         "insert into ops.layer_build (layer, as_of, change_id, definition, is_full, run_id) "
         "values (%s, %s, %s, %s, %s, %s) on conflict (layer) do update set as_of = excluded.as_of, "
