@@ -42,8 +42,11 @@ MANY = 10
 OUTAGE = (5, 6)
 KEPT_NIGHTS = (2, 5, 8)
 N_PAIRS = 1000
-# What only the real files say.
-NOT_SIMULATED = ("market_price_over", "market_price_under", "market_handicap", "market_n_bookmakers")
+# What only the real files say: other markets, and who went up or down before the season.
+NOT_SIMULATED = (
+    "market_price_over", "market_price_under", "market_handicap", "market_n_bookmakers",
+    "home_tier_change", "away_tier_change",
+)  # fmt: skip
 MARKET = [name for name in FEATURES if name.startswith("market_")]
 REAL_COMPETITIONS = ("E0", "E1", "E2", "E3", "SC0", "SP1", "D1", "I1")
 REAL_SEASONS = ("2122", "2223")
