@@ -24,6 +24,7 @@ from touchline.features.catalogue import FEATURES
 from touchline.settings import Settings
 from touchline.sources.football_data_uk.parse import parse
 from touchline.warehouse.build import build_layer
+from touchline.warehouse.changes import stands_as_of
 from touchline.warehouse.invocation import run_dbt
 from warehouse import build, land, round_robin
 
@@ -40,6 +41,16 @@ with own as (
 )
 select count(*) from own
 where exists (select from own where application_name = 'dbt') and pg_terminate_backend(pid)
+"""
+# Only the one that holds the lock of the build.
+CUT_LOCK = """
+with holder as materialized (
+    select own.pid from pg_stat_activity as own inner join pg_locks as lock using (pid)
+    where own.datname = current_database() and lock.locktype = 'advisory' and lock.granted and exists (
+        select from pg_stat_activity as other where other.datname = own.datname and other.application_name = 'dbt'
+    )
+)
+select count(*) from holder where pg_terminate_backend(pid)
 """
 UNPLAYED = {"FTHG": "", "FTAG": "", "FTR": ""}
 
@@ -436,21 +447,35 @@ def test_without_news_only_what_time_moves_is_made_again(built: Settings):
     assert table_digests(built, ["core", "features"]) == before
 
 
-def test_a_build_that_loses_its_database_is_no_failed_build(built: Settings):
-    def cut() -> None:
-        with connect(built, "transform") as connection:
-            connection.autocommit = True
-            while not scalar(connection, CUT):
-                pass
+def cut(settings: Settings, statement: str) -> None:
+    """End sessions as soon as dbt has one."""
+    with connect(settings, "transform") as connection:
+        connection.autocommit = True
+        while not scalar(connection, statement):
+            pass
 
+
+def test_a_build_that_loses_its_database_is_no_failed_build(built: Settings):
     with ThreadPoolExecutor(1) as pool:
-        cutting = pool.submit(cut)
+        cutting = pool.submit(cut, built, CUT)
         with pytest.raises(DatabaseUnavailable, match="was lost") as caught:
             build_layer(built, "analytics", NOW, "test", is_full=True)
         cutting.result()
     assert isinstance(caught.value.__cause__, psycopg.OperationalError)
     assert isinstance(caught.value.__cause__.__context__, WarehouseBuildFailed)
     assert build_layer(built, "analytics", NOW, "test").is_full
+
+
+def test_only_a_session_that_has_lasted_records_a_build(built: Settings):
+    later = NOW + timedelta(minutes=5)
+    with ThreadPoolExecutor(1) as pool:
+        cutting = pool.submit(cut, built, CUT_LOCK)
+        with pytest.raises(DatabaseUnavailable, match="was lost"):
+            build_layer(built, "core", later, "test")
+        cutting.result()
+    assert stands_as_of(built, "core") == NOW
+    build_layer(built, "core", later, "test")
+    assert stands_as_of(built, "core") == later
 
 
 def test_every_feature_of_the_catalogue_is_a_column(built: Settings):
