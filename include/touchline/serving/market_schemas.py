@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from touchline.serving.schemas import PredictionSummary, Price
-
-# Grids are stored in single precision; further digits are noise.
-Share = Annotated[float, AfterValidator(lambda p: round(p, 6))]
+from touchline.serving.schemas import PredictionSummary
 
 FairPrice = Annotated[
-    Price | None,
+    float | None,
     Field(description="price at which a bet breaks even on average; null if it cannot win", examples=[2.17]),
 ]
 
@@ -20,7 +17,7 @@ FairPrice = Annotated[
 class Chance(BaseModel):
     """How probable something is, and its fair price."""
 
-    probability: Share = Field(examples=[0.46])
+    probability: float = Field(examples=[0.46])
     fair_price: FairPrice
 
 
@@ -30,11 +27,11 @@ class Bet(BaseModel):
     Quarter lines can be half won or half lost, whole lines can return the stake.
     """
 
-    won: Share = Field(examples=[0.46])
-    half_won: Share = Field(examples=[0.0])
-    stake_back: Share = Field(examples=[0.0])
-    half_lost: Share = Field(examples=[0.27])
-    lost: Share = Field(examples=[0.27])
+    won: float = Field(examples=[0.46])
+    half_won: float = Field(examples=[0.0])
+    stake_back: float = Field(examples=[0.0])
+    half_lost: float = Field(examples=[0.27])
+    lost: float = Field(examples=[0.27])
     fair_price: FairPrice
 
 
