@@ -29,8 +29,8 @@ NUMBERS = {
 }  # fmt: skip
 IDS = {"first_id", "last_id", "match_id", "prediction_id"}
 INSTANTS = {
-    "as_of", "built_as_of", "correctable", "day", "features_as_of", "first", "kickoff_after", "kickoff_at", "last",
-    "midnight", "observed_at", "since", "year_before",
+    "as_of", "at", "built_as_of", "correctable", "day", "features_as_of", "first", "kickoff_after", "kickoff_at",
+    "last", "midnight", "observed_at", "since", "year_before",
 }  # fmt: skip
 VALUES = {
     **dict.fromkeys(LISTS, "{}"), **dict.fromkeys(NUMBERS, "1"), **dict.fromkeys(IDS, UUID),
