@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 
 from granian import Granian
@@ -18,12 +19,18 @@ from touchline.settings import parts_of, read_settings
 
 # Of the request line and all headers together; the server refuses more.
 MOST_HEADER_BYTES = 64 * 1024
+# Python's default is 700.
+OBJECTS_BEFORE_SEARCH = 50_000
 
 
 def application() -> ASGIApp:
     """The application for this process's settings; granian's workers call this function."""
     settings = read_settings()
     app = create_app(settings, present_of(settings))
+    # A search for garbage through all that stays, and it would be often under load, holds up every request.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BEFORE_SEARCH)
     proxies = parts_of(settings.access.proxies)
     # Only of those that are trusted: everybody can say that somebody else asks.
     return wrap_asgi_with_proxy_headers(app, proxies) if proxies else app

@@ -16,7 +16,8 @@ CONNECT_SECONDS = 5
 # A server that is frozen, or gone from the network, heeds no statement timeout.
 ANSWER_SECONDS = 6
 N_CONNECTIONS = 10
-MOST_IN_BATCH = 100
+# Who comes next waits for a whole batch.
+MOST_IN_BATCH = 32
 
 Row = Mapping[str, Any]
 
