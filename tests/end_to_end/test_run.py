@@ -356,7 +356,16 @@ def test_a_task_that_failed_is_tried_again(installation: Installation, first: di
         assert words in str(failed.value)
 
 
+@pytest.fixture
+def elsewhere(installation: Installation, first: dict[str, Any]) -> Iterator[None]:
+    """The services work for another world during the test, and for that of the others again after it."""
+    yield
+    assert installation.touchline("up").returncode == 0
+    installation.remember_sessions()
+
+
 @pytest.mark.nightly
+@pytest.mark.usefixtures("elsewhere")
 def test_a_failing_task_ends_the_run_with_its_log(
     installation: Installation, first: dict[str, Any], tmp_path: Path
 ):
@@ -380,6 +389,7 @@ def test_a_failing_task_ends_the_run_with_its_log(
 
 
 @pytest.mark.nightly
+@pytest.mark.usefixtures("elsewhere")
 def test_kills_in_the_middle_change_nothing_in_the_end(installation: Installation, first: dict[str, Any]):
     killed = installation.with_settings(database_name="touchline_sandbox_killed")
     run = killed.begin("run")
