@@ -24,6 +24,8 @@ N_SIMULATIONS = 10_000
 INTERVAL = 0.9
 # Levels of a difference in strength for which a match is drawn, in standard deviations.
 LEVELS = np.linspace(-4.0, 4.0, 33)
+# Equal parts of a distribution: in all but those in which one cell ends and the next begins, the part says the cell.
+N_PARTS = 4096
 
 Pair = tuple[int, int]
 
@@ -205,16 +207,34 @@ class _Draw:
         grid = self._grids[home, away]
         if is_open:
             grid = (grid + self._grids[away, home].T) / 2
-        sums = np.cumsum(grid.ravel() * self._tilts, axis=1)
         gap = (self._strengths[home] - self._strengths[away] - LEVELS[0]) / (LEVELS[1] - LEVELS[0])
-        level = np.clip(np.rint(gap), 0, len(LEVELS) - 1)
-        # The distributions of all levels, one above the other, so that one search draws from every season's.
-        ladder = (sums / sums[:, -1:] + np.arange(len(LEVELS))[:, None]).ravel()
-        found = np.searchsorted(ladder, level + self._chance.random(len(level)), side="right")
-        n_cells = len(self._home)
-        # Rounding may take a draw at the very top of a distribution to the next.
-        cell = np.minimum(found - level.astype(np.int64) * n_cells, n_cells - 1)
+        level = np.clip(np.rint(gap), 0, len(LEVELS) - 1).astype(np.int64)
+        cell = _drawn(grid.ravel() * self._tilts, level, self._chance.random(len(level)))
         return self._home[cell], self._away[cell]
+
+
+def _drawn(weights: Floats, level: Ints, chances: Floats) -> Ints:
+    """The cell (n,) that each chance (n,) in [0, 1) draws of the weights (levels, cells) of its level (n,).
+
+    It is the first one up to whose end the share of the weights is above the chance. A table of `N_PARTS` parts of each
+    distribution knows it for most chances; a binary search finds the others.
+    """
+    n_levels, n_cells = weights.shape
+    sums = np.cumsum(weights, axis=1)
+    ends = sums / sums[:, -1:]
+    # How many of the edges of parts, 0 to N_PARTS, come before the end of each cell.
+    n_before = np.ceil(ends * N_PARTS).astype(np.int64)
+    n_edges = np.diff(n_before, axis=1, prepend=0, append=N_PARTS + 1)
+    first = np.repeat(np.tile(np.arange(n_cells + 1, dtype=np.uint8), n_levels), n_edges.ravel())
+    part = level * (N_PARTS + 1) + (chances * N_PARTS).astype(np.int64)
+    cell = first[part].astype(np.int64)
+    unsure = np.flatnonzero(first[part] != first[part + 1])
+    # The distributions of all levels, one above the other, so that one search draws from every season's.
+    ladder = (ends + np.arange(n_levels)[:, None]).ravel()
+    found = np.searchsorted(ladder, level[unsure] + chances[unsure], side="right")
+    cell[unsure] = found - level[unsure] * n_cells
+    # Rounding may take a draw at the very top of a distribution to the next.
+    return np.minimum(cell, n_cells - 1)
 
 
 def _played(season: SeasonSoFar, format_: Format, n: int) -> tuple[Tables, list[list[int]]]:
