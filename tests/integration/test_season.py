@@ -402,7 +402,7 @@ def test_of_two_champions_in_a_night_the_last_one_is_shown(unforecast: World):
 
 
 def test_a_warehouse_that_knows_more_is_refused(unforecast: World):
-    with pytest.raises(FeaturesUnavailable, match="knows more than this run"):
+    with pytest.raises(FeaturesUnavailable, match="know more than this run"):
         forecast(unforecast.settings, NOVEMBER - timedelta(days=1))
 
 

@@ -20,7 +20,7 @@ from touchline.errors import (
     SettingsInvalid,
 )
 from touchline.features.online import read_features
-from touchline.ledger.built import require_built
+from touchline.ledger.built import require_built, require_the_past
 from touchline.ledger.digests import publish_digest
 from touchline.ledger.prediction import append, gate_frame, predictions_of
 from touchline.ledger.shadow import shadow_predictions
@@ -188,12 +188,7 @@ def _require_features_of_the_past(fixtures: Sequence[dict[str, Any]], clock: Run
             f"{len(missing)} of {len(fixtures)} fixtures have no features (first: {_name(missing[0])}); "
             "run `touchline build`"
         )
-    latest = max(fixture["features_as_of"] for fixture in fixtures)
-    if latest > clock.as_of:
-        raise FeaturesUnavailable(
-            f"features were built as of {latest.isoformat()} and know more than this run, which is as of "
-            f"{clock.as_of.isoformat()}; run `touchline build` as of then"
-        )
+    require_the_past(max(fixture["features_as_of"] for fixture in fixtures), clock)
 
 
 def _kicked_off(fixture: dict[str, Any], clock: RunClock) -> FixtureAlreadyKickedOff:

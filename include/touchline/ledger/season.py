@@ -17,7 +17,6 @@ import uuid6
 from touchline.clock import RunClock
 from touchline.database.engine import Connection, connect, rows, scalar
 from touchline.database.queries import query
-from touchline.errors import FeaturesUnavailable
 from touchline.features.ahead import Around, features_ahead, read_competition_forms, read_teams
 from touchline.forecasting.logistic import Floats
 from touchline.forecasting.scoreline import MAX_GOALS
@@ -31,7 +30,7 @@ from touchline.forecasting.season import (
     simulate_season,
 )
 from touchline.forecasting.season_format import OUTCOMES, STRENGTH_DEVIATION, format_of
-from touchline.ledger.built import require_built
+from touchline.ledger.built import require_built, require_the_past
 from touchline.ledger.digests import publish_digest
 from touchline.quality.holds import held_competitions
 from touchline.registry import models
@@ -136,7 +135,13 @@ def write_seasons(
     """`forecast_seasons` with a given champion."""
     with connect(settings, "model") as connection:
         require_built(connection, "core.season_format", "features.team_rating", "features.competition_form")
-        _require_the_past(connection, clock)
+        require_the_past(
+            scalar(
+                connection,
+                "select max(as_of) from ops.layer_build where layer in ('core', 'ratings', 'features')",
+            ),
+            clock,
+        )
         seasons, not_forecast = _seasons(connection, champion, clock)
         written = _written(connection, clock)
         going_on = [each for each in seasons if each.left.pairs and not written.has_ended(each)]
@@ -194,17 +199,6 @@ def _written(connection: Connection, clock: RunClock) -> _Written:
         {(row["competition"], row["season"]): row["basis"] for row in last},
         {(row["competition"], row["season"], row["team_id"]): row for row in ended},
     )
-
-
-def _require_the_past(connection: Connection, clock: RunClock) -> None:
-    built = scalar(
-        connection, "select max(as_of) from ops.layer_build where layer in ('core', 'ratings', 'features')"
-    )
-    if built is not None and built > clock.as_of:
-        raise FeaturesUnavailable(
-            f"the warehouse was built as of {built.isoformat()} and knows more than this run, which is as of "
-            f"{clock.as_of.isoformat()}; run `touchline build` as of then"
-        )
 
 
 def _seasons(
