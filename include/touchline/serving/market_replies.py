@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache, cached
 from fastapi import Request, Response
 
 from touchline.forecasting.logistic import Floats
@@ -26,6 +27,8 @@ from touchline.serving.schemas import PredictionSummary
 from touchline.serving.shared import serving_of
 
 N_SCORELINES = 10
+# Of 16 kB each.
+MOST_KEPT = 1_000
 # Grids are stored in single precision; further digits are noise.
 DIGITS, DIGITS_OF_PRICES = 6, 4
 SETTLEMENTS = ("won", "half_won", "stake_back", "half_lost", "lost")
@@ -34,9 +37,15 @@ SUMMARY = PredictionSummary.model_fields.keys() - {"probabilities"}
 
 async def answer(request: Request, row: Row) -> Response:
     """The markets of a row as the API gives them."""
-    body = markets(row).model_dump_json().encode()
+    body = _body(row)
     headers = kept_headers(await serving_of(request).moment()) | {"ETag": tag(body)}
     return Response(body, media_type=JSON, headers=headers)
+
+
+# A prediction never changes.
+@cached(LRUCache(MOST_KEPT), key=lambda row: row["prediction_id"])
+def _body(row: Row) -> bytes:
+    return markets(row).model_dump_json().encode()
 
 
 def markets(row: Row) -> schemas.PredictionMarkets:

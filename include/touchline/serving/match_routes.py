@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -104,9 +105,11 @@ async def match_odds(
     answer: Annotated[Answer, answering(QUOTES)], request: Request, match_id: MatchId
 ) -> Response:
     """The last quote of every bookmaker before kick-off (prematch), and at kick-off (closing)."""
-    if await serving_of(request).reader.by_key(KNOWN_MATCHES, match_id) is None:
+    known = serving_of(request).reader.by_key(KNOWN_MATCHES, match_id)
+    match, quotes = await asyncio.gather(known, answer(match_id))
+    if match is None:
         raise HTTPException(404, f"there is no match {match_id}")
-    return await answer(match_id)
+    return quotes
 
 
 @router.get("/matches/{match_id}/features", **FEATURES.documented("matches"))
@@ -121,7 +124,7 @@ async def match_features(
 async def match_markets(request: Request, match_id: MatchId) -> Response:
     """Every market of the champion's latest prediction of a match, with fair prices."""
     as_of = (await serving_of(request).moment()).as_of
-    row = await serving_of(request).reader.row(query("serving/sql/last_word"), match_id, as_of)
+    row = await serving_of(request).reader.by_key(query("serving/sql/last_word"), match_id, as_of)
     if row is None:
         raise HTTPException(404, f"no champion has predicted a match {match_id}: see /v1/matches/{match_id}")
     return await market_replies.answer(request, row)

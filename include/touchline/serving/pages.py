@@ -47,7 +47,7 @@ async def match_page(request: Request, match_id: MatchId) -> HTMLResponse:
     if match is None:
         raise HTTPException(404, f"there is no match {match_id}; the board at / shows those ahead")
     as_of = (await serving.moment()).as_of
-    row = await serving.reader.row(query("serving/sql/last_word"), match_id, as_of)
+    row = await serving.reader.by_key(query("serving/sql/last_word"), match_id, as_of)
     said = None if row is None else await PREDICTION.read(serving.reader, row["prediction_id"])
     form = {
         team: await serving.reader.rows(query("serving/sql/form"), team_id, match.kickoff_at, N_FORM)

@@ -93,7 +93,7 @@ async def prediction(
 )
 async def prediction_markets(request: Request, prediction_id: PredictionId) -> Response:
     """Every market of one prediction, with fair prices."""
-    row = await serving_of(request).reader.row(query("serving/sql/prediction_grid"), prediction_id)
+    row = await serving_of(request).reader.by_key(query("serving/sql/prediction_grid"), prediction_id)
     if row is None:
         raise HTTPException(404, f"there is no prediction {prediction_id}")
     return await market_replies.answer(request, row)
