@@ -97,7 +97,7 @@ def test_nothing_is_lost_or_doubled(cluster: Cluster, first: dict[str, Any]):
     undisturbed = settings.model_copy(update={"database_name": "touchline_sandbox_undisturbed"})
     bootstrap.prepare(undisturbed)
     as_of = datetime.fromisoformat(first["as_of"])
-    for step in (*(f"collect_{kind}" for kind in KINDS), *names.BUILD, "train", "predict"):
+    for step in (*(f"collect_{kind}" for kind in KINDS), *names.BUILD, "train", "predict", "forecast_season"):
         run_step(undisturbed, STEPS[step], "undisturbed", as_of)
     assert table_digests(settings) == table_digests(undisturbed)
     assert row_counts(settings) == row_counts(undisturbed)

@@ -20,8 +20,8 @@ OF_A_GATE = {*PACKAGE.glob("quality/checks/*.sql"), PACKAGE / "quality/sql/quara
 QUERIES = {path for path in PACKAGE.glob("*/s*/*.sql") if "$1" not in path.read_text()} - OF_A_GATE
 UUID = "00000000-0000-0000-0000-000000000001"
 LISTS = {
-    "aliases", "competitions", "direct", "fixtures", "held", "known_since", "match_ids", "meets_once", "payload_ids",
-    "priorities", "row_keys", "scores", "sources", "team_ids", "waiting",
+    "aliases", "competitions", "direct", "fixtures", "held", "known_since", "match_ids", "meets_once", "odds",
+    "payload_ids", "priorities", "row_keys", "scores", "sources", "team_ids", "waiting",
 }  # fmt: skip
 NUMBERS = {
     "built_change_id", "change_id", "competition_hold_id", "highest", "limit", "look_back", "lowest", "payload_id",

@@ -35,7 +35,7 @@ usable as (
 versions as (
     select distinct on (fixture_key, bookmaker, market, line, stage) *
     from usable
-    order by fixture_key, bookmaker, market, line, stage, {{ latest_version() }}, quoted_at desc
+    order by fixture_key, bookmaker, market, line, stage, {{ latest_version('odds') }}, quoted_at desc
 ),
 
 -- A version without prices withdraws the line.

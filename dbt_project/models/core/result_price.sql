@@ -38,7 +38,7 @@ known as (
         and (quotes.is_closing or {{ is_prematch('quotes', 'results.kickoff_at', 'seen') }})
     order by
         results.match_id asc, results.valid_from asc, quotes.is_closing asc, quotes.bookmaker asc,
-        {{ latest_version() }}
+        {{ latest_version('odds') }}
 )
 
 -- A version without prices withdraws them. The source's own average wins over ours. Pinnacle's price is the sharpest

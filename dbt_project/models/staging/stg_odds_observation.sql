@@ -10,6 +10,7 @@ select
     price_away,
     price_over,
     price_under,
+    source,
     payload_id,
     quoted_at,
     observed_at,

@@ -234,7 +234,8 @@ def _drawn(weights: Floats, level: Ints, chances: Floats) -> Ints:
     found = np.searchsorted(ladder, level[unsure] + chances[unsure], side="right")
     cell[unsure] = found - level[unsure] * n_cells
     # Rounding may take a draw at the very top of a distribution to the next.
-    return np.minimum(cell, n_cells - 1)
+    drawn: Ints = np.minimum(cell, n_cells - 1)
+    return drawn
 
 
 def _played(season: SeasonSoFar, format_: Format, n: int) -> tuple[Tables, list[list[int]]]:

@@ -64,7 +64,7 @@ def screen(settings: Settings, as_of: datetime, run_id: str) -> Screening:
         attempt = int(scalar(connection, _ATTEMPT, (run_id,)))
         parameters = {
             "as_of": as_of, "run_id": run_id, "attempt": attempt, "priorities": list(priorities["scores"]),
-            "meets_once": where_pairings_meet_once(),
+            "odds": list(priorities["odds"]), "meets_once": where_pairings_meet_once(),
         }  # fmt: skip
         for statement in query("quality/checks/prepare").split(";\n"):
             connection.execute(statement, parameters)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from touchline.errors import SettingsInvalid
 from touchline.settings import PROJECT_ROOT
-from touchline.sources.kinds import Kind
+from touchline.sources.kinds import KINDS, Kind
 
 DEFAULT_PATH = PROJECT_ROOT / "config" / "sources.yaml"
 
@@ -47,9 +46,17 @@ class SourcesConfiguration(_Strict):
     """The whole file."""
 
     sources: dict[str, SourceConfiguration]
-    priorities: dict[Literal["fixtures", "scores"], tuple[str, ...]]
+    priorities: dict[Kind, tuple[str, ...]]
     sandbox: SandboxConfiguration
     bookmakers: dict[str, dict[str, str]] = {}
+
+    @field_validator("priorities")
+    @classmethod
+    def _has_every_kind(cls, given: dict[Kind, tuple[str, ...]]) -> dict[Kind, tuple[str, ...]]:
+        missing = [kind for kind in KINDS if kind not in given]
+        if missing:
+            raise ValueError(f"say whose word counts for {', '.join(missing)}, too: a list of sources")
+        return given
 
     def bookmaker(self, source: str, name: str) -> str:
         """The warehouse's name of a bookmaker."""

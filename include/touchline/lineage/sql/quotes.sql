@@ -11,8 +11,8 @@ select * from (
             and aside.market = observation.market and aside.line = observation.line
             and aside.is_closing = observation.is_closing
     )
-    order by bookmaker, market, line, known_at desc, observed_at desc, payload_id desc, quoted_at desc,
-        row_number desc
+    order by bookmaker, market, line, known_at desc, observed_at desc,
+        array_position(%(odds)s::text[], source), payload_id desc, quoted_at desc, row_number desc
 ) as versions
 -- A version without prices withdraws the line.
 where coalesce(price_home, price_over) is not null

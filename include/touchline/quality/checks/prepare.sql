@@ -122,7 +122,9 @@ with latest as (
     inner join (select distinct fixture_key from fresh_price) as wanted on quote.fixture_key = wanted.fixture_key
     where bookmaker not in ('market_maximum', 'market_average') and quote.observed_at <= %(as_of)s
         and quote.observed_at >= (select min(observed_at) - interval '30 days' from fresh_quote)
-    order by quote.fixture_key, bookmaker, market, line, is_closing, quote.payload_id desc, quote.quoted_at desc
+    order by
+        quote.fixture_key, bookmaker, market, line, is_closing, quote.observed_at desc,
+        array_position(%(odds)s::text[], quote.source), quote.payload_id desc, quote.quoted_at desc
 )
 
 select
