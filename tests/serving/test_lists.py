@@ -27,6 +27,7 @@ MATCHES = "/v1/matches"
 LISTS: dict[str, Listing] = {
     "/v1/predictions/upcoming": prediction_routes.UPCOMING,
     "/v1/predictions": prediction_routes.HISTORY,
+    "/v1/predictions/moves": prediction_routes.MOVES,
     "/v1/unpredicted": prediction_routes.UNPREDICTED,
     "/v1/competitions": match_routes.COMPETITIONS,
     "/v1/competitions/E0/table": match_routes.STANDINGS,

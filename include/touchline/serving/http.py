@@ -15,15 +15,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from touchline.errors import nearest
 
-_NEVER = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_NEVER = "base-uri 'none'; frame-ancestors 'none'"
 # A reply is data: should a browser show one as a page, that page can do nothing.
-_DATA = f"default-src 'none'; {_NEVER}"
-# The board is self-contained. Nothing may be loaded from elsewhere, even if a team's name contained HTML.
-_BOARD = f"default-src 'none'; style-src 'unsafe-inline'; {_NEVER}"
+_DATA = f"default-src 'none'; form-action 'none'; {_NEVER}"
+# The board is self-contained. Nothing may be loaded from or sent elsewhere, even if a team's name contained HTML.
+_BOARD = f"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; {_NEVER}"
 # Swagger UI and ReDoc are our own files, started by a script in the page; ReDoc searches in a worker.
 _DOCUMENTATION = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    f"img-src 'self' data:; worker-src blob:; {_NEVER}"
+    f"img-src 'self' data:; worker-src blob:; form-action 'none'; {_NEVER}"
 )
 _POLICIES = {"/": _BOARD, "/models": _BOARD, "/docs": _DOCUMENTATION, "/redoc": _DOCUMENTATION}
 _BOARD_FOLDERS = ("/matches/", "/competitions/")

@@ -1,15 +1,17 @@
-"""The pages behind the board: a match, a competition, the models."""
+"""The pages of the board: what is ahead, a match, a competition, the models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
+from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
+from touchline.accounts.profiles import Profile
 from touchline.database.queries import query
-from touchline.serving import market_replies, parameters, schemas
+from touchline.serving import board, market_replies, parameters, schemas
 from touchline.serving.board import by_day, render
 from touchline.serving.http import CarefulRoute
 from touchline.serving.kept import KEPT
@@ -17,6 +19,7 @@ from touchline.serving.lists import MOST_PER_PAGE
 from touchline.serving.match_routes import MATCH, SEASON_AHEAD, STANDINGS
 from touchline.serving.parameters import Code, MatchId, refuse_unknown
 from touchline.serving.prediction_routes import PREDICTION, UPCOMING
+from touchline.serving.problems import RETRY_AFTER
 from touchline.serving.record_routes import CALIBRATION, MODELS, TRACK_RECORD
 from touchline.serving.shared import serving_of
 
@@ -37,6 +40,23 @@ ENDS: Final = {
 SIDES: Final = ("home", "draw", "away")
 
 router = APIRouter(include_in_schema=False, route_class=CarefulRoute)
+
+
+@router.get("/")
+async def front_page(
+    request: Request,
+    team: Annotated[UUID | None, Depends(parameters.chosen_team)],
+    competition: parameters.ChosenCompetition = None,
+    first: parameters.FirstDay = None,
+    last: parameters.LastDay = None,
+) -> HTMLResponse:
+    """What is ahead, and how the forecasts have done."""
+    serving = serving_of(request)
+    asked = board.Asked(competition, team, first, last)
+    page = await board.page(serving.settings, serving.reader, serving.present, asked, Profile())
+    if not page.is_ready:
+        return HTMLResponse(page.html, 503, headers={"Cache-Control": "no-store"} | RETRY_AFTER)
+    return HTMLResponse(page.html, headers=dict(KEPT))
 
 
 @router.get("/matches/{match_id}")
@@ -83,7 +103,7 @@ async def competition_page(
     serving = serving_of(request)
     await refuse_unknown(request, code)
     as_of = (await serving.moment()).as_of
-    ahead = await UPCOMING.read(serving.reader, MOST_PER_PAGE, "champion", as_of, None, None, code)
+    ahead = await UPCOMING.read(serving.reader, MOST_PER_PAGE, "champion", as_of, None, None, code, None)
     return await _page(
         request,
         "competition.html",
@@ -91,7 +111,7 @@ async def competition_page(
         table=await STANDINGS.read(serving.reader, MOST_PER_PAGE, code, season),
         seasons=await SEASON_AHEAD.read(serving.reader, MOST_PER_PAGE, code, season),
         ends=ENDS,
-        days=by_day(ahead),
+        days=by_day(ahead, Profile().formats),
         records=await TRACK_RECORD.read(serving.reader, MOST_PER_PAGE, code, None, None, None),
     )
 
@@ -139,4 +159,5 @@ def best_prices(quotes: Sequence[schemas.Quote]) -> Mapping[tuple[str, float, st
 async def _page(request: Request, template: str, **values: Any) -> HTMLResponse:
     serving = serving_of(request)
     given = {"as_of": (await serving.moment()).as_of, "is_simulated": serving.settings.is_simulated}
-    return HTMLResponse(render(template, serving.settings, **given, **values), headers=dict(KEPT))
+    page = render(template, serving.settings, Profile().formats, **given, **values)
+    return HTMLResponse(page, headers=dict(KEPT))
