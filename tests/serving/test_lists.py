@@ -35,6 +35,7 @@ LISTS: dict[str, Listing] = {
     "/v1/teams": match_routes.TEAMS,
     MATCHES: match_routes.MATCHES,
     "/v1/matches/{priced}/odds": match_routes.QUOTES,
+    "/v1/matches/{priced}/price-history": match_routes.PRICE_HISTORY,
     "/v1/models": record_routes.MODELS,
     "/v1/track-record": record_routes.TRACK_RECORD,
     "/v1/calibration": record_routes.CALIBRATION,

@@ -12,7 +12,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from touchline import __version__
-from touchline.serving import match_routes, pages, prediction_routes, record_routes
+from touchline.serving import lineages, match_routes, pages, prediction_routes, record_routes
 from touchline.serving.access import CORS, Access, AccessControl
 from touchline.serving.checks import Services
 from touchline.serving.database import Reader
@@ -84,6 +84,7 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         prediction_routes.router,
         match_routes.router,
         record_routes.router,
+        lineages.router,
         pages.router,
         profile_routes(control.store),
         health_routes(settings, reader, services, measures, present),

@@ -11,12 +11,15 @@ from fastapi.responses import HTMLResponse
 
 from touchline.accounts.profiles import Profile
 from touchline.database.queries import query
+from touchline.lineage.report import svg
 from touchline.serving import board, market_replies, parameters, schemas
 from touchline.serving.board import by_day, render
+from touchline.serving.chart import movement
 from touchline.serving.http import CarefulRoute
 from touchline.serving.kept import KEPT
+from touchline.serving.lineages import learned_by, lineage_of
 from touchline.serving.lists import MOST_PER_PAGE
-from touchline.serving.match_routes import MATCH, SEASON_AHEAD, STANDINGS
+from touchline.serving.match_routes import MATCH, PRICE_HISTORY, SEASON_AHEAD, STANDINGS
 from touchline.serving.parameters import Code, MatchId, refuse_unknown
 from touchline.serving.prediction_routes import PREDICTION, UPCOMING
 from touchline.serving.problems import RETRY_AFTER
@@ -69,6 +72,11 @@ async def match_page(request: Request, match_id: MatchId) -> HTMLResponse:
     as_of = (await serving.moment()).as_of
     row = await serving.reader.row(query("serving/sql/last_word"), match_id, as_of)
     said = None if row is None else await PREDICTION.read(serving.reader, row["prediction_id"])
+    lineage = (
+        None if row is None else await lineage_of(serving.reader, serving.settings, row["prediction_id"])
+    )
+    market = await PRICE_HISTORY.read(serving.reader, MOST_PER_PAGE, match_id, as_of)
+    history = [each for each in match.predictions if each.role == "champion" and each.predicted_at <= as_of]
     form = {
         team: await serving.reader.rows(query("serving/sql/form"), team_id, match.kickoff_at, N_FORM)
         for team, team_id in ((match.home_team, match.home_team_id), (match.away_team, match.away_team_id))
@@ -86,9 +94,11 @@ async def match_page(request: Request, match_id: MatchId) -> HTMLResponse:
             for each in match.quotes
             if each.bookmaker == "consensus"
         },
-        history=[
-            each for each in match.predictions if each.role == "champion" and each.predicted_at <= as_of
-        ],
+        history=history,
+        market=market,
+        chart=movement(history, market, min(as_of, match.kickoff_at)),
+        lineage=lineage,
+        picture=None if lineage is None else svg(lineage, await learned_by(serving.reader, lineage)),
         form=form,
     )
 

@@ -210,6 +210,22 @@ class Quote(BaseModel):
     known_at: datetime
 
 
+class PricePoint(BaseModel):
+    """What the market said of a match result from a time on, until the next point."""
+
+    seen_at: datetime = Field(
+        description="when the change was known; by the publisher's timetable where nobody saw it; the kick-off for the "
+        "close"
+    )
+    stage: Literal["prematch", "closing"] = Field(examples=["prematch"])
+    n_bookmakers: int = Field(
+        description="who offered a price then; 0 where only averages are", examples=[12]
+    )
+    probabilities: Probabilities = Field(description="the consensus's, without its overround")
+    prices: Prices = Field(description="the consensus")
+    best_prices: Prices = Field(description="the best on offer, over all bookmakers")
+
+
 class MatchSummary(BaseModel):
     """A match, played or ahead."""
 
