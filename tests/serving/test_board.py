@@ -73,7 +73,10 @@ def test_the_board_shows_what_is_asked_for_and_keeps_it_in_its_form(
     api: TestClient, asked: dict[str, str], shown: set[str]
 ):
     page = api.get("/", params=asked).text
-    assert set(re.findall(r"</span>(\w+) <span class=.soft.>v<", page.partition("Without a prediction")[0])) == shown
+    assert (
+        set(re.findall(r"</span>(\w+) <span class=.soft.>v<", page.partition("Without a prediction")[0]))
+        == shown
+    )
     form = page[page.index("<form") : page.index("</form>")]
     assert 'method="get"' in form
     for name, value in asked.items():
@@ -104,7 +107,9 @@ def test_the_board_tells_what_moved_since_yesterday(api: TestClient, world: Worl
     text = " ".join(re.sub(r"<[^>]+>", " ", api.get("/").text).split())
     assert "Arsenal home +10" in text, "0.4 a day before, 0.5 now"
     assert "Leeds v Arsenal +10 to 50 +0 to 30 -10 to 20" in text
-    assert len(re.findall("points since yesterday", api.get("/").text)) == 1, "of Fulham nothing was said then"
+    assert len(re.findall("points since yesterday", api.get("/").text)) == 1, (
+        "of Fulham nothing was said then"
+    )
     # A minute sooner, what was said yesterday was not yet said a day before.
     sooner = serve(world.settings, NOW - timedelta(minutes=1)).get("/").text
     assert "points since yesterday" not in sooner

@@ -24,6 +24,7 @@ from touchline.serving.present import Present
 from touchline.serving.problems import Problem, documented, handle_problems
 from touchline.serving.profile_routes import profile_routes
 from touchline.serving.shared import Memo, Serving
+from touchline.serving.sign_in import sign_in_routes
 from touchline.settings import Settings, parts_of
 
 DESCRIPTION = """
@@ -71,7 +72,7 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         lifespan=lifespan,
     )
     app.router.route_class = CarefulRoute
-    app.state.serving = Serving(settings, reader, present, Memo(kept_seconds))
+    app.state.serving = Serving(settings, reader, control.store, present, Memo(kept_seconds))
     handle_problems(app)
     # The last one added sees a request first.
     app.add_middleware(Kept, seconds=kept_seconds)
@@ -87,6 +88,7 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         lineages.router,
         pages.router,
         profile_routes(control.store),
+        sign_in_routes(control, settings),
         health_routes(settings, reader, services, measures, present),
     ):
         app.include_router(router, responses=documented(422))

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from touchline import __version__
 from touchline.accounts.formats import Formats
-from touchline.accounts.profiles import Profile
 from touchline.database.queries import query
 from touchline.errors import DatabaseUnavailable
 from touchline.pages import environment
@@ -23,6 +22,7 @@ from touchline.serving.present import Present
 from touchline.serving.reading import FILTERS, at, read_by
 from touchline.serving.record_routes import MODELS
 from touchline.serving.state import State, read_state
+from touchline.serving.visitor import Visitor
 from touchline.settings import Settings
 
 N_FIXTURES: Final = 100
@@ -61,40 +61,57 @@ class Page:
     is_ready: bool
 
 
-async def page(settings: Settings, reader: Reader, present: Present, asked: Asked, profile: Profile) -> Page:
+async def page(settings: Settings, reader: Reader, present: Present, asked: Asked, visitor: Visitor) -> Page:
     """The board with the fixtures that are asked for. Without data or database it says what to do."""
     state = await read_state(reader, present, settings.horizon_days)
     values: dict[str, Any] = {"state": state, "as_of": state.as_of, "asked": asked}
     if not state.reasons:
         try:
-            values |= await _content(reader, state, asked, profile.formats)
+            values |= await _content(reader, state, asked, visitor)
         except DatabaseUnavailable as error:
             values["state"] = state = State((str(error),), has_database=False)
-    html = render("board.html", settings, profile.formats, is_simulated=settings.is_simulated, **values)
+    html = render("board.html", settings, visitor, is_simulated=settings.is_simulated, **values)
     return Page(html, is_ready=not state.reasons)
 
 
-def render(template: str, settings: Settings, formats: Formats, **values: Any) -> str:
-    """A page of the board as HTML, written as somebody reads."""
-    given = {"version": __version__, "links": _links(settings), "zone": formats.zone.key}
-    with read_by(formats):
+def render(template: str, settings: Settings, visitor: Visitor, **values: Any) -> str:
+    """A page of the board as HTML, written as the visitor reads."""
+    zone = visitor.formats.zone.key
+    given = {"version": __version__, "links": _links(settings), "zone": zone, "signed_in": visitor.key}
+    with read_by(visitor.formats):
         return _pages.get_template(template).render(given | values)
 
 
-async def _content(reader: Reader, state: State, asked: Asked, formats: Formats) -> dict[str, Any]:
+async def _content(reader: Reader, state: State, asked: Asked, visitor: Visitor) -> dict[str, Any]:
+    formats, profile = visitor.formats, visitor.profile
     given = asked.filters(formats)
-    counts = await reader.rows(query("serving/sql/upcoming_counts"), "champion", state.as_of, None, None, None)
-    found = await UPCOMING.read(reader, N_FIXTURES, "champion", state.as_of, *given)
+    counts = await reader.rows(
+        query("serving/sql/upcoming_counts"), "champion", state.as_of, None, None, None
+    )
+    # Of the favourites those that come late, too.
+    most = MOST_PER_PAGE if profile.competitions or profile.teams else N_FIXTURES
+    found = await UPCOMING.read(reader, most, "champion", state.as_of, *given)
+    favourites: list[schemas.UpcomingPrediction] = []
+    others: list[schemas.UpcomingPrediction] = []
+    for each in found:
+        liked = visitor.likes(each.competition, each.home_team, each.away_team)
+        (favourites if liked else others).append(each)
+    favourites = favourites[:N_FIXTURES]
+    others = others[: N_FIXTURES - len(favourites)]
     models = await MODELS.read(reader, MOST_PER_PAGE)
     moves: list[schemas.Move] = await MOVES.read(reader, MOST_PER_PAGE, state.as_of, *given)
     return {
-        "counts": counts,
+        "counts": sorted(counts, key=lambda row: row["competition"] not in profile.competitions),
         "teams": await reader.rows(query("serving/sql/upcoming_teams"), state.as_of),
-        "days": by_day(found, formats),
+        "groups": [
+            (name, by_day(fixtures, formats))
+            for name, fixtures in (("Your favourites", favourites), ("Others" if favourites else "", others))
+            if fixtures
+        ],
         "moves": {each.match_id: largest(each) for each in moves if each.moved_by >= SMALLEST_MOVE},
         "movers": [each for each in moves[:N_MOVERS] if each.moved_by >= SMALLEST_MOVE],
         "is_filtered": asked != Asked(),
-        "n_shown": len(found),
+        "n_shown": len(favourites) + len(others),
         "most_shown": N_FIXTURES,
         "n_upcoming": sum(row["n"] for row in counts),
         "model": next((each for each in models if each.role == "champion"), None),

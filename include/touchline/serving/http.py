@@ -25,7 +25,13 @@ _DOCUMENTATION = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     f"img-src 'self' data:; worker-src blob:; form-action 'none'; {_NEVER}"
 )
-_POLICIES = {"/": _BOARD, "/models": _BOARD, "/docs": _DOCUMENTATION, "/redoc": _DOCUMENTATION}
+_POLICIES = {
+    "/": _BOARD,
+    "/models": _BOARD,
+    "/sign-in": _BOARD,
+    "/docs": _DOCUMENTATION,
+    "/redoc": _DOCUMENTATION,
+}
 _BOARD_FOLDERS = ("/matches/", "/competitions/")
 
 
@@ -35,8 +41,17 @@ def browser_headers(path: str) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Content-Security-Policy": _BOARD if path.startswith(_BOARD_FOLDERS) else _POLICIES.get(path, _DATA),
+        "Content-Security-Policy": _policy(path),
     }
+
+
+def is_page(path: str) -> bool:
+    """Whether people look at what is at `path`: a page of the board, which is another one for every user."""
+    return _policy(path) is _BOARD
+
+
+def _policy(path: str) -> str:
+    return _BOARD if path.startswith(_BOARD_FOLDERS) else _POLICIES.get(path, _DATA)
 
 
 class HttpConduct:

@@ -9,14 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from touchline.accounts.profiles import Profile
 from touchline.database.queries import query
 from touchline.lineage.report import svg
 from touchline.serving import board, market_replies, parameters, schemas
 from touchline.serving.board import by_day, render
 from touchline.serving.chart import movement
 from touchline.serving.http import CarefulRoute
-from touchline.serving.kept import KEPT
+from touchline.serving.kept import KEPT_PAGE
 from touchline.serving.lineages import learned_by, lineage_of
 from touchline.serving.lists import MOST_PER_PAGE
 from touchline.serving.match_routes import MATCH, PRICE_HISTORY, SEASON_AHEAD, STANDINGS
@@ -25,6 +24,7 @@ from touchline.serving.prediction_routes import PREDICTION, UPCOMING
 from touchline.serving.problems import RETRY_AFTER
 from touchline.serving.record_routes import CALIBRATION, MODELS, TRACK_RECORD
 from touchline.serving.shared import serving_of
+from touchline.serving.visitor import visitor_of
 
 # Scorelines with more goals of a side than this are seldom one in two hundred.
 MOST_GOALS: Final = 6
@@ -56,10 +56,12 @@ async def front_page(
     """What is ahead, and how the forecasts have done."""
     serving = serving_of(request)
     asked = board.Asked(competition, team, first, last)
-    page = await board.page(serving.settings, serving.reader, serving.present, asked, Profile())
+    page = await board.page(
+        serving.settings, serving.reader, serving.present, asked, await visitor_of(request)
+    )
     if not page.is_ready:
         return HTMLResponse(page.html, 503, headers={"Cache-Control": "no-store"} | RETRY_AFTER)
-    return HTMLResponse(page.html, headers=dict(KEPT))
+    return HTMLResponse(page.html, headers=dict(KEPT_PAGE))
 
 
 @router.get("/matches/{match_id}")
@@ -121,7 +123,7 @@ async def competition_page(
         table=await STANDINGS.read(serving.reader, MOST_PER_PAGE, code, season),
         seasons=await SEASON_AHEAD.read(serving.reader, MOST_PER_PAGE, code, season),
         ends=ENDS,
-        days=by_day(ahead, Profile().formats),
+        days=by_day(ahead, (await visitor_of(request)).formats),
         records=await TRACK_RECORD.read(serving.reader, MOST_PER_PAGE, code, None, None, None),
     )
 
@@ -169,5 +171,5 @@ def best_prices(quotes: Sequence[schemas.Quote]) -> Mapping[tuple[str, float, st
 async def _page(request: Request, template: str, **values: Any) -> HTMLResponse:
     serving = serving_of(request)
     given = {"as_of": (await serving.moment()).as_of, "is_simulated": serving.settings.is_simulated}
-    page = render(template, serving.settings, Profile().formats, **given, **values)
-    return HTMLResponse(page, headers=dict(KEPT))
+    page = render(template, serving.settings, await visitor_of(request), **given, **values)
+    return HTMLResponse(page, headers=dict(KEPT_PAGE))

@@ -124,4 +124,6 @@ ChosenCompetition = Annotated[
 FirstDay = Annotated[
     Annotated[date, BeforeValidator(_day)] | None, BeforeValidator(_nothing), Query(alias="from")
 ]
-LastDay = Annotated[Annotated[date, BeforeValidator(_day)] | None, BeforeValidator(_nothing), Query(alias="to")]
+LastDay = Annotated[
+    Annotated[date, BeforeValidator(_day)] | None, BeforeValidator(_nothing), Query(alias="to")
+]

@@ -25,7 +25,11 @@ UPCOMING: Final = Listing(
     },
 )  # fmt: skip
 MOVES: Final = Listing(
-    "moves", "serving/sql/moves", schemas.Move, {"moved_by": "float8", "prediction_id": "uuid"}, is_descending=True
+    "moves",
+    "serving/sql/moves",
+    schemas.Move,
+    {"moved_by": "float8", "prediction_id": "uuid"},
+    is_descending=True,
 )
 HISTORY: Final = Listing(
     "predictions", "serving/sql/predictions", schemas.PredictionSummary, {"prediction_id": "uuid"},

@@ -1,4 +1,4 @@
-"""How pages write numbers, times and prices: as whoever looks at them reads. Templates have these functions as filters."""
+"""How pages write numbers, times and prices: as whoever looks at them reads. They are filters of the templates."""
 
 from __future__ import annotations
 
