@@ -154,6 +154,16 @@ def test_a_lineage_of_nothing_is_a_problem(api: TestClient):
         assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
 
 
+def test_before_the_migration_that_lets_facts_be_read_one_is_told_to_migrate(
+    own_world: World, serve: Callable[..., TestClient]
+):
+    with connect(own_world.settings, "owner") as connection:
+        connection.execute("revoke select on landing.odds_observation from touchline_api")
+    reply = serve(own_world.settings).get(f"/matches/{own_world.priced}")
+    assert (reply.status_code, reply.json()["title"]) == (503, "Service Unavailable")
+    assert "touchline database start" in reply.json()["detail"]
+
+
 def test_a_chart_of_nothing_is_none():
     assert movement([], [], NOW) is None
 

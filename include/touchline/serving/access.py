@@ -24,8 +24,7 @@ from touchline.errors import DatabaseUnavailable
 from touchline.serving.board import render
 from touchline.serving.database import Reader
 from touchline.serving.http import is_page
-from touchline.serving.problems import RETRY_AFTER, problem_reply
-from touchline.serving.state import NOT_MIGRATED
+from touchline.serving.problems import NOT_MIGRATED, RETRY_AFTER, problem_reply
 from touchline.serving.visitor import CALLER, Visitor
 from touchline.settings import NO_LIMIT, USUAL_ADDRESS_LIMIT, USUAL_KEY_LIMIT, Settings
 

@@ -37,8 +37,9 @@ def number(value: float, places: int = 0, sign: bool = False) -> str:
 
 
 def percent(probability: float, places: int = 0, sign: bool = False) -> str:
-    """A probability in per cent, or a change of one in points, without the unit."""
-    return number(100 * probability, places, sign)
+    """A probability in per cent, or a change of one in points, without the unit; no change has no sign."""
+    value = 100 * probability
+    return number(value, places, sign) if round(value, places) else number(0, places)
 
 
 def price(value: float | None) -> str:

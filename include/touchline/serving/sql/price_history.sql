@@ -24,22 +24,28 @@ with quotes as materialized (
         )
 ),
 
-times as (
-    select max(seen_at) as seen_at
-    from (
-        select seen_at, ntile(60) over (order by seen_at) as sixtieth
-        from (select distinct seen_at from quotes) as changes
-    ) as numbered
-    group by sixtieth
+-- By windows, not by a join, whose size the planner cannot guess.
+numbered as (
+    select *, dense_rank() over (order by seen_at) as number from quotes
+),
+
+sixtieths as (
+    select *, ceil(number * least(1, 60.0 / max(number) over ())) as sixtieth from numbered
+),
+
+-- Of what a bookmaker changed within a sixtieth, the last.
+changes as materialized (
+    select distinct on (bookmaker, sixtieth) * from sixtieths
+    order by bookmaker, sixtieth, known_at desc, observed_at desc, payload_id desc, quoted_at desc, row_number desc
 ),
 
 offered as (
     select times.seen_at, standing.*
-    from times
+    from (select sixtieth, max(seen_at) as seen_at from sixtieths group by sixtieth) as times
     cross join lateral (
         select distinct on (bookmaker) bookmaker, price_home, price_draw, price_away
-        from quotes
-        where quotes.seen_at <= times.seen_at
+        from changes
+        where changes.sixtieth <= times.sixtieth
         order by bookmaker, known_at desc, observed_at desc, payload_id desc, quoted_at desc, row_number desc
     ) as standing
     -- A version without prices withdraws the offer.
