@@ -93,14 +93,14 @@ def main() -> None:
         Console().print(f"api: skipped, it needs wrk (apt-get install wrk) and real data at {archive()}")
         return
     with own_server() as settings, tempfile.TemporaryDirectory() as folder:
-        ids, matches = _world(settings, Path(folder))
+        ids, matches = world(settings, Path(folder), N_PREDICTIONS)
         table = Table(title=f"The read API: {len(ids):,} predictions, {SECONDS} s each")
         table.add_column("what", no_wrap=True)
         for name in ("connections", "answers/s", "of pgbench", "p50 ms", "p95 ms", "errors"):
             table.add_column(name, justify="right")
         baseline = _pgbench(settings, Path(folder), ids)
         table.add_row("pgbench, by key, prepared", "100", f"{baseline:,.0f}", "1.00", "", "", "")
-        with _serving(settings):
+        with serving(settings):
             for what, paths in _asked(ids, matches).items():
                 for n in CONNECTIONS:
                     load = _wrk(Path(folder), paths, n)
@@ -137,8 +137,8 @@ def _asked(ids: Sequence[str], matches: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
-def _world(settings: Settings, folder: Path) -> tuple[list[str], list[str]]:
-    """Build two seasons and predict what is ahead; ids of predictions and matches."""
+def world(settings: Settings, folder: Path, n_predictions: int) -> tuple[list[str], list[str]]:
+    """Build two seasons and predict what is ahead, so many times; ids of predictions and matches."""
     unpacked = folder / "unpacked"
     shutil.unpack_archive(archive(), unpacked)
     source = folder / "source"
@@ -146,17 +146,17 @@ def _world(settings: Settings, folder: Path) -> tuple[list[str], list[str]]:
     for season in SEASONS:
         shutil.move(unpacked / season, source / season)
     shutil.rmtree(unpacked)
-    world = settings.model_copy(update={"source": str(source)})
-    collect(world, virtual_clock(AS_OF), "benchmark")
-    build_layer(world, "core", AS_OF, "benchmark")
-    update_ratings(world, AS_OF, "benchmark")
+    sourced = settings.model_copy(update={"source": str(source)})
+    collect(sourced, virtual_clock(AS_OF), "benchmark")
+    build_layer(sourced, "core", AS_OF, "benchmark")
+    update_ratings(sourced, AS_OF, "benchmark")
     for layer in ("features", "analytics"):
-        build_layer(world, layer, AS_OF, "benchmark")
+        build_layer(sourced, layer, AS_OF, "benchmark")
     chance, n, number = np.random.default_rng(1), 0, 0
-    while n < N_PREDICTIONS:
+    while n < n_predictions:
         number += 1
         row = {
-            "as_of": AS_OF, "at": AS_OF, "limit": N_PREDICTIONS - n, "run_id": f"benchmark-{number}",
+            "as_of": AS_OF, "at": AS_OF, "limit": n_predictions - n, "run_id": f"benchmark-{number}",
             "grid": chance.dirichlet(np.ones(121)).astype(np.float32).reshape(11, 11).tolist(),
             "features": json.dumps(dict(zip(FEATURES, chance.normal(size=len(FEATURES)), strict=True))),
         }  # fmt: skip
@@ -200,7 +200,7 @@ def _pgbench(settings: Settings, folder: Path, ids: Sequence[str]) -> float:
 
 
 @contextmanager
-def _serving(settings: Settings) -> Iterator[None]:
+def serving(settings: Settings) -> Iterator[None]:
     """The API as `touchline serve` starts it, on a port of its own."""
     served = settings.model_copy(update={"as_of": AS_OF, "api_port": PORT, "source": "football-data-uk"})
     variables = {**os.environ, **served.environment(), **served.passwords("api")}

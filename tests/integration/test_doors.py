@@ -21,6 +21,9 @@ BUILDERS = "owner ingest transform model"
 # What is tried, and the roles that succeed.
 ATTEMPTS = (
     ("select body from landing.payload", BUILDERS),
+    ("select content_hash from landing.payload", f"{BUILDERS} api"),
+    ("select price_home from landing.odds_observation", f"{BUILDERS} api"),
+    ("select value from landing.rejected_row", BUILDERS),
     ("select secret_hash from ops.api_key_secret", "owner access"),
     ("select owner from ops.api_key", "owner access"),
     (

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from predictions import insert_prediction, unchecked
 from served_world import NOW, World
 from touchline.database.engine import connect
-from touchline.serving.board import since
+from touchline.serving.reading import since
 
 pytestmark = pytest.mark.slow
 
@@ -56,6 +56,72 @@ def test_the_board_of_one_competition_shows_only_that(api: TestClient):
     other = api.get("/", params={"competition": "D1"}).text
     assert 'class="match"' not in other
     assert "No prediction of a match ahead in D1" in other
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ({"team": "Leeds"}, {"Leeds"}),
+        ({"team": "Chelsea", "competition": "E0"}, {"Fulham"}),
+        ({"from": "2022-11-02", "to": "2022-11-02"}, {"Leeds"}),
+        ({"from": "2022-11-03"}, {"Fulham"}),
+        ({"from": "2022-11-04", "to": "2022-11-01"}, set()),
+        ({"competition": "", "team": "", "from": "", "to": ""}, {"Leeds", "Fulham"}),
+    ],
+)
+def test_the_board_shows_what_is_asked_for_and_keeps_it_in_its_form(
+    api: TestClient, asked: dict[str, str], shown: set[str]
+):
+    page = api.get("/", params=asked).text
+    assert (
+        set(re.findall(r"</span>(\w+) <span class=.soft.>v<", page.partition("Without a prediction")[0]))
+        == shown
+    )
+    form = page[page.index("<form") : page.index("</form>")]
+    assert 'method="get"' in form
+    for name, value in asked.items():
+        if name in ("from", "to"):
+            assert f'name="{name}" value="{value}"' in form
+        elif value:
+            assert re.search(rf"selected>(Premier League|{value})", form)
+    assert ("Show all" in page) is any(asked.values())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"from": "10/03/2023"}, "query.from: write 2023-03-10"),
+        ({"to": "9999-12-31"}, "query.to: write 2023-03-10"),
+        ({"team": "Leds"}, "did you mean Leeds?"),
+        ({"competition": "'; drop"}, "query.competition"),
+        ({"day": "2022-11-02"}, "there is no such parameter"),
+    ],
+)
+def test_what_cannot_be_asked_of_the_board_is_a_problem(api: TestClient, asked: dict[str, str], told: str):
+    reply = api.get("/", params=asked)
+    assert (reply.status_code, reply.headers["content-type"]) == (422, "application/problem+json")
+    assert told in reply.json()["detail"]
+
+
+def test_the_board_tells_what_moved_since_yesterday(api: TestClient, world: World, serve: Serve):
+    text = " ".join(re.sub(r"<[^>]+>", " ", api.get("/").text).split())
+    assert "Arsenal home +10" in text, "0.4 a day before, 0.5 now"
+    assert "Leeds v Arsenal +10 to 50 0 to 30 -10 to 20" in text
+    assert len(re.findall("points since yesterday", api.get("/").text)) == 1, (
+        "of Fulham nothing was said then"
+    )
+    # A minute sooner, what was said yesterday was not yet said a day before.
+    sooner = serve(world.settings, NOW - timedelta(minutes=1)).get("/").text
+    assert "points since yesterday" not in sooner
+    assert "No probability is half a point" in sooner
+
+
+def test_moves_are_those_of_the_champion_as_of_the_present(api: TestClient, world: World):
+    (move,) = api.get("/v1/predictions/moves").json()["moves"]
+    assert (move["prediction_id"], move["before_id"]) == (world.ids["new"], world.ids["old"])
+    assert move["moves"] == pytest.approx({"home": 0.1, "draw": 0.0, "away": -0.1})
+    assert move["moved_by"] == pytest.approx(0.1)
+    assert api.get("/v1/predictions/moves", params={"team": "Fulham"}).json()["moves"] == []
 
 
 def test_the_banner_stands_over_simulated_data_only(world: World, serve: Serve):

@@ -27,6 +27,7 @@ MATCHES = "/v1/matches"
 LISTS: dict[str, Listing] = {
     "/v1/predictions/upcoming": prediction_routes.UPCOMING,
     "/v1/predictions": prediction_routes.HISTORY,
+    "/v1/predictions/moves": prediction_routes.MOVES,
     "/v1/unpredicted": prediction_routes.UNPREDICTED,
     "/v1/competitions": match_routes.COMPETITIONS,
     "/v1/competitions/E0/table": match_routes.STANDINGS,
@@ -34,6 +35,7 @@ LISTS: dict[str, Listing] = {
     "/v1/teams": match_routes.TEAMS,
     MATCHES: match_routes.MATCHES,
     "/v1/matches/{priced}/odds": match_routes.QUOTES,
+    "/v1/matches/{priced}/price-history": match_routes.PRICE_HISTORY,
     "/v1/models": record_routes.MODELS,
     "/v1/track-record": record_routes.TRACK_RECORD,
     "/v1/calibration": record_routes.CALIBRATION,

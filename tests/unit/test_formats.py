@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from touchline.accounts.formats import LANGUAGES, ODDS_FORMATS, Formats, american, fractional
+from touchline.serving.reading import at, number, percent, price, read_by
 
 KICKOFF = datetime(2023, 3, 26, 15, 30, tzinfo=UTC)
 PRICES = st.floats(1.001, 1001)
@@ -72,3 +73,30 @@ def test_every_language_writes_numbers_times_and_prices(language: str):
     assert "2023" in plain[2]
     assert "00:30" in plain[2]
     assert len({*written}) == 3
+
+
+@pytest.mark.parametrize(
+    ("language", "value", "places", "sign", "written"),
+    [
+        ("en_GB", 1234.5, 1, False, "1,234.5"),
+        ("de", 1234.5, 1, False, "1.234,5"),
+        ("en_GB", 0.04, 2, True, "+0.04"),
+        ("de", -3.2, 0, True, "-3"),
+        ("en_GB", 12, 0, False, "12"),
+    ],
+)
+def test_a_number_has_its_places_and_its_sign(
+    language: str, value: float, places: int, sign: bool, written: str
+):
+    assert Formats("UTC", "decimal", language).number(value, places, sign=sign) == written
+
+
+def test_a_change_that_rounds_to_none_has_no_sign():
+    changes = (0.041, -0.041, 0.004, -0.004, 0.0)
+    assert [percent(change, sign=True) for change in changes] == ["+4", "-4", "0", "0", "0"]
+
+
+def test_pages_are_written_for_their_reader_and_for_nobody_after():
+    with read_by(Formats("Asia/Tokyo", "american", "de")):
+        assert (at(KICKOFF, "HH:mm"), number(0.5, 1), price(2.5)) == ("00:30", "0,5", "+150")
+    assert (at(KICKOFF, "HH:mm"), number(0.5, 1), price(2.5), price(None)) == ("15:30", "0.5", "2.50", "–")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from fractions import Fraction
+from functools import cache
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_datetime
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import NumberPattern, format_decimal, format_percent, parse_pattern
 
 OddsFormat = Literal["decimal", "fractional", "american"]
 ODDS_FORMATS: tuple[OddsFormat, ...] = get_args(OddsFormat)
@@ -42,6 +43,12 @@ def american(price: float) -> str:
     return f"+{round(100 * (price - 1))}" if price >= 2 else f"-{round(100 / (price - 1))}"
 
 
+@cache
+def _pattern(places: int, sign: bool) -> NumberPattern:
+    plain = "#,##0" + ("." + "0" * places if places else "")
+    return parse_pattern(f"+{plain};-{plain}" if sign else plain)
+
+
 class Formats:
     """How one user reads: `time_zone` is an IANA name, `language` one of LANGUAGES."""
 
@@ -54,9 +61,13 @@ class Formats:
         """An instant with the offset of the user's zone."""
         return moment.astimezone(self.zone)
 
-    def time(self, moment: datetime) -> str:
-        """An instant in the user's zone and language, in words."""
-        return format_datetime(moment, "EEE d MMM y, HH:mm z", tzinfo=self.zone, locale=self._locale)
+    def time(self, moment: datetime, pattern: str = "EEE d MMM y, HH:mm z") -> str:
+        """An instant in the user's zone and language, in words; the pattern is one of CLDR."""
+        return format_datetime(moment, pattern, tzinfo=self.zone, locale=self._locale)
+
+    def number(self, value: float, places: int = 0, *, sign: bool = False) -> str:
+        """A number with so many decimal places, and with its sign where that is asked for."""
+        return format_decimal(value, _pattern(places, sign), self._locale)
 
     def percent(self, probability: float) -> str:
         """A probability in per cent, with one decimal place."""

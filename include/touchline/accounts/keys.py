@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -77,15 +77,19 @@ class Key:
     is_revoked: bool
     secrets: tuple[tuple[bytes, float], ...]
 
-    def objection(self, digest: bytes, now: float) -> str | None:
-        """Why the key with the secret of this digest is refused at `now`; None when it is not.
+    def objection_to(self, digest: bytes, now: float) -> str | None:
+        """Why the key with the secret of this digest is refused at `now`; None when it is not."""
+        return self.objection(lambda known: compare_digest(known, digest), now)
+
+    def objection(self, is_shown: Callable[[bytes], bool], now: float) -> str | None:
+        """Why the key is refused at `now`, with the secret whose digest `is_shown`; None when it is not.
 
         Whether a key was revoked or has expired is told to those alone who have its secret.
         """
         ends = float("-inf")
         # All of them, in constant time each: how long it takes says nothing of the digests.
         for known, end in self.secrets:
-            if compare_digest(known, digest):
+            if is_shown(known):
                 ends = end
         if ends == float("-inf"):
             return UNKNOWN

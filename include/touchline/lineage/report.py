@@ -8,24 +8,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from touchline.database.engine import connect, rows
+from touchline.database.queries import query
 from touchline.lineage.picture import Picture, draw
 from touchline.lineage.trace import LineageReport
 from touchline.pages import environment
 from touchline.settings import Settings
 
-LEARNED: Final = """
-select from_id, detail from ops.lineage_edge
-where from_kind = 'training_set' and to_kind = 'model_version' and to_id = %s
-"""
+LEARNED: Final = "lineage/sql/learned"
 # Longer tables are folded up.
 MOST_OPEN: Final = 8
 
 
 def write_report(settings: Settings, report: LineageReport, path: Path) -> None:
     """Write the page of a prediction's lineage to a file, making its folder if need be."""
-    name = f"{report.prediction['model_name']}/{report.prediction['model_version']}"
     with connect(settings, "model") as connection:
-        found = rows(connection, LEARNED, (name,))
+        found = rows(connection, query(LEARNED), {"version": report.version})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page(report, found[0]["detail"] if found else None), encoding="utf-8")
 

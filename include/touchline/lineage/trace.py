@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,9 @@ from touchline.database.queries import query
 from touchline.errors import PredictionUnknown
 from touchline.settings import Settings
 from touchline.sources.configuration import read_configuration
+
+# Queries of `lineage/sql` with their parameters, one after the other; whoever has a connection sends the rows of each.
+Questions = Generator[tuple[str, dict[str, Any]], Sequence[Mapping[str, Any]], "LineageReport"]
 
 # As many as the longest form feature looks back on.
 MATCHES_PER_TEAM = 20
@@ -40,6 +43,11 @@ class LineageReport:
     outcome: dict[str, Any] | None
 
     @property
+    def version(self) -> str:
+        """The model version, as `ops.lineage_edge` names it."""
+        return f"{self.prediction['model_name']}/{self.prediction['model_version']}"
+
+    @property
     def summary(self) -> str:
         """One sentence."""
         return (
@@ -55,7 +63,14 @@ def trace(settings: Settings, prediction_id: str) -> LineageReport:
     Raises PredictionUnknown when no prediction, or more than one, begins like that.
     """
     with connect(settings, "model") as connection:
-        return _trace(connection, _find(connection, prediction_id), whose_word_counts(settings))
+        questions = ask(_find(connection, prediction_id), whose_word_counts(settings))
+        try:
+            name, parameters = next(questions)
+            while True:
+                name, parameters = questions.send(rows(connection, query(f"lineage/sql/{name}"), parameters))
+        except StopIteration as found:
+            report: LineageReport = found.value
+            return report
 
 
 def whose_word_counts(settings: Settings) -> dict[str, list[str]]:
@@ -95,43 +110,38 @@ def _find(connection: Connection, prediction_id: str) -> dict[str, Any]:
     )
 
 
-def _trace(
-    connection: Connection, prediction: dict[str, Any], priorities: dict[str, list[str]]
-) -> LineageReport:
+def ask(prediction: Mapping[str, Any], priorities: Mapping[str, list[str]]) -> Questions:
+    """What a prediction, a row of `ledger.prediction`, was made of; `priorities` are those of `whose_word_counts`."""
     names = ("prediction_id", "match_id", "features_as_of", "kickoff_at")
     known = {**{name: prediction[name] for name in names}, **priorities}
-    home, away = (
-        rows(
-            connection,
-            query("lineage/sql/matches_before"),
-            {**known, "is_home": is_home, "limit": MATCHES_PER_TEAM},
-        )
-        for is_home in (True, False)
-    )
-    quotes = rows(connection, query("lineage/sql/quotes"), known)
-    fixture = rows(connection, query("lineage/sql/fixture"), known)
-    outcome = rows(connection, query("lineage/sql/outcome"), known)
-    features = dict(sorted(prediction.pop("features").items()))
-    # Derived from the model and the features; /v1/predictions/{id} has it.
-    prediction.pop("scoreline_grid")
+    of_side = {**known, "limit": MATCHES_PER_TEAM}
+    home = yield "matches_before", {**of_side, "is_home": True}
+    away = yield "matches_before", {**of_side, "is_home": False}
+    quotes = yield "quotes", known
+    fixture = yield "fixture", known
+    outcome = yield "outcome", known
+    used = _used([*home, *away, *quotes, *fixture])
+    payloads = yield "payloads", {"payload_ids": list(used)}
+    # The grid is derived from the model and the features; /v1/predictions/{id} has it.
+    told = {name: value for name, value in prediction.items() if name not in ("features", "scoreline_grid")}
     return LineageReport(
-        prediction={name: _plain(value) for name, value in prediction.items()},
-        features=features,
-        home_matches=home,
-        away_matches=away,
-        quotes=quotes,
-        fixture=fixture[0] if fixture else None,
-        payloads=_payloads(connection, [*home, *away, *quotes, *fixture]),
-        outcome=outcome[0] if outcome else None,
+        prediction={name: _plain(value) for name, value in told.items()},
+        features=dict(sorted(prediction["features"].items())),
+        home_matches=[dict(row) for row in home],
+        away_matches=[dict(row) for row in away],
+        quotes=[dict(row) for row in quotes],
+        fixture=dict(fixture[0]) if fixture else None,
+        payloads=[{**row, "row_numbers": sorted(used[row["payload_id"]])} for row in payloads],
+        outcome=dict(outcome[0]) if outcome else None,
     )
 
 
-def _payloads(connection: Connection, observations: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def _used(observations: Iterable[Mapping[str, Any]]) -> dict[int, set[int]]:
+    """The rows that observations were read from, by payload."""
     used: dict[int, set[int]] = defaultdict(set)
     for row in observations:
         used[row["payload_id"]].add(row["row_number"])
-    found = rows(connection, query("lineage/sql/payloads"), {"payload_ids": list(used)})
-    return [{**payload, "row_numbers": sorted(used[payload["payload_id"]])} for payload in found]
+    return used
 
 
 def _plain(value: Any) -> Any:

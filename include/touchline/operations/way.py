@@ -9,14 +9,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from touchline.accounts.profiles import Profile
 from touchline.database.queries import query
 from touchline.errors import DatabaseUnavailable
 from touchline.operations import names, news
 from touchline.pages import environment
-from touchline.serving.board import by_day, percent, since
+from touchline.serving.board import by_day
 from touchline.serving.database import Reader, Row
 from touchline.serving.prediction_routes import UPCOMING
 from touchline.serving.present import Present
+from touchline.serving.reading import FILTERS
 from touchline.serving.state import State, read_state
 from touchline.settings import Settings
 
@@ -73,7 +75,7 @@ class AssetAge:
 
 
 _pages = environment(Path(__file__).with_name("templates"))
-_pages.filters |= {"since": since, "percent": percent}
+_pages.filters |= FILTERS
 
 
 async def page(settings: Settings, reader: Reader, present: Present) -> tuple[str, bool]:
@@ -97,8 +99,8 @@ async def _content(reader: Reader, state: State) -> dict[str, Any]:
     ]
     if state.n_upcoming is None:
         return {"stages": stages}
-    found = await UPCOMING.read(reader, N_FIXTURES, "champion", state.as_of, None, None, None)
-    return {"stages": stages, "days": by_day(found), "n_shown": len(found)}
+    found = await UPCOMING.read(reader, N_FIXTURES, "champion", state.as_of, None, None, None, None)
+    return {"stages": stages, "days": by_day(found, Profile().formats), "n_shown": len(found)}
 
 
 def _asset(asset: str, dag: str, step: str, runs: Sequence[Row], as_of: datetime) -> AssetAge:

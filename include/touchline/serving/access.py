@@ -7,29 +7,37 @@ import ipaddress
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import asyncpg
-from fastapi import Request
 from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from touchline.accounts.key_cache import KeyCache
 from touchline.accounts.keys import KEY, UNKNOWN, Key, digest_of
 from touchline.accounts.rates import SETTLE_SECONDS, CountsInPostgres, CountsInRedis, Rates, Window, limits_of
+from touchline.accounts.sessions import COOKIE, read_session
 from touchline.accounts.uses import Uses
 from touchline.errors import DatabaseUnavailable
+from touchline.serving.board import render
 from touchline.serving.database import Reader
-from touchline.serving.problems import RETRY_AFTER, problem_reply
-from touchline.serving.state import NOT_MIGRATED
+from touchline.serving.http import is_page
+from touchline.serving.problems import NOT_MIGRATED, RETRY_AFTER, problem_reply
+from touchline.serving.visitor import CALLER, Visitor
 from touchline.settings import NO_LIMIT, USUAL_ADDRESS_LIMIT, USUAL_KEY_LIMIT, Settings
 
 MOST_URL_BYTES = 8 * 1024
 MOST_BODY_BYTES = 64 * 1024
-# What an orchestrator asks counts for nobody; the documentation says how to get a key.
+# What an orchestrator asks counts for nobody; the documentation says how to get a key, and who signs in has one.
 UNCOUNTED = "/v1/health/live"
-OPEN = frozenset({UNCOUNTED, "/v1/health/ready", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
+OPEN = frozenset(
+    {
+        UNCOUNTED, "/v1/health/ready", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/sign-in",
+        "/sign-out",
+    }
+)  # fmt: skip
 OPEN_FILES = "/static-offline-docs/"
 # Of a user: each needs a key, whoever may read the rest.
 OF_A_USER = "/v1/me/"
@@ -38,7 +46,6 @@ WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 GET_A_KEY = "ask the operator for one (`touchline keys create`) and send it as `Authorization: Bearer tl_...`"
 # One subnet of IPv6 is one household: a machine in it has any address it likes.
 IPV6_SUBNET = 64
-CALLER = "touchline.key"
 CORS: dict[str, Any] = {
     "allow_methods": ["GET", "HEAD", "PUT"],
     "allow_headers": ["Authorization", "X-API-Key", "Content-Type"],
@@ -49,10 +56,9 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="touchline"'}
 log = logging.getLogger(__name__)
 
 
-def key_of(request: Request) -> Key:
-    """The key of a request to a route that needs one."""
-    key: Key = request.scope[CALLER]
-    return key
+def sign_in_page(settings: Settings, to: str = "/", told: str = "") -> str:
+    """The form that a browser signs in with, for a page of ours to go `to`; `told` is what was wrong."""
+    return render("sign_in.html", settings, Visitor(), to=to, told=told, is_simulated=settings.is_simulated)
 
 
 class AccessControl:
@@ -60,6 +66,7 @@ class AccessControl:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         given, is_private = settings.access, settings.is_on_loopback
+        self.settings = settings
         self.store = Reader(settings, "access")
         self.keys = KeyCache(self.store.rows)
         self.uses = Uses(self.store.rows, clock)
@@ -75,6 +82,11 @@ class AccessControl:
         self.key_limits = limits_of(given.key_limit or usual[0])
         self.address_limits = limits_of(given.address_limit or usual[1])
         self._told: dict[str, bool] = {}
+
+    @cached_property
+    def password(self) -> str:
+        """What sessions are signed with, beside the key."""
+        return self.settings.secrets["access"]
 
     async def __aenter__(self) -> AccessControl:
         """Settle from now on."""
@@ -138,7 +150,7 @@ class Access:
         try:
             await self._let_in(scope, visit)
         except HTTPException as refusal:
-            answer = problem_reply(refusal.status_code, refusal.detail, headers=refusal.headers)
+            answer = self._refused(scope, refusal)
         except DatabaseUnavailable as error:
             answer = problem_reply(503, str(error), headers=RETRY_AFTER)
         except asyncpg.UndefinedTableError:
@@ -150,6 +162,17 @@ class Access:
         else:
             await self._watch(answer, visit, scope, receive, send)
 
+    def _refused(self, scope: Scope, refusal: HTTPException) -> ASGIApp:
+        """What is told to who is not let in: somebody before a browser is asked for a key, a program gets a problem."""
+        accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
+        if refusal.status_code == 401 and is_page(scope["path"]) and b"text/html" in accepted:
+            to = scope["path"] + (
+                f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+            )
+            page = sign_in_page(self._control.settings, to)
+            return HTMLResponse(page, 401, {**(refusal.headers or {}), "Cache-Control": "no-store"})
+        return problem_reply(refusal.status_code, refusal.detail, headers=refusal.headers)
+
     async def _let_in(self, scope: Scope, visit: _Visit) -> None:
         """Note in `visit` who asks and what counts it.
 
@@ -158,7 +181,7 @@ class Access:
         path = scope["path"]
         if len(path) + len(scope["query_string"]) > MOST_URL_BYTES:
             raise HTTPException(414, f"the address is longer than {MOST_URL_BYTES} bytes: ask for less")
-        presented = _read_headers(scope)
+        presented, cookie = _read_headers(scope)
         if path == UNCOUNTED:
             return
         if path in OPEN or path.startswith(OPEN_FILES):
@@ -167,6 +190,9 @@ class Access:
         objection = None
         if presented is not None:
             visit.key, objection = await self._identify(presented, scope, visit)
+        elif cookie is not None and scope["method"] == "GET":
+            # A browser sends it whoever made it ask; what is only read, no other site gets to see.
+            visit.key = await self._resume(cookie, scope, visit)
         self._count(scope, visit, visit.key if objection is None else None)
         if objection is not None:
             raise HTTPException(401, f"this key {objection}", CHALLENGE)
@@ -191,18 +217,31 @@ class Access:
         if found is None:
             return None, f"is not whole (tl_, 8 characters, _, 43 characters): {GET_A_KEY}"
         prefix, secret = found.groups()
+        key = await self._find(prefix, scope, visit)
+        objection = UNKNOWN if key is None else key.objection_to(digest_of(secret), control.clock())
+        if objection is None:
+            return key, None
+        # Only who has a key's secret is its user.
+        return None if objection == UNKNOWN else key, f"{objection}: {GET_A_KEY}"
+
+    async def _resume(self, cookie: str, scope: Scope, visit: _Visit) -> Key | None:
+        """The key that signed in; None when the session has ended, or is none of ours."""
+        session = read_session(cookie)
+        if session is None:
+            return None
+        key = await self._find(session.prefix, scope, visit)
+        is_valid = key is not None and session.is_of(key, self._control.password, self._control.clock())
+        return key if is_valid else None
+
+    async def _find(self, prefix: str, scope: Scope, visit: _Visit) -> Key | None:
+        control = self._control
         if not control.keys.has_met(prefix) and control.address_limits:
             # Who tries one prefix after the other costs no more questions to the database than others.
             window = control.rates.tightest(_subject(scope), control.address_limits)
             if window.left == 0:
                 visit.window = window
                 raise _too_many(window, control.clock())
-        key = await control.keys.find(prefix)
-        objection = UNKNOWN if key is None else key.objection(digest_of(secret), control.clock())
-        if objection is None:
-            return key, None
-        # Only who has a key's secret is its user.
-        return None if objection == UNKNOWN else key, f"{objection}: {GET_A_KEY}"
+        return await control.keys.find(prefix)
 
     def _count(self, scope: Scope, visit: _Visit, key: Key | None) -> None:
         control = self._control
@@ -239,9 +278,12 @@ class Access:
                 self._control.uses.note(key.prefix, route, status)
 
 
-def _read_headers(scope: Scope) -> str | None:
-    """The key in the headers, None without one. Raises HTTPException when they announce too large a body."""
-    key = None
+def _read_headers(scope: Scope) -> tuple[str | None, str | None]:
+    """The key and the session in the headers, None where there is none.
+
+    Raises HTTPException when they announce too large a body.
+    """
+    key = session = None
     for name, value in scope["headers"]:
         if name == b"authorization":
             scheme, _, rest = value.partition(b" ")
@@ -250,9 +292,14 @@ def _read_headers(scope: Scope) -> str | None:
         elif name == b"x-api-key":
             if key is None:
                 key = value.decode("latin-1")
+        elif name == b"cookie":
+            for part in value.decode("latin-1").split(";"):
+                cookie, _, text = part.strip().partition("=")
+                if cookie == COOKIE:
+                    session = text
         elif name == b"content-length" and value.isdigit() and int(value) > MOST_BODY_BYTES:
             raise _too_large()
-    return key
+    return key, session
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from touchline import __version__
-from touchline.serving import board, match_routes, pages, prediction_routes, record_routes
+from touchline.serving import lineages, match_routes, pages, prediction_routes, record_routes
 from touchline.serving.access import CORS, Access, AccessControl
 from touchline.serving.checks import Services
 from touchline.serving.database import Reader
 from touchline.serving.health import health_routes
 from touchline.serving.http import CarefulRoute, HttpConduct
-from touchline.serving.kept import KEPT, KEPT_SECONDS, Kept
+from touchline.serving.kept import KEPT_SECONDS, Kept
 from touchline.serving.measures import Measures, RequestMeter
 from touchline.serving.present import Present
-from touchline.serving.problems import RETRY_AFTER, Problem, documented, handle_problems
+from touchline.serving.problems import Problem, documented, handle_problems
 from touchline.serving.profile_routes import profile_routes
 from touchline.serving.shared import Memo, Serving
+from touchline.serving.sign_in import sign_in_routes
 from touchline.settings import Settings, parts_of
 
 DESCRIPTION = """
@@ -72,7 +72,7 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         lifespan=lifespan,
     )
     app.router.route_class = CarefulRoute
-    app.state.serving = Serving(settings, reader, present, Memo(kept_seconds))
+    app.state.serving = Serving(settings, reader, control.store, present, Memo(kept_seconds))
     handle_problems(app)
     # The last one added sees a request first.
     app.add_middleware(Kept, seconds=kept_seconds)
@@ -85,21 +85,14 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         prediction_routes.router,
         match_routes.router,
         record_routes.router,
+        lineages.router,
         pages.router,
         profile_routes(control.store),
+        sign_in_routes(control, settings),
         health_routes(settings, reader, services, measures, present),
     ):
         app.include_router(router, responses=documented(422))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
-
-    @app.get("/", include_in_schema=False)
-    async def show_board(
-        competition: Annotated[str | None, Query(pattern="^[A-Za-z0-9]{1,8}$")] = None,
-    ) -> HTMLResponse:
-        page = await board.page(settings, reader, present, competition)
-        if not page.is_ready:
-            return HTMLResponse(page.html, 503, headers={"Cache-Control": "no-store"} | RETRY_AFTER)
-        return HTMLResponse(page.html, headers=dict(KEPT))
 
     return app
 

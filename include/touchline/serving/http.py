@@ -15,17 +15,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from touchline.errors import nearest
 
-_NEVER = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_NEVER = "base-uri 'none'; frame-ancestors 'none'"
 # A reply is data: should a browser show one as a page, that page can do nothing.
-_DATA = f"default-src 'none'; {_NEVER}"
-# The board is self-contained. Nothing may be loaded from elsewhere, even if a team's name contained HTML.
-_BOARD = f"default-src 'none'; style-src 'unsafe-inline'; {_NEVER}"
+_DATA = f"default-src 'none'; form-action 'none'; {_NEVER}"
+# The board is self-contained. Nothing may be loaded from or sent elsewhere, even if a team's name contained HTML.
+_BOARD = f"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; {_NEVER}"
 # Swagger UI and ReDoc are our own files, started by a script in the page; ReDoc searches in a worker.
 _DOCUMENTATION = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    f"img-src 'self' data:; worker-src blob:; {_NEVER}"
+    f"img-src 'self' data:; worker-src blob:; form-action 'none'; {_NEVER}"
 )
-_POLICIES = {"/": _BOARD, "/models": _BOARD, "/docs": _DOCUMENTATION, "/redoc": _DOCUMENTATION}
+_POLICIES = {
+    "/": _BOARD,
+    "/models": _BOARD,
+    "/sign-in": _BOARD,
+    "/docs": _DOCUMENTATION,
+    "/redoc": _DOCUMENTATION,
+}
 _BOARD_FOLDERS = ("/matches/", "/competitions/")
 
 
@@ -35,8 +41,17 @@ def browser_headers(path: str) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Content-Security-Policy": _BOARD if path.startswith(_BOARD_FOLDERS) else _POLICIES.get(path, _DATA),
+        "Content-Security-Policy": _policy(path),
     }
+
+
+def is_page(path: str) -> bool:
+    """Whether people look at what is at `path`: a page of the board, which is another one for every user."""
+    return _policy(path) is _BOARD
+
+
+def _policy(path: str) -> str:
+    return _BOARD if path.startswith(_BOARD_FOLDERS) else _POLICIES.get(path, _DATA)
 
 
 class HttpConduct:

@@ -17,9 +17,14 @@ from typing import Any, Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from touchline.serving.http import is_page
+from touchline.serving.visitor import CALLER
+
 KEPT_SECONDS: Final = 1.0
 # Caches between a user and us would not ask who has a key.
 KEPT: Final[Mapping[str, str]] = {"Cache-Control": "private, max-age=1"}
+# A browser that signs in or out sees another page.
+KEPT_PAGE: Final[Mapping[str, str]] = {**KEPT, "Vary": "Cookie"}
 MOST_BYTES: Final = 64 * 2**20
 SMALLEST_PACKED: Final = 1000
 GZIP_LEVEL: Final = 5
@@ -67,7 +72,9 @@ class Kept:
                 none_match = value
             elif name == b"if-modified-since":
                 modified_since = value
-        key = (scope["path"], scope["query_string"], accept, packs)
+        # What a page shows depends on who looks at it; other replies are the same for all who may read.
+        caller = scope.get(CALLER) if is_page(scope["path"]) else None
+        key = (scope["path"], scope["query_string"], caller and caller.prefix, accept, packs)
         now = asyncio.get_running_loop().time()
         if now - self._since >= self._seconds or self._n_bytes > MOST_BYTES:
             self._kept, self._n_bytes, self._since = {}, 0, now

@@ -109,8 +109,12 @@ class Listing:
         """The first items as instances of `schema`, for pages."""
         found = await self.items(reader, Asked((), JSON, limit, ()), *filters)
         text = b"[" + b",".join(item for item, _ in found[:limit]) + b"]"
-        items: list[Any] = TypeAdapter(list[self.schema]).validate_json(text)  # type: ignore[name-defined]
+        items: list[Any] = self._several.validate_json(text)
         return items
+
+    @cached_property
+    def _several(self) -> TypeAdapter[list[Any]]:
+        return TypeAdapter(list[self.schema])  # type: ignore[name-defined]
 
     def cursor(self, request: Request, place: Sequence[str]) -> str:
         """What leads to the items after a place, for the filters of a request."""

@@ -32,6 +32,9 @@ QUOTES: Final = Listing(
     "quotes", "serving/sql/match_odds", schemas.Quote,
     {"market": "text", "line": "float8", "stage": "text", "bookmaker": "text"},
 )  # fmt: skip
+PRICE_HISTORY: Final = Listing(
+    "prices", "serving/sql/price_history", schemas.PricePoint, {"seen_at": "timestamptz", "stage": "text"}
+)
 MATCH: Final = Record("match", "serving/sql/match", schemas.Match)
 FEATURES: Final = Record(
     "champion's prediction of a match", "serving/sql/match_features", schemas.MatchFeatures
@@ -110,6 +113,19 @@ async def match_odds(
     if match is None:
         raise HTTPException(404, f"there is no match {match_id}")
     return quotes
+
+
+@router.get("/matches/{match_id}/price-history", **PRICE_HISTORY.documented("matches", 404))
+async def price_history(
+    answer: Annotated[Answer, answering(PRICE_HISTORY)], request: Request, match_id: MatchId
+) -> Response:
+    """How the market's probabilities of the result moved before kick-off, and where they closed; at most 61 points.
+
+    Prices of months past are kept about once an hour.
+    """
+    if await serving_of(request).reader.by_key(KNOWN_MATCHES, match_id) is None:
+        raise HTTPException(404, f"there is no match {match_id}")
+    return await answer(match_id, answer.moment.as_of)
 
 
 @router.get("/matches/{match_id}/features", **FEATURES.documented("matches"))

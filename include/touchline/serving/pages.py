@@ -1,24 +1,30 @@
-"""The pages behind the board: a match, a competition, the models."""
+"""The pages of the board: what is ahead, a match, a competition, the models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
+from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from touchline.database.queries import query
-from touchline.serving import market_replies, parameters, schemas
+from touchline.lineage.report import svg
+from touchline.serving import board, market_replies, parameters, schemas
 from touchline.serving.board import by_day, render
+from touchline.serving.chart import movement
 from touchline.serving.http import CarefulRoute
-from touchline.serving.kept import KEPT
+from touchline.serving.kept import KEPT_PAGE
+from touchline.serving.lineages import learned_by, lineage_of
 from touchline.serving.lists import MOST_PER_PAGE
-from touchline.serving.match_routes import MATCH, SEASON_AHEAD, STANDINGS
+from touchline.serving.match_routes import MATCH, PRICE_HISTORY, SEASON_AHEAD, STANDINGS
 from touchline.serving.parameters import Code, MatchId, refuse_unknown
 from touchline.serving.prediction_routes import PREDICTION, UPCOMING
+from touchline.serving.problems import RETRY_AFTER
 from touchline.serving.record_routes import CALIBRATION, MODELS, TRACK_RECORD
 from touchline.serving.shared import serving_of
+from touchline.serving.visitor import visitor_of
 
 # Scorelines with more goals of a side than this are seldom one in two hundred.
 MOST_GOALS: Final = 6
@@ -39,6 +45,25 @@ SIDES: Final = ("home", "draw", "away")
 router = APIRouter(include_in_schema=False, route_class=CarefulRoute)
 
 
+@router.get("/")
+async def front_page(
+    request: Request,
+    team: Annotated[UUID | None, Depends(parameters.chosen_team)],
+    competition: parameters.ChosenCompetition = None,
+    first: parameters.FirstDay = None,
+    last: parameters.LastDay = None,
+) -> HTMLResponse:
+    """What is ahead, and how the forecasts have done."""
+    serving = serving_of(request)
+    asked = board.Asked(competition, team, first, last)
+    page = await board.page(
+        serving.settings, serving.reader, serving.present, asked, await visitor_of(request)
+    )
+    if not page.is_ready:
+        return HTMLResponse(page.html, 503, headers={"Cache-Control": "no-store"} | RETRY_AFTER)
+    return HTMLResponse(page.html, headers=dict(KEPT_PAGE))
+
+
 @router.get("/matches/{match_id}")
 async def match_page(request: Request, match_id: MatchId) -> HTMLResponse:
     """A match: what is forecast and why, what the market says, what came of it."""
@@ -49,6 +74,11 @@ async def match_page(request: Request, match_id: MatchId) -> HTMLResponse:
     as_of = (await serving.moment()).as_of
     row = await serving.reader.by_key(query("serving/sql/last_word"), match_id, as_of)
     said = None if row is None else await PREDICTION.read(serving.reader, row["prediction_id"])
+    lineage = (
+        None if row is None else await lineage_of(serving.reader, serving.settings, row["prediction_id"])
+    )
+    market = await PRICE_HISTORY.read(serving.reader, MOST_PER_PAGE, match_id, as_of)
+    history = [each for each in match.predictions if each.role == "champion" and each.predicted_at <= as_of]
     form = {
         team: await serving.reader.rows(query("serving/sql/form"), team_id, match.kickoff_at, N_FORM)
         for team, team_id in ((match.home_team, match.home_team_id), (match.away_team, match.away_team_id))
@@ -66,9 +96,11 @@ async def match_page(request: Request, match_id: MatchId) -> HTMLResponse:
             for each in match.quotes
             if each.bookmaker == "consensus"
         },
-        history=[
-            each for each in match.predictions if each.role == "champion" and each.predicted_at <= as_of
-        ],
+        history=history,
+        market=market,
+        chart=movement(history, market, min(as_of, match.kickoff_at)),
+        lineage=lineage,
+        picture=None if lineage is None else svg(lineage, await learned_by(serving.reader, lineage)),
         form=form,
     )
 
@@ -83,7 +115,7 @@ async def competition_page(
     serving = serving_of(request)
     await refuse_unknown(request, code)
     as_of = (await serving.moment()).as_of
-    ahead = await UPCOMING.read(serving.reader, MOST_PER_PAGE, "champion", as_of, None, None, code)
+    ahead = await UPCOMING.read(serving.reader, MOST_PER_PAGE, "champion", as_of, None, None, code, None)
     return await _page(
         request,
         "competition.html",
@@ -91,7 +123,7 @@ async def competition_page(
         table=await STANDINGS.read(serving.reader, MOST_PER_PAGE, code, season),
         seasons=await SEASON_AHEAD.read(serving.reader, MOST_PER_PAGE, code, season),
         ends=ENDS,
-        days=by_day(ahead),
+        days=by_day(ahead, (await visitor_of(request)).formats),
         records=await TRACK_RECORD.read(serving.reader, MOST_PER_PAGE, code, None, None, None),
     )
 
@@ -139,4 +171,5 @@ def best_prices(quotes: Sequence[schemas.Quote]) -> Mapping[tuple[str, float, st
 async def _page(request: Request, template: str, **values: Any) -> HTMLResponse:
     serving = serving_of(request)
     given = {"as_of": (await serving.moment()).as_of, "is_simulated": serving.settings.is_simulated}
-    return HTMLResponse(render(template, serving.settings, **given, **values), headers=dict(KEPT))
+    page = render(template, serving.settings, await visitor_of(request), **given, **values)
+    return HTMLResponse(page, headers=dict(KEPT_PAGE))

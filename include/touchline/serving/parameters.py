@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, HTTPException, Path, Query, Request
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from touchline.clock import parse_as_of
@@ -22,6 +22,21 @@ def _moment(text: object) -> object:
         return parse_as_of(str(text))
     except SettingsInvalid as error:
         raise PydanticCustomError("moment", "write 2023-03-10 (midnight UTC) or 2023-03-10T18:00Z") from error
+
+
+def _nothing(text: object) -> object:
+    return text or None
+
+
+def _day(text: object) -> object:
+    try:
+        day = date.fromisoformat(str(text))
+    except ValueError:
+        day = date.min
+    # Around the ends of the calendar, days have no times in some zones.
+    if date.min.year < day.year < date.max.year:
+        return day
+    raise PydanticCustomError("day", "write 2023-03-10")
 
 
 async def known_competition(
@@ -69,6 +84,13 @@ async def known_team(
     )
 
 
+async def chosen_team(
+    request: Request, team: Annotated[str | None, Query(max_length=100)] = None
+) -> UUID | None:
+    """The same, where a form may have been sent with nothing in it."""
+    return await known_team(request, team or None)
+
+
 Competition = Annotated[str | None, Depends(known_competition)]
 Team = Annotated[UUID | None, Depends(known_team)]
 Code = Annotated[
@@ -93,4 +115,15 @@ From = Annotated[
 To = Annotated[
     Annotated[datetime, BeforeValidator(_moment)] | None,
     Query(alias="to", description="kick-off at or before this (UTC)", examples=["2023-03-17T18:00Z"]),
+]
+
+# What a form sends: nothing that was left empty has an effect.
+ChosenCompetition = Annotated[
+    Annotated[str, Field(pattern="^[A-Za-z0-9]{1,8}$")] | None, BeforeValidator(_nothing), Query()
+]
+FirstDay = Annotated[
+    Annotated[date, BeforeValidator(_day)] | None, BeforeValidator(_nothing), Query(alias="from")
+]
+LastDay = Annotated[
+    Annotated[date, BeforeValidator(_day)] | None, BeforeValidator(_nothing), Query(alias="to")
 ]

@@ -11,7 +11,7 @@ from touchline.database.queries import query
 from touchline.serving import market_replies, market_schemas, parameters, schemas
 from touchline.serving.http import CarefulRoute
 from touchline.serving.lists import Answer, Listing, Record, answering, fields_of, route_of_record
-from touchline.serving.parameters import Competition, From, PredictionId, To
+from touchline.serving.parameters import Competition, From, PredictionId, Team, To
 from touchline.serving.problems import documented
 from touchline.serving.shared import serving_of
 
@@ -24,6 +24,13 @@ UPCOMING: Final = Listing(
         "prediction_id": "uuid",
     },
 )  # fmt: skip
+MOVES: Final = Listing(
+    "moves",
+    "serving/sql/moves",
+    schemas.Move,
+    {"moved_by": "float8", "prediction_id": "uuid"},
+    is_descending=True,
+)
 HISTORY: Final = Listing(
     "predictions", "serving/sql/predictions", schemas.PredictionSummary, {"prediction_id": "uuid"},
     is_descending=True,
@@ -41,6 +48,7 @@ router = APIRouter(prefix="/v1", route_class=CarefulRoute)
 async def upcoming_predictions(
     answer: Annotated[Answer, answering(UPCOMING)],
     competition: Competition,
+    team: Team,
     since: From = None,
     until: To = None,
     role: Annotated[schemas.Role, Query(description="whose forecasts")] = "champion",
@@ -49,7 +57,22 @@ async def upcoming_predictions(
 
     The champion and the challenger have one prediction per fixture, the baselines one per fixture and forecast.
     """
-    return await answer(role, answer.moment.as_of, since, until, competition)
+    return await answer(role, answer.moment.as_of, since, until, competition, team)
+
+
+@router.get("/predictions/moves", **MOVES.documented("predictions"))
+async def prediction_moves(
+    answer: Annotated[Answer, answering(MOVES)],
+    competition: Competition,
+    team: Team,
+    since: From = None,
+    until: To = None,
+) -> Response:
+    """How far the champion's word on each fixture ahead is from its last one a day ago, the farthest first.
+
+    Fixtures of which it had said nothing by then are left out.
+    """
+    return await answer(answer.moment.as_of, since, until, competition, team)
 
 
 @router.get("/predictions", **HISTORY.documented("predictions"))

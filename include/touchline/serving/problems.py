@@ -21,6 +21,7 @@ from touchline.serving.http import browser_headers
 
 MEDIA_TYPE = "application/problem+json"
 NOT_BUILT = "the warehouse is not built yet: run `make run`, or `touchline collect` and `touchline build`"
+NOT_MIGRATED = "the database is not migrated: run `touchline database start`"
 RETRY_AFTER = {"Retry-After": "5"}
 
 
@@ -88,6 +89,9 @@ def handle_problems(app: FastAPI) -> None:
     async def not_built(_: Request, __: Exception) -> Response:
         return problem_reply(503, NOT_BUILT, headers=RETRY_AFTER)
 
+    async def not_migrated(_: Request, __: Exception) -> Response:
+        return problem_reply(503, NOT_MIGRATED, headers=RETRY_AFTER)
+
     async def broken(request: Request, _: Exception) -> Response:
         # This reply alone is made outside of all middleware.
         headers = browser_headers(request.url.path)
@@ -97,6 +101,8 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(DatabaseUnavailable, unavailable)
     app.add_exception_handler(asyncpg.UndefinedTableError, not_built)
+    # A newer version of us reads what an older database has not granted yet.
+    app.add_exception_handler(asyncpg.InsufficientPrivilegeError, not_migrated)
     app.add_exception_handler(Exception, broken)
 
 

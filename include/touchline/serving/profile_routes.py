@@ -15,12 +15,12 @@ from touchline.accounts.profiles import Profile, Stored, objections, stored_prof
 from touchline.clock import live_clock
 from touchline.database.queries import query
 from touchline.serving import profile_schemas as schemas
-from touchline.serving.access import key_of
 from touchline.serving.database import Reader, Row
 from touchline.serving.http import CarefulRoute
 from touchline.serving.problems import documented
 from touchline.serving.schemas import Prices, Probabilities
 from touchline.serving.shared import serving_of
+from touchline.serving.visitor import key_of
 
 SIDES = ("home", "draw", "away")
 MOST = 500

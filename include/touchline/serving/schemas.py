@@ -120,6 +120,35 @@ class UpcomingPrediction(PredictionSummary):
     )
 
 
+class Moves(BaseModel):
+    """What was added to probabilities, or taken from them; sums to zero."""
+
+    home: float = Field(description="positive when it is more probable now", examples=[0.04])
+    draw: float = Field(examples=[-0.01])
+    away: float = Field(examples=[-0.03])
+
+
+class Move(BaseModel):
+    """How far the champion's word on a fixture is from its last one a day before the present."""
+
+    prediction_id: UUID = Field(description="what it says now", examples=[A_PREDICTION])
+    match_id: UUID = Field(examples=[A_MATCH])
+    kickoff_at: datetime
+    competition: str = Field(examples=["E0"])
+    competition_name: str = Field(examples=["Premier League"])
+    home_team: str = Field(examples=["Arsenal"])
+    away_team: str = Field(examples=["Chelsea"])
+    predicted_at: datetime
+    probabilities: Probabilities
+    before_id: UUID = Field(
+        description="the last prediction at least 24 hours before the present", examples=[A_PREDICTION]
+    )
+    before_at: datetime = Field(description="when that was made")
+    moves: Moves
+    moved_by: float = Field(description="the largest of them, without its sign", examples=[0.04])
+    is_simulated: bool = SIMULATED
+
+
 class UnpredictedFixture(BaseModel):
     """A fixture without a prediction, and the first reason that applies."""
 
@@ -179,6 +208,22 @@ class Quote(BaseModel):
     )
     quoted_at: datetime
     known_at: datetime
+
+
+class PricePoint(BaseModel):
+    """What the market said of a match result from a time on, until the next point."""
+
+    seen_at: datetime = Field(
+        description="when the change was known; by the publisher's timetable where nobody saw it; the kick-off for the "
+        "close"
+    )
+    stage: Literal["prematch", "closing"] = Field(examples=["prematch"])
+    n_bookmakers: int = Field(
+        description="who offered a price then; 0 where only averages are", examples=[12]
+    )
+    probabilities: Probabilities = Field(description="the consensus's, without its overround")
+    prices: Prices = Field(description="the consensus")
+    best_prices: Prices = Field(description="the best on offer, over all bookmakers")
 
 
 class MatchSummary(BaseModel):

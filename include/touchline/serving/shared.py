@@ -47,10 +47,11 @@ class Moment:
 
 @dataclass(frozen=True)
 class Serving:
-    """One server."""
+    """One server; `reader` reads football, `accounts` profiles."""
 
     settings: Settings
     reader: Reader
+    accounts: Reader
     present: Present
     memo: Memo
 

@@ -17,10 +17,9 @@ from touchline.errors import DatabaseUnavailable
 from touchline.monitoring.shortfalls import EVIDENCE, MISSING, Shortfall, horizon_end, judge
 from touchline.serving.database import Reader, Row
 from touchline.serving.present import Present
-from touchline.serving.problems import NOT_BUILT
+from touchline.serving.problems import NOT_BUILT, NOT_MIGRATED
 from touchline.serving.shared import NO_PRESENT
 
-NOT_MIGRATED = "the database is not migrated: run `touchline database start`"
 NO_PREDICTION = "there is no prediction yet: run `make run`, or `touchline train` and `touchline predict`"
 CLOCK_STOPPED = "the simulated world's clock does not answer: the time is that of the last run"
 

@@ -1,6 +1,6 @@
 -- one row per fixture, or per fixture and forecast for the baselines, who are several.
 -- The kick-off is the match's: it may have been moved since the prediction.
--- $1 role, $2 present, $3 from, $4 to, $5 competition
+-- $1 role, $2 present, $3 from, $4 to, $5 competition, $6 id of a team
 select
     prediction.prediction_id, prediction.match_id, match.kickoff_at, prediction.competition, prediction.season,
     prediction.home_team, prediction.away_team,
@@ -43,3 +43,4 @@ where match.status = 'scheduled' and not match.is_played and match.kickoff_at > 
     and ($3::timestamptz is null or match.kickoff_at >= $3)
     and ($4::timestamptz is null or match.kickoff_at <= $4)
     and ($5::text is null or match.competition = $5)
+    and ($6::uuid is null or $6 in (match.home_team_id, match.away_team_id))
