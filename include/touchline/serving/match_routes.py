@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from touchline.database.queries import query
+from touchline.lineage.trace import whose_word_counts
 from touchline.serving import market_replies, market_schemas, parameters, schemas
 from touchline.serving.http import CarefulRoute
 from touchline.serving.lists import Answer, Listing, Record, answering, fields_of, route_of_record
@@ -125,7 +126,9 @@ async def price_history(
     """
     if await serving_of(request).reader.by_key(KNOWN_MATCHES, match_id) is None:
         raise HTTPException(404, f"there is no match {match_id}")
-    return await answer(match_id, answer.moment.as_of)
+    return await answer(
+        match_id, answer.moment.as_of, whose_word_counts(serving_of(request).settings)["odds"]
+    )
 
 
 @router.get("/matches/{match_id}/features", **FEATURES.documented("matches"))

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from touchline.database.queries import query
 from touchline.lineage.report import svg
+from touchline.lineage.trace import whose_word_counts
 from touchline.serving import board, market_replies, parameters, schemas
 from touchline.serving.board import by_day, render
 from touchline.serving.chart import movement
@@ -77,7 +78,8 @@ async def match_page(request: Request, match_id: MatchId) -> HTMLResponse:
     lineage = (
         None if row is None else await lineage_of(serving.reader, serving.settings, row["prediction_id"])
     )
-    market = await PRICE_HISTORY.read(serving.reader, MOST_PER_PAGE, match_id, as_of)
+    odds = whose_word_counts(serving.settings)["odds"]
+    market = await PRICE_HISTORY.read(serving.reader, MOST_PER_PAGE, match_id, as_of, odds)
     history = [each for each in match.predictions if each.role == "champion" and each.predicted_at <= as_of]
     form = {
         team: await serving.reader.rows(query("serving/sql/form"), team_id, match.kickoff_at, N_FORM)

@@ -1,10 +1,11 @@
 -- one row per time at which the prices of a match result were seen to change before kick-off, as seen from the present, and
 -- one for the close; of more than 60 times, the last of each sixtieth. The consensus is that of core.match_odds: the
--- source's own average, or the mean of the bookmakers who offered a price at the time. $1 match, $2 present
+-- source's own average, or the mean of the bookmakers who offered a price at the time. $1 match, $2 present,
+-- $3 whose word counts of prices, the first source first
 with quotes as materialized (
     select
         seen.seen_at, quote.bookmaker, quote.price_home, quote.price_draw, quote.price_away,
-        quote.known_at, quote.observed_at, quote.payload_id, quote.quoted_at, quote.row_number
+        quote.known_at, quote.observed_at, array_position($3::text[], quote.source) as place, quote.payload_id, quote.quoted_at, quote.row_number
     from landing.odds_observation as quote
     inner join core.match as match on match.match_id = quote.fixture_key
     -- What a publisher's timetable dates before kick-off counts there, though it came after it.
@@ -36,7 +37,7 @@ sixtieths as (
 -- Of what a bookmaker changed within a sixtieth, the last.
 changes as materialized (
     select distinct on (bookmaker, sixtieth) * from sixtieths
-    order by bookmaker, sixtieth, known_at desc, observed_at desc, payload_id desc, quoted_at desc, row_number desc
+    order by bookmaker, sixtieth, known_at desc, observed_at desc, place, payload_id desc, quoted_at desc, row_number desc
 ),
 
 offered as (
@@ -46,7 +47,7 @@ offered as (
         select distinct on (bookmaker) bookmaker, price_home, price_draw, price_away
         from changes
         where changes.sixtieth <= times.sixtieth
-        order by bookmaker, known_at desc, observed_at desc, payload_id desc, quoted_at desc, row_number desc
+        order by bookmaker, known_at desc, observed_at desc, place, payload_id desc, quoted_at desc, row_number desc
     ) as standing
     -- A version without prices withdraws the offer.
     where price_home is not null
