@@ -36,8 +36,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[pytest.TestReport]:
     report: pytest.TestReport = yield
     if _BEFORE in item.stash:
         now = _spent()
-        # Each phase from where the last one stopped.
-        report.user_properties = [(SECONDS, now - item.stash[_BEFORE])]
+        # Each phase from where the last one stopped. Daemons that it stopped have taken their time with them.
+        report.user_properties = [(SECONDS, max(0.0, now - item.stash[_BEFORE]))]
         item.stash[_BEFORE] = now
     return report
 
