@@ -54,7 +54,7 @@ OLDER = (
     "0023",
     "0024",
 )
-NEWEST = "0025"
+NEWEST = "0026"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     "landing.accepted_fact",
