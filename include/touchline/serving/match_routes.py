@@ -103,7 +103,7 @@ async def match(
 async def match_odds(
     answer: Annotated[Answer, answering(QUOTES)], request: Request, match_id: MatchId
 ) -> Response:
-    """The last quote of every bookmaker before kick-off (prematch), and at kick-off (closing)."""
+    """Of every bookmaker the first quote seen (opening), the last before kick-off (prematch), and the closing one."""
     if await serving_of(request).reader.by_key(KNOWN_MATCHES, match_id) is None:
         raise HTTPException(404, f"there is no match {match_id}")
     return await answer(match_id)
