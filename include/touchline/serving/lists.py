@@ -264,7 +264,7 @@ def fields_of(schema: type[BaseModel]) -> Any:
     one = "|".join(names)
     return Query(
         default=None,
-        description="only these fields, separated by commas",
+        description="only these fields, separated by commas; others are left out, whatever the schema requires",
         examples=[",".join(names[:2])],
         json_schema_extra={"pattern": f"^({one})(,({one}))*$"},
     )
