@@ -272,9 +272,9 @@ def fields_of(schema: type[BaseModel]) -> Any:
 
 def read_fields(text: str | None, schema: type[BaseModel]) -> tuple[str, ...]:
     """Names of fields; raises RequestValidationError for one that the schema does not have."""
-    if not text:
+    if text is None:
         return ()
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    names = tuple(dict.fromkeys(text.split(",")))
     known = list(schema.model_fields)
     for name in names:
         if name not in known:
