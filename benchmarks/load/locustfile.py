@@ -28,9 +28,11 @@ class Reader(HttpUser):
         self.competitions = [
             each["competition"]
             for each in self._get("/v1/competitions")["competitions"]
-            if each["n_upcoming_without_prediction"] < each["n_upcoming"]
+            if each["n_upcoming"]
         ]
-        self.ahead: list[dict[str, Any]] = self._get(f"/v1/predictions/upcoming?limit={LIMIT}")["predictions"]
+        self.ahead: list[dict[str, Any]] = self._get(
+            f"/v1/predictions/upcoming?limit={LIMIT}", "/v1/predictions/upcoming"
+        )["predictions"]
 
     @task(5)
     def look_at_what_is_ahead(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import shutil
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.slow
 PACKAGE = PROJECT_ROOT / "clients" / "python"
 PAGE = PROJECT_ROOT / "docs" / "client.md"
 ADDRESS_OF_THE_PAGE = "http://127.0.0.1:8000"
+BEGINNING = datetime(2022, 10, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,7 @@ def test_the_document_that_the_client_is_made_from_is_the_one_that_is_served():
 
 
 def test_every_route_has_its_function(client_package: ModuleType):
-    served = import_module("json").loads(document.document())["paths"]
+    served = json.loads(document.document())["paths"]
     folder = Path(client_package.__path__[0], "api")
     written = {path.stem for path in folder.glob("*/*.py")} - {"__init__"}
     assert written == {route["operationId"] for methods in served.values() for route in methods.values()}
@@ -108,13 +110,13 @@ def test_a_record_has_the_types_of_its_fields(client: Any, module_world: World):
 
 def test_pages_follow_one_another(client: Any):
     matches = api("matches.matches").sync
-    whole = matches(client=client, competition="E0", from_="2022-10-01")
-    found, page = [], matches(client=client, competition="E0", from_="2022-10-01", limit=3)
+    whole = matches(client=client, competition="E0", from_=BEGINNING)
+    found, page = [], matches(client=client, competition="E0", from_=BEGINNING, limit=3)
     while True:
         found += page.matches
         if page.next_ is None:
             break
-        page = matches(client=client, competition="E0", from_="2022-10-01", limit=3, cursor=page.next_)
+        page = matches(client=client, competition="E0", from_=BEGINNING, limit=3, cursor=page.next_)
     assert len(found) > 3
     assert found == whole.matches
 

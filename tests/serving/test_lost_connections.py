@@ -172,8 +172,12 @@ def test_all_who_wait_for_their_turn_are_told_when_the_server_is_silent(
     async def crowd() -> tuple[list[Any], int]:
         async with reading_through(settings) as (line, reader):
             line.how, line.breaks_after = "silent", 1
+            first = asyncio.create_task(reader.by_key(query, 0))
+            while not line.n_connections:
+                await asyncio.sleep(0.01)
+            # Among them who asks for what the first is asking for already.
             asking = (reader.by_key(query, number) for number in range(5 * database.MOST_IN_BATCH))
-            found = await asyncio.gather(*asking, return_exceptions=True)
+            found = await asyncio.gather(first, *asking, return_exceptions=True)
             line.breaks_after = None
             monkeypatch.setattr(database, "CONNECT_SECONDS", LONG_ENOUGH)
             row = await reader.by_key(query, 7)

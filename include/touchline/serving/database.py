@@ -98,11 +98,12 @@ class Reader:
             try:
                 found = {row["key"]: row for row in await self.rows(query, keys, *parameters)}
             except BaseException as error:
+                answers = list(asked.values())
                 if isinstance(error, DatabaseUnavailable):
                     # For those behind them too: batch after batch of a crowd would wait for ever.
-                    asked |= waiting
+                    answers += waiting.values()
                     waiting.clear()
-                for answer in asked.values():
+                for answer in answers:
                     if not answer.done():
                         answer.set_exception(error)
                         # Whoever asked may have gone.
