@@ -9,6 +9,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # penaltyblog, outside the environment: most of what it depends on is for its scrapers.
 PEERS := .touchline/peers
+# Locust, outside the environment too: it brings a web server and a network library of its own.
+LOCUST := .touchline/locust
+HOST ?= http://127.0.0.1:8000
+USERS ?= 100
+MINUTES ?= 2
 # Each worker has a PostgreSQL of its own; a file's tests share fixtures and stay together. The long files come first.
 # One worker more than there are cores (two): there is always one that waits for a service.
 WORKERS ?= 3
@@ -26,7 +31,7 @@ ifdef AS_OF
 export TOUCHLINE_AS_OF := $(AS_OF)
 endif
 
-.PHONY: help setup run up down status test test-fast test-all lint format chaos chaos-cluster bench peers docs lock clean
+.PHONY: help setup run up down status test test-fast test-all lint format chaos chaos-cluster bench peers load client docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -107,6 +112,20 @@ $(PEERS)/.ready: benchmarks/peers-requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
 		--target $(PEERS) --requirement benchmarks/peers-requirements.txt
 	@touch $@
+
+load: $(STAMP) $(LOCUST)/.ready  ## USERS=100 readers who think ask the API at HOST for MINUTES=2, by Locust
+	PYTHONPATH=$(LOCUST) $(BIN)/python -m locust --locustfile benchmarks/load/locustfile.py --headless --only-summary \
+		--host $(HOST) --users $(USERS) --spawn-rate $$(( $(USERS) / 10 + 1 )) --run-time $(MINUTES)m
+
+$(LOCUST)/.ready: benchmarks/load/requirements.txt
+	rm -rf $(LOCUST)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+		--target $(LOCUST) --requirement benchmarks/load/requirements.txt
+	@touch $@
+
+client: $(STAMP)  ## write the OpenAPI document, and a wheel of the Python client that is made from it
+	$(BIN)/python clients/python/document.py
+	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir .touchline/client clients/python
 
 docs: $(STAMP)  ## every table and column on one page, .touchline/docs/index.html
 	@$(BIN)/touchline docs

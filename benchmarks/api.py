@@ -43,6 +43,7 @@ SECONDS: Final = int(os.environ.get("API_SECONDS", "60"))
 N_PREDICTIONS: Final = int(os.environ.get("API_PREDICTIONS", "100_000"))
 CONNECTIONS: Final = (100, 500, 1_000)
 PORT: Final = 8765
+ADDRESS: Final = f"http://127.0.0.1:{PORT}"
 AS_OF: Final = datetime(2023, 1, 10, 12, tzinfo=UTC)
 SEASONS: Final = ("2122", "2223")
 
@@ -203,13 +204,13 @@ def _pgbench(settings: Settings, folder: Path, ids: Sequence[str]) -> float:
 def serving(settings: Settings) -> Iterator[None]:
     """The API as `touchline serve` starts it, on a port of its own."""
     served = settings.model_copy(update={"as_of": AS_OF, "api_port": PORT, "source": "football-data-uk"})
-    variables = {**os.environ, **served.environment(), **served.passwords("api")}
+    variables = {**os.environ, **served.environment(), **served.passwords("api", "access")}
     variables["PYTHONPATH"] = str(PROJECT_ROOT / "include")
     with subprocess.Popen([sys.executable, "-m", "touchline.serving"], env=variables) as server:
         try:
             for _ in range(150):
                 try:
-                    httpx.get(f"http://127.0.0.1:{PORT}/v1/health/live")
+                    httpx.get(f"{ADDRESS}/v1/health/live")
                     break
                 except httpx.TransportError:
                     time.sleep(0.2)
@@ -226,7 +227,7 @@ def _wrk(folder: Path, paths: Sequence[str], n_connections: int) -> Load:
     for seconds in (1, SECONDS):
         command = [
             "wrk", "--threads=2", f"--connections={n_connections}", f"--duration={seconds}s", "--timeout=10s",
-            f"--script={script}", f"http://127.0.0.1:{PORT}",
+            f"--script={script}", ADDRESS,
         ]  # fmt: skip
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", told)

@@ -169,13 +169,16 @@ class Notify(BaseModel, frozen=True):
 
 
 class Keep(BaseModel, frozen=True):
-    """How long what Airflow writes about its own work is kept."""
+    """How long what Airflow writes about its own work is kept, and the audit log of uses of the API."""
 
     log_days: int = Field(default=30, ge=1, description="days after which the log of a task is deleted")
     run_days: int = Field(
         default=90,
         ge=1,
         description="days after which runs, tasks and events of Airflow's metadata are deleted",
+    )
+    use_days: int = Field(
+        default=400, ge=30, description="days after which uses of keys are deleted, but for each key's last"
     )
 
 

@@ -43,6 +43,8 @@ ATTEMPTS = (
     ("update ops.api_key_use set route = '/'", "owner"),
     ("delete from ops.api_key_use", "owner"),
     ("truncate ops.api_key_use", "owner"),
+    ("select ops.forget_key_uses(30)", "owner ingest"),
+    ("select ops.forget_key_uses(29)", ""),
     ("delete from ops.api_rate", "owner access"),
     ("select p_home from ledger.prediction", "owner transform model api analyst watchdog"),
     ("truncate ledger.prediction cascade", ""),

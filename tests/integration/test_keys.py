@@ -23,7 +23,8 @@ from touchline.accounts.key_cache import key_of
 from touchline.database.engine import connect, rows, scalar
 from touchline.database.queries import query
 from touchline.errors import KeyNotUsable, KeyUnknown, ProfileInvalid, TouchlineError, WarehouseNotBuilt
-from touchline.settings import PROJECT_ROOT, Settings
+from touchline.operations.house import forget_uses
+from touchline.settings import PROJECT_ROOT, Keep, Settings
 
 pytestmark = pytest.mark.slow
 
@@ -282,3 +283,21 @@ def test_the_audit_log_of_uses_only_grows_whoever_writes_it(settings: Settings):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(f"select from ops.{table}")
             connection.rollback()
+
+
+def test_uses_go_after_their_time_but_for_the_last_of_each_key(settings: Settings):
+    now = datetime.now(UTC)
+    with connect(settings, "owner") as connection:
+        busy, silent = (keys.create(connection, "a paper", ["read"], now, None).prefix for _ in range(2))
+    process = "00000000-0000-0000-0000-000000000001"
+    with connect(settings, "access") as connection:
+        for key, days in ((busy, 0), (busy, 399), (busy, 401), (silent, 500), (silent, 900)):
+            row = (key, now - timedelta(days=days), "/v1/models", 200, process, 5)
+            connection.execute("insert into ops.api_key_use values (%s, %s, %s, %s, %s, %s)", row)
+    report = forget_uses(settings, Keep().use_days)
+    assert report.summary == "2 use(s) of keys, older than 400 days, deleted."
+    query = "select prefix, (%s::date - minute::date) as days from ops.api_key_use"
+    with connect(settings, "access") as connection:
+        found = {(row["prefix"], row["days"]) for row in rows(connection, query, (now,))}
+    assert found == {(busy, 0), (busy, 399), (silent, 500)}
+    assert forget_uses(settings, Keep().use_days).n_rows == 0

@@ -53,8 +53,10 @@ OLDER = (
     "0022",
     "0023",
     "0024",
+    "0025",
+    "0026",
 )
-NEWEST = "0026"
+NEWEST = "0027"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     "landing.accepted_fact",

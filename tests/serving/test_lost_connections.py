@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -33,10 +33,12 @@ class Line:
         self.breaks_after: int | None = None
         self.how: Break = "reset"
         self.n_said = 0
+        self.n_connections = 0
         self._server = urlsplit(server)
 
     async def relay(self, asking: asyncio.StreamReader, telling: asyncio.StreamWriter) -> None:
         """One connection of a client."""
+        self.n_connections += 1
         answering, passing = await asyncio.open_connection(self._server.hostname, self._server.port)
         pumps = [
             asyncio.create_task(_pump(asking, passing)),
@@ -111,18 +113,31 @@ def test_wherever_a_connection_breaks_the_read_is_unavailable_and_the_next_one_a
 
 
 def test_a_server_that_falls_silent_is_unavailable(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(database, "ANSWER_SECONDS", 0.1)
-    monkeypatch.setattr(database, "CONNECT_SECONDS", 0.1)
-
     async def fall_silent() -> None:
         async with reading_through(settings) as (line, reader):
             assert await read(reader) == ROWS
+            monkeypatch.setattr(database, "ANSWER_SECONDS", 0.1)
+            monkeypatch.setattr(database, "CONNECT_SECONDS", 0.1)
             pool, reader._pool = reader._pool, None
             pool.terminate()
             line.how, line.breaks_after = "silent", line.n_said - 40
             assert await read(reader) is None
 
     asyncio.run(fall_silent())
+
+
+def test_all_who_wait_for_a_server_that_is_silent_wait_for_the_same_connection(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(database, "CONNECT_SECONDS", 0.5)
+
+    async def crowd() -> int:
+        async with reading_through(settings) as (line, reader):
+            line.how, line.breaks_after = "silent", 1
+            assert await asyncio.gather(*(read(reader) for _ in range(200))) == [None] * 200
+            return line.n_connections
+
+    assert asyncio.run(crowd()) == 1
 
 
 def test_reads_side_by_side_survive_that_all_connections_are_ended_again_and_again(settings: Settings):
@@ -146,6 +161,34 @@ def test_reads_side_by_side_survive_that_all_connections_are_ended_again_and_aga
     found = asyncio.run(storm())
     assert all(each in (ROWS, None) for each in found)
     assert ROWS in found
+
+
+def test_all_who_wait_for_their_turn_are_told_when_the_server_is_silent(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(database, "CONNECT_SECONDS", 0.5)
+    query = "select number as key from unnest($1::int[]) as number"
+
+    async def crowd() -> tuple[list[Any], int]:
+        async with reading_through(settings) as (line, reader):
+            line.how, line.breaks_after = "silent", 1
+            first = asyncio.create_task(reader.by_key(query, 0))
+            while not line.n_connections:
+                await asyncio.sleep(0.01)
+            # Among them who asks for what the first is asking for already.
+            asking = (reader.by_key(query, number) for number in range(5 * database.MOST_IN_BATCH))
+            found = await asyncio.gather(first, *asking, return_exceptions=True)
+            line.breaks_after = None
+            monkeypatch.setattr(database, "CONNECT_SECONDS", LONG_ENOUGH)
+            row = await reader.by_key(query, 7)
+            assert row is not None
+            assert row["key"] == 7
+            return found, line.n_connections
+
+    found, n_connections = asyncio.run(crowd())
+    assert {type(each) for each in found} == {DatabaseUnavailable}
+    # One to wait for, one that answers.
+    assert n_connections == 2
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ STEPS: Final = {
     "promote": Touched(),
     "forget_logs": Touched(),
     "forget_runs": Touched(),
+    "forget_uses": Touched(writes=("ops.api_key_use",)),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What Airflow would keep for ever: a log file for every try of a task, and a row for every run, task and event."""
+"""What would be kept for ever: Airflow's logs, runs, tasks and events, and every use of a key of the API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from touchline.clock import live_clock
-from touchline.database.engine import sqlalchemy_url
+from touchline.database.engine import connect, scalar, sqlalchemy_url
 from touchline.operations.airflow_command import run_airflow
 from touchline.settings import Settings
 
@@ -46,6 +46,19 @@ class ForgottenRuns:
     def summary(self) -> str:
         """One sentence."""
         return f"{self.n_rows:,} rows of Airflow's metadata, older than {self.days} days, deleted."
+
+
+@dataclass(frozen=True)
+class ForgottenUses:
+    """What was deleted of the audit log of uses older than `days`: rows."""
+
+    days: int
+    n_rows: int
+
+    @property
+    def summary(self) -> str:
+        """One sentence."""
+        return f"{self.n_rows:,} use(s) of keys, older than {self.days} days, deleted."
 
 
 def forget_logs(home: Path, days: int) -> ForgottenLogs:
@@ -85,6 +98,16 @@ def forget_runs(settings: Settings, days: int) -> ForgottenRuns:
         seconds=CLEAN_SECONDS,
     )  # fmt: skip
     return ForgottenRuns(days, sum(int(n) for n in FOUND.findall(said)))
+
+
+def forget_uses(settings: Settings, days: int) -> ForgottenUses:
+    """Delete uses of keys of the API older than so many days (by the wall clock, 30 at least); each key's last stays.
+
+    Raises DatabaseUnavailable.
+    """
+    with connect(settings, "ingest") as connection:
+        n_rows = scalar(connection, "select ops.forget_key_uses(%s)", (days,))
+    return ForgottenUses(days, n_rows)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

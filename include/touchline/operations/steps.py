@@ -230,6 +230,12 @@ def _forget_runs(run: Run) -> Any:
     return forget_runs(run.settings, run.settings.keep.run_days)
 
 
+def _forget_uses(run: Run) -> Any:
+    from touchline.operations.house import forget_uses
+
+    return forget_uses(run.settings, run.settings.keep.use_days)
+
+
 def _clock_stands_still(run: Run) -> str | None:
     return "The clock stands still." if run.clock.mode == "virtual" else None
 
@@ -343,6 +349,10 @@ _TABLE = (
     Step(
         "forget_runs", "Delete old runs, tasks and events of Airflow's metadata.", _forget_runs, (),
         in_backfill="never", not_in_backfill=DELETED_NOW,
+    ),
+    Step(
+        "forget_uses", "Delete old uses of keys of the API.", _forget_uses, (), in_backfill="never",
+        not_in_backfill=DELETED_NOW,
     ),
 )  # fmt: skip
 STEPS: Mapping[str, Step] = {step.name: step for step in _TABLE}

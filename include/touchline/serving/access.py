@@ -30,6 +30,8 @@ from touchline.settings import NO_LIMIT, USUAL_ADDRESS_LIMIT, USUAL_KEY_LIMIT, S
 
 MOST_URL_BYTES = 8 * 1024
 MOST_BODY_BYTES = 64 * 1024
+# Whoever sends it byte by byte does not hold a request open.
+MOST_BODY_SECONDS = 10.0
 # What an orchestrator asks counts for nobody; the documentation says how to get a key, and who signs in has one.
 UNCOUNTED = "/v1/health/live"
 OPEN = frozenset(
@@ -303,15 +305,25 @@ def _read_headers(scope: Scope) -> tuple[str | None, str | None]:
 
 
 def _bounded(receive: Receive) -> Receive:
-    """The same body, refused once it is too large; a body that comes in chunks announces no length."""
-    n_bytes = 0
+    """The same body, refused once it is too large or too slow; a body that comes in chunks announces no length."""
+    n_bytes, deadline = 0, asyncio.get_running_loop().time() + MOST_BODY_SECONDS
+    is_whole = False
 
     async def bounded() -> Message:
-        nonlocal n_bytes
-        message = await receive()
+        nonlocal n_bytes, is_whole
+        if is_whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError as error:
+            raise HTTPException(
+                408, f"the body did not come within {MOST_BODY_SECONDS:g} s: send it at once"
+            ) from error
         n_bytes += len(message.get("body", b""))
         if n_bytes > MOST_BODY_BYTES:
             raise _too_large()
+        is_whole = not message.get("more_body", False)
         return message
 
     return bounded

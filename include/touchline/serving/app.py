@@ -70,6 +70,8 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
         # What a generated client calls its functions.
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
+        # A redirect would name the host that the client wrote.
+        redirect_slashes=False,
     )
     app.router.route_class = CarefulRoute
     app.state.serving = Serving(settings, reader, control.store, present, Memo(kept_seconds))

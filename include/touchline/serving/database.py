@@ -46,7 +46,7 @@ class Reader:
         self._settings = settings
         self._role = role
         self._pool: asyncpg.Pool | None = None
-        self._connecting = asyncio.Lock()
+        self._connecting: asyncio.Future[asyncpg.Pool] | None = None
         # By query and parameters: what waits for the next batch, by key.
         self._waiting: dict[tuple[Any, ...], dict[Any, asyncio.Future[Row | None]]] = {}
         self._batches: set[asyncio.Task[None]] = set()
@@ -98,7 +98,12 @@ class Reader:
             try:
                 found = {row["key"]: row for row in await self.rows(query, keys, *parameters)}
             except BaseException as error:
-                for answer in asked.values():
+                answers = list(asked.values())
+                if isinstance(error, DatabaseUnavailable):
+                    # For those behind them too: batch after batch of a crowd would wait for ever.
+                    answers += waiting.values()
+                    waiting.clear()
+                for answer in answers:
                     if not answer.done():
                         answer.set_exception(error)
                         # Whoever asked may have gone.
@@ -128,24 +133,33 @@ class Reader:
         return await _answer(await self._connected(), query, parameters)
 
     async def _connected(self) -> asyncpg.Pool:
-        async with self._connecting:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    self._settings.url(self._role),
-                    min_size=1,
-                    max_size=N_CONNECTIONS,
-                    timeout=CONNECT_SECONDS,
-                    command_timeout=ANSWER_SECONDS,
-                    # Nothing here leaves a trace in its session, so that going over it costs a round trip for nothing.
-                    reset=_leave,
-                    server_settings={
-                        "timezone": "UTC",
-                        "default_transaction_read_only": "on" if self._role == "api" else "off",
-                        "statement_timeout": STATEMENT_TIMEOUT,
-                        "application_name": "touchline-api",
-                    },
-                )
+        """The pool. Who comes while one is made waits for the same attempt: one after the other would wait for ever."""
+        if self._pool is not None:
             return self._pool
+        if self._connecting is None:
+            self._connecting = asyncio.ensure_future(self._connect())
+        return await asyncio.shield(self._connecting)
+
+    async def _connect(self) -> asyncpg.Pool:
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._settings.url(self._role),
+                min_size=1,
+                max_size=N_CONNECTIONS,
+                timeout=CONNECT_SECONDS,
+                command_timeout=ANSWER_SECONDS,
+                # Nothing here leaves a trace in its session, so that going over it costs a round trip for nothing.
+                reset=_leave,
+                server_settings={
+                    "timezone": "UTC",
+                    "default_transaction_read_only": "on" if self._role == "api" else "off",
+                    "statement_timeout": STATEMENT_TIMEOUT,
+                    "application_name": "touchline-api",
+                },
+            )
+            return self._pool
+        finally:
+            self._connecting = None
 
     def _drop(self, pool: asyncpg.Pool) -> None:
         if pool is self._pool:

@@ -43,7 +43,11 @@ def health_routes(
             response.status_code = 503
         return _readiness(state, answers)
 
-    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    @router.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     async def metrics() -> Response:
         """Prometheus measures: requests, the pipeline's times on the run clock, predictions ahead."""
         text = measures.text(await read_state(reader, present, settings.horizon_days))

@@ -176,5 +176,5 @@ def _has_it(reply: _Reply, none_match: bytes | None, modified_since: bytes | Non
     try:
         since = parsedate_to_datetime((modified_since or b"").decode("latin-1"))
         return modified is not None and parsedate_to_datetime(modified) <= since
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False

@@ -108,7 +108,7 @@ async def match(
 async def match_odds(
     answer: Annotated[Answer, answering(QUOTES)], request: Request, match_id: MatchId
 ) -> Response:
-    """The last quote of every bookmaker before kick-off (prematch), and at kick-off (closing)."""
+    """Of every bookmaker the first quote seen (opening), the last before kick-off (prematch), and the closing one."""
     known = serving_of(request).reader.by_key(KNOWN_MATCHES, match_id)
     match, quotes = await asyncio.gather(known, answer(match_id))
     if match is None:

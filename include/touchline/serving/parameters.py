@@ -103,8 +103,10 @@ Season = Annotated[
     Query(pattern="^[0-9]{4}(/[0-9]{2})?$", description="2022/23, or 2022", examples=["2022/23"]),
 ]
 Role = Annotated[schemas.Role | None, Query(description="whose forecasts")]
-Forecast = Annotated[str | None, Query(max_length=40, description="which forecast", examples=["with_odds"])]
-# Without the zero byte, which PostgreSQL's text cannot hold.
+# These without the zero byte, which PostgreSQL's text cannot hold.
+Forecast = Annotated[
+    str | None, Query(pattern="^[a-z0-9_]{1,40}$", description="which forecast", examples=["with_odds"])
+]
 Version = Annotated[
     str | None, Query(pattern="^[0-9]{1,10}$", description="version of the model", examples=["3"])
 ]

@@ -126,7 +126,7 @@ async def prediction_markets(request: Request, prediction_id: PredictionId) -> R
     "/ledger/digests",
     tags=["predictions"],
     response_class=Response,
-    responses={200: {"content": {DIGESTS_TYPE: {}}}, **documented(503)},
+    responses={200: {"content": {DIGESTS_TYPE: {"schema": {"type": "string"}}}}, **documented(503)},
 )
 async def digests(
     request: Request,

@@ -43,7 +43,7 @@ def profile_routes(store: Reader) -> APIRouter:
         """The profile of the key that asks; before it is first written, the one that everybody begins with."""
         return _told(key, await stored(key))
 
-    @router.put("/profile", responses={**refusals, **documented(413)})
+    @router.put("/profile", responses={**refusals, **documented(400, 408, 413)})
     async def write_my_profile(request: Request, key: Caller, profile: Profile) -> schemas.StoredProfile:
         """Replace the profile. What is left out becomes what it is at the beginning."""
         serving = serving_of(request)

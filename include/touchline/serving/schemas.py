@@ -192,12 +192,12 @@ class Result(BaseModel):
 
 
 class Quote(BaseModel):
-    """The last quote of a bookmaker for a market, before kick-off (prematch) or at kick-off (closing)."""
+    """A quote of a bookmaker for a market: the first seen (opening), the last before kick-off (prematch), closing."""
 
     bookmaker: str = Field(description="code; `consensus` stands for all of them", examples=["B365"])
     market: Literal["1x2", "over_under", "asian_handicap"] = Field(examples=["1x2"])
     line: float = Field(description="goals; 0 where the market has none", examples=[0.0])
-    stage: Literal["prematch", "closing"] = Field(examples=["prematch"])
+    stage: Literal["opening", "prematch", "closing"] = Field(examples=["prematch"])
     price_home: Price | None = Field(examples=[2.1])
     price_draw: Price | None = Field(examples=[3.5])
     price_away: Price | None = Field(examples=[3.8])
@@ -206,8 +206,10 @@ class Quote(BaseModel):
     overround: float = Field(
         description="sum of the inverse prices; 1.05 is a margin of 5 %", examples=[1.05]
     )
-    quoted_at: datetime
-    known_at: datetime
+    quoted_at: datetime = Field(description="when the price was on offer")
+    known_at: datetime = Field(
+        description="from when on it could be used; of an opening price, when it was seen"
+    )
 
 
 class PricePoint(BaseModel):
@@ -248,7 +250,7 @@ class MatchSummary(BaseModel):
 class Match(MatchSummary):
     """A match with its result, prices and predictions."""
 
-    quotes: list[Quote]
+    quotes: list[Quote] = Field(description="pre-match and closing; /odds has the opening ones too")
     predictions: list[PredictionSummary] = Field(description="newest first, every role")
 
 
