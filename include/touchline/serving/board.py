@@ -98,7 +98,9 @@ def _links(settings: Settings) -> dict[str, str]:
     mlflow = f"http://127.0.0.1:{settings.running_port('mlflow', settings.mlflow_port)}"
     return {
         "Board": "/",
+        "Track record": "/track-record",
         "Models": "/models",
+        "Data": "/data",
         "API": "/docs",
         "Airflow": airflow,
         "MLflow": settings.mlflow_tracking_uri or mlflow,

@@ -18,15 +18,21 @@ from touchline.errors import nearest
 _NEVER = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # A reply is data: should a browser show one as a page, that page can do nothing.
 _DATA = f"default-src 'none'; {_NEVER}"
-# The board is self-contained. Nothing may be loaded from elsewhere, even if a team's name contained HTML.
-_BOARD = f"default-src 'none'; style-src 'unsafe-inline'; {_NEVER}"
+# The board is self-contained. Nothing may be loaded from elsewhere, even if a team's name contained HTML. What
+# is chosen in its forms comes back here.
+_BOARD = "default-src 'none'; style-src 'unsafe-inline'; " + _NEVER.replace(
+    "form-action 'none'", "form-action 'self'"
+)
 # Swagger UI and ReDoc are our own files, started by a script in the page; ReDoc searches in a worker.
 _DOCUMENTATION = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     f"img-src 'self' data:; worker-src blob:; {_NEVER}"
 )
-_POLICIES = {"/": _BOARD, "/models": _BOARD, "/docs": _DOCUMENTATION, "/redoc": _DOCUMENTATION}
-_BOARD_FOLDERS = ("/matches/", "/competitions/")
+_POLICIES = {
+    **dict.fromkeys(("/", "/track-record", "/models", "/data"), _BOARD),
+    **dict.fromkeys(("/docs", "/redoc"), _DOCUMENTATION),
+}
+_BOARD_FOLDERS = ("/matches/", "/competitions/", "/teams/")
 
 
 def browser_headers(path: str) -> dict[str, str]:
