@@ -1,4 +1,4 @@
-"""A page inside Airflow: the way of the data, each asset with its age and promise, and the upcoming predictions."""
+"""Pages inside Airflow: the way of the data, each asset with its age and promise, and the pages of the board."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PREFIX = "/touchline"
 
 
 class OnFirstRequest:
-    """The page's application, made when it is first asked: every process of Airflow loads plugins, one serves pages."""
+    """The pages' application, made when it is first asked: every process of Airflow loads plugins, one serves pages."""
 
     def __init__(self) -> None:
         self._app: App | None = None
@@ -28,27 +28,31 @@ class OnFirstRequest:
 def _application() -> App:
     from airflow.api_fastapi.core_api.security import requires_access_asset
     from fastapi import Depends, FastAPI
-    from fastapi.responses import HTMLResponse
 
     from touchline.operations import way
+    from touchline.serving.app import READING
     from touchline.serving.database import Reader
+    from touchline.serving.kept import KEPT_SECONDS
     from touchline.serving.present import present_of
+    from touchline.serving.problems import handle_problems
+    from touchline.serving.shared import Memo, Serving
     from touchline.settings import read_settings
 
     settings = read_settings()
-    reader, present = Reader(settings), present_of(settings)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.get("/", dependencies=[Depends(requires_access_asset("GET"))])
-    async def show() -> HTMLResponse:
-        html, is_read = await way.page(settings, reader, present)
-        return HTMLResponse(html, 200 if is_read else 503, headers={"Cache-Control": "no-store"})
-
+    may_read = [Depends(requires_access_asset("GET"))]
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=may_read)
+    reader = Reader(settings)
+    # Whoever looks is known to Airflow, not by a key: there are no accounts to read.
+    app.state.serving = Serving(settings, reader, reader, present_of(settings), Memo(KEPT_SECONDS))
+    app.state.links = way.LINKS
+    handle_problems(app)
+    for router in (way.router, *READING):
+        app.include_router(router)
     return app
 
 
 class WayOfTheData(AirflowPlugin):
-    """Adds the page, and its entry in the navigation."""
+    """Adds the pages, and an entry in the navigation that leads to them."""
 
     name = "way_of_the_data"
     fastapi_apps: ClassVar[list[Any]] = [

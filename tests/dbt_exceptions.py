@@ -25,11 +25,10 @@ WHEN_IT_HAPPENS = "a row is an event that need never happen"
 
 EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "fct_direct_join_to_source": {
-        "team_strength": SHAPED_BY_CODE,
         "match_features": SHAPED_BY_CODE,
     },
     "fct_marts_or_intermediate_dependent_on_source": {
-        "team_strength": SHAPED_BY_CODE,
+        "team_ratings": SHAPED_BY_CODE,
         "match_features": SHAPED_BY_CODE,
     },
     "fct_unused_sources": {
@@ -47,7 +46,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "fct_source_fanout": {
         "landing.set_aside": SET_ASIDE,
         "landing.fixture_observation": "core reads it as of the build and without what was set aside, unpredicted all",
-        "ratings.team_rating": "match_features reads it as of kick-off, team_strength as of the build",
+        "ratings.team_rating": "match_features reads it as of kick-off, team_ratings as of the build",
     },
     "fct_rejoining_of_upstream_concepts": {
         "unpredicted": "only it reads rejected_rows, and a later payload of a request has the last word on them",

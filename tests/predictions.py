@@ -107,11 +107,11 @@ def insert_outcome(connection: Connection, prediction_id: str, **changes: Any) -
     _insert(connection, "ledger.prediction_outcome", outcome(prediction_id, **changes))
 
 
-def insert_season(connection: Connection) -> None:
-    """A valid row of ledger.season_forecast and one of ledger.season_outcome, in which Arsenal end first."""
+def insert_season(connection: Connection, **changes: Any) -> None:
+    """A valid row of ledger.season_forecast and one of ledger.season_outcome, in which a team, Arsenal, ends first."""
     team = {
         "competition": "E0", "season": "2022/23", "team_id": "00000000-0000-0000-0000-000000000002", "team": "Arsenal",
-        "points": 1, "run_id": "test",
+        "points": 1, "run_id": "test", **changes,
     }  # fmt: skip
     forecast = team | {
         "forecast_id": str(uuid6.uuid7()), "model_name": "touchline_match_result", "model_version": "1",

@@ -11,16 +11,21 @@ from touchline.serving.database import Reader
 pytestmark = pytest.mark.slow
 
 UPCOMING = "/v1/predictions/upcoming"
-PAGES = ["/", "/docs", "/redoc"]
+PAGES = ["/", "/track-record", "/models", "/data", "/teams/{team_id}", "/docs", "/redoc"]
 
 
 @pytest.fixture
 def paths(api: TestClient, world: World) -> list[str]:
     """One path of every route that answers GET."""
     documented = api.get("/openapi.json").json()["paths"]
-    ids = {"prediction_id": world.ids["new"], "match_id": world.priced, "code": "E0"}
-    return [*PAGES, "/openapi.json", "/static-offline-docs/favicon.png"] + [
-        path.format_map(ids) for path in documented if not path.startswith("/v1/me/")
+    ids = {
+        "prediction_id": world.ids["new"], "match_id": world.priced, "code": "E0",
+        "team_id": api.get(f"/v1/matches/{world.priced}").json()["home_team_id"],
+        "model_name": "touchline_match_result", "model_version": "1",
+    }  # fmt: skip
+    known = [path for path in documented if not path.startswith("/v1/me/")]
+    return [
+        path.format_map(ids) for path in (*PAGES, "/openapi.json", "/static-offline-docs/favicon.png", *known)
     ]
 
 

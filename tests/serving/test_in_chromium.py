@@ -16,7 +16,7 @@ from api_process import free_port, process
 from browsing import browser
 from served_world import NOW, World
 from touchline.accounts import keys
-from touchline.database.engine import connect
+from touchline.database.engine import connect, scalar
 from touchline.settings import Access
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,10 @@ PAGES = {
     "/matches/{unpriced}": ["No price of this match result is known"],
     "/matches/{played}": ["log loss 1.204", "Form"],
     "/competitions/E0": ["Upcoming matches", "Table"],
-    "/models": ["Versions"],
+    "/teams/{team}": ["Elo", "Matches ahead", "Form"],
+    "/track-record": ["By month", "By competition"],
+    "/data": ["Sources", "What could not be used"],
+    "/models": ["Versions", "Champions", "Card"],
     "/sign-in": ["Your key"],
 }
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -62,7 +65,11 @@ def address(chromium: Browser, module_world: World) -> Iterator[str]:
 @pytest.fixture(params=PAGES)
 def path(request: pytest.FixtureRequest, module_world: World) -> str:
     world = module_world
-    return str(request.param).format(priced=world.priced, unpriced=world.unpriced, played=world.played)
+    with connect(world.settings, "api") as connection:
+        team = scalar(connection, "select home_team_id from core.match where match_id = %s", (world.priced,))
+    return str(request.param).format(
+        priced=world.priced, unpriced=world.unpriced, played=world.played, team=team
+    )
 
 
 @contextmanager

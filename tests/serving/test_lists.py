@@ -49,6 +49,7 @@ RECORDS: dict[str, Record] = {
     "/v1/matches/{priced}": match_routes.MATCH,
     "/v1/matches/{played}": match_routes.MATCH,
     "/v1/matches/{priced}/features": match_routes.FEATURES,
+    "/v1/models/touchline_match_result/versions/1/card": record_routes.MODEL_CARD,
 }
 
 

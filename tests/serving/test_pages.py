@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from starlette.testclient import TestClient
 
+from page_text import words
 from served_world import NOW, World
 from touchline.database.engine import connect
 from touchline.lineage.trace import trace
@@ -19,10 +20,6 @@ from touchline.serving.pages import best_prices, heat_map
 from touchline.serving.schemas import Match
 
 pytestmark = pytest.mark.slow
-
-
-def words(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html.partition("</style>")[2]).split())
 
 
 def test_a_match_shows_its_forecast_beside_the_market(api: TestClient, world: World):
@@ -185,9 +182,13 @@ def test_the_models_page_shows_versions_and_whether_they_are_honest(api: TestCli
     assert "home 50.0 0.0 1" in words(page)
 
 
-@pytest.mark.parametrize("path", ["/", "/models", "/competitions/E0", "/matches/{match}"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/track-record", "/models", "/data", "/competitions/E0", "/matches/{match}", "/teams/{team}"],
+)
 def test_every_page_can_be_read_by_keyboard_and_offline(api: TestClient, world: World, path: str):
-    html = api.get(path.format(match=world.priced)).text
+    team = api.get(f"/v1/matches/{world.priced}").json()["home_team_id"]
+    html = api.get(path.format(match=world.priced, team=team)).text
     assert '<html lang="en"' in html
     assert 'href="#main"' in html
     assert 'id="main"' in html
@@ -200,7 +201,7 @@ def test_every_page_can_be_read_by_keyboard_and_offline(api: TestClient, world: 
 
 def test_pages_of_simulated_football_say_so(serve: Callable[..., TestClient], world: World):
     sandbox = serve(world.settings.model_copy(update={"source": "sandbox"}))
-    for path in ("/models", "/competitions/E0", f"/matches/{world.priced}"):
+    for path in ("/track-record", "/models", "/data", "/competitions/E0", f"/matches/{world.priced}"):
         assert "SIMULATED DATA" in sandbox.get(path).text
 
 

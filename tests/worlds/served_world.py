@@ -15,6 +15,7 @@ from touchline.clock import virtual_clock
 from touchline.database.engine import rows
 from touchline.forecasting.scoreline import grid_for
 from touchline.ledger.settle import settle_predictions
+from touchline.openlineage import model_events
 from touchline.settings import Settings
 from touchline.warehouse.build import build_layer
 from warehouse import build, land, round_robin
@@ -31,6 +32,22 @@ FIXTURES = [
     ),
     match_row(Date="05/11/2022", Time="15:00", HomeTeam="Burnley", AwayTeam="Everton", FTHG="", FTAG="", FTR=""),
 ]  # fmt: skip
+
+
+# What is recorded of the training of the version that predicts.
+TRAINED = model_events.Fit(
+    "touchline_match_result", "1", "mlflow-run",
+    {
+        "as_of": "2022-10-10T03:00:00+00:00", "trained_from": "2012-08-18T14:00:00+00:00",
+        "trained_until": "2022-10-09T15:30:00+00:00", "n_matches": "3650", "n_features": "120", "competitions": "E0,E1",
+        "dataset_digest": "d" * 64, "code_version": "0.1.0+c0de", "is_simulated": "false", "primary": "with_odds",
+    },
+    EARLIER, EARLIER, {"seed": "1", "half_life_days": "240"}, 760,
+    {
+        "with_odds": {"rps": 0.1949, "log_loss": 0.9712, "brier": 0.5764, "accuracy": 0.541},
+        "elo": {"rps": 0.2031, "log_loss": 0.9993, "brier": 0.5951, "accuracy": 0.522},
+    },
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,4 +102,5 @@ def predict_and_settle(settings: Settings) -> World:
             "settled": predict(played, before),
         }
     settle_predictions(settings, virtual_clock(NOW), "settle")
+    model_events.emit(settings, TRAINED, "train")
     return World(settings, priced["id"], unpriced["id"], played["id"], ids)

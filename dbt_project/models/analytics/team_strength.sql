@@ -1,8 +1,7 @@
 -- one row per team: its ratings after the last rated match
 with ratings as (
     select distinct on (team_id) *
-    from {{ source('ratings', 'team_rating') }}
-    where valid_to = {{ forever() }}
+    from {{ ref('team_ratings') }}
     order by team_id, kickoff_at desc, match_id desc
 ),
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,7 +21,10 @@ LEARNED_FROM: Final = (
 
 @dataclass(frozen=True)
 class Fit:
-    """A registered version and how it came about. `tags` are those of the registry; times are ISO 8601, UTC."""
+    """A registered version and how it came about. `tags` are those of the registry; times are ISO 8601, UTC.
+
+    `scores` are those of each forecast on `n_held_out` held-out matches, by the forecast's name.
+    """
 
     model_name: str
     version: str
@@ -29,6 +32,9 @@ class Fit:
     tags: Mapping[str, str]
     started_at: datetime
     finished_at: datetime
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    n_held_out: int | None = None
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def emit(settings: Settings, fit: Fit, run_id: str) -> int:
@@ -39,7 +45,8 @@ def emit(settings: Settings, fit: Fit, run_id: str) -> int:
 
 
 def _edges(settings: Settings, fit: Fit) -> Iterator[Edge]:
-    learned = {name: fit.tags[name] for name in LEARNED_FROM if name in fit.tags}
+    learned: dict[str, Any] = {name: fit.tags[name] for name in LEARNED_FROM if name in fit.tags}
+    learned |= {"parameters": fit.parameters, "n_held_out": fit.n_held_out, "scores": fit.scores}
     training_set: Node = ("training_set", fit.tags["dataset_digest"])
     for table in touched_by("train").reads:
         yield Edge(dataset(settings, table), training_set)

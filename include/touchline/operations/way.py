@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
 from touchline.accounts.profiles import Profile
 from touchline.database.queries import query
 from touchline.errors import DatabaseUnavailable
@@ -16,9 +19,11 @@ from touchline.operations import names, news
 from touchline.pages import environment
 from touchline.serving.board import by_day
 from touchline.serving.database import Reader, Row
+from touchline.serving.pages import below
 from touchline.serving.prediction_routes import UPCOMING
 from touchline.serving.present import Present
 from touchline.serving.reading import FILTERS
+from touchline.serving.shared import serving_of
 from touchline.serving.state import State, read_state
 from touchline.settings import Settings
 
@@ -49,6 +54,14 @@ STAGES: Final = (
     ),
 )
 
+# The pages inside Airflow. They are those of the board, but for the first.
+LINKS: Final = {
+    "The way of the data": "/",
+    "Track record": "/track-record",
+    "Models": "/models",
+    "Data": "/data",
+}
+
 AssetState = Literal["fresh", "late", "failed", "never"]
 
 
@@ -78,10 +91,23 @@ _pages = environment(Path(__file__).with_name("templates"))
 _pages.filters |= FILTERS
 
 
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def show(request: Request) -> HTMLResponse:
+    """The page as a reply: 503 while the database cannot be read."""
+    serving = serving_of(request)
+    html, is_read = await page(serving.settings, serving.reader, serving.present)
+    return HTMLResponse(below(request, html), 200 if is_read else 503, headers={"Cache-Control": "no-store"})
+
+
 async def page(settings: Settings, reader: Reader, present: Present) -> tuple[str, bool]:
     """The page as HTML, and whether the database could be read; if not, the page says what to do."""
     state = await read_state(reader, present, settings.horizon_days)
-    values: dict[str, Any] = {"state": state, "is_simulated": settings.is_simulated, "stages": (), "days": ()}
+    values: dict[str, Any] = {
+        "state": state, "is_simulated": settings.is_simulated, "stages": (), "days": (), "links": LINKS,
+    }  # fmt: skip
     if state.as_of is not None and state.has_database:
         try:
             values |= await _content(reader, state)

@@ -32,6 +32,8 @@ REQUIREMENTS = ("mlflow", "lightgbm", "numpy", "pandas", "scipy")
 N_EXAMPLES = 3
 EXPERIMENT_SIMULATED = " (simulated)"
 EVALUATION, LEAKAGE, RECIPE = "evaluation.json", "leakage.json", "recipe"
+SCORES = ("rps", "log_loss", "brier", "accuracy")
+LOG_LOSS = ".log_loss"
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,16 @@ def registered_version(registry: Registry, key: str) -> str | None:
 def tell_lineage(registry: Registry, settings: Settings, version: str, run_id: str) -> None:
     """Record what a registered version was made from; a second call changes nothing."""
     found = registry.client.get_model_version(registry.model_name, version)
-    started = datetime.fromtimestamp(registry.client.get_run(found.run_id).info.start_time / 1000, UTC)
+    run = registry.client.get_run(found.run_id)
+    started = datetime.fromtimestamp(run.info.start_time / 1000, UTC)
     finished = datetime.fromtimestamp(found.creation_timestamp / 1000, UTC)
-    fit = model_events.Fit(registry.model_name, version, found.run_id, dict(found.tags), started, finished)
+    metrics = run.data.metrics
+    scored = {name.removesuffix(LOG_LOSS) for name in metrics if name.endswith(LOG_LOSS)}
+    fit = model_events.Fit(
+        registry.model_name, version, found.run_id, dict(found.tags), started, finished, dict(run.data.params),
+        int(metrics["held_out_matches"]),
+        {name: {score: metrics[f"{name}.{score}"] for score in SCORES} for name in sorted(scored)},
+    )  # fmt: skip
     model_events.emit(settings, fit, run_id)
 
 

@@ -21,6 +21,7 @@ from touchline.forecasting.walk_forward import probabilities_of
 from touchline.registry import models
 from touchline.registry.logged_run import EVALUATION, LEAKAGE, RECIPE
 from touchline.registry.promotion import Comparison, Verdict, compare, walk_forward_of
+from touchline.registry.purpose import INTENDED_USE, LIMITS
 from touchline.registry.tracking import Registry, stored_file
 
 CARD: Final = "model_card.md"
@@ -97,14 +98,8 @@ def _first_words(source: CardSource) -> str:
     )
 
 
-def _purpose(source: CardSource) -> Iterator[str]:
-    yield from (
-        "## Intended use",
-        "",
-        "Probabilities of home win, draw and away win of football matches before kick-off, and expected goals that fit "
-        "them. Made for comparison with market prices and for the board. Not made for matches already under way, for "
-        "competitions it has not learnt from, or as advice to bet: the market is nearly always as good.",
-    )
+def _purpose(_: CardSource) -> Iterator[str]:
+    yield from ("## Intended use", "", INTENDED_USE)
 
 
 def _data(source: CardSource) -> Iterator[str]:
@@ -190,9 +185,7 @@ def _weaknesses(source: CardSource) -> Iterator[str]:
     yield from (
         "## Limits and known weaknesses",
         "",
-        "* It knows results, shots, ratings, the calendar and prices, but no line-ups, injuries or motives.",
-        "* Where a match has no price, the market's part is missing.",
-        "* The first matches of a season and of promoted teams are the least certain.",
+        *(f"* {limit}" for limit in LIMITS),
         f"* Competitions where it did worst against the market (base rates without prices), at least "
         f"{FEWEST_OF_COMPETITION} held-out matches:",
         "",

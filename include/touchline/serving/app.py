@@ -12,7 +12,16 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from touchline import __version__
-from touchline.serving import lineages, match_routes, pages, prediction_routes, record_routes
+from touchline.serving import (
+    data_page,
+    lineages,
+    match_routes,
+    pages,
+    prediction_routes,
+    record_pages,
+    record_routes,
+    team_page,
+)
 from touchline.serving.access import CORS, Access, AccessControl
 from touchline.serving.checks import Services
 from touchline.serving.database import Reader
@@ -45,6 +54,19 @@ TAGS = [
     {"name": "me", "description": "Of the user who is the key that asks."},
     {"name": "health", "description": "For operators and orchestrators."},
 ]
+
+
+# What shows football, to programs and to people; it asks for no key itself.
+READING = (
+    prediction_routes.router,
+    match_routes.router,
+    record_routes.router,
+    lineages.router,
+    pages.router,
+    team_page.router,
+    record_pages.router,
+    data_page.router,
+)
 
 
 def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_SECONDS) -> FastAPI:
@@ -84,11 +106,7 @@ def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_
     app.add_middleware(HttpConduct)
     app.add_middleware(RequestMeter, measures=measures)
     for router in (
-        prediction_routes.router,
-        match_routes.router,
-        record_routes.router,
-        lineages.router,
-        pages.router,
+        *READING,
         profile_routes(control.store),
         sign_in_routes(control, settings),
         health_routes(settings, reader, services, measures, present),

@@ -77,7 +77,13 @@ async def page(settings: Settings, reader: Reader, present: Present, asked: Aske
 def render(template: str, settings: Settings, visitor: Visitor, **values: Any) -> str:
     """A page of the board as HTML, written as the visitor reads."""
     zone = visitor.formats.zone.key
-    given = {"version": __version__, "links": _links(settings), "zone": zone, "signed_in": visitor.key}
+    given = {
+        "version": __version__,
+        "links": _links(settings),
+        "zone": zone,
+        "signed_in": visitor.key,
+        "has_accounts": True,
+    }
     with read_by(visitor.formats):
         return _pages.get_template(template).render(given | values)
 
@@ -135,7 +141,9 @@ def _links(settings: Settings) -> dict[str, str]:
     mlflow = f"http://127.0.0.1:{settings.running_port('mlflow', settings.mlflow_port)}"
     return {
         "Board": "/",
+        "Track record": "/track-record",
         "Models": "/models",
+        "Data": "/data",
         "API": "/docs",
         "Airflow": airflow,
         "MLflow": settings.mlflow_tracking_uri or mlflow,

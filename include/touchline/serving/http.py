@@ -18,7 +18,8 @@ from touchline.errors import nearest
 _NEVER = "base-uri 'none'; frame-ancestors 'none'"
 # A reply is data: should a browser show one as a page, that page can do nothing.
 _DATA = f"default-src 'none'; form-action 'none'; {_NEVER}"
-# The board is self-contained. Nothing may be loaded from or sent elsewhere, even if a team's name contained HTML.
+# The board is self-contained. Nothing may be loaded from or sent elsewhere, even if a team's name contained HTML. What
+# is chosen in its forms comes back here.
 _BOARD = f"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; {_NEVER}"
 # Swagger UI and ReDoc are our own files, started by a script in the page; ReDoc searches in a worker.
 _DOCUMENTATION = (
@@ -26,13 +27,10 @@ _DOCUMENTATION = (
     f"img-src 'self' data:; worker-src blob:; form-action 'none'; {_NEVER}"
 )
 _POLICIES = {
-    "/": _BOARD,
-    "/models": _BOARD,
-    "/sign-in": _BOARD,
-    "/docs": _DOCUMENTATION,
-    "/redoc": _DOCUMENTATION,
+    **dict.fromkeys(("/", "/track-record", "/models", "/data", "/sign-in"), _BOARD),
+    **dict.fromkeys(("/docs", "/redoc"), _DOCUMENTATION),
 }
-_BOARD_FOLDERS = ("/matches/", "/competitions/")
+_BOARD_FOLDERS = ("/matches/", "/competitions/", "/teams/")
 
 
 def browser_headers(path: str) -> dict[str, str]:

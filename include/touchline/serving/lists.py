@@ -217,11 +217,15 @@ def answering(listing: Listing) -> Any:
 
 @dataclass(frozen=True)
 class Record:
-    """One thing by its id. `sql` takes an array of ids; its columns are `key`, the id, and the fields of `schema`."""
+    """One thing by its id. `sql` takes an array of ids; its columns are `key`, the id, and the fields of `schema`.
+
+    `advice` says where to look for those that there are.
+    """
 
     what: str
     sql: str
     schema: type[BaseModel]
+    advice: str = ""
 
     def documented(self, tag: str) -> dict[str, Any]:
         """Arguments of the route, for the OpenAPI document."""
@@ -233,7 +237,7 @@ class Record:
         statement = self._statement(read_fields(fields, self.schema))
         row = await serving.reader.by_key(statement, key, *parameters)
         if row is None:
-            raise HTTPException(404, f"there is no {self.what} {key}")
+            raise HTTPException(404, f"there is no {self.what} {key}{self.advice}")
         body = as_utc(row["item"])
         headers = kept_headers(await serving.moment())
         headers["ETag"] = tag(body)

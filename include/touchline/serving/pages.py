@@ -1,7 +1,8 @@
-"""The pages of the board: what is ahead, a match, a competition, the models."""
+"""The pages of the board: what is ahead, a match, a competition; and how every page is shown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -23,7 +24,7 @@ from touchline.serving.match_routes import MATCH, PRICE_HISTORY, SEASON_AHEAD, S
 from touchline.serving.parameters import Code, MatchId, refuse_unknown
 from touchline.serving.prediction_routes import PREDICTION, UPCOMING
 from touchline.serving.problems import RETRY_AFTER
-from touchline.serving.record_routes import CALIBRATION, MODELS, TRACK_RECORD
+from touchline.serving.record_routes import TRACK_RECORD
 from touchline.serving.shared import serving_of
 from touchline.serving.visitor import visitor_of
 
@@ -85,7 +86,7 @@ async def match_page(request: Request, match_id: MatchId) -> HTMLResponse:
         team: await serving.reader.rows(query("serving/sql/form"), team_id, match.kickoff_at, N_FORM)
         for team, team_id in ((match.home_team, match.home_team_id), (match.away_team, match.away_team_id))
     }
-    return await _page(
+    return await shown(
         request,
         "match.html",
         match=match,
@@ -118,7 +119,7 @@ async def competition_page(
     await refuse_unknown(request, code)
     as_of = (await serving.moment()).as_of
     ahead = await UPCOMING.read(serving.reader, MOST_PER_PAGE, "champion", as_of, None, None, code, None)
-    return await _page(
+    return await shown(
         request,
         "competition.html",
         name=(await serving.competitions())[code],
@@ -127,25 +128,6 @@ async def competition_page(
         ends=ENDS,
         days=by_day(ahead, (await visitor_of(request)).formats),
         records=await TRACK_RECORD.read(serving.reader, MOST_PER_PAGE, code, None, None, None),
-    )
-
-
-@router.get("/models")
-async def models_page(request: Request) -> HTMLResponse:
-    """The models: their scores against the market, and whether what they say happens as often as they say."""
-    serving = serving_of(request)
-    models = await MODELS.read(serving.reader, MOST_PER_PAGE)
-    champion = next((each for each in models if each.role == "champion"), None)
-    tenths: Sequence[schemas.CalibrationTenth] = []
-    if champion is not None:
-        tenths = await CALIBRATION.read(serving.reader, MOST_PER_PAGE, "champion", champion.forecast)
-    return await _page(
-        request,
-        "models.html",
-        models=models,
-        champion=champion,
-        reliability={side: [each for each in tenths if each.outcome == side] for side in SIDES},
-        records=await TRACK_RECORD.read(serving.reader, MOST_PER_PAGE, None, None, "champion", None),
     )
 
 
@@ -170,8 +152,22 @@ def best_prices(quotes: Sequence[schemas.Quote]) -> Mapping[tuple[str, float, st
     return best
 
 
-async def _page(request: Request, template: str, **values: Any) -> HTMLResponse:
+async def shown(request: Request, template: str, **values: Any) -> HTMLResponse:
+    """A page as a reply. The application's state may have `links` of its own, instead of those of the board; its
+    visitors are not known by keys.
+
+    Raises DatabaseUnavailable.
+    """
     serving = serving_of(request)
     given = {"as_of": (await serving.moment()).as_of, "is_simulated": serving.settings.is_simulated}
-    page = render(template, serving.settings, await visitor_of(request), **given, **values)
-    return HTMLResponse(page, headers=dict(KEPT_PAGE))
+    if (links := getattr(request.app.state, "links", None)) is not None:
+        given |= {"links": links, "has_accounts": False}
+    html = render(template, serving.settings, await visitor_of(request), **given, **values)
+    return HTMLResponse(below(request, html), headers=dict(KEPT_PAGE))
+
+
+def below(request: Request, html: str) -> str:
+    """A page whose addresses begin with the folder that the application is mounted in, if it is in one."""
+    root = request.scope.get("root_path", "")
+    # Names cannot be mistaken for addresses: their quotes are escaped.
+    return re.sub(r'\b(href|action)="/', rf'\1="{root}/', html) if root else html

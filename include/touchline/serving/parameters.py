@@ -102,6 +102,12 @@ Season = Annotated[
     str | None,
     Query(pattern="^[0-9]{4}(/[0-9]{2})?$", description="2022/23, or 2022", examples=["2022/23"]),
 ]
+ModelName = Annotated[
+    str, Path(pattern="^[A-Za-z0-9_.-]{1,100}$", description="name of the registered model",
+              examples=["touchline_match_result"])
+]  # fmt: skip
+ModelVersion = Annotated[str, Path(pattern="^[0-9]{1,10}$", description="its version", examples=["3"])]
+TeamId = Annotated[UUID, Path(examples=[schemas.A_TEAM])]
 Role = Annotated[schemas.Role | None, Query(description="whose forecasts")]
 # These without the zero byte, which PostgreSQL's text cannot hold.
 Forecast = Annotated[

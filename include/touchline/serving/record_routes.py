@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from touchline.registry.purpose import INTENDED_USE, LIMITS
 from touchline.serving import parameters, schemas
 from touchline.serving.http import CarefulRoute
-from touchline.serving.lists import Answer, Listing, answering
+from touchline.serving.lists import Answer, Listing, Record, answering, fields_of
 from touchline.serving.parameters import Competition
+from touchline.serving.shared import serving_of
 
 MODELS: Final = Listing(
     "models", "serving/sql/models", schemas.ModelRecord,
@@ -19,6 +21,11 @@ MODELS: Final = Listing(
     },
     is_descending=True,
 )  # fmt: skip
+MODEL_CARD: Final = Record(
+    "card of a version", "serving/sql/model_card", schemas.ModelCard, advice="; /v1/models lists those that predict"
+)  # fmt: skip
+# Of its card, what is the same for every version.
+CARD_WORDS: Final = (INTENDED_USE, LIMITS)
 TRACK_RECORD: Final = Listing(
     "track_record", "serving/sql/records", schemas.TrackRecord,
     {
@@ -44,6 +51,19 @@ router = APIRouter(prefix="/v1", route_class=CarefulRoute)
 async def models(answer: Annotated[Answer, answering(MODELS)]) -> Response:
     """Every model version that has predicted, by forecast, with its scores; the latest prediction first."""
     return await answer()
+
+
+@router.get("/models/{model_name}/versions/{model_version}/card", **MODEL_CARD.documented("models"))
+async def model_card(
+    request: Request,
+    model_name: parameters.ModelName,
+    model_version: parameters.ModelVersion,
+    fields: str | None = fields_of(schemas.ModelCard),
+) -> Response:
+    """The card of a trained version: what it is for and learned from, its held-out scores, and what was decided."""
+    key = f"{model_name}/{model_version}"
+    as_of = (await serving_of(request).moment()).as_of
+    return await MODEL_CARD.answer(request, fields, key, *CARD_WORDS, as_of)
 
 
 @router.get("/track-record", **TRACK_RECORD.documented("models"))

@@ -415,6 +415,59 @@ class ModelRecord(BaseModel):
     is_simulated: bool = SIMULATED
 
 
+class HeldOutScores(BaseModel):
+    """How a forecast scored on the held-out matches of a training; lower is better, except for accuracy."""
+
+    forecast: str = Field(examples=["with_odds"])
+    rps: float = Field(description="ranked probability score", examples=[0.1949])
+    log_loss: float = Field(description="natural logarithm, in nats", examples=[0.9712])
+    brier: float = Field(description="sum over the three outcomes", examples=[0.5764])
+    accuracy: float = Field(examples=[0.541])
+
+
+class Decision(BaseModel):
+    """What was decided about a version after its training."""
+
+    state: str = Field(
+        description="promoted, challenger, refused or awaiting approval", examples=["promoted"]
+    )
+    reason: str = Field(examples=["the champion's recipe on newer data, not worse: log loss -0.00012 ..."])
+    decided_at: datetime = Field(description="run clock of the training that last said so")
+    run_id: str = Field(description="the run of that training, as in Airflow and ops.pipeline_run")
+
+
+class ModelCard(BaseModel):
+    """The card of a trained version: what it is for, what it learned from, how good it was, and what was decided."""
+
+    model_name: str = Field(examples=["touchline_match_result"])
+    model_version: str = Field(examples=["3"])
+    forecast: str = Field(description="the one that is published when it is champion", examples=["with_odds"])
+    intended_use: str = Field(description="the same for every version")
+    limits: list[str] = Field(description="what no version knows")
+    trained_at: datetime = Field(description="nothing learned later is in it")
+    first_kickoff_at: datetime = Field(description="of the matches that it learned from")
+    last_kickoff_at: datetime
+    n_matches: int = Field(examples=[61234])
+    n_features: int = Field(description="/v1/matches/{match_id}/features names them", examples=[120])
+    competitions: list[str] = Field(examples=[["E0", "E1"]])
+    dataset_digest: str = Field(description="SHA-256 of the training set")
+    code_version: str = Field(description="of the code that trained it")
+    parameters: dict[str, str] | None = Field(
+        description="by name; null for versions trained before they were recorded", examples=[{"seed": "1"}]
+    )
+    n_held_out: int | None = Field(description="matches of past seasons that every forecast covers")
+    held_out: list[HeldOutScores] = Field(
+        description="scores on these, each season forecast by models that saw only what came before; best first, "
+        "empty for versions trained before they were recorded"
+    )
+    decision: Decision | None = Field(
+        description="null for what no training reported, such as the market that stands in for a refused model"
+    )
+    first_champion_at: datetime | None = Field(description="its first prediction as champion; null before it")
+    last_champion_at: datetime | None
+    is_simulated: bool = SIMULATED
+
+
 class SourceState(BaseModel):
     """The state of one source. Calls, credits used and failed calls are counted from the beginning."""
 
