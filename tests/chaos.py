@@ -28,7 +28,7 @@ from rich.table import Table
 
 from cluster import Cluster, clustered
 from installation import Installation
-from table_digests import row_counts, table_digests
+from table_digests import lasting_counts, table_digests
 from touchline.database.engine import connect, rows
 from touchline.errors import SourceUnavailable
 from touchline.operations import services, status
@@ -122,7 +122,7 @@ def live(
                 f"day {day + 1} of {days}: {len(found.kills)} kills, {time.monotonic() - started:.0f} s"
             )
         found.seconds = time.monotonic() - started
-        found.digests, found.counts = table_digests(settings), row_counts(settings)
+        found.digests, found.counts = table_digests(settings), lasting_counts(settings)
         found.predictions = predictions(settings)
         installation.remember_sessions()
         if isinstance(installation, Cluster):

@@ -17,6 +17,8 @@ INCIDENTAL = [
     "forecast_id", "outcome_id", "basis",
 ]  # fmt: skip
 SCHEMAS = ["core", "features", "ledger"]
+# What waited for the word of another source, which had it already or not.
+OF_THE_ORDER = ["landing.rejected_row_settled", "landing.payload_replayed", "landing.team_review"]
 # Hashes of all that is incidental.
 OF_THE_WRITING = ["chain", "digest"]
 
@@ -43,6 +45,13 @@ def row_counts(settings: Settings) -> dict[str, int]:
         table: int(_value(settings, table, [], "select count(*) from {table}"))
         for table in _tables(settings, ["landing", *SCHEMAS])
     }
+
+
+def lasting_counts(settings: Settings) -> dict[str, int]:
+    """`row_counts` without what depends on which source answers first: of rejected rows, those that still wait."""
+    counts = row_counts(settings)
+    counts["landing.rejected_row"] -= counts["landing.rejected_row_settled"]
+    return {table: n for table, n in counts.items() if table not in OF_THE_ORDER}
 
 
 def _tables(settings: Settings, schemas: Sequence[str]) -> list[str]:

@@ -443,7 +443,7 @@ def test_without_news_only_what_time_moves_is_made_again(built: Settings):
         connection.execute("drop table core.match_odds cascade")
         connection.execute("drop table features.market_view cascade")
     reports = [build_layer(built, layer, NOW, "missing") for layer in ("core", "features")]
-    assert [report.n_models for report in reports] == [14, 6]
+    assert [report.n_models for report in reports] == [15, 6]
     assert table_digests(built, ["core", "features"]) == before
 
 

@@ -60,7 +60,7 @@ def test_a_count_leads_to_the_rows_that_were_counted(warehouse: Warehouse):
 
 
 def test_a_rating_leads_through_the_ratings_step_to_the_results(warehouse: Warehouse):
-    (origin,) = origins(warehouse, "analytics.team_strength.elo")
+    (origin,) = origins(warehouse, "analytics.team_ratings.elo")
     assert origin.made_from == ("features.team_rating.elo",)
     assert {"landing.score_observation.home_goals", "landing.fixture_observation.kickoff_at"} <= set(
         origin.sources

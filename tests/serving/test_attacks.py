@@ -69,15 +69,20 @@ def paths(api: TestClient, module_world: World) -> dict[str, list[dict[str, Any]
     """The parameters of every route that answers GET, by its path."""
     documented = api.get("/openapi.json").json()["paths"]
     found = {path: methods["get"].get("parameters", []) for path, methods in documented.items()}
-    for path in ("/", "/models", "/matches/{match_id}", "/competitions/{code}"):
+    for path in ("/", "/models", "/track-record", "/data", "/matches/{match_id}", "/competitions/{code}"):
         found[path] = [{"in": "path", "name": name} for name in re.findall(r"{(\w+)}", path)]
     found["/"] = [{"in": "query", "name": "competition"}]
+    found["/models"] = [{"in": "query", "name": "version"}]
+    found["/track-record"] = [{"in": "query", "name": name} for name in ("role", "forecast", "season")]
     return found
 
 
 @pytest.fixture
 def ids(world: World) -> dict[str, str]:
-    return {"prediction_id": world.ids["new"], "match_id": world.priced, "code": "E0"}
+    return {
+        "prediction_id": world.ids["new"], "match_id": world.priced, "code": "E0",
+        "model_name": "touchline_match_result", "model_version": "1",
+    }  # fmt: skip
 
 
 def key_for(settings: Settings, *scopes: str, ago: timedelta = timedelta(0)) -> NewKey:

@@ -81,7 +81,10 @@ def hold_against_its_part(document: dict[str, Any], case: schemathesis.Case, rep
 def test_replies_are_what_the_document_says(client: TestClient, module_world: World, n_cases: int):
     document = client.get("/openapi.json").json()
     schema = schemathesis.openapi.from_dict(document)
-    ids = {"match_id": module_world.priced, "prediction_id": module_world.ids["new"], "code": "E0"}
+    ids = {
+        "match_id": module_world.priced, "prediction_id": module_world.ids["new"], "code": "E0",
+        "model_name": "touchline_match_result", "model_version": "1",
+    }  # fmt: skip
     asked = []
 
     def ask(case: schemathesis.Case, mode: GenerationMode, *, is_there: bool) -> None:
