@@ -58,7 +58,7 @@ def objection(settings: Settings, key: str, after: timedelta = timedelta(0)) -> 
     ):
         known = key_of(cursor.execute(query("accounts/sql/key"), (prefix,)).fetchall())
     assert known is not None
-    return known.objection(keys.digest_of(secret).__eq__, (datetime.now(UTC) + after).timestamp())
+    return known.objection_to(keys.digest_of(secret), (datetime.now(UTC) + after).timestamp())
 
 
 def test_a_key_is_made_listed_rotated_and_revoked(run: Callable[..., Any], settings: Settings):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
@@ -109,11 +111,7 @@ async def match_odds(
     answer: Annotated[Answer, answering(QUOTES)], request: Request, match_id: MatchId
 ) -> Response:
     """Of every bookmaker the first quote seen (opening), the last before kick-off (prematch), and the closing one."""
-    known = serving_of(request).reader.by_key(KNOWN_MATCHES, match_id)
-    match, quotes = await asyncio.gather(known, answer(match_id))
-    if match is None:
-        raise HTTPException(404, f"there is no match {match_id}")
-    return quotes
+    return await _of_a_match(request, match_id, answer(match_id))
 
 
 @router.get("/matches/{match_id}/price-history", **PRICE_HISTORY.documented("matches", 404))
@@ -124,11 +122,8 @@ async def price_history(
 
     Prices of months past are kept about once an hour.
     """
-    if await serving_of(request).reader.by_key(KNOWN_MATCHES, match_id) is None:
-        raise HTTPException(404, f"there is no match {match_id}")
-    return await answer(
-        match_id, answer.moment.as_of, whose_word_counts(serving_of(request).settings)["odds"]
-    )
+    odds = whose_word_counts(serving_of(request).settings)["odds"]
+    return await _of_a_match(request, match_id, answer(match_id, answer.moment.as_of, odds))
 
 
 @router.get("/matches/{match_id}/features", **FEATURES.documented("matches"))
@@ -147,3 +142,12 @@ async def match_markets(request: Request, match_id: MatchId) -> Response:
     if row is None:
         raise HTTPException(404, f"no champion has predicted a match {match_id}: see /v1/matches/{match_id}")
     return await market_replies.answer(request, row)
+
+
+async def _of_a_match(request: Request, match_id: UUID, listed: Awaitable[Response]) -> Response:
+    """A list that belongs to a match. Raises HTTPException when there is none: an empty list does not tell."""
+    known = serving_of(request).reader.by_key(KNOWN_MATCHES, match_id)
+    match, reply = await asyncio.gather(known, listed)
+    if match is None:
+        raise HTTPException(404, f"there is no match {match_id}")
+    return reply

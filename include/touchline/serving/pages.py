@@ -15,7 +15,7 @@ from touchline.lineage.report import svg
 from touchline.lineage.trace import whose_word_counts
 from touchline.serving import board, market_replies, parameters, schemas
 from touchline.serving.board import by_day, render
-from touchline.serving.chart import movement
+from touchline.serving.chart import SIDES, movement
 from touchline.serving.http import CarefulRoute
 from touchline.serving.kept import KEPT_PAGE
 from touchline.serving.lineages import learned_by, lineage_of
@@ -42,7 +42,6 @@ ENDS: Final = {
     "p_relegation_play_off": "relegation play-offs",
     "p_relegation": "relegation",
 }
-SIDES: Final = ("home", "draw", "away")
 
 router = APIRouter(include_in_schema=False, route_class=CarefulRoute)
 

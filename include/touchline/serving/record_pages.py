@@ -11,11 +11,12 @@ from fastapi.responses import HTMLResponse
 
 from touchline.database.queries import query
 from touchline.serving import parameters, schemas
+from touchline.serving.chart import SIDES
 from touchline.serving.charts import Chart, line_chart
 from touchline.serving.database import Row
 from touchline.serving.http import CarefulRoute
 from touchline.serving.lists import MOST_PER_PAGE
-from touchline.serving.pages import SIDES, shown
+from touchline.serving.pages import shown
 from touchline.serving.problems import refused_parameter
 from touchline.serving.record_routes import CALIBRATION, CARD_WORDS, MODEL_CARD, MODELS, TRACK_RECORD
 from touchline.serving.shared import serving_of
