@@ -9,9 +9,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from touchline.accounts import keys
+from touchline.accounts.keys import NewKey
+from touchline.database.engine import connect
 from touchline.settings import PROJECT_ROOT, Settings
 
 STARTUP_SECONDS = 60
@@ -45,3 +49,10 @@ def process(command: list[str], settings: Settings, address: str) -> Iterator[su
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(started.pid, signal.SIGKILL)
+
+
+def key_for(settings: Settings, *scopes: str, ago: timedelta = timedelta(0)) -> NewKey:
+    """A key of somebody, made so long ago for a day."""
+    at = datetime.now(UTC) - ago
+    with connect(settings, "owner") as connection:
+        return keys.create(connection, "somebody", scopes, at, at + timedelta(days=1))

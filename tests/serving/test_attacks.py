@@ -18,11 +18,10 @@ import pytest
 from psycopg import errors, sql
 from starlette.testclient import TestClient
 
-from api_process import free_port, process
+from api_process import free_port, key_for, process
 from served_world import NOW, World
 from table_digests import table_digests
 from touchline.accounts import keys
-from touchline.accounts.keys import NewKey
 from touchline.database.engine import connect, rows
 from touchline.serving import access
 from touchline.settings import PROJECT_ROOT, Access, Role, Settings
@@ -83,12 +82,6 @@ def ids(world: World) -> dict[str, str]:
         "prediction_id": world.ids["new"], "match_id": world.priced, "code": "E0",
         "model_name": "touchline_match_result", "model_version": "1",
     }  # fmt: skip
-
-
-def key_for(settings: Settings, *scopes: str, ago: timedelta = timedelta(0)) -> NewKey:
-    at = datetime.now(UTC) - ago
-    with connect(settings, "owner") as connection:
-        return keys.create(connection, "somebody", scopes, at, at + timedelta(days=1))
 
 
 def objection(reply: httpx.Response, given: str = "") -> str | None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -21,11 +21,10 @@ from uuid import UUID
 import pytest
 from clients.python import document
 
-from api_process import free_port, process
+from api_process import free_port, key_for, process
 from served_world import NOW, World
 from touchline import __version__
 from touchline.accounts import keys
-from touchline.database.engine import connect
 from touchline.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.slow
@@ -65,9 +64,7 @@ def address(module_world: World) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def key(module_world: World) -> str:
-    at = datetime.now(UTC)
-    with connect(module_world.settings, "owner") as connection:
-        return keys.create(connection, "somebody", ["read", "profile"], at, at + timedelta(days=1)).key
+    return key_for(module_world.settings, "read", "profile").key
 
 
 @pytest.fixture

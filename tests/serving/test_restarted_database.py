@@ -7,13 +7,12 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from benchmarks.own_server import Unsupervised
 
-from api_process import free_port, process
+from api_process import free_port, key_for, process
 from own_postgres import own_postgres
 from served_world import NOW, World
 from touchline.accounts import keys
@@ -37,9 +36,7 @@ def own(served_world: World) -> Iterator[Unsupervised]:
 
 @pytest.fixture(scope="module")
 def key(own: Unsupervised) -> str:
-    at = datetime.now(UTC)
-    with connect(own.settings, "owner") as connection:
-        return keys.create(connection, "somebody", ["read", "profile"], at, at + timedelta(days=1)).key
+    return key_for(own.settings, "read", "profile").key
 
 
 @contextmanager
