@@ -300,6 +300,10 @@ class Settings(BaseSettings):
     api_port: Port = 8000
     api_workers: int = Field(default=1, ge=1, le=64, description="processes that answer for the read API")
     sandbox_port: Port = 8999
+    exporter_port: Port = 9108
+    prometheus_port: Port = 9090
+    alertmanager_port: Port = 9093
+    node_exporter_port: Port = 9100
     sandbox_seed: int = 7
     database_name: str | None = Field(default=None, description="overrides the name derived from the source")
     mlflow_tracking_uri: str | None = Field(default=None, description="an existing MLflow server")
