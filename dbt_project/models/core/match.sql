@@ -7,6 +7,7 @@
         {'columns': ['match_id'], 'unique': true},
         {'columns': ['kickoff_at']},
         {'columns': ['competition', 'season']},
+        {'columns': ['competition', 'kickoff_at']},
     ],
 ) }}
 
