@@ -40,7 +40,7 @@ class Database:
             await self._connect()
             return await self._read(query, parameters, seconds)
         except Exception as error:
-            if not is_lost(error) and not isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
+            if not is_lost(error):
                 raise
             raise self._lost(error) from error
 
