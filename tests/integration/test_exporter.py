@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,16 +15,20 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from benchmarks.own_server import Unsupervised, own_server
 from benchmarks.simulated_forecasts import Champion, simulated_year
+from typer.testing import CliRunner
 
+from api_process import free_port
 from databases import copy_of
 from own_postgres import own_postgres
 from predictions import insert_prediction, insert_settled, unchecked
 from scraping import Series, exporter_of, parsed, scraped, series
 from served_world import NOW, World
+from touchline import cli
 from touchline.database import embedded
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.exporter.catalogue import Catalogue, Query, read_catalogue
@@ -607,14 +613,9 @@ def test_a_standby_is_told_with_how_far_it_is_behind(tmp_path: Path, monkeypatch
         embedded.SERVER_SETTINGS | {"wal_level": "replica", "max_wal_senders": "4"},
     )
     with own_server() as settings:
-        receive = [
-            str(embedded.program_folder() / "pg_receivewal"),
-            "-D",
-            str(tmp_path),
-            "--dbname",
-            settings.admin_url,
-        ]
-        with subprocess.Popen([*receive, "--status-interval=1"]) as standby:
+        program = str(embedded.program_folder() / "pg_receivewal")
+        options = ["--directory", str(tmp_path), "--dbname", settings.admin_url, "--status-interval=1"]
+        with subprocess.Popen([program, *options]) as standby:
             lag = series("replication_lag_bytes", replica="pg_receivewal")
             try:
                 while lag not in (found := scraped(settings, NOW)):
@@ -623,3 +624,40 @@ def test_a_standby_is_told_with_how_far_it_is_behind(tmp_path: Path, monkeypatch
                 standby.terminate()
     assert found[series("replicas")] == 1
     assert found[lag] >= 0
+
+
+def test_the_command_serves_lists_and_asks(watched: World, monkeypatch: pytest.MonkeyPatch):
+    port = free_port()
+    settings = watched.settings.model_copy(update={"as_of": NOW})
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    command = [sys.executable, "-m", "touchline.cli", "metrics", "serve", "--port", str(port)]
+    with subprocess.Popen(command) as server:
+        try:
+            live = f"http://127.0.0.1:{port}/live"
+            while not answers(live):
+                assert server.poll() is None
+            reply = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30)
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(30) == 0
+    assert reply.headers["content-type"].startswith("text/plain; version=")
+    assert parsed(reply.text)[series("predictions_upcoming", competition="E0")] == 2
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(cli.app, [*arguments])
+
+    listed = json.loads(run("--json", "metrics", "list").stdout)
+    assert {each["metric"] for each in listed} == {metric.name for _, metric in read_catalogue().metrics()}
+    assert {"competition": "E0", "n_predicted": 2, "next_kickoff": None} in json.loads(
+        run("--json", "metrics", "query", "upcoming").stdout
+    )
+    assert "the_odds_api" in run("metrics", "query", "sources").stdout
+    assert run("metrics", "query", "nonsense").exit_code == 2
+
+
+def answers(address: str) -> bool:
+    try:
+        return httpx.get(address).is_success
+    except httpx.TransportError:
+        return False

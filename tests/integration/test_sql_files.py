@@ -19,7 +19,9 @@ PREPARATION = PACKAGE / "quality/checks/prepare.sql"
 OF_AIRFLOW = set(PACKAGE.glob("exporter/sql/airflow_*.sql"))
 OF_A_GATE = {*PACKAGE.glob("quality/checks/*.sql"), PACKAGE / "quality/sql/quarantine.sql"}
 # Those that the API asks have numbered parameters; its own tests run them all.
-QUERIES = {path for path in PACKAGE.glob("*/s*/*.sql") if "$1" not in path.read_text()} - OF_A_GATE - OF_AIRFLOW
+QUERIES = (
+    {path for path in PACKAGE.glob("*/s*/*.sql") if "$1" not in path.read_text()} - OF_A_GATE - OF_AIRFLOW
+)
 UUID = "00000000-0000-0000-0000-000000000001"
 LISTS = {
     "aliases", "competitions", "direct", "fixtures", "held", "known_since", "match_ids", "meets_once", "odds",
