@@ -91,7 +91,9 @@ def commands_in(text: str) -> Iterator[str]:
 
 def problem_of(command: str) -> str | None:
     """Why a command cannot be typed like this; None when it can."""
-    program, *arguments = shlex.split(command.partition(" | ")[0].partition("$(")[0])
+    if any(problem_of(inner) for inner in re.findall(r"\$\((.+?)\)", command)):
+        return "what it rests on cannot be typed"
+    program, *arguments = shlex.split(command)
     if program == "make":
         targets = re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(), re.MULTILINE)
         return None if arguments[0] in targets else "no such target"
