@@ -52,6 +52,7 @@ COMMANDS = (
     ("monitoring", "monitoring", "Start or stop Prometheus and what belongs to it beside a running Touchline."),
     ("maintenance", "maintenance", "Alert nobody while operators are at work: start, end, show."),
     ("serve", "serve", "Serve the read API, its documentation (/docs) and the board (/)."),
+    ("metrics", "metrics", "Serve metrics for Prometheus, list them, run one of their queries."),
     ("keys", "keys", "Make, list, rotate and revoke keys of the API, and keep their users' profiles."),
     ("sandbox", "sandbox", "Serve the simulated football world, move its clock, make it fail."),
     ("database", "database", "Start, stop, migrate and open the database."),

@@ -102,9 +102,13 @@ def _programs(settings: Settings, names: Sequence[str]) -> Iterator[Program]:
     ports = {name: port_for(settings.home, name, preferred[name]) for name in names if _is_there(name)}
     if status.EXPORTER in ports:
         port = ports[status.EXPORTER]
-        command = [sys.executable, "-m", "touchline.cli", "metrics", "serve", "--port", str(port)]
-        variables = {**settings.environment(), "PYTHONPATH": str(PROJECT_ROOT / "include")}
-        yield _program(settings, status.EXPORTER, command, port, "/metrics", code_digest(), variables)
+        command = [sys.executable, "-m", "touchline.exporter", "--host", HOST, "--port", str(port)]
+        variables = {
+            **settings.environment(),
+            **settings.passwords("metrics"),
+            "PYTHONPATH": str(PROJECT_ROOT / "include"),
+        }
+        yield _program(settings, status.EXPORTER, command, port, "/live", code_digest(), variables)
     if status.PROMETHEUS in ports:
         configuration, text = _write_prometheus(settings, ports)
         command = [

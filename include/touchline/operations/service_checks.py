@@ -23,7 +23,7 @@ ADDRESSES: Final = {
     status.PROMETHEUS: ("prometheus_port", "/-/ready"),
     status.ALERTMANAGER: ("alertmanager_port", "/-/ready"),
     status.NODE_EXPORTER: ("node_exporter_port", "/"),
-    status.EXPORTER: ("exporter_port", "/metrics"),
+    status.EXPORTER: ("exporter_port", "/live"),
 }
 # A task that was handed to the executor starts within seconds, and no pause between two tries is longer than 5 minutes.
 PATIENCE: Final = timedelta(minutes=10)

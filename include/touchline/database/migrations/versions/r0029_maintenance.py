@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0028"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
@@ -34,7 +34,7 @@ from ops.maintenance
 left join ops.maintenance_end as ended using (maintenance_id);
 comment on view ops.maintenance_window is 'One row a maintenance, with when it really ends or ended.';
 grant select on ops.maintenance, ops.maintenance_end, ops.maintenance_window
-    to touchline_ingest, touchline_transform, touchline_model, touchline_api;
+    to touchline_ingest, touchline_transform, touchline_model, touchline_api, touchline_metrics;
 """
 
 DOWNGRADE = """
