@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from benchmarks.own_server import Unsupervised, own_server
 from benchmarks.simulated_forecasts import Champion, simulated_year
@@ -574,6 +575,25 @@ def test_while_the_database_is_away_that_is_told_and_over_without_a_restart(own:
     assert {name for name, _ in during if "_query_" not in name} == {
         "touchline_database_up", "touchline_run_clock_timestamp_seconds", "touchline_mlflow_up",
     }  # fmt: skip
+
+
+def test_a_frozen_database_is_one_that_is_away(own: Unsupervised):
+    postmaster = psutil.Process(int((own.server.data / "postmaster.pid").read_text().split()[0]))
+
+    async def work(exporter: Exporter) -> list[dict[Series, float]]:
+        found = [await exporter.scrape()]
+        frozen = [postmaster, *postmaster.children()]
+        for process in frozen:
+            process.suspend()
+        try:
+            found += [await exporter.scrape(), await exporter.scrape()]
+        finally:
+            for process in frozen:
+                process.resume()
+        return [parsed(each.decode()) for each in [*found, await exporter.scrape()]]
+
+    found = drive(exporter_of(own.settings, NOW), work)
+    assert [each[series("database_up")] for each in found] == [1, 0, 0, 1]
 
 
 def test_without_any_database_from_the_start_a_scrape_is_answered(tmp_path: Path):

@@ -59,8 +59,9 @@ class Database:
                 "timezone": "UTC",
                 "default_transaction_read_only": "on",
                 "application_name": "touchline-exporter",
-                # To compile these queries takes longer than to run them.
+                # To compile these queries takes longer than to run them; and no scrape takes a second core.
                 "jit": "off",
+                "max_parallel_workers_per_gather": "0",
             },
         )
 
