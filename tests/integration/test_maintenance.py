@@ -16,6 +16,7 @@ import yaml
 from alert_receivers import mail_server, webhook
 from databases import copy_of
 from installation import Installation
+from scraping import scraped, series
 from touchline.database.engine import connect
 from touchline.errors import MaintenanceInvalid, ServiceFailed, SettingsInvalid
 from touchline.operations import alertmanager as configured
@@ -124,6 +125,16 @@ def test_silences_of_others_stay(settings: Settings, manager: str):
     assert {each["createdBy"] for each in found} == {"carl", "ann"}
     for each in found:
         configured.end_silence(manager, each["id"])
+
+
+def test_metrics_say_until_when_nobody_is_alerted(settings: Settings):
+    until = series("maintenance_until_timestamp_seconds")
+    assert scraped(settings, NOON)[until] == 0
+    now = datetime.now(UTC)
+    declared = declare(settings, now, now + HOUR)
+    assert scraped(settings, NOON)[until] == pytest.approx(declared.ends_at.timestamp())
+    maintenance.end(settings, "ann", datetime.now(UTC))
+    assert scraped(settings, NOON)[until] == 0
 
 
 def test_notices_are_kept_back_and_told_afterwards_if_they_are_still_open(settings: Settings):
