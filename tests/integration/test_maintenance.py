@@ -175,6 +175,13 @@ def test_the_command_declares_shows_and_ends_and_says_what_holds_without_alertma
     assert nobody.touchline("maintenance", "start", "--reason", " ").returncode == 2
 
 
+def test_where_no_alertmanager_was_ever_started_nothing_is_amiss(settings: Settings):
+    alone = Installation(settings)
+    done = alone.touchline("maintenance", "start", "--reason", "a new disk")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert alone.touchline("maintenance", "end").returncode == 0
+
+
 def test_the_command_silences_a_manager_that_answers(settings: Settings, manager: str):
     told = Installation(settings).with_settings(alertmanager_url=manager)
     done = told.touchline("maintenance", "start", "--for", "30m", "--reason", "a new disk")
