@@ -52,8 +52,8 @@ PATIENCE = 60
 
 @dataclass(frozen=True)
 class Drill:
-    """A watched world: where Prometheus answers and what it is told, who was told what, where the run clock's present is
-    written, the command that is the API, and since when there has been a drill (seconds since 1970)."""
+    """A watched world: where Prometheus answers and what it is told, who was told what, the file with the run clock's
+    present, the command that is the API, and since when there has been a drill (seconds since 1970)."""
 
     settings: Settings
     prometheus: str
