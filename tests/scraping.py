@@ -12,19 +12,19 @@ from touchline.exporter.catalogue import Catalogue, read_catalogue
 from touchline.exporter.exporter import Exporter
 from touchline.settings import Settings
 
-# By name and labels.
-Series = tuple[str, frozenset[tuple[str, str]]]
+# By name and labels in their order: every process names the tests that it parametrises alike.
+Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
 def series(name: str, **labels: str) -> Series:
     """The key of a series; without the prefix of ours."""
-    return f"touchline_{name}", frozenset(labels.items())
+    return f"touchline_{name}", tuple(sorted(labels.items()))
 
 
 def parsed(text: str) -> dict[Series, float]:
     """The value of each series. Two of the same are an error, as they are to Prometheus."""
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    found = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
+    found = {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in samples}
     assert len(found) == len(samples)
     return found
 
