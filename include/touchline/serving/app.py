@@ -16,6 +16,7 @@ from touchline.serving import (
     data_page,
     lineages,
     match_routes,
+    model_reports,
     pages,
     prediction_routes,
     record_pages,
@@ -65,6 +66,7 @@ READING = (
     pages.router,
     team_page.router,
     record_pages.router,
+    model_reports.router,
     data_page.router,
 )
 
