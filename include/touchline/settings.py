@@ -23,7 +23,7 @@ from touchline.clock import parse_as_of
 from touchline.credentials import Credentials, variable_of
 from touchline.errors import SettingsInvalid, nearest
 
-Role = Literal["owner", "ingest", "transform", "model", "api", "access", "analyst", "watchdog"]
+Role = Literal["owner", "ingest", "transform", "model", "api", "access", "analyst", "watchdog", "metrics"]
 ROLES: tuple[Role, ...] = get_args(Role)
 # Each has a password or key of its own.
 CREDENTIALS = ("postgres", *ROLES, "airflow", "airflow_admin", "mlflow", "jwt", "fernet", "session")

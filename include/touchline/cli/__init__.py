@@ -50,6 +50,7 @@ COMMANDS = (
     ("features", "features", "List all features: definition, missing rate, importance."),
     ("doctor", "doctor", "Check what is installed, running, reachable, migrated and fresh."),
     ("serve", "serve", "Serve the read API, its documentation (/docs) and the board (/)."),
+    ("metrics", "metrics", "Serve metrics for Prometheus, list them, run one of their queries."),
     ("keys", "keys", "Make, list, rotate and revoke keys of the API, and keep their users' profiles."),
     ("sandbox", "sandbox", "Serve the simulated football world, move its clock, make it fail."),
     ("database", "database", "Start, stop, migrate and open the database."),

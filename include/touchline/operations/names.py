@@ -89,6 +89,31 @@ BUILD_STEPS: Final = (
 BUILT: Final = BUILD_STEPS[-1]
 BUILD: Final = (*BUILD_STEPS, "detect_anomalies")
 
+# In the order in which data passes them: what a stage is called, and for each asset the DAG and the step that make it.
+STAGES: Final = (
+    ("Landing", {asset: (f"collect_{kind}", f"collect_{kind}") for kind, asset in LANDING.items()}),
+    (
+        "Warehouse",
+        dict.fromkeys((FEATURES, RESULTS), (BUILD_WAREHOUSE, BUILT)),
+    ),
+    (
+        "Models",
+        {
+            TUNED: (TUNE_MODELS, "tune"),
+            CHAMPION: (TRAIN_MODELS, "train"),
+            CANDIDATE: (TRAIN_MODELS, "train"),
+            DRIFT: (SETTLE_PREDICTIONS, "measure_drift"),
+        },
+    ),
+    (
+        "Ledger",
+        {
+            PREDICTIONS: (PREDICT_MATCHES, "predict"),
+            SETTLED: (SETTLE_PREDICTIONS, "settle"),
+        },
+    ),
+)
+
 # The steps that make models, or decide how they are made.
 LEARNING: Final = ("train", "tune")
 

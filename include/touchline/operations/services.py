@@ -6,9 +6,13 @@ import importlib.metadata
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Final
+
+from psycopg import sql
 
 from touchline.database import bootstrap
-from touchline.database.engine import open_url, scalar, sqlalchemy_url
+from touchline.database.engine import Connection, open_url, scalar, sqlalchemy_url
 from touchline.operations import status
 from touchline.operations.airflow_command import run_airflow
 from touchline.operations.airflow_settings import QUIET, airflow_variables
@@ -18,6 +22,8 @@ from touchline.supervision.programs import HOST, Program, digest_of, port_for, r
 from touchline.supervision.supervisor import await_health, ensure_program, run_programs, stop_programs
 
 Told = Callable[[str], None]
+# The tables of Airflow's metadata that the queries of touchline.exporter read.
+READ_OF_AIRFLOW: Final = ("asset_dag_run_queue", "job", "slot_pool", "task_instance")
 
 
 def ensure_source(settings: Settings) -> None:
@@ -60,10 +66,19 @@ def stop_all(settings: Settings) -> list[str]:
 
 
 def migrate_airflow(settings: Settings) -> None:
-    """Bring Airflow's database to the installed version; nothing to do (and quick) when it is there already.
+    """Bring Airflow's database to the installed version, and let the exporter read its part; quick when all is done.
 
     Raises ServiceFailed with Airflow's output.
     """
+    _bring_to_version(settings)
+    with _airflow_database(settings) as connection:
+        for table in READ_OF_AIRFLOW:
+            connection.execute(
+                sql.SQL("grant select on {} to touchline_metrics").format(sql.Identifier("public", table))
+            )
+
+
+def _bring_to_version(settings: Settings) -> None:
     stamp = settings.home / "airflow" / "migrated.json"
     (settings.home / "airflow").mkdir(parents=True, exist_ok=True)
     version = {"airflow": importlib.metadata.version("apache-airflow"), "revision": _revision(settings)}
@@ -74,8 +89,12 @@ def migrate_airflow(settings: Settings) -> None:
     stamp.write_text(json.dumps({**version, "revision": _revision(settings)}))
 
 
+def _airflow_database(settings: Settings) -> AbstractContextManager[Connection]:
+    return open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow"))
+
+
 def _revision(settings: Settings) -> str | None:
-    with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
+    with _airflow_database(settings) as connection:
         if scalar(connection, "select to_regclass('public.alembic_version')") is None:
             return None
         return str(scalar(connection, "select version_num from public.alembic_version"))
