@@ -183,3 +183,7 @@ class ProfileInvalid(TouchlineError):
     """A profile names what does not exist: a competition, a team, a time zone, a language."""
 
     exit_code = 2
+
+
+class MaintenanceInvalid(TouchlineError):
+    """A maintenance was to be declared while one is in force, or ended while none is."""

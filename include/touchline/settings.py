@@ -310,6 +310,9 @@ class Settings(BaseSettings):
     sandbox_url: str | None = Field(
         default=None, description="a simulated world that runs on another machine; this machine's if unset"
     )
+    alertmanager_url: str | None = Field(
+        default=None, description="an Alertmanager on another machine; this machine's if unset"
+    )
     lineage_url: str | None = Field(
         default=None,
         description="where OpenLineage events go, such as a Marquez server; a file below home if unset",
@@ -365,7 +368,7 @@ class Settings(BaseSettings):
             raise ValueError("write postgresql://user:password@host:5432/postgres")
         return plain
 
-    @field_validator("mlflow_tracking_uri", "sandbox_url", "lineage_url", mode="after")
+    @field_validator("mlflow_tracking_uri", "sandbox_url", "alertmanager_url", "lineage_url", mode="after")
     @classmethod
     def _is_of_the_web(cls, value: str | None) -> str | None:
         if value is None:
@@ -476,6 +479,13 @@ class Settings(BaseSettings):
         if self.sandbox_url is not None:
             return self.sandbox_url.rstrip("/")
         return f"http://127.0.0.1:{self.running_port('sandbox', self.sandbox_port)}"
+
+    @property
+    def alertmanager_address(self) -> str:
+        """Where Alertmanager answers, `http://host:port`."""
+        if self.alertmanager_url is not None:
+            return self.alertmanager_url.rstrip("/")
+        return f"http://127.0.0.1:{self.running_port('alertmanager', self.alertmanager_port)}"
 
     def running_port(self, service: str, preferred: int) -> int:
         """The port a service of ours was last started on, or the preferred one."""

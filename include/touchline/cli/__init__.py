@@ -49,6 +49,8 @@ COMMANDS = (
     ("catalogue", "catalogue", "List all tables and views: owner, grain, promised freshness, age."),
     ("features", "features", "List all features: definition, missing rate, importance."),
     ("doctor", "doctor", "Check what is installed, running, reachable, migrated and fresh."),
+    ("monitoring", "monitoring", "Start or stop Prometheus and what belongs to it beside a running Touchline."),
+    ("maintenance", "maintenance", "Alert nobody while operators are at work: start, end, show."),
     ("serve", "serve", "Serve the read API, its documentation (/docs) and the board (/)."),
     ("metrics", "metrics", "Serve metrics for Prometheus, list them, run one of their queries."),
     ("keys", "keys", "Make, list, rotate and revoke keys of the API, and keep their users' profiles."),

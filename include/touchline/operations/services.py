@@ -13,7 +13,7 @@ from psycopg import sql
 
 from touchline.database import bootstrap
 from touchline.database.engine import Connection, open_url, scalar, sqlalchemy_url
-from touchline.operations import status
+from touchline.operations import monitoring_services, status
 from touchline.operations.airflow_command import run_airflow
 from touchline.operations.airflow_settings import QUIET, airflow_variables
 from touchline.operations.code import code_digest
@@ -53,6 +53,7 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
     on_progress("Airflow's database")
     migrate_airflow(settings)
     database = read_program(settings.home, status.POSTGRES) if settings.database_url is None else None
+    programs += monitoring_services.those_that_run(settings)
     started += run_programs(settings.home, [*([database] if database else []), *programs], only=True)
     for program in programs:
         on_progress(program.name)

@@ -14,6 +14,9 @@ AIRFLOW_API, SCHEDULER, DAG_PROCESSOR = "airflow-api", "airflow-scheduler", "air
 TRIGGERER = "airflow-triggerer"
 WATCHDOG = "watchdog"
 SERVICES = (POSTGRES, WATCHDOG, SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, TRIGGERER, API)
+# What watches them, where it was started (operations/monitoring_services.py).
+EXPORTER, PROMETHEUS, ALERTMANAGER, NODE_EXPORTER = "exporter", "prometheus", "alertmanager", "node-exporter"
+MONITORING = (EXPORTER, PROMETHEUS, ALERTMANAGER, NODE_EXPORTER)
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,10 @@ def status(settings: Settings) -> StatusReport:
 
 def _states(settings: Settings) -> Iterator[ServiceState]:
     found = {state.program.name: state for state in states(settings.home)}
-    for name in SERVICES:
+    for name in (*SERVICES, *MONITORING):
         if name == POSTGRES and settings.database_url is not None:
+            continue
+        if name in MONITORING and name not in found:
             continue
         log = str(log_of(settings.home, name))
         state = found.get(name)
