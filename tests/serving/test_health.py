@@ -315,4 +315,3 @@ def test_the_state_of_every_source_is_told(settings: Settings, serve: Serve):
     (source,) = client.get("/v1/sources").json()["sources"]
     assert (source["source"], source["circuit"], source["n_failures"]) == ("the_odds_api", "open", 8)
     assert (source["remaining_credits"], source["n_calls"], source["n_credits"]) == (412, 30, 90)
-

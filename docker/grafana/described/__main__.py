@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import httpx
 from described.alerts import ALERTS
 from described.api import API
 from described.forecasts import FORECASTS
-from described.panels import as_json
+from described.panels import OF_THE_SCRAPE, as_json
 from described.pipeline import PIPELINE
 from described.system import SYSTEM
 
@@ -60,31 +60,32 @@ def table(ask: Ask, run: str) -> Iterator[str]:
         yield f"\n### {dashboard.title}\n\n{dashboard.text}\n\n| panel | unit | query | value |\n|---|---|---|---|"
         for panel in dashboard.panels:
             for legend, query in panel.queries.items():
-                found = ask(dashboard.filled(query))
-                name = (
-                    panel.title if legend in ("", "__auto") or "{" in legend else f"{panel.title}: {legend}"
-                )
+                name = panel.title if not legend or "{{" in legend else f"{panel.title}: {legend}"
                 shown = query.replace("|", "\\|")
-                yield f"| {name} | {UNITS[panel.unit]} | `{shown}` | {_values(found, legend)} |"
+                value = _values(ask(dashboard.filled(query)), legend)
+                yield f"| {name} | {UNITS[panel.unit]} | `{shown}` | {value} |"
 
 
 def _values(found: list[dict[str, Any]], legend: str) -> str:
     largest = sorted(found, key=lambda each: float(each["value"][1]), reverse=True)
-    shown = ", ".join(
+    shown = [
         f"{_label(each['metric'], legend)}{_figure(float(each['value'][1]))}" for each in largest[:MOST_SHOWN]
-    )
-    more = len(found) - MOST_SHOWN
-    return f"{shown}, and {more} more" if more > 0 else shown
+    ]
+    if len(found) > MOST_SHOWN:
+        shown.append(f"and {len(found) - MOST_SHOWN} more")
+    return ", ".join(shown) or "no series"
 
 
-def _label(metric: dict[str, str], legend: str) -> str:
+def _label(metric: Mapping[str, str], legend: str) -> str:
+    """The legend of a series, where it has one of its own; of a table, what the series says of itself."""
+    if not legend:
+        legend = " ".join(value for name, value in metric.items() if name not in OF_THE_SCRAPE)
+    elif "{{" not in legend:
+        return ""
     for name, value in metric.items():
         legend = legend.replace(f"{{{{{name}}}}}", value)
-    return (
-        f"{legend}: "
-        if metric and "{" not in legend and any(value in legend for value in metric.values())
-        else ""
-    )
+    # Where nothing is there a query gives 0, which has no labels.
+    return "" if "{{" in legend or not legend.strip() else f"{legend.strip()}: "
 
 
 def _figure(value: float) -> str:
