@@ -131,7 +131,7 @@ client: $(STAMP)  ## write the OpenAPI document, and a wheel of the Python clien
 	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir .touchline/client clients/python
 
 dashboards: $(STAMP)  ## write Grafana's dashboards; with PROMETHEUS=http://127.0.0.1:9090 RUN="..." also their table in the docs
-	cd docker/grafana && ../../$(BIN)/python -m described $(if $(PROMETHEUS),--prometheus $(PROMETHEUS) --run "$(RUN)")
+	cd docker/grafana && ../../$(BIN)/python -m described $(if $(PROMETHEUS),--prometheus $(PROMETHEUS) --run "$(RUN)") $(if $(AT),--at $(AT))
 
 docs: $(STAMP)  ## every table and column on one page, .touchline/docs/index.html
 	@$(BIN)/touchline docs

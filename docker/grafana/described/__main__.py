@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,18 @@ def files() -> dict[Path, str]:
     return {FOLDER / f"{each.uid}.json": json.dumps(as_json(each), indent=1) + "\n" for each in DASHBOARDS}
 
 
-def asking(address: str) -> Ask:
-    """Asks a Prometheus for what a query gives now. Raises httpx.HTTPError, and ValueError for a query it refuses."""
+def asking(address: str, at: str | None = None) -> Ask:
+    """Asks a Prometheus for what a query gives now, or gave at a time (RFC 3339).
+
+    Raises httpx.HTTPError, and ValueError for a query that it refuses.
+    """
 
     def ask(query: str) -> list[dict[str, Any]]:
         reply = httpx.get(
-            f"{address}/api/v1/query", params={"query": query}, timeout=30, trust_env=False
+            f"{address}/api/v1/query",
+            params={"query": query} | ({"time": at} if at else {}),
+            timeout=30,
+            trust_env=False,
         ).json()
         if reply["status"] != "success":
             raise ValueError(f"{query}: {reply['error']}")
@@ -67,7 +74,9 @@ def table(ask: Ask, run: str) -> Iterator[str]:
 
 
 def _values(found: list[dict[str, Any]], legend: str) -> str:
-    largest = sorted(found, key=lambda each: float(each["value"][1]), reverse=True)
+    # What is divided by nothing is no number.
+    found = [each for each in found if not math.isnan(float(each["value"][1]))]
+    largest = sorted(found, key=lambda each: -float(each["value"][1]))
     shown = [
         f"{_label(each['metric'], legend)}{_figure(float(each['value'][1]))}" for each in largest[:MOST_SHOWN]
     ]
@@ -98,6 +107,7 @@ def main() -> None:
     parser.add_argument(
         "--prometheus", help="address of a Prometheus that watches a run, http://127.0.0.1:9090"
     )
+    parser.add_argument("--at", help="when its values are taken (RFC 3339); now, if not said")
     parser.add_argument("--run", default="the run that was watched", help="which run that is, in words")
     options = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
@@ -106,7 +116,7 @@ def main() -> None:
     if options.prometheus:
         before, _, rest = PAGE.read_text().partition(BEGIN)
         _, _, after = rest.partition(END)
-        rows = "\n".join(table(asking(options.prometheus), options.run))
+        rows = "\n".join(table(asking(options.prometheus, options.at), options.run))
         PAGE.write_text(f"{before}{BEGIN}\n{rows}\n{END}{after}")
 
 

@@ -27,6 +27,8 @@ from touchline.registry.models import TrainedVersion
 
 # Features are compared one by one; these come nearest to drift.
 N_MEASURES: Final = 12
+# A good night makes a champion.
+N_REIGNS: Final = 20
 
 
 def drift(evidence: Evidence) -> Iterator[Block]:
@@ -71,15 +73,17 @@ def champions(evidence: Evidence) -> Iterator[Block]:
     if not evidence.reigns:
         yield Paragraph("No champion has predicted yet.")
         return
+    shown = evidence.reigns[:N_REIGNS]
     yield Table(
-        "From the first to the last prediction that a version made as champion, the latest first",
+        f"From the first to the last prediction that a version made as champion; the last {len(shown)} of "
+        f"{len(evidence.reigns)}",
         ("version", "forecast", "from", "until", "predictions", "why"),
         tuple(
             (
                 each["model_version"], each["forecast"], minute(each["first_predicted_at"]),
                 "now" if number == 0 else minute(each["last_predicted_at"]), f"{each['n_predictions']:,}", _why(each),
             )
-            for number, each in enumerate(evidence.reigns)
+            for number, each in enumerate(shown)
         ),
     )  # fmt: skip
 
