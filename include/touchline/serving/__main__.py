@@ -33,7 +33,7 @@ def application() -> ASGIApp:
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder is not None:
         # Workers are forked from a process that had loaded prometheus-client before it knew the folder.
-        values.ValueClass = values.MultiProcessValue()
+        values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
     app = create_app(settings, present_of(settings), measures_folder=Path(folder) if folder else None)
     # A search for garbage through all that stays, and it would be often under load, holds up every request.
     gc.collect()

@@ -17,7 +17,7 @@ BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0
 # Where several worker processes count together, for prometheus-client.
 FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 # When a series began is one more series, which nobody asks for.
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Measures:
