@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -36,13 +38,15 @@ def installed(name: str) -> str:
 
 
 def alert_rules() -> list[dict[str, Any]]:
-    """Every alert of the committed rules."""
+    """Every alert of the committed rules, with the name of its group."""
     groups = [
         group
         for path in sorted((PROMETHEUS / "rules").glob("*.yml"))
         for group in yaml.safe_load(path.read_text())["groups"]
     ]
-    return [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    return [
+        {**rule, "group": group["name"]} for group in groups for rule in group["rules"] if "alert" in rule
+    ]
 
 
 @contextmanager
@@ -52,7 +56,7 @@ def alertmanager(configuration: Path) -> Iterator[str]:
         installed(status.ALERTMANAGER), f"--config.file={configuration}", "--cluster.listen-address=",
         f"--storage.path={configuration.parent / 'data'}",
     ]  # fmt: skip
-    with _running(command, "/-/ready") as address:
+    with _of_debian(command) as address:
         yield address
 
 
@@ -63,7 +67,7 @@ def prometheus(configuration: Path) -> Iterator[str]:
         installed(status.PROMETHEUS), f"--config.file={configuration}",
         f"--storage.tsdb.path={configuration.parent / 'data'}",
     ]  # fmt: skip
-    with _running(command, "/-/ready") as address:
+    with _of_debian(command) as address:
         yield address
 
 
@@ -76,20 +80,31 @@ def await_that(condition: Callable[[], object], what: str, seconds: float = STAR
 
 
 @contextmanager
-def _running(command: list[str], ready: str) -> Iterator[str]:
-    address = f"127.0.0.1:{free_port()}"
-    listening = [*command, f"--web.listen-address={address}", "--log.level=error"]
-    with subprocess.Popen(listening, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as started:
+def running(
+    command: list[str], address: str, ready: str, variables: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A server, once it answers at `address`; killed in the end with all it has started."""
+    with subprocess.Popen(
+        command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as started:  # fmt: skip
 
         def answers() -> bool:
             assert started.poll() is None, started.stderr and started.stderr.read()
             with suppress(httpx.TransportError):
-                return httpx.get(f"http://{address}{ready}", trust_env=False).is_success
+                return httpx.get(f"{address}{ready}", trust_env=False).is_success
             return False
 
         try:
             await_that(answers, f"{command[0]} answers")
-            yield f"http://{address}"
+            yield started
         finally:
-            started.terminate()
-            started.wait()
+            with suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _of_debian(command: list[str]) -> Iterator[str]:
+    address = f"127.0.0.1:{free_port()}"
+    listening = [*command, f"--web.listen-address={address}", "--log.level=error"]
+    with running(listening, f"http://{address}", "/-/ready"):
+        yield f"http://{address}"
