@@ -28,9 +28,9 @@ BEGIN, END = "<!-- panels: written by `make dashboards` -->", "<!-- end of panel
 # Of a query that gives more, the largest are shown.
 MOST_SHOWN = 3
 UNITS = {
-    "short": "number", "none": "as the title says", "s": "seconds", "percentunit": "share", "bytes": "bytes",
-    "Bps": "bytes a second", "reqps": "requests a second", "ops": "a second", "bool_yes_no": "1 is yes",
-    "dateTimeAsIso": "milliseconds since 1970",
+    "short": "number", "none": "no unit", "suffix: nats": "nats", "s": "seconds", "percentunit": "share",
+    "bytes": "bytes", "Bps": "bytes a second", "reqps": "requests a second", "ops": "a second",
+    "bool_yes_no": "1 is yes", "dateTimeAsIso": "milliseconds since 1970",
 }  # fmt: skip
 Ask = Callable[[str], list[dict[str, Any]]]
 
@@ -62,12 +62,14 @@ def asking(address: str, at: str | None = None) -> Ask:
 
 def table(ask: Ask, run: str) -> Iterator[str]:
     """The panels of every dashboard, with their values."""
-    yield f"Values are of {run}. Of several series the {MOST_SHOWN} largest are shown; ages are by the run clock."
+    yield f"Values are of {run}. Of several series the {MOST_SHOWN} largest are shown."
     for dashboard in DASHBOARDS:
-        yield f"\n### {dashboard.title}\n\n{dashboard.text}\n\n| panel | unit | query | value |\n|---|---|---|---|"
+        yield f"\n#### {dashboard.title}\n\n{dashboard.text}\n\n| panel | unit | query | value |\n|---|---|---|---|"
         for panel in dashboard.panels:
             for legend, query in panel.queries.items():
-                name = panel.title if not legend or "{{" in legend else f"{panel.title}: {legend}"
+                name = (
+                    panel.title if len(panel.queries) == 1 else f"{panel.title}: {legend.partition(' {')[0]}"
+                )
                 shown = query.replace("|", "\\|")
                 value = _values(ask(dashboard.filled(query)), legend)
                 yield f"| {name} | {UNITS[panel.unit]} | `{shown}` | {value} |"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from described.panels import Dashboard, Panel, an_hour, stat
+from described.panels import Dashboard, Panel, an_hour, or_none, stat
 
 FIRING: Final = 'ALERTS{alertstate="firing"}'
 WEEK: Final = "[7d]"
@@ -33,7 +33,7 @@ ALERTS: Final = Dashboard(
             ),
             stat(
                 "Maintenance until",
-                "(touchline_maintenance_until_timestamp_seconds > time()) * 1000 or vector(0)", "dateTimeAsIso",
+                or_none("(touchline_maintenance_until_timestamp_seconds > time()) * 1000"), "dateTimeAsIso",
                 "Until when a maintenance is declared, by the wall clock; 1970 when none is.",
             ),
             stat(
@@ -44,15 +44,15 @@ ALERTS: Final = Dashboard(
         "Which": (
             Panel(
                 "Firing", "What fires now, with its labels.",
-                {"": f"{FIRING} or vector(0)"}, "short", "table", width=12,
+                {"": or_none(FIRING)}, "short", "table", width=12,
             ),
             Panel(
                 "Since when", "How long the condition of each alert has held, by the wall clock.",
-                {"{{alertname}}": "time() - ALERTS_FOR_STATE or vector(0)"}, "s", "bargauge", width=12,
+                {"{{alertname}}": or_none("time() - ALERTS_FOR_STATE")}, "s", "bargauge", width=12,
             ),
             Panel(
                 "When which fired", "One line for each alert.",
-                {"{{alertname}}": f"max by (alertname) ({FIRING}) or vector(0)"}, "short", "state-timeline", width=24,
+                {"{{alertname}}": or_none(f"max by (alertname) ({FIRING})")}, "short", "state-timeline", width=24,
             ),
         ),
         "How long": (
@@ -60,13 +60,13 @@ ALERTS: Final = Dashboard(
                 "Time in which each fired, 7 days",
                 "What fires often and asks for nothing wants a better rule.",
                 {
-                    "{{alertname}}": f"sum by (alertname) (count_over_time({FIRING}{WEEK})) * 15 or vector(0)"
+                    "{{alertname}}": or_none(f"sum by (alertname) (count_over_time({FIRING}{WEEK})) * 15")
                 },
                 "s", "bargauge",
             ),
             Panel(
                 "How often each began, 7 days", "Changes of when the condition began to hold.",
-                {"{{alertname}}": f"sum by (alertname) (changes(ALERTS_FOR_STATE{WEEK}) + 1) or vector(0)"}, "short",
+                {"{{alertname}}": or_none(f"sum by (alertname) (changes(ALERTS_FOR_STATE{WEEK}) + 1)")}, "short",
                 "bargauge",
             ),
             Panel(
@@ -98,7 +98,7 @@ ALERTS: Final = Dashboard(
             ),
             Panel(
                 "Failed evaluations of rules, 1 h", "Normal: 0. A rule that cannot be evaluated alerts nobody.",
-                {"{{rule_group}}": "sum by (rule_group) (increase(prometheus_rule_evaluation_failures_total[1h]))"},
+                {"failed": "sum(increase(prometheus_rule_evaluation_failures_total[1h]))"},
                 "short",
                 bad_above=1,
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from described.panels import Dashboard, Panel, stat
+from described.panels import Dashboard, Panel, or_none, stat
 
 REQUESTS: Final = "touchline_api_requests_total"
 SECONDS: Final = "touchline_api_request_seconds"
@@ -60,8 +60,7 @@ API: Final = Dashboard(
             ),
             Panel(
                 "Errors by route", "A second, statuses of 500 and more. Normal: none.",
-                {
-                "{{route}} {{status}}": f'sum by (route, status) (rate({REQUESTS}{{status=~"5.."}}[5m])) or vector(0)'},
+                {"{{route}} {{status}}": or_none(f'sum by (route, status) (rate({REQUESTS}{{status=~"5.."}}[5m]))')},
                 "reqps", alert="ApiErrorBudgetBurn",
             ),
         ),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from described.panels import Dashboard, Panel, Variable, age, stat
+from described.panels import Dashboard, Panel, Variable, age, or_none, stat
 
 OF: Final = '{competition=~"$competition"}'
 IN: Final = '{window="$window"}'
+NATS: Final = "suffix: nats"
 
 FORECASTS: Final = Dashboard(
     "forecasts",
@@ -33,7 +34,7 @@ FORECASTS: Final = Dashboard(
                 "Time until the next kick-off, on the run clock.",
             ),
             stat(
-                "Log loss behind the close", f"touchline_forecast_log_loss_behind_closing{IN}", "none",
+                "Log loss behind the close", f"touchline_forecast_log_loss_behind_closing{IN}", NATS,
                 "Nats a match; below 0 is better than the closing market. Normal: 0.000 to 0.010, and either side "
                 "of it where matches are few. The sequential test of docs/drift.md decides when it is too much, not "
                 "this figure.",
@@ -68,7 +69,7 @@ FORECASTS: Final = Dashboard(
                 "Without a prediction, by reason",
                 "Fixtures of the horizon. Normal: empty, or `waiting` until the next run. `touchline why` says what "
                 "each reason means and what to do.",
-                {"{{reason}}": "touchline_fixtures_unpredicted or vector(0)"}, "short",
+                {"{{reason}}": or_none("touchline_fixtures_unpredicted")}, "short",
             ),
             Panel(
                 "Late",
@@ -91,7 +92,7 @@ FORECASTS: Final = Dashboard(
             Panel(
                 "Log loss",
                 "Of the champion's last word on each settled match, nats. Normal: 0.95 to 1.02; lower is better.",
-                {"log loss": f"touchline_forecast_log_loss{IN}"}, "none", decimals=3, width=6,
+                {"log loss": f"touchline_forecast_log_loss{IN}"}, NATS, decimals=3, width=6,
             ),
             Panel(
                 "RPS",
@@ -107,7 +108,7 @@ FORECASTS: Final = Dashboard(
             Panel(
                 "Behind the closing market",
                 "Log loss less the market's on the same matches, nats. Below 0 is better than the market.",
-                {"behind": f"touchline_forecast_log_loss_behind_closing{IN}"}, "none", bad_above=0.015, decimals=4,
+                {"behind": f"touchline_forecast_log_loss_behind_closing{IN}"}, NATS, bad_above=0.015, decimals=4,
                 alert="PredictionQuality", width=6,
             ),
             Panel(
@@ -125,7 +126,7 @@ FORECASTS: Final = Dashboard(
                 "Closing-line value",
                 "ln(closing probability / probability at prediction) of the favourite, nats; above 0 the market "
                 "moved towards the forecast.",
-                {"value": f"touchline_closing_line_value{IN}"}, "none", decimals=4, width=6,
+                {"value": f"touchline_closing_line_value{IN}"}, NATS, decimals=4, width=6,
             ),
             Panel(
                 "What these rest on",

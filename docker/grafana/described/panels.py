@@ -80,6 +80,11 @@ def age(metric: str) -> str:
     return f"touchline_run_clock_timestamp_seconds - on (job, instance) group_right () {metric}"
 
 
+def or_none(query: str) -> str:
+    """PromQL of a query, or 0 when it finds nothing: where there is only something when something is wrong."""
+    return f"{query} or on () vector(0)"
+
+
 def an_hour(metric: str, by: str = "") -> str:
     """PromQL of a counter: how many came in an hour, by a label or in all."""
     return f"sum{f' by ({by})' if by else ''} (rate({metric}[1h])) * 3600"

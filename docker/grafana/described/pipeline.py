@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from described.panels import Dashboard, Panel, age, an_hour, stat
+from described.panels import Dashboard, Panel, age, an_hour, or_none, stat
 
 AGE: Final = age("touchline_asset_timestamp_seconds")
 OF_PROMISE: Final = f"({AGE}) / on (job, instance, asset) touchline_asset_promised_seconds"
@@ -84,7 +84,7 @@ PIPELINE: Final = Dashboard(
             Panel(
                 "Credits left",
                 "As the source last said; empty where none counts. At 0 it is asked again in the next period.",
-                {"{{source}}": "touchline_source_remaining_credits or vector(0)"}, "short", width=12,
+                {"{{source}}": or_none("touchline_source_remaining_credits")}, "short", width=12,
             ),
             Panel(
                 "Facts landed an hour",
@@ -98,11 +98,11 @@ PIPELINE: Final = Dashboard(
                 "Rejected rows",
                 "Rows and values that could not be used and are still open, by the rule that refused them. A step "
                 "upwards is a source that has changed: `touchline rejects count`.",
-                {"{{source}} {{reason}}": "topk(10, touchline_rejected_rows) or vector(0)"}, "short", width=6,
+                {"{{source}} {{reason}}": or_none("topk(10, touchline_rejected_rows)")}, "short", width=6,
             ),
             Panel(
                 "Facts set aside", "By rule; nothing is built on them. `touchline quality quarantined` lists them.",
-                {"{{rule}}": "topk(10, touchline_quarantined_facts) or vector(0)"}, "short", width=6,
+                {"{{rule}}": or_none("topk(10, touchline_quarantined_facts)")}, "short", width=6,
             ),
             Panel(
                 "Failed expectations",
@@ -158,12 +158,12 @@ PIPELINE: Final = Dashboard(
             ),
             Panel(
                 "News that waits", "Assets whose news a DAG has not begun to work on. Normal: 0, or few for minutes.",
-                {"{{dag}}": "touchline_airflow_waiting_asset_events or vector(0)"}, "short", width=12,
+                {"{{dag}}": or_none("touchline_airflow_waiting_asset_events")}, "short", width=12,
             ),
             Panel(
                 "Since when it waits",
                 "The oldest of them, by the wall clock. A DAG that is paused, or a run that hangs, lets it grow.",
-                {"{{dag}}": "time() - touchline_airflow_oldest_waiting_asset_event_timestamp_seconds or vector(0)"},
+                {"{{dag}}": or_none("time() - touchline_airflow_oldest_waiting_asset_event_timestamp_seconds")},
                 "s",
                 width=12,
             ),

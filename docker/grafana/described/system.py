@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from described.panels import Dashboard, Panel, an_hour, stat
+from described.panels import Dashboard, Panel, an_hour, or_none, stat
 
 IN_USE: Final = "sum by (job, instance) (touchline_database_connections)"
 CONNECTIONS: Final = f"{IN_USE} / on (job, instance) touchline_database_max_connections"
@@ -110,7 +110,7 @@ SYSTEM: Final = Dashboard(
             ),
             Panel(
                 "Behind", "Bytes of the log that a standby has not replayed.",
-                {"{{replica}}": "touchline_replication_lag_bytes or vector(0)"}, "bytes",
+                {"{{replica}}": or_none("touchline_replication_lag_bytes")}, "bytes",
             ),
         ),
         "Machine": (
