@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from described.__main__ import DASHBOARDS, FOLDER, files
+from described.__main__ import BEGIN, DASHBOARDS, END, FOLDER, PAGE, files, table
 from described.panels import RUNBOOKS, SCREEN, Dashboard, Panel, as_json
 
 from touchline.exporter.catalogue import read_catalogue
@@ -35,6 +35,14 @@ def dashboard(request: pytest.FixtureRequest) -> Dashboard:
 
 def test_the_files_are_what_is_described():
     assert {path: path.read_text() for path in FOLDER.iterdir()} == files(), "run `make dashboards`"
+
+
+def test_the_page_lists_every_panel():
+    def but_for_values(text: str) -> list[str]:
+        return [line.rpartition(" | ")[0] for line in text.splitlines() if line.startswith("| ")]
+
+    told = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
+    assert but_for_values(told) == but_for_values("\n".join(table(lambda query: [], ""))), "make dashboards"
 
 
 def test_there_are_the_dashboards_that_were_asked_for():
