@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from touchline.forecasting.metrics import calibration_slope, expected_calibration_error
 from touchline.forecasting.report import diagrams
 from touchline.forecasting.report.blocks import Block, Heading, Paragraph, Table, picture
-from touchline.forecasting.report.calibration import calibration_cells, pooled_cells
+from touchline.forecasting.report.calibration import FEWEST_IN_BIN, calibration_cells, pooled_cells
 from touchline.forecasting.report.frame import compare
 from touchline.forecasting.report.intervals import Estimate
 from touchline.forecasting.report.plots import WIDTH
@@ -121,6 +121,16 @@ def calibration(evidence: Evidence, settings: Settings) -> Iterator[Block]:
             if rows.any()
         ),
     )  # fmt: skip
+    yield from _reliability(evidence)
+    if calibration_cells(evidence.probabilities(CHAMPION), evidence.outcomes):
+        yield cells_table(CHAMPION, evidence.probabilities(CHAMPION), evidence.outcomes)
+    yield from _confident_picks(evidence, settings)
+
+
+def _reliability(evidence: Evidence) -> Iterator[Block]:
+    """The diagrams; nothing while there are too few matches for a point in each."""
+    if len(evidence.settled) < FEWEST_IN_BIN:
+        return
     compared = compare(evidence.settled, evidence.seed, needed=list(REFERENCES))
     if all(pooled_cells(compared.probabilities(name), compared.outcomes) for name in compared.names):
         yield picture(
@@ -128,9 +138,6 @@ def calibration(evidence: Evidence, settings: Settings) -> Iterator[Block]:
             f"Reliability on the {len(compared.matches):,} matches that all of them cover.",
             diagrams.reliability_diagrams(compared),
         )
-    if calibration_cells(evidence.probabilities(CHAMPION), evidence.outcomes):
-        yield cells_table(CHAMPION, evidence.probabilities(CHAMPION), evidence.outcomes)
-    yield from _confident_picks(evidence, settings)
 
 
 def _periods(evidence: Evidence) -> dict[str, Mask]:
@@ -155,7 +162,7 @@ def _own(evidence: Evidence, where: Mask) -> tuple[str, ...]:
 
 
 def _against(evidence: Evidence, reference: str, where: Mask) -> tuple[str, ...]:
-    found = [evidence.mean(evidence.behind(reference, score), where) for score in evidence.scores[CHAMPION]]
+    found = [evidence.mean(evidence.behind(reference, each), where) for each in evidence.scores[CHAMPION]]
     if any(each is None for each in found):
         return ("0", "", "", "")
     log_loss, rps, accuracy = (each for each in found if each is not None)
@@ -209,11 +216,15 @@ def _by_month(evidence: Evidence, months: Mapping[str, Mask]) -> Drawing:
         if not known:
             continue
         value = np.array([each.value for _, each in known])
-        spread = np.array(
-            [[each.value - each.low for _, each in known], [each.high - each.value for _, each in known]]
+        # Of few matchdays, a mean may lie outside of its interval.
+        below, above = (
+            [max(0.0, reach) for reach in reaches]
+            for reaches in zip(
+                *((each.value - each.low, each.high - each.value) for _, each in known), strict=True
+            )
         )
         axes.errorbar(
-            np.array([place for place, _ in known]) + 0.16 * (number - 0.5), value, spread, fmt="os"[number],
+            np.array([place for place, _ in known]) + 0.16 * (number - 0.5), value, [below, above], fmt="os"[number],
             color=COLOURS[reference], markersize=4.5, linewidth=1.4, label=f"behind the {words}",
         )  # fmt: skip
     axes.axhline(0, color="black", linewidth=0.9)
