@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from benchmarks.own_server import Unsupervised, own_server
 from benchmarks.simulated_forecasts import Champion, simulated_year
@@ -436,6 +437,24 @@ def test_beyond_its_bound_a_query_drops_series_and_says_how_many(watched: World)
     assert everything[series("query_series_dropped", query="tables")] == 0
 
 
+def test_what_the_last_measurement_had_too_few_matches_to_judge_is_no_alarm_any_more(settings: Settings):
+    with connect(settings, "model") as connection:
+        for metric, subject in (("confident_picks", "floor"), ("feature_drift", "home_elo")):
+            connection.execute(
+                "insert into ops.drift_metric (run_id, metric, subject, value, threshold, is_drift, as_of) "
+                "values ('drift', %s, %s, 4, 3, true, %s)", (metric, subject, NOW - 24 * HOUR),
+            )  # fmt: skip
+    picks = series("drift_alarms", metric="confident_picks", subject="floor")
+    features = series("drift_alarms", metric="feature_drift", subject="")
+    record(settings, "measure_drift", 24 * HOUR)
+    found = scraped(settings, NOW)
+    assert (found[picks], found[features]) == (1, 1)
+    record(settings, "measure_drift", HOUR)
+    found = scraped(settings, NOW)
+    assert picks not in found
+    assert found[features] == 1
+
+
 def test_hostile_text_comes_out_as_text(own_world: World):
     settings = own_world.settings
     services.migrate_airflow(settings)
@@ -574,6 +593,25 @@ def test_while_the_database_is_away_that_is_told_and_over_without_a_restart(own:
     assert {name for name, _ in during if "_query_" not in name} == {
         "touchline_database_up", "touchline_run_clock_timestamp_seconds", "touchline_mlflow_up",
     }  # fmt: skip
+
+
+def test_a_frozen_database_is_one_that_is_away(own: Unsupervised):
+    postmaster = psutil.Process(int((own.server.data / "postmaster.pid").read_text().split()[0]))
+
+    async def work(exporter: Exporter) -> list[dict[Series, float]]:
+        found = [await exporter.scrape()]
+        frozen = [postmaster, *postmaster.children()]
+        for process in frozen:
+            process.suspend()
+        try:
+            found += [await exporter.scrape(), await exporter.scrape()]
+        finally:
+            for process in frozen:
+                process.resume()
+        return [parsed(each.decode()) for each in [*found, await exporter.scrape()]]
+
+    found = drive(exporter_of(own.settings, NOW), work)
+    assert [each[series("database_up")] for each in found] == [1, 0, 0, 1]
 
 
 def test_without_any_database_from_the_start_a_scrape_is_answered(tmp_path: Path):
