@@ -31,7 +31,7 @@ ifdef AS_OF
 export TOUCHLINE_AS_OF := $(AS_OF)
 endif
 
-.PHONY: help setup run up down monitoring status test test-fast test-all lint format chaos chaos-cluster bench peers load client docs lock clean
+.PHONY: help setup run up down monitoring status test test-fast test-all lint format chaos chaos-cluster bench peers load client dashboards docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -129,6 +129,9 @@ $(LOCUST)/.ready: benchmarks/load/requirements.txt
 client: $(STAMP)  ## write the OpenAPI document, and a wheel of the Python client that is made from it
 	$(BIN)/python clients/python/document.py
 	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir .touchline/client clients/python
+
+dashboards: $(STAMP)  ## write Grafana's dashboards; with PROMETHEUS=http://127.0.0.1:9090 RUN="..." also their table in the docs
+	cd docker/grafana && ../../$(BIN)/python -m described $(if $(PROMETHEUS),--prometheus $(PROMETHEUS) --run "$(RUN)") $(if $(AT),--at $(AT))
 
 docs: $(STAMP)  ## every table and column on one page, .touchline/docs/index.html
 	@$(BIN)/touchline docs

@@ -14,7 +14,7 @@ MINUTES = {
     "build_analytics": 20, "publish_features": 15, "detect_anomalies": 30,
     "train": 120, "tune": 120, "forget_logs": 10, "forget_runs": 30, "forget_uses": 10, "promote": 10,
     "predict": 15, "forecast_season": 20, "refresh_analytics": 15, "all_predicted": 5, "predicted_in_time": 5,
-    "settle": 20, "measure_drift": 20,
+    "settle": 20, "measure_drift": 20, "report_models": 20,
     "announce_fixtures": 15, "announce_odds": 15, "announce_scores": 15, "all_collected": 5,
 }  # fmt: skip
 # A first collection of ten seasons at a provider's pace.

@@ -86,6 +86,7 @@ def test_assets_start_the_dags_that_need_them(bag: DagBag):
 def test_parameters_are_searched_once_a_week_and_models_are_trained_every_night(bag: DagBag):
     weekly, nightly = (bag.dags[name].timetable for name in (names.TUNE_MODELS, names.TRAIN_MODELS))
     assert weekly.expression == "0 4 * * 0"
+    assert bag.dags[names.REPORT_MODELS].timetable.expression == "0 6 * * 0", "after what is learnt that day"
     assert nightly.timetable.expression == "0 3 * * *"
 
 
@@ -98,7 +99,7 @@ def test_every_dag_has_days_for_a_backfill(bag: DagBag):
     read = {name: DagSerialization.from_dict(DagSerialization.to_dict(dag)) for name, dag in bag.dags.items()}
     march = pendulum.datetime(2023, 3, 1), pendulum.datetime(2023, 3, 31, 23)
     days = {name: [*dag.iter_dagrun_infos_between(*march)] for name, dag in read.items()}
-    expected = {**dict.fromkeys(names.DAGS, 31), names.TUNE_MODELS: 4}
+    expected = {**dict.fromkeys(names.DAGS, 31), names.TUNE_MODELS: 4, names.REPORT_MODELS: 4}
     assert {name: len(found) for name, found in days.items()} == expected
     assert all(dag.timetable.periodic for dag in read.values())
 

@@ -18,10 +18,12 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from described.__main__ import asking
 
 from builders import match_row, write_season_file
 from installation import RUN_SECONDS, Installation
 from moments import STEP_SECONDS, is_running, task_process, wait_until
+from panel_queries import without_series
 from table_digests import row_counts, table_digests
 from touchline.clock import live_clock, virtual_clock
 from touchline.database import bootstrap
@@ -45,6 +47,7 @@ from touchline.sources.source import KINDS
 from touchline.supervision.programs import read_life
 from touchline.warehouse.changes import stands_as_of
 from warehouse import round_robin
+from watching import installed
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +92,7 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
             run for run in api.runs_since(run_start(installation)) if run.state not in ("queued", "running")
         ]
         assert {run.dag_id for run in runs} == set(names.DAGS) - {
-            names.TUNE_MODELS, names.KEEP_HOUSE, names.WATCH_KICKOFFS, names.APPROVE_PROMOTION
+            names.TUNE_MODELS, names.KEEP_HOUSE, names.WATCH_KICKOFFS, names.APPROVE_PROMOTION, names.REPORT_MODELS,
         }  # fmt: skip
         tasks = [task for run in runs for task in api.tasks(run)]
         # No source left anything for later.
@@ -554,6 +557,38 @@ def test_every_service_comes_back_runs_go_on_and_nothing_of_a_killed_one_survive
 def is_back(settings: Settings, leaders: dict[str, int]) -> bool:
     services = status.status(settings).services
     return all(each.state == "running" and each.pid != leaders[each.service] for each in services)
+
+
+def test_every_panel_and_every_rule_finds_a_series_in_what_prometheus_has_scraped(
+    installation: Installation, first: dict[str, Any]
+):
+    for name in (status.PROMETHEUS, status.ALERTMANAGER, status.NODE_EXPORTER):
+        installed(name)
+    settings = installation.settings
+    # Some of the first matches are then over.
+    now = advance_clock(settings.sandbox_address, 3)
+    for command in ("collect", "build", "settle"):
+        done = installation.touchline(command)
+        assert done.returncode == 0, done.stderr
+    with connect(settings, "model") as connection:
+        # Of so few matches these are not measured.
+        for metric, subject in (
+            ("confident_picks", "floor"),
+            ("log_loss_against_market", settings.model_name),
+        ):
+            connection.execute(
+                "insert into ops.drift_metric (run_id, metric, subject, value, threshold, is_drift, as_of, n_matches) "
+                "values ('test', %s, %s, 1, 3, false, %s, 400)",
+                (metric, subject, now),
+            )
+    done = installation.touchline("--json", "monitoring", "start")
+    assert done.returncode == 0, done.stderr
+    ask = asking(json.loads(done.stdout)["addresses"][status.PROMETHEUS])
+    deadline = time.monotonic() + STEP_SECONDS
+    while (missing := without_series(ask)) and time.monotonic() < deadline:
+        time.sleep(1)
+    assert installation.touchline("monitoring", "stop").returncode == 0
+    assert missing == []
 
 
 def test_down_leaves_nothing_running(installation: Installation, first: dict[str, Any]):

@@ -74,6 +74,9 @@ STEPS: Final = {
     "measure_drift": Touched(
         ("ledger.prediction", "ledger.prediction_outcome", "features.match_features"), ("ops.drift_metric",)
     ),
+    "report_models": Touched(
+        ("analytics.settled_predictions", "ledger.prediction", "ops.drift_metric", "ops.pipeline_run")
+    ),
     "all_collected": _JUDGED,
     "all_predicted": _JUDGED,
     "predicted_in_time": _JUDGED,

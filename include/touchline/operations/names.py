@@ -19,6 +19,7 @@ SETTLE_PREDICTIONS: Final = "settle_predictions"
 APPROVE_PROMOTION: Final = "approve_promotion"
 WATCH_KICKOFFS: Final = "watch_kickoffs"
 KEEP_HOUSE: Final = "keep_house"
+REPORT_MODELS: Final = "report_models"
 DAGS: Final = (
     COLLECT_FIXTURES,
     COLLECT_ODDS,
@@ -31,6 +32,7 @@ DAGS: Final = (
     APPROVE_PROMOTION,
     WATCH_KICKOFFS,
     KEEP_HOUSE,
+    REPORT_MODELS,
 )
 
 LANDING_FIXTURES: Final = "landing/fixtures"
@@ -139,6 +141,7 @@ QUEUE_OF: Final = {
     "forecast_season": PREDICT_QUEUE,
     "settle": PREDICT_QUEUE,
     "measure_drift": PREDICT_QUEUE,
+    "report_models": PREDICT_QUEUE,
     "refresh_analytics": PREDICT_QUEUE,
     ALL_PREDICTED: PREDICT_QUEUE,
     PREDICTED_IN_TIME: PREDICT_QUEUE,

@@ -218,6 +218,12 @@ def _measure_drift(run: Run) -> Any:
     return measure_drift(run.settings, run.clock, run.run_id)
 
 
+def _report_models(run: Run) -> Any:
+    from touchline.model_reports.reporting import report_models
+
+    return report_models(run.settings, run.as_of, run.run_id, run.registry)
+
+
 def _forget_logs(run: Run) -> Any:
     from touchline.operations.house import forget_logs
 
@@ -333,6 +339,10 @@ _TABLE = (
     Step(
         "measure_drift", "Measure whether the champion or its features have drifted.", _measure_drift,
         ("source", "mlflow"), is_present=True, publishes=(names.DRIFT,), news=news.alarms,
+    ),
+    Step(
+        "report_models", "Report skill, calibration, drift, champions and worst misses.", _report_models,
+        ("source", "mlflow"), is_present=True, idle=_nothing_built,
     ),
     replace(
         _building("analytics", "Build the views again when the wall clock has moved on since the build.", None),

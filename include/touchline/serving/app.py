@@ -17,6 +17,7 @@ from touchline.serving import (
     data_page,
     lineages,
     match_routes,
+    model_reports,
     pages,
     prediction_routes,
     record_pages,
@@ -66,6 +67,7 @@ READING = (
     pages.router,
     team_page.router,
     record_pages.router,
+    model_reports.router,
     data_page.router,
 )
 

@@ -26,11 +26,17 @@ _DOCUMENTATION = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     f"img-src 'self' data:; worker-src blob:; form-action 'none'; {_NEVER}"
 )
+# A report is one file, with its pictures in it.
+_REPORT = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; {_NEVER}"
 _POLICIES = {
     **dict.fromkeys(("/", "/track-record", "/models", "/data", "/sign-in"), _BOARD),
     **dict.fromkeys(("/docs", "/redoc"), _DOCUMENTATION),
 }
-_BOARD_FOLDERS = ("/matches/", "/competitions/", "/teams/")
+# By the beginnings of their paths.
+_FOLDERS = {
+    **dict.fromkeys(("/matches/", "/competitions/", "/teams/"), _BOARD),
+    "/models/reports/": _REPORT,
+}
 
 
 def browser_headers(path: str) -> dict[str, str]:
@@ -44,12 +50,13 @@ def browser_headers(path: str) -> dict[str, str]:
 
 
 def is_page(path: str) -> bool:
-    """Whether people look at what is at `path`: a page of the board, which is another one for every user."""
-    return _policy(path) is _BOARD
+    """Whether people look at what is at `path`: a page of the board, most of which are others for every user."""
+    return _policy(path) in (_BOARD, _REPORT)
 
 
 def _policy(path: str) -> str:
-    return _BOARD if path.startswith(_BOARD_FOLDERS) else _POLICIES.get(path, _DATA)
+    of_a_folder = (policy for folder, policy in _FOLDERS.items() if path.startswith(folder))
+    return _POLICIES.get(path) or next(of_a_folder, _DATA)
 
 
 class HttpConduct:

@@ -16,6 +16,7 @@ from touchline.serving.charts import Chart, line_chart
 from touchline.serving.database import Row
 from touchline.serving.http import CarefulRoute
 from touchline.serving.lists import MOST_PER_PAGE
+from touchline.serving.model_reports import reports
 from touchline.serving.pages import shown
 from touchline.serving.problems import refused_parameter
 from touchline.serving.record_routes import CALIBRATION, CARD_WORDS, MODEL_CARD, MODELS, TRACK_RECORD
@@ -108,6 +109,7 @@ async def models_page(request: Request, version: parameters.Version = None) -> H
         by_month=[row for row in found if row["month"]],
         chart=_by_month(found),
         reigns=await reader.rows(query("serving/sql/champions"), as_of),
+        reports=await reports(request),
         chosen=chosen,
         card=card,
     )

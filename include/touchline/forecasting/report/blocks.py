@@ -49,12 +49,20 @@ class Points:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A cell of a table that leads to an address."""
+
+    text: str
+    address: str
+
+
+@dataclass(frozen=True)
 class Table:
     """Text in rows; the first column is left-aligned. A folded table opens on a click."""
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str | Link, ...], ...]
     is_folded: bool = False
 
 
@@ -110,12 +118,14 @@ def _markdown(block: Block, pictures: str) -> str:
 
 
 def _markdown_table(table: Table) -> str:
-    lines = [
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
-        for row in (table.columns, *table.rows)
-    ]
+    lines = ["| " + " | ".join(_cell(each) for each in row) + " |" for row in (table.columns, *table.rows)]
     lines.insert(1, "|---" + "|---:" * (len(table.columns) - 1) + "|")
     text = "\n".join(lines)
     if table.is_folded:
         return f"<details><summary>{escape(table.title)}</summary>\n\n{text}\n\n</details>"
     return f"**{table.title}**\n\n{text}"
+
+
+def _cell(cell: str | Link) -> str:
+    text = (cell if isinstance(cell, str) else cell.text).replace("|", "\\|")
+    return text if isinstance(cell, str) else f"[{text}]({cell.address})"

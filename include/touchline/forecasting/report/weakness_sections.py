@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from touchline.forecasting.logistic import Floats, Ints
 from touchline.forecasting.report import diagrams, plots
 from touchline.forecasting.report.blocks import Block, Heading, Paragraph, Table, picture
 from touchline.forecasting.report.calibration import (
@@ -47,21 +48,26 @@ def calibration(compared: Compared) -> Iterator[Block]:
         is_folded=True,
     )
     for name in shown:
-        cells = calibration_cells(compared.probabilities(name), compared.outcomes)
-        outside = sum(not cell.is_within for cell in cells)
-        yield Table(
-            f"Calibration of {name} by probability and outcome: {outside} of {len(cells)} cells outside of the band, "
-            f"{0.05 * len(cells):.1f} expected by chance",
-            ("outcome", "probability", "n", "mean forecast", "share that happened", "95 % by chance", ""),
-            tuple(
-                (
-                    cell.outcome, f"{100 * cell.bin_low:.0f}-{100 * cell.bin_high:.0f} %", f"{cell.n:,}",
-                    percent(cell.forecast), percent(cell.share), _band(cell), _verdict(cell),
-                )
-                for cell in cells
-            ),
-            is_folded=True,
-        )  # fmt: skip
+        yield cells_table(name, compared.probabilities(name), compared.outcomes)
+
+
+def cells_table(name: str, probabilities: Floats, outcomes: Ints) -> Table:
+    """The cells of a forecast by probability and outcome, with how many of them chance does not explain."""
+    cells = calibration_cells(probabilities, outcomes)
+    outside = sum(not cell.is_within for cell in cells)
+    return Table(
+        f"Calibration of {name} by probability and outcome: {outside} of {len(cells)} cells outside of the band, "
+        f"{0.05 * len(cells):.1f} expected by chance",
+        ("outcome", "probability", "n", "mean forecast", "share that happened", "95 % by chance", ""),
+        tuple(
+            (
+                cell.outcome, f"{100 * cell.bin_low:.0f}-{100 * cell.bin_high:.0f} %", f"{cell.n:,}",
+                percent(cell.forecast), percent(cell.share), _band(cell), _verdict(cell),
+            )
+            for cell in cells
+        ),
+        is_folded=True,
+    )  # fmt: skip
 
 
 def worst(compared: Compared) -> Iterator[Block]:

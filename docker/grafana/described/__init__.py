@@ -1,0 +1,1 @@
+"""Grafana's dashboards as they are described here; `make dashboards` writes ../dashboards/*.json."""

@@ -1,0 +1,1 @@
+"""Quality reports: how good the models have been, what drifted, who was champion, and what went worst."""
