@@ -183,3 +183,15 @@ class ProfileInvalid(TouchlineError):
     """A profile names what does not exist: a competition, a team, a time zone, a language."""
 
     exit_code = 2
+
+
+class BackupFailed(TouchlineError):
+    """A program of PostgreSQL could not take a backup, or restore one."""
+
+
+class BackupUnusable(TouchlineError):
+    """A backup is damaged or not whole, or there is none for what is asked."""
+
+
+class RestoreDiffers(TouchlineError):
+    """A restored database is not what its source was."""
