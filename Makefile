@@ -31,7 +31,7 @@ ifdef AS_OF
 export TOUCHLINE_AS_OF := $(AS_OF)
 endif
 
-.PHONY: help setup run up down status test test-fast test-all lint format chaos chaos-cluster bench peers load client docs lock clean
+.PHONY: help setup run up down monitoring status test test-fast test-all lint format chaos chaos-cluster bench peers load client docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ up: $(STAMP)  ## start everything and leave it running
 
 down: $(STAMP)  ## stop everything
 	@$(BIN)/touchline down
+
+monitoring: $(STAMP)  ## watch a running Touchline: Prometheus, Alertmanager and exporters, as far as installed
+	@$(BIN)/touchline monitoring start
 
 status: $(STAMP)  ## what is running, and where
 	@$(BIN)/touchline status

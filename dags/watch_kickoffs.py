@@ -16,10 +16,16 @@ from airflow.sdk import dag
 
 from matchday_timetable import KickoffTimetable
 from touchline.operations import names
+from touchline_alerts import send_what_is_new
 from touchline_tasks import DAG_DEFAULTS, step
 
 
-@dag(schedule=KickoffTimetable(), tags=[names.TAG, "predictions"], doc_md=__doc__, **DAG_DEFAULTS)
+@dag(
+    schedule=KickoffTimetable(), tags=[names.TAG, "predictions"], doc_md=__doc__,
+    # What a maintenance has kept back is sent some time after it, whether anything else fails or not.
+    on_success_callback=send_what_is_new,
+    **DAG_DEFAULTS,
+)  # fmt: skip
 def watch_kickoffs() -> None:
     step(names.PREDICTED_IN_TIME)
 

@@ -58,7 +58,7 @@ def task_succeeded(context: Any) -> None:
 
 
 def send_what_is_new(context: Any) -> None:
-    """Send what nobody was told yet; `on_failure_callback` of every DAG, which the DAG processor calls."""
+    """Send what nobody was told yet; the DAG processor calls it when a run has failed, and after each of one DAG."""
     del context
     send()
 

@@ -30,7 +30,7 @@ class Webhook:
 
 @contextmanager
 def webhook() -> Iterator[Webhook]:
-    """As Slack's: a JSON body with a text, answered with `ok`."""
+    """As Slack's: a JSON body with a text, or attachments with title and text, answered with `ok`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -40,7 +40,8 @@ def webhook() -> Iterator[Webhook]:
                 received.released.wait()
                 return
             if received.status == 200:
-                received.told.append(body["text"])
+                attached = [f"{each['title']}\n{each['text']}" for each in body.get("attachments", ())]
+                received.told.append(body["text"] if not attached else "\n".join(attached))
             answer = b"ok" if received.status == 200 else b"no_service"
             self.send_response(received.status)
             self.send_header("Content-Length", str(len(answer)))

@@ -195,3 +195,7 @@ class BackupUnusable(TouchlineError):
 
 class RestoreDiffers(TouchlineError):
     """A restored database is not what its source was."""
+
+
+class MaintenanceInvalid(TouchlineError):
+    """A maintenance was to be declared while one is in force, or ended while none is."""

@@ -23,7 +23,9 @@ from touchline.clock import parse_as_of
 from touchline.credentials import Credentials, variable_of
 from touchline.errors import SettingsInvalid, nearest
 
-Role = Literal["owner", "ingest", "transform", "model", "api", "access", "analyst", "watchdog", "backup"]
+Role = Literal[
+    "owner", "ingest", "transform", "model", "api", "access", "analyst", "watchdog", "metrics", "backup"
+]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 # Each has a password or key of its own.
 CREDENTIALS = ("postgres", *ROLES, "airflow", "airflow_admin", "mlflow", "jwt", "fernet", "session")
@@ -205,6 +207,10 @@ class Backup(BaseModel, frozen=True):
         """The key that was given."""
         return _secret(self.key, self.key_file, "TOUCHLINE_BACKUP_KEY_FILE")
 
+    def environment(self) -> dict[str, str]:
+        """The variable that gives another process the secret among these settings."""
+        return {} if self.key is None else {f"{PREFIX}BACKUP_KEY": self.key.get_secret_value()}
+
 
 class Access(BaseModel, frozen=True):
     """Who may ask the API, and how often; what is unset follows from the address that it listens on."""
@@ -334,6 +340,9 @@ class Settings(BaseSettings):
     sandbox_url: str | None = Field(
         default=None, description="a simulated world that runs on another machine; this machine's if unset"
     )
+    alertmanager_url: str | None = Field(
+        default=None, description="an Alertmanager on another machine; this machine's if unset"
+    )
     lineage_url: str | None = Field(
         default=None,
         description="where OpenLineage events go, such as a Marquez server; a file below home if unset",
@@ -390,7 +399,7 @@ class Settings(BaseSettings):
             raise ValueError("write postgresql://user:password@host:5432/postgres")
         return plain
 
-    @field_validator("mlflow_tracking_uri", "sandbox_url", "lineage_url", mode="after")
+    @field_validator("mlflow_tracking_uri", "sandbox_url", "alertmanager_url", "lineage_url", mode="after")
     @classmethod
     def _is_of_the_web(cls, value: str | None) -> str | None:
         if value is None:
@@ -502,6 +511,13 @@ class Settings(BaseSettings):
         if self.sandbox_url is not None:
             return self.sandbox_url.rstrip("/")
         return f"http://127.0.0.1:{self.running_port('sandbox', self.sandbox_port)}"
+
+    @property
+    def alertmanager_address(self) -> str:
+        """Where Alertmanager answers, `http://host:port`."""
+        if self.alertmanager_url is not None:
+            return self.alertmanager_url.rstrip("/")
+        return f"http://127.0.0.1:{self.running_port('alertmanager', self.alertmanager_port)}"
 
     def running_port(self, service: str, preferred: int) -> int:
         """The port a service of ours was last started on, or the preferred one."""

@@ -24,6 +24,7 @@ ATTEMPTS = (
     ("select content_hash from landing.payload", f"{BUILDERS} api"),
     ("select price_home from landing.odds_observation", f"{BUILDERS} api"),
     ("select value from landing.rejected_row", BUILDERS),
+    ("select rule from landing.rejected_row", f"{BUILDERS} metrics"),
     ("select secret_hash from ops.api_key_secret", "owner access"),
     ("select owner from ops.api_key", "owner access"),
     (
@@ -46,7 +47,7 @@ ATTEMPTS = (
     ("select ops.forget_key_uses(30)", "owner ingest"),
     ("select ops.forget_key_uses(29)", ""),
     ("delete from ops.api_rate", "owner access"),
-    ("select p_home from ledger.prediction", "owner transform model api analyst watchdog"),
+    ("select p_home from ledger.prediction", "owner transform model api analyst watchdog metrics"),
     ("truncate ledger.prediction cascade", ""),
     ("truncate landing.payload cascade", ""),
     ("insert into ops.audit_log (action, object, reason) values ('UPDATE', 'x', 'y')", "owner"),
@@ -140,11 +141,13 @@ def connects(url: str) -> bool:
 
 
 @pytest.mark.parametrize("role", [*ROLES, "airflow", "mlflow"])
-def test_a_role_connects_to_its_own_database_only(server: Settings, role: str):
-    user, own = (f"touchline_{role}", server.warehouse_database) if role in ROLES else (role, role)
+def test_a_role_connects_to_its_own_database_only_but_for_the_exporter(server: Settings, role: str):
+    user, own = (f"touchline_{role}", [server.warehouse_database]) if role in ROLES else (role, [role])
+    if role == "metrics":
+        own.append("airflow")
     databases = (server.warehouse_database, "airflow", "mlflow", "postgres", "template1")
     url = {database: server.url_for(user, server.secrets[role], database) for database in databases}
-    assert [database for database in databases if connects(url[database])] == [own]
+    assert [database for database in databases if connects(url[database])] == own
 
 
 def test_a_repair_is_in_the_audit_log_though_its_owner_cannot_change_it(server: Settings):

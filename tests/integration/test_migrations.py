@@ -55,8 +55,10 @@ OLDER = (
     "0024",
     "0025",
     "0026",
+    "0027",
+    "0028",
 )
-NEWEST = "0027"
+NEWEST = "0029"
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     "landing.accepted_fact",

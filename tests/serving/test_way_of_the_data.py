@@ -38,8 +38,8 @@ def words(html: str) -> str:
 
 
 def test_every_asset_has_a_stage_a_maker_and_a_promise():
-    assert sorted(asset for _, assets in way.STAGES for asset in assets) == sorted(names.ASSETS)
-    assert {dag for _, assets in way.STAGES for dag, _ in assets.values()} <= set(names.DAGS)
+    assert sorted(asset for _, assets in names.STAGES for asset in assets) == sorted(names.ASSETS)
+    assert {dag for _, assets in names.STAGES for dag, _ in assets.values()} <= set(names.DAGS)
     assert names.PROMISED.keys() == set(names.ASSETS)
 
 

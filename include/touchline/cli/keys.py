@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from touchline.cli.output import console, emit, ready, state
+from touchline.cli.output import console, emit, read_span, ready, state
 
 if TYPE_CHECKING:
     from touchline.accounts.keys import KnownKey, NewKey
     from touchline.accounts.profiles import Stored
 
-SPANS = {"m": "minutes", "h": "hours", "d": "days"}
 NEVER = "never"
-MOST_DAYS = 36_500
 
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="its prefix, such as tl_k7q2mzpa")]
 
@@ -100,7 +97,7 @@ def register(app: typer.Typer) -> None:
                 "a key that expires cannot be made one that does not", param_hint="--expires"
             )
         with connect(ready(ctx), "owner") as connection:
-            made = keys.rotate(connection, key, at, _span(grace, "--grace"), ends)
+            made = keys.rotate(connection, key, at, read_span(grace, "--grace"), ends)
         _show(ctx, made)
 
     profiles = typer.Typer(help="Show and write the profile of a key's user.", no_args_is_help=True)
@@ -199,18 +196,10 @@ def _check_limit(text: str | None) -> None:
         raise typer.BadParameter(f"{text!r}: write 600/minute or none", param_hint="--limit") from error
 
 
-def _span(text: str, option: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,6})([mhd])", text.strip())
-    span = None if found is None else timedelta(**{SPANS[found[2]]: int(found[1])})
-    if span is None or not timedelta(0) <= span <= timedelta(days=MOST_DAYS):
-        raise typer.BadParameter(f"{text!r}: write 30m, 24h or 90d", param_hint=option)
-    return span
-
-
 def _ends(text: str, at: datetime, option: str) -> datetime | None:
     if text == NEVER:
         return None
-    span = _span(text, option)
+    span = read_span(text, option)
     if not span:
         raise typer.BadParameter("write at least 1m, or never", param_hint=option)
     return at + span

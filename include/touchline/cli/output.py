@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +38,8 @@ PARTLY_FAILED = 3
 DEGRADED = 4
 
 MOMENT_SECONDS = 1.0
+SPANS = {"m": "minutes", "h": "hours", "d": "days"}
+MOST_DAYS = 36_500
 
 LimitOption = Annotated[int, typer.Option(min=1, max=1_000_000, help="at most this many")]
 PortOption = Annotated[
@@ -121,6 +124,15 @@ def read_day(text: str, option: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not a date: write 2019-08-01", param_hint=option) from error
+
+
+def read_span(text: str, option: str, most: timedelta = timedelta(days=MOST_DAYS)) -> timedelta:
+    """How long, as 30m, 24h or 90d; anything else, and more than `most`, is wrong usage."""
+    found = re.fullmatch(r"(\d{1,6})([mhd])", text.strip())
+    span = None if found is None else timedelta(**{SPANS[found[2]]: int(found[1])})
+    if span is None or span > most:
+        raise typer.BadParameter(f"{text!r}: write 30m, 24h or {most.days}d at most", param_hint=option)
+    return span
 
 
 def file_to_write(path: Path | None) -> Path | None:

@@ -95,12 +95,21 @@ def _make_roles(admin: Connection, settings: Settings) -> None:
         admin.execute("grant pg_read_all_data to touchline_backup")
     # A member of a role sees its sessions, and may end them.
     admin.execute("grant touchline_analyst to touchline_watchdog")
+    admin.execute("alter role touchline_metrics set default_transaction_read_only = on")
+    # Where the administrator is none of the whole server, metrics of other roles' sessions and of replicas are missing.
+    if scalar(
+        admin,
+        "select rolsuper or pg_has_role('pg_monitor', 'member with admin option') from pg_roles "
+        "where rolname = current_user",
+    ):
+        admin.execute("grant pg_monitor to touchline_metrics")
 
 
 def _make_databases(admin: Connection, settings: Settings) -> None:
-    """Create the databases, and let each role connect to its own only."""
+    """Create the databases, and let each role connect to its own only; the exporter also to Airflow's."""
     warehouse = settings.warehouse_database
     owners = {warehouse: "touchline_owner", "airflow": "airflow", "mlflow": "mlflow"}
+    readers = {warehouse: [f"touchline_{role}" for role in ROLES], "airflow": ["touchline_metrics"]}
     for database, owner in owners.items():
         if scalar(admin, "select 1 from pg_database where datname = %s", (database,)) is None:
             admin.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(owner)))
@@ -109,9 +118,7 @@ def _make_databases(admin: Connection, settings: Settings) -> None:
                     sql.Identifier(database), sql.Identifier(owner)
                 )
             )
-        _let_connect(
-            admin, database, [f"touchline_{role}" for role in ROLES] if database == warehouse else []
-        )
+        _let_connect(admin, database, readers.get(database, []))
     # On a server of others, these may be open for a reason.
     if settings.database_url is None:
         for database in ("postgres", "template1"):

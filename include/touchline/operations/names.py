@@ -19,6 +19,8 @@ SETTLE_PREDICTIONS: Final = "settle_predictions"
 APPROVE_PROMOTION: Final = "approve_promotion"
 WATCH_KICKOFFS: Final = "watch_kickoffs"
 KEEP_HOUSE: Final = "keep_house"
+BACK_UP: Final = "back_up"
+CHECK_BACKUP: Final = "check_backup"
 DAGS: Final = (
     COLLECT_FIXTURES,
     COLLECT_ODDS,
@@ -31,6 +33,8 @@ DAGS: Final = (
     APPROVE_PROMOTION,
     WATCH_KICKOFFS,
     KEEP_HOUSE,
+    BACK_UP,
+    CHECK_BACKUP,
 )
 
 LANDING_FIXTURES: Final = "landing/fixtures"
@@ -86,6 +90,31 @@ BUILD_STEPS: Final = (
 )  # fmt: skip
 BUILT: Final = BUILD_STEPS[-1]
 BUILD: Final = (*BUILD_STEPS, "detect_anomalies")
+
+# In the order in which data passes them: what a stage is called, and for each asset the DAG and the step that make it.
+STAGES: Final = (
+    ("Landing", {asset: (f"collect_{kind}", f"collect_{kind}") for kind, asset in LANDING.items()}),
+    (
+        "Warehouse",
+        dict.fromkeys((FEATURES, RESULTS), (BUILD_WAREHOUSE, BUILT)),
+    ),
+    (
+        "Models",
+        {
+            TUNED: (TUNE_MODELS, "tune"),
+            CHAMPION: (TRAIN_MODELS, "train"),
+            CANDIDATE: (TRAIN_MODELS, "train"),
+            DRIFT: (SETTLE_PREDICTIONS, "measure_drift"),
+        },
+    ),
+    (
+        "Ledger",
+        {
+            PREDICTIONS: (PREDICT_MATCHES, "predict"),
+            SETTLED: (SETTLE_PREDICTIONS, "settle"),
+        },
+    ),
+)
 
 # The steps that make models, or decide how they are made.
 LEARNING: Final = ("train", "tune")

@@ -44,7 +44,9 @@ where closed_at is null and dag_id = %(dag_id)s
 """
 _UNTOLD = """
 select notice_id, dag_id, task_id, run_id, error, sample, what_to_do, link from ops.notice
-where closed_at is null and not told_by @> array[%s]
+where closed_at is null and not told_by @> array[%s] and not exists (
+    select from ops.maintenance_window where starts_at <= clock_timestamp() and ends_at > clock_timestamp()
+)
 order by dag_id, run_id, notice_id
 """
 
@@ -142,6 +144,7 @@ def close_notices(settings: Settings, dag_id: str, task_id: str, run_id: str) ->
 def send_notices(settings: Settings, channels: Mapping[str, Channel]) -> list[str]:
     """Send what is open and was not sent yet, through every channel; returns what went wrong, a line a channel.
 
+    During a maintenance nothing is sent: what is still open after it is new then.
     A kill between sending and recording it may send a message twice, and never none.
     """
     return [problem for name, channel in channels.items() for problem in _send(settings, name, channel)]

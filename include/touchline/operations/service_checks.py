@@ -20,6 +20,10 @@ ADDRESSES: Final = {
     status.MLFLOW: ("mlflow_port", "/health"),
     status.AIRFLOW_API: ("airflow_port", "/api/v2/version"),
     status.API: ("api_port", "/v1/health/live"),
+    status.PROMETHEUS: ("prometheus_port", "/-/ready"),
+    status.ALERTMANAGER: ("alertmanager_port", "/-/ready"),
+    status.NODE_EXPORTER: ("node_exporter_port", "/"),
+    status.EXPORTER: ("exporter_port", "/live"),
 }
 # A task that was handed to the executor starts within seconds, and no pause between two tries is longer than 5 minutes.
 PATIENCE: Final = timedelta(minutes=10)
@@ -43,10 +47,13 @@ def service_checks(settings: Settings, now: datetime) -> Iterator[Check]:
         status.SANDBOX: not settings.is_simulated or settings.sandbox_url is not None,
         status.MLFLOW: settings.mlflow_tracking_uri is not None,
     }
-    for service in status.SERVICES:
+    for service in (*status.SERVICES, *status.MONITORING):
         # PostgreSQL has a check of its own, as it may be elsewhere.
-        if service != status.POSTGRES and not elsewhere.get(service):
+        if service != status.POSTGRES and service in states and not elsewhere.get(service):
             yield _service(settings, service, states[service])
+    if status.PROMETHEUS in states and states[status.PROMETHEUS].state == "running":
+        address = states[status.PROMETHEUS].address
+        yield guarded("Prometheus' targets", lambda: _targets(address), "see the log of prometheus")
     if states[status.AIRFLOW_API].state == "running":
         try:
             with airflow_of(settings) as api:
@@ -125,6 +132,15 @@ def _service(settings: Settings, service: str, found: status.ServiceState) -> Ch
             f"end what listens on port {preferred} (`ss -ltnp`), then `touchline down` and `touchline up`",
         )  # fmt: skip
     return Check(service, "ok", f"{address} answers")
+
+
+def _targets(address: str) -> Check:
+    reply = httpx.get(f"{address}/api/v1/targets", params={"state": "active"}, timeout=3).raise_for_status()
+    targets = reply.json()["data"]["activeTargets"]
+    down = [f"{each['labels']['job']} ({each['lastError']})" for each in targets if each["health"] == "down"]
+    if not down:
+        return Check("Prometheus' targets", "ok", f"{len(targets)}, none down")
+    return Check("Prometheus' targets", "warning", f"down: {', '.join(down)}", "see `touchline status`")
 
 
 def _runs(api: AirflowApi, now: datetime) -> Check:

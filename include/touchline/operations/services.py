@@ -6,10 +6,14 @@ import importlib.metadata
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Final
+
+from psycopg import sql
 
 from touchline.database import bootstrap
-from touchline.database.engine import open_url, scalar, sqlalchemy_url
-from touchline.operations import status
+from touchline.database.engine import Connection, open_url, scalar, sqlalchemy_url
+from touchline.operations import monitoring_services, status
 from touchline.operations.airflow_command import run_airflow
 from touchline.operations.airflow_settings import QUIET, airflow_variables
 from touchline.operations.code import code_digest
@@ -18,6 +22,8 @@ from touchline.supervision.programs import HOST, Program, digest_of, port_for, r
 from touchline.supervision.supervisor import await_health, ensure_program, run_programs, stop_programs
 
 Told = Callable[[str], None]
+# The tables of Airflow's metadata that the queries of touchline.exporter read.
+READ_OF_AIRFLOW: Final = ("asset_dag_run_queue", "job", "slot_pool", "task_instance")
 
 
 def ensure_source(settings: Settings) -> None:
@@ -47,6 +53,7 @@ def start_all(settings: Settings, on_progress: Told = lambda _: None) -> list[st
     on_progress("Airflow's database")
     migrate_airflow(settings)
     database = read_program(settings.home, status.POSTGRES) if settings.database_url is None else None
+    programs += monitoring_services.those_that_run(settings)
     started += run_programs(settings.home, [*([database] if database else []), *programs], only=True)
     for program in programs:
         on_progress(program.name)
@@ -60,10 +67,19 @@ def stop_all(settings: Settings) -> list[str]:
 
 
 def migrate_airflow(settings: Settings) -> None:
-    """Bring Airflow's database to the installed version; nothing to do (and quick) when it is there already.
+    """Bring Airflow's database to the installed version, and let the exporter read its part; quick when all is done.
 
     Raises ServiceFailed with Airflow's output.
     """
+    _bring_to_version(settings)
+    with _airflow_database(settings) as connection:
+        for table in READ_OF_AIRFLOW:
+            connection.execute(
+                sql.SQL("grant select on {} to touchline_metrics").format(sql.Identifier("public", table))
+            )
+
+
+def _bring_to_version(settings: Settings) -> None:
     stamp = settings.home / "airflow" / "migrated.json"
     (settings.home / "airflow").mkdir(parents=True, exist_ok=True)
     version = {"airflow": importlib.metadata.version("apache-airflow"), "revision": _revision(settings)}
@@ -74,8 +90,12 @@ def migrate_airflow(settings: Settings) -> None:
     stamp.write_text(json.dumps({**version, "revision": _revision(settings)}))
 
 
+def _airflow_database(settings: Settings) -> AbstractContextManager[Connection]:
+    return open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow"))
+
+
 def _revision(settings: Settings) -> str | None:
-    with open_url(settings.url_for("airflow", settings.secrets["airflow"], "airflow")) as connection:
+    with _airflow_database(settings) as connection:
         if scalar(connection, "select to_regclass('public.alembic_version')") is None:
             return None
         return str(scalar(connection, "select version_num from public.alembic_version"))
@@ -111,6 +131,8 @@ def _programs(settings: Settings) -> Iterator[Program]:
             fingerprint=code_digest(),
         )
     yield _api(settings)
+    if settings.backup.folder is not None:
+        yield _wal_receiver(settings)
 
 
 def _sleepless() -> Mapping[str, str]:
@@ -127,6 +149,14 @@ def _watchdog(settings: Settings) -> Program:
     }
     arguments = ["-m", "touchline.database.watchdog"]
     return _program(settings, status.WATCHDOG, arguments, variables, fingerprint=code_digest())
+
+
+def _wal_receiver(settings: Settings) -> Program:
+    variables = {
+        **settings.environment(), **settings.backup.environment(), **settings.passwords("backup"),
+        "PYTHONPATH": str(PROJECT_ROOT / "include"),
+    }  # fmt: skip
+    return _program(settings, status.WAL_RECEIVER, ["-m", "touchline.backup.receive"], variables, fingerprint=code_digest())
 
 
 def _sandbox(settings: Settings) -> Program:

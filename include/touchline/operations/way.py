@@ -29,31 +29,6 @@ from touchline.settings import Settings
 
 N_FIXTURES: Final = 30
 
-# In the order in which data passes them: what a stage is called, and for each asset the DAG and the step that make it.
-STAGES: Final = (
-    ("Landing", {asset: (f"collect_{kind}", f"collect_{kind}") for kind, asset in names.LANDING.items()}),
-    (
-        "Warehouse",
-        dict.fromkeys((names.FEATURES, names.RESULTS), (names.BUILD_WAREHOUSE, names.BUILT)),
-    ),
-    (
-        "Models",
-        {
-            names.TUNED: (names.TUNE_MODELS, "tune"),
-            names.CHAMPION: (names.TRAIN_MODELS, "train"),
-            names.CANDIDATE: (names.TRAIN_MODELS, "train"),
-            names.DRIFT: (names.SETTLE_PREDICTIONS, "measure_drift"),
-        },
-    ),
-    (
-        "Ledger",
-        {
-            names.PREDICTIONS: (names.PREDICT_MATCHES, "predict"),
-            names.SETTLED: (names.SETTLE_PREDICTIONS, "settle"),
-        },
-    ),
-)
-
 # The pages inside Airflow. They are those of the board, but for the first.
 LINKS: Final = {
     "The way of the data": "/",
@@ -121,7 +96,7 @@ async def _content(reader: Reader, state: State) -> dict[str, Any]:
     runs = await reader.rows(query("operations/sql/last_runs"), state.as_of)
     stages = [
         (title, [_asset(asset, *maker, runs, state.as_of) for asset, maker in assets.items()])
-        for title, assets in STAGES
+        for title, assets in names.STAGES
     ]
     if state.n_upcoming is None:
         return {"stages": stages}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import tempfile
+from pathlib import Path
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -14,6 +16,7 @@ from starlette.types import ASGIApp
 
 from touchline.serving.app import create_app
 from touchline.serving.database import ANSWER_SECONDS
+from touchline.serving.measures import FOLDER_VARIABLE
 from touchline.serving.present import present_of
 from touchline.settings import parts_of, read_settings
 
@@ -26,7 +29,8 @@ OBJECTS_BEFORE_SEARCH = 50_000
 def application() -> ASGIApp:
     """The application for this process's settings; granian's workers call this function."""
     settings = read_settings()
-    app = create_app(settings, present_of(settings))
+    folder = os.environ.get(FOLDER_VARIABLE)
+    app = create_app(settings, present_of(settings), measures_folder=Path(folder) if folder else None)
     # A search for garbage through all that stays, and it would be often under load, holds up every request.
     gc.collect()
     gc.freeze()
@@ -45,13 +49,21 @@ def main() -> None:
     options = parser.parse_args()
     # Who may ask follows from it, and workers read it there.
     os.environ["TOUCHLINE_BIND_HOST"] = options.host
+    with tempfile.TemporaryDirectory(prefix="touchline-api-") as folder:
+        if settings.api_workers > 1:
+            # A new one for every start: what earlier processes have counted is not counted again.
+            os.environ[FOLDER_VARIABLE] = folder
+        _serve(options.host, options.port, settings.api_workers)
+
+
+def _serve(host: str, port: int, workers: int) -> None:
     Granian(
         "touchline.serving.__main__:application",
-        address=options.host,
-        port=options.port,
+        address=host,
+        port=port,
         interface=Interfaces.ASGI,
         factory=True,
-        workers=settings.api_workers,
+        workers=workers,
         log_access=False,
         http1_settings=HTTP1Settings(max_buffer_size=MOST_HEADER_BYTES),
         # Without a bound, the server waits for ever for a worker that does not end.

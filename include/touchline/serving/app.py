@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -69,12 +70,18 @@ READING = (
 )
 
 
-def create_app(settings: Settings, present: Present, kept_seconds: float = KEPT_SECONDS) -> FastAPI:
+def create_app(
+    settings: Settings,
+    present: Present,
+    kept_seconds: float = KEPT_SECONDS,
+    measures_folder: Path | None = None,
+) -> FastAPI:
     """The application for these settings. `present` gives the run clock's present (UTC).
 
-    Replies, and what every request needs to know, are kept for `kept_seconds`.
+    Replies, and what every request needs to know, are kept for `kept_seconds`. In `measures_folder` several processes
+    count their requests together.
     """
-    reader, measures, control = Reader(settings), Measures(), AccessControl(settings)
+    reader, measures, control = Reader(settings), Measures(measures_folder), AccessControl(settings)
     services = Services(settings, reader)
 
     @asynccontextmanager

@@ -53,20 +53,24 @@ class Service:
         return Answer(self._name, True, 1000 * (time.monotonic() - started))
 
 
+def registry_address(settings: Settings) -> str:
+    """Where MLflow answers, `http://host:port`, without a slash at its end."""
+    if settings.mlflow_tracking_uri is not None:
+        return settings.mlflow_tracking_uri.rstrip("/")
+    return f"http://127.0.0.1:{settings.running_port('mlflow', settings.mlflow_port)}"
+
+
 class Services:
     """All that these settings name: the database, the registry, and the Redis that counts requests."""
 
     def __init__(self, settings: Settings, reader: Reader) -> None:
         self._http = httpx.AsyncClient(timeout=ANSWER_SECONDS)
-        address = settings.mlflow_tracking_uri or (
-            f"http://127.0.0.1:{settings.running_port('mlflow', settings.mlflow_port)}"
-        )
 
         async def ask_database() -> None:
             await reader.rows("select 1 as one")
 
         async def ask_registry() -> None:
-            (await self._http.get(f"{address.rstrip('/')}/health")).raise_for_status()
+            (await self._http.get(f"{registry_address(settings)}/health")).raise_for_status()
 
         asks: dict[str, Callable[[], Awaitable[object]]] = {
             "database": ask_database,

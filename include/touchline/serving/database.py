@@ -60,7 +60,7 @@ class Reader:
                 f"the database took longer than {STATEMENT_TIMEOUT}: ask for less, or try again later"
             ) from error
         except Exception as error:
-            if not _is_lost(error):
+            if not is_lost(error):
                 raise
             raise DatabaseUnavailable(
                 f"the database does not answer ({type(error).__name__}): start it with `touchline up`, "
@@ -126,7 +126,7 @@ class Reader:
         try:
             return await _answer(pool, query, parameters)
         except Exception as error:
-            if not _is_lost(error):
+            if not is_lost(error):
                 raise
             self._drop(pool)
         # A restarted server breaks every idle connection, so try once more on a new one.
@@ -179,7 +179,7 @@ async def _answer(pool: asyncpg.Pool, query: str, parameters: tuple[Any, ...]) -
         return list(await connection.fetch(query, *parameters))
 
 
-def _is_lost(error: Exception) -> bool:
+def is_lost(error: Exception) -> bool:
     """True when the connection is lost, or none could be made; a new one may work."""
     if isinstance(error, asyncpg.QueryCanceledError):
         return False

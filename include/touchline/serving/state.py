@@ -38,7 +38,6 @@ class State:
     n_upcoming: int | None = None
     shortfalls: tuple[Shortfall, ...] = ()
     last_steps: Mapping[str, datetime] = field(default_factory=dict)
-    sources: Sequence[Mapping[str, Any]] = ()
     quality: Sequence[Mapping[str, Any]] = ()
     has_database: bool = True
 
@@ -92,7 +91,6 @@ async def _read(reader: Reader, present: Present, horizon_days: int) -> State:
         n_upcoming,
         shortfalls,
         {step["step"]: step["as_of"] for step in await reader.rows(query("serving/sql/last_steps"))},
-        await reader.rows(query("serving/sql/source_states")),
         await reader.rows(query("serving/sql/quality")),
     )
 
