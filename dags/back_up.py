@@ -1,12 +1,12 @@
 """### Back up
 
-**What** takes a backup into the folder of backups: PostgreSQL, models, passwords, encrypted (docs/backup.md). The service
-`wal-receiver` ships what happens between two of them. **When** daily at 01:00 UTC. **Reads** everything. **Publishes**
-nothing. Skips its work while `TOUCHLINE_BACKUP_FOLDER` is not set.
+**What** takes a backup into the folder of backups: PostgreSQL, models, passwords, encrypted (docs/backup.md). The
+service `wal-receiver` ships what happens between two of them. **When** daily at 01:00 UTC. **Reads** everything.
+**Publishes** nothing. Without `TOUCHLINE_BACKUP_FOLDER` it does nothing.
 
 **When a task fails**
-* `back_up`: the log has what `pg_basebackup` said. Where the folder is full or away, make room or bring it back; the next
-  try takes the backup. `touchline backup` takes one by hand.
+* `back_up`: the log has what `pg_basebackup` said. Where the folder is full or away, make room or bring it back; the
+  next try takes the backup. `touchline backup` takes one by hand.
 """
 
 from __future__ import annotations

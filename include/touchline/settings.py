@@ -188,14 +188,17 @@ class Backup(BaseModel, frozen=True):
     """Where backups go, and how long they stay; off without a folder."""
 
     folder: Path | None = Field(
-        default=None, description="folder of encrypted backups, on another disk or machine; no backups if unset"
+        default=None,
+        description="folder of encrypted backups, on another disk or machine; no backups if unset",
     )
     key: SecretStr | None = Field(
         default=None, description="age identity that encrypts them; made in the home if unset"
     )
     key_file: Path | None = Field(default=None, description="the file that holds it")
     keep_days: int = Field(default=14, ge=1, description="days whose every instant can be restored")
-    full_days: int = Field(default=7, ge=1, description="days between full backups; incremental ones between them")
+    full_days: int = Field(
+        default=7, ge=1, description="days between full backups; incremental ones between them"
+    )
 
     @field_validator("folder", mode="after")
     @classmethod
@@ -492,8 +495,9 @@ class Settings(BaseSettings):
         API, which `notify` and `access` give.
         """
         variables: dict[str, str] = {}
-        apart = {"notify": True, "access": {"redis"}, "backup": {"key"}}
-        given = self.model_dump(mode="json", exclude_none=True, exclude=apart)
+        given = self.model_dump(
+            mode="json", exclude_none=True, exclude={"notify": True, "access": {"redis"}, "backup": {"key"}}
+        )
         for name, value in given.items():
             parts = (
                 {f"{name}_{part}": each for part, each in value.items()}

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from psycopg import sql
 
-from touchline.backup import programs
 from touchline.backup.receive import system_identifier
 from touchline.backup.restore import restored
 from touchline.backup.store import Store, open_store
@@ -38,9 +36,6 @@ select count(*) as n, concat_ws(
 ) as digest
 from {table} as t
 """
-
-
-ARRIVED: Final = "select restart_lsn >= %s::pg_lsn from pg_replication_slots where slot_name = %s"
 
 
 @dataclass(frozen=True)
@@ -86,11 +81,10 @@ def check_backup(settings: Settings) -> CheckReport:
             open_url(done.settings.url("backup")) as connection,
         ):
             found = digest_tables(connection)
-    differing = sorted(table for table in {*digests, *found} if digests.get(table) != found.get(table))
-    if differing:
+    if differing := differences(digests, found):
         raise RestoreDiffers(
             f"{done.report.backup_id}: {len(differing)} of {len(digests)} tables differ from the source's\n"
-            + "\n".join(f"{table}: {digests.get(table)} became {found.get(table)}" for table in differing)
+            + "\n".join(differing)
         )
     n_rows = sum(each.n_rows for each in digests.values())
     return CheckReport(done.report.backup_id, len(digests), n_rows, done.report.seconds)
@@ -104,6 +98,17 @@ def digest_tables(connection: Connection) -> Mapping[str, Digest]:
         (row,) = rows(connection, statement)  # type: ignore[arg-type]
         found[table["name"]] = Digest(row["n"], row["digest"])
     return found
+
+
+def differences(source: Mapping[str, Digest], copy: Mapping[str, Digest]) -> list[str]:
+    """A line for each table that is not the same in both."""
+    none = Digest(0, "no table")
+    pairs = {name: (source.get(name, none), copy.get(name, none)) for name in sorted({*source, *copy})}
+    return [
+        f"{name}: {one.n_rows:,} rows ({one.digest}) became {other.n_rows:,} ({other.digest})"
+        for name, (one, other) in pairs.items()
+        if one != other
+    ]
 
 
 def _digests_at_a_point(settings: Settings) -> tuple[str, Mapping[str, Digest]]:
@@ -134,16 +139,12 @@ def _digests_at_a_point(settings: Settings) -> tuple[str, Mapping[str, Digest]]:
 def _await_shipping(settings: Settings, store: Store) -> None:
     """Wait until what was written so far is in the folder. Raises BackupFailed after five minutes."""
     system = system_identifier(settings)
+    with open_url(settings.url("backup")) as connection:
+        now = scalar(connection, "select clock_timestamp()")
     until = time.monotonic() + SHIPPED_SECONDS
-    arrived_at: datetime | None = None
-    with open_url(settings.url("backup"), autocommit=True) as connection:
-        position = scalar(connection, "select pg_current_wal_lsn()")
-        while time.monotonic() < until:
-            if arrived_at is None and scalar(connection, ARRIVED, (position, programs.SLOT)):
-                arrived_at = live_clock().as_of
-            if arrived_at is not None and store.reaches(system, arrived_at):
-                return
-            time.sleep(0.2)
-    raise BackupFailed(
-        f"the log does not arrive in {store.folder}: see `touchline status`, which shows the service `wal-receiver`"
-    )
+    while not store.reaches(system, now):
+        if time.monotonic() > until:
+            raise BackupFailed(
+                f"the log does not arrive in {store.folder}: `touchline status` shows the service `wal-receiver`"
+            )
+        time.sleep(0.2)

@@ -12,6 +12,8 @@ import os
 import shutil
 import signal
 import sys
+import time
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -20,10 +22,14 @@ from typing import Any, BinaryIO, Final
 
 from touchline.backup import programs
 from touchline.backup.store import BLOCK, PARTIAL, SHIPPED, SUFFIX, WAL, Store, open_store
-from touchline.clock import live_clock
-from touchline.database.engine import open_url, scalar
-from touchline.errors import BackupFailed, TouchlineError
+from touchline.database.engine import open_url, rows, scalar
+from touchline.errors import BackupFailed, DatabaseUnavailable, TouchlineError
 from touchline.settings import Settings, read_settings
+
+# The server's word that what it had written at a position has arrived.
+ARRIVED: Final = "select restart_lsn >= %s::pg_lsn from pg_replication_slots where slot_name = %s"
+ARRIVAL_SECONDS: Final = 10.0
+REST_NANOSECONDS: Final = 2_000_000_000
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +64,11 @@ def receive(settings: Settings, ended: Event, seconds: float = SHIP_SECONDS) -> 
         while not ended.wait(seconds):
             if stream.poll() is not None:
                 raise BackupFailed(f"pg_receivewal ended with {stream.returncode}")
+            arrived_at = _arrived(settings)
             try:
                 ship(store, folder, target)
+                if arrived_at is not None:
+                    (target / SHIPPED).write_text(arrived_at.isoformat())
             except OSError as error:
                 # The folder may be on a disk that comes back; nothing is deleted here before it is there.
                 log.warning("the log was not shipped to %s: %s", store.folder, error)
@@ -69,26 +78,42 @@ def receive(settings: Settings, ended: Event, seconds: float = SHIP_SECONDS) -> 
     ship(store, folder, target)
 
 
+def _arrived(settings: Settings) -> datetime | None:
+    """The instant (UTC, of the server) up to which everything has arrived here; None while the server is away."""
+    until = time.monotonic() + ARRIVAL_SECONDS
+    try:
+        with open_url(settings.url("backup"), autocommit=True) as connection:
+            (present,) = rows(
+                connection, "select clock_timestamp() as at, pg_current_wal_flush_lsn() as position"
+            )
+            while not scalar(connection, ARRIVED, (present["position"], programs.SLOT)):
+                if time.monotonic() > until:
+                    return None
+                time.sleep(0.02)
+    except DatabaseUnavailable:
+        return None
+    at: datetime = present["at"]
+    return at
+
+
 def ship(store: Store, folder: Path, target: Path) -> None:
     """Bring what has arrived into the store, and delete here what is finished. Raises OSError."""
-    began = live_clock().as_of
     for path in sorted(folder.iterdir()):
         shipped = target / f"{path.name}{SUFFIX}"
         try:
             written_at = path.stat().st_mtime_ns
             if not (shipped.exists() and shipped.stat().st_mtime_ns == written_at):
+                is_at_rest = time.time_ns() - written_at > REST_NANOSECONDS
                 with path.open("rb") as content:
                     store.write(shipped, partial(_copy, content))
-                # What is written while we read is seen by the next look.
-                os.utime(shipped, ns=(written_at, written_at))
+                # While a file is being written, its time does not tell two writes apart: it is looked at again.
+                os.utime(shipped, ns=(written_at, written_at if is_at_rest else 0))
         except FileNotFoundError:
             # It was finished meanwhile, and has another name.
             continue
         if not path.name.endswith(PARTIAL):
             path.unlink()
             (target / f"{path.name}{PARTIAL}{SUFFIX}").unlink(missing_ok=True)
-    target.mkdir(parents=True, exist_ok=True)
-    (target / SHIPPED).write_text(began.isoformat())
 
 
 def _copy(content: BinaryIO, out: Any) -> None:

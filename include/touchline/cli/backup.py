@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from touchline.cli.output import console, emit, read_moment, ready, state
+from touchline.cli.output import emit, read_moment, ready, state
 
 MIB = 2**20
 
@@ -24,7 +25,8 @@ def backup(
     full: Annotated[bool, typer.Option("--full", help="a full one, whatever the last one was")] = False,
     listing: Annotated[bool, typer.Option("--list", help="take none: list those there are")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="take none: restore the last one, compare every table with the source")
+        bool,
+        typer.Option("--check", help="take none: restore the last one, compare every table with the source"),
     ] = False,
 ) -> None:
     """Take a backup into TOUCHLINE_BACKUP_FOLDER; incremental where it can be."""
@@ -39,7 +41,7 @@ def backup(
             table.add_column(name, justify="right" if name == "MiB" else "left", no_wrap=True)
         for each in backups:
             table.add_row(each.backup_id, each.parent or "", f"{each.n_bytes / MIB:,.1f}")
-        emit(ctx, backups, table)
+        emit(ctx, [asdict(each) for each in backups], table)
         return
     from touchline.operations.pipeline import run_step
     from touchline.operations.steps import STEPS
@@ -48,17 +50,20 @@ def backup(
     step = STEPS["check_backup" if check else "back_up"]
     outcome = run_step(ready(ctx), step, new_run_id("backup"), is_full=full)
     emit(ctx, outcome)
-    if not state(ctx).as_json:
-        console.print(outcome.summary, markup=False)
 
 
 def restore(
     ctx: typer.Context,
-    to: Annotated[Path, typer.Option(help="an empty folder, or one that is made; it becomes a home of its own")],
+    to: Annotated[
+        Path, typer.Option(help="an empty folder, or one that is made; it becomes a home of its own")
+    ],
     at: Annotated[
-        str | None, typer.Option(help="as of when, UTC: 2026-03-10T18:00Z; as late as the log reaches if not given")
+        str | None,
+        typer.Option(help="as of when, UTC: 2026-03-10T18:00Z; as late as the log reaches if not given"),
     ] = None,
-    of: Annotated[str | None, typer.Option(help="the backup to begin with; the last one before if not given")] = None,
+    of: Annotated[
+        str | None, typer.Option(help="the backup to begin with; the last one before if not given")
+    ] = None,
 ) -> None:
     """Restore a backup with the log after it. TOUCHLINE_HOME=<folder> touchline up runs what was restored."""
     from touchline.backup.restore import restore as restore_backup
@@ -66,4 +71,4 @@ def restore(
     report = restore_backup(state(ctx).settings, to.absolute(), read_moment(at, "--at"), of)
     emit(ctx, report)
     if not state(ctx).as_json:
-        console.print(f"{report.summary}\nTo run it: TOUCHLINE_HOME={report.home} touchline up", markup=False)
+        typer.echo(f"To run it: TOUCHLINE_HOME={report.home} touchline up")

@@ -156,7 +156,13 @@ def _wal_receiver(settings: Settings) -> Program:
         **settings.environment(), **settings.backup.environment(), **settings.passwords("backup"),
         "PYTHONPATH": str(PROJECT_ROOT / "include"),
     }  # fmt: skip
-    return _program(settings, status.WAL_RECEIVER, ["-m", "touchline.backup.receive"], variables, fingerprint=code_digest())
+    return _program(
+        settings,
+        status.WAL_RECEIVER,
+        ["-m", "touchline.backup.receive"],
+        variables,
+        fingerprint=code_digest(),
+    )
 
 
 def _sandbox(settings: Settings) -> Program:
