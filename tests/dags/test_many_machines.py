@@ -160,10 +160,25 @@ def test_the_composed_laptop_is_one_container():
     assert set(composed("laptop")) == {"laptop"}
 
 
-def composed(profile: str) -> dict[str, Any]:
-    """The services of a profile, as compose understands them."""
+def test_what_watches_the_composed_cluster_asks_its_parts_and_publishes_on_loopback_alone():
+    parts = composed("cluster", "monitoring")
+    watching = {name: part for name, part in parts.items() if part["profiles"] == ["monitoring"]}
+    assert {"exporter", "prometheus", "receivers", "alertmanager", "node-exporter"} <= watching.keys()
+    for name, part in watching.items():
+        assert all(port["host_ip"] == "127.0.0.1" for port in part.get("ports", [])), name
+    # The exporter knows what every other part knows; whom to tell is nobody's business but Alertmanager's.
+    assert watching["exporter"]["environment"] == parts["api"]["environment"]
+    assert {name for name, part in parts.items() if "TOUCHLINE_NOTIFY_SMTP" in str(part)} == {"receivers"}
+    for path in (COMPOSE.parent / "prometheus" / "targets").glob("*.yml"):
+        for target in yaml.safe_load(path.read_text())[0]["targets"]:
+            assert target.partition(":")[0] in parts, path
+
+
+def composed(*profiles: str) -> dict[str, Any]:
+    """The services of profiles, as compose understands them."""
     passwords = {"POSTGRES_PASSWORD": "of-postgres", "REDIS_PASSWORD": "of-redis"}
-    command = [docker_compose(), "--file", str(COMPOSE), "--profile", profile, "config"]
+    chosen = [part for profile in profiles for part in ("--profile", profile)]
+    command = [docker_compose(), "--file", str(COMPOSE), *chosen, "config"]
     done = subprocess.run(
         command, env={**os.environ, **passwords}, capture_output=True, text=True, check=True
     )

@@ -98,7 +98,7 @@ class Drill:
         return Counter(str(mail["Subject"]).removeprefix("Touchline ") for _, mail in self.mails.mails)
 
     def evaluations_until_pending(self, alert: str, since: float) -> float:
-        """How often the group of an alert was evaluated from when its condition held, since a time, until it was pending."""
+        """How often the group of an alert was evaluated from when its condition held until it was pending."""
         rule = next(each for each in alert_rules() if each["alert"] == alert)
         asked = {"query": rule["expr"], "start": since, "end": time.time(), "step": INTERVAL}
         found = httpx.get(f"{self.prometheus}/api/v1/query_range", params=asked).raise_for_status().json()

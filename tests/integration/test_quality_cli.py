@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from builders import match_row, season_csv
 from planted_world import land
+from scraping import scraped, series
 from touchline import cli
 from touchline.quality.gates import check_landing
 from touchline.serving.app import create_app
@@ -107,14 +108,13 @@ def test_the_history_names_what_failed(run: Callable[..., Any]):
     assert "score_impossible" in run("quality", "history").output
 
 
-def test_measures_count_failures_by_gate_and_severity(api: TestClient):
-    text = api.get("/metrics").text
-    assert 'touchline_quality_failures{gate="landing",severity="block"} 1.0' in text
-    assert 'touchline_quality_failures{gate="landing",severity="quarantine"} 1.0' in text
-    checked = re.search(r'touchline_quality_checked_timestamp_seconds\{gate="landing"\} (\S+)', text)
-    assert checked is not None
-    assert float(checked[1]) == NOVEMBER.timestamp()
-    assert "touchline_held_competitions 1.0" in text
+def test_metrics_count_failures_by_gate_and_severity(broken: Settings):
+    found = scraped(broken, NOVEMBER)
+    assert found[series("quality_failures", gate="landing", severity="block")] == 1
+    assert found[series("quality_failures", gate="landing", severity="quarantine")] == 1
+    assert found[series("quality_checked_timestamp_seconds", gate="landing")] == NOVEMBER.timestamp()
+    assert found[series("quarantined_facts", rule="score_impossible")] == 1
+    assert found[series("rejected_rows", source="football_data_uk", reason="date_format")] == 30
 
 
 def test_a_hold_is_a_shortfall_of_readiness(api: TestClient):

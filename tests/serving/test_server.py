@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from api_process import free_port, process
+from scraping import parsed, series
 from served_world import NOW, World
 from simulated_world import simulated_world
 from touchline.clock import live_clock
@@ -58,6 +59,29 @@ def test_a_worker_that_does_not_end_is_killed_when_the_server_stops(world: World
         server.terminate()
         assert server.wait(30) == 0
         assert not worker.is_running()
+
+
+def test_each_of_several_workers_tells_the_requests_of_all(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    port, n_asked = free_port(), 40
+    address = f"http://127.0.0.1:{port}"
+    settings = world.settings.model_copy(update={"as_of": NOW, "api_port": port, "api_workers": 2})
+    with process([sys.executable, "-m", "touchline.serving"], settings, address) as server:
+        for _ in range(n_asked):
+            # On a connection of its own, so that any worker may get it.
+            assert httpx.get(f"{address}/v1/models").is_success
+        told = [parsed(httpx.get(f"{address}/metrics").text) for _ in range(10)]
+        count = series("api_requests_total", method="GET", route="/v1/models", status="200")
+        assert [each[count] for each in told] == [n_asked] * len(told)
+        within = series("api_request_seconds_bucket", route="/v1/models", le="+Inf")
+        assert {each[within] for each in told} == {n_asked}
+        counting = {path.stem.rpartition("_")[2] for path in tmp_path.glob("touchline-api-*/*.db")}
+        assert counting == {str(worker.pid) for worker in psutil.Process(server.pid).children()}
+        server.terminate()
+        assert server.wait(30) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_present_is_the_given_instant_or_the_wall_clock(tmp_path: Path):

@@ -32,7 +32,7 @@ class Database:
             except TimeoutError as error:
                 raise self._lost(error) from error
             except Exception as error:
-                if not is_lost(error):
+                if not self._is_lost(error):
                     raise
                 # A restarted server has ended it: once more, on a new one.
                 self.close()
@@ -40,7 +40,7 @@ class Database:
             await self._connect()
             return await self._read(query, parameters, seconds)
         except Exception as error:
-            if not is_lost(error) and not isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
+            if not self._is_lost(error):
                 raise
             raise self._lost(error) from error
 
@@ -59,8 +59,9 @@ class Database:
                 "timezone": "UTC",
                 "default_transaction_read_only": "on",
                 "application_name": "touchline-exporter",
-                # To compile these queries takes longer than to run them.
+                # To compile these queries takes longer than to run them; and no scrape takes a second core.
                 "jit": "off",
+                "max_parallel_workers_per_gather": "0",
             },
         )
 
@@ -73,6 +74,13 @@ class Database:
             )
             self._timeout = timeout
         return list(await self._connection.fetch(query, *parameters, timeout=limit))
+
+    def _is_lost(self, error: Exception) -> bool:
+        # So are called errors of a connection that is none any more, and those of a query with wrong parameters.
+        is_ours = isinstance(error, asyncpg.InterfaceError)
+        return is_lost(error) and not (
+            is_ours and self._connection is not None and not self._connection.is_closed()
+        )
 
     def _lost(self, error: Exception) -> DatabaseUnavailable:
         self.close()

@@ -146,6 +146,7 @@ class Exporter:
                 samples, n_dropped = samples_of(query, found)
             except DatabaseUnavailable as problem:
                 is_up, error, read_at = False, str(problem), NEVER
+                self._is_up = self._is_up and reads != "touchline"
             # Whatever is wrong with one query, the others are read and told.
             except Exception as problem:
                 error = f"{type(problem).__name__}: {problem}"
@@ -168,22 +169,17 @@ class Exporter:
         return await read(query.file, *bound(query.parameters, moment))
 
     def _families(self, moment: Moment) -> Iterator[Family]:
-        own: dict[str, list[tuple[tuple[str, ...], float]]] = {
-            "touchline_query_success": [], "touchline_query_duration_seconds": [],
-            "touchline_query_timestamp_seconds": [], "touchline_query_series_dropped": [],
-            "touchline_database_up": [((), self._is_up)],
-            "touchline_run_clock_timestamp_seconds": (
-                [] if moment.as_of is None else [((), moment.as_of.timestamp())]
-            ),
-        }  # fmt: skip
-        for name, reading in self._readings.items():
-            for measure, value in (
-                ("success", not reading.error), ("duration_seconds", reading.seconds),
-                ("timestamp_seconds", _number(reading.wall)), ("series_dropped", reading.n_dropped),
-            ):  # fmt: skip
-                own[f"touchline_query_{measure}"].append(((name,), value))
+        own: dict[str, list[tuple[tuple[str, ...], object]]] = {
+            "database_up": [((), self._is_up)],
+            "run_clock_timestamp_seconds": [((), moment.as_of)],
+            "query_success": [((name,), not each.error) for name, each in self._readings.items()],
+            "query_duration_seconds": [((name,), each.seconds) for name, each in self._readings.items()],
+            "query_timestamp_seconds": [((name,), each.wall) for name, each in self._readings.items()],
+            "query_series_dropped": [((name,), each.n_dropped) for name, each in self._readings.items()],
+        }
         for metric in self._catalogue.exporter:
-            yield _family(metric, own[metric.name])
+            found = own[metric.name.removeprefix("touchline_")]
+            yield _family(metric, [(labels, _number(value)) for labels, value in found if value is not None])
         for name, query in self._catalogue.queries.items():
             samples = self._readings[name].samples
             for metric in query.metrics:

@@ -34,6 +34,8 @@ INSTALLED_AS: Final = {
     status.NODE_EXPORTER: (("prometheus-node-exporter", "node_exporter"), "prometheus-node-exporter"),
 }
 CONFIGURATION: Final = "prometheus.yml"
+# Beside it: a key of the API, where the API lets nobody in without.
+API_KEY: Final = "api_key"
 KEPT_DAYS = 30
 KEPT_BYTES = "2GB"
 
@@ -136,9 +138,17 @@ def _write_prometheus(settings: Settings, ports: Mapping[str, int]) -> tuple[Pat
     """
     folder = settings.home / "prometheus"
     (folder / "targets").mkdir(mode=0o700, parents=True, exist_ok=True)
-    shutil.rmtree(folder / "rules", ignore_errors=True)
-    shutil.copytree(COMMITTED / "rules", folder / "rules")
-    shutil.copy(COMMITTED / CONFIGURATION, folder)
+    # At no moment without rules.
+    shutil.copytree(COMMITTED / "rules", folder / "rules", dirs_exist_ok=True)
+    for path in (folder / "rules").iterdir():
+        if not (COMMITTED / "rules" / path.name).exists():
+            path.unlink()
+    configuration = yaml.safe_load((COMMITTED / CONFIGURATION).read_text())
+    if (folder / API_KEY).exists():
+        for job in configuration["scrape_configs"]:
+            if job["job_name"] == "api":
+                job["authorization"] = {"credentials_file": API_KEY}
+    write_private(folder / CONFIGURATION, yaml.safe_dump(configuration, sort_keys=False))
     jobs = {
         "api": settings.running_port(status.API, settings.api_port),
         "exporter": ports.get(status.EXPORTER),

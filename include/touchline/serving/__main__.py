@@ -12,6 +12,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
+from prometheus_client import values
 from starlette.types import ASGIApp
 
 from touchline.serving.app import create_app
@@ -30,6 +31,9 @@ def application() -> ASGIApp:
     """The application for this process's settings; granian's workers call this function."""
     settings = read_settings()
     folder = os.environ.get(FOLDER_VARIABLE)
+    if folder is not None:
+        # Workers are forked from a process that had loaded prometheus-client before it knew the folder.
+        values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
     app = create_app(settings, present_of(settings), measures_folder=Path(folder) if folder else None)
     # A search for garbage through all that stays, and it would be often under load, holds up every request.
     gc.collect()
