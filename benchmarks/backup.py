@@ -40,10 +40,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, unpacked() as files:
         Path(folder).chmod(0o755)
         backup = Backup(folder=Path(folder) / "backups")
-        with own_server(source=str(files), history_seasons=40, backup=backup) as settings:
-            with _receiving(settings):
-                _build(settings)
-                _measure(settings, Path(folder))
+        with own_server(source=str(files), history_seasons=40, backup=backup) as settings, _receiving(settings):
+            _build(settings)
+            _measure(settings, Path(folder))
 
 
 def _build(settings: Settings) -> None:
