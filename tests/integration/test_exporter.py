@@ -437,6 +437,24 @@ def test_beyond_its_bound_a_query_drops_series_and_says_how_many(watched: World)
     assert everything[series("query_series_dropped", query="tables")] == 0
 
 
+def test_what_the_last_measurement_had_too_few_matches_to_judge_is_no_alarm_any_more(settings: Settings):
+    with connect(settings, "model") as connection:
+        for metric, subject in (("confident_picks", "floor"), ("feature_drift", "home_elo")):
+            connection.execute(
+                "insert into ops.drift_metric (run_id, metric, subject, value, threshold, is_drift, as_of) "
+                "values ('drift', %s, %s, 4, 3, true, %s)", (metric, subject, NOW - 24 * HOUR),
+            )  # fmt: skip
+    picks = series("drift_alarms", metric="confident_picks", subject="floor")
+    features = series("drift_alarms", metric="feature_drift", subject="")
+    record(settings, "measure_drift", 24 * HOUR)
+    found = scraped(settings, NOW)
+    assert (found[picks], found[features]) == (1, 1)
+    record(settings, "measure_drift", HOUR)
+    found = scraped(settings, NOW)
+    assert picks not in found
+    assert found[features] == 1
+
+
 def test_hostile_text_comes_out_as_text(own_world: World):
     settings = own_world.settings
     services.migrate_airflow(settings)

@@ -16,6 +16,7 @@ import yaml
 from alert_receivers import mail_server, webhook
 from databases import copy_of
 from installation import Installation
+from scraping import scraped, series
 from touchline.database.engine import connect
 from touchline.errors import MaintenanceInvalid, ServiceFailed, SettingsInvalid
 from touchline.operations import alertmanager as configured
@@ -126,6 +127,16 @@ def test_silences_of_others_stay(settings: Settings, manager: str):
         configured.end_silence(manager, each["id"])
 
 
+def test_metrics_say_until_when_nobody_is_alerted(settings: Settings):
+    until = series("maintenance_until_timestamp_seconds")
+    assert scraped(settings, NOON)[until] == 0
+    now = datetime.now(UTC)
+    declared = declare(settings, now, now + HOUR)
+    assert scraped(settings, NOON)[until] == pytest.approx(declared.ends_at.timestamp())
+    maintenance.end(settings, "ann", datetime.now(UTC))
+    assert scraped(settings, NOON)[until] == 0
+
+
 def test_notices_are_kept_back_and_told_afterwards_if_they_are_still_open(settings: Settings):
     told: list[Message] = []
     channels = {"webhook": told.append}
@@ -162,6 +173,13 @@ def test_the_command_declares_shows_and_ends_and_says_what_holds_without_alertma
     for wrong in (("--for", "2 hours"), ("--for", "8d"), ("--for", "0m")):
         assert nobody.touchline("maintenance", "start", "--reason", "x", *wrong).returncode == 2
     assert nobody.touchline("maintenance", "start", "--reason", " ").returncode == 2
+
+
+def test_where_no_alertmanager_was_ever_started_nothing_is_amiss(settings: Settings):
+    alone = Installation(settings)
+    done = alone.touchline("maintenance", "start", "--reason", "a new disk")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert alone.touchline("maintenance", "end").returncode == 0
 
 
 def test_the_command_silences_a_manager_that_answers(settings: Settings, manager: str):

@@ -58,8 +58,8 @@ def start(
 ) -> None:
     """Alert nobody from now on, for so long: alerts of Alertmanager are silenced, notices of DAGs kept back.
 
-    Afterwards everything is as before, by itself; what is still open then is told. Exit code 3 when Alertmanager does
-    not answer and so goes on to alert.
+    Afterwards everything is as before, by itself; what is still open then is told. Exit code 3 when an Alertmanager was
+    started and does not answer: it may go on to alert.
     """
     from touchline.clock import live_clock
     from touchline.operations import maintenance

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from touchline.cli.output import PortOption, emit, state
@@ -95,5 +96,6 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
     for column in rows[0] if rows else ():
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        # Text of a source is no markup.
+        table.add_row(*("" if value is None else escape(str(value)) for value in row.values()))
     return table

@@ -131,7 +131,7 @@ def read_span(text: str, option: str, most: timedelta = timedelta(days=MOST_DAYS
     found = re.fullmatch(r"(\d{1,6})([mhd])", text.strip())
     span = None if found is None else timedelta(**{SPANS[found[2]]: int(found[1])})
     if span is None or span > most:
-        raise typer.BadParameter(f"{text!r}: write 30m, 24h or {most.days}d at most", param_hint=option)
+        raise typer.BadParameter(f"{text!r}: write 30m, 24h or 7d, at most {most.days}d", param_hint=option)
     return span
 
 

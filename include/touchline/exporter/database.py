@@ -67,7 +67,8 @@ class Database:
 
     async def _read(self, query: str, parameters: Sequence[Any], seconds: float) -> Sequence[Row]:
         assert self._connection is not None, "the caller has connected"
-        timeout, limit = f"{round(1000 * seconds)}ms", seconds + GRACE_SECONDS
+        # 0 would be for ever.
+        timeout, limit = f"{max(1, round(1000 * seconds))}ms", seconds + GRACE_SECONDS
         if timeout != self._timeout:
             await self._connection.execute(
                 "select set_config('statement_timeout', $1, false)", timeout, timeout=limit

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -57,7 +57,7 @@ class Reading:
 class _Collected:
     """What `generate_latest` takes as a registry."""
 
-    families: Sequence[Family] = field(default_factory=list)
+    families: Sequence[Family]
 
     def collect(self) -> Iterable[Family]:
         return self.families

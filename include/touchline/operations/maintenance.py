@@ -13,7 +13,9 @@ from typing import Any
 from touchline.database.engine import Connection, connect, rows
 from touchline.errors import MaintenanceInvalid
 from touchline.operations import alertmanager
+from touchline.operations.status import ALERTMANAGER
 from touchline.settings import Settings
+from touchline.supervision.programs import read_program
 
 # Of two operators at once, one declares.
 _LOCK = "select pg_advisory_xact_lock(hashtext('maintenance'))"
@@ -84,8 +86,11 @@ def last(settings: Settings, limit: int) -> list[Maintenance]:
 def tell_alertmanager(settings: Settings, now: datetime) -> bool:
     """Make Alertmanager's silences of ours those of the maintenance in force at `now` (UTC): one, or none.
 
-    Safe to repeat. Returns whether alerts are silenced. Raises ServiceFailed when no Alertmanager answers.
+    Safe to repeat. Returns whether alerts are silenced; False where none was started, and none is elsewhere. Raises
+    ServiceFailed when Alertmanager does not answer.
     """
+    if settings.alertmanager_url is None and read_program(settings.home, ALERTMANAGER) is None:
+        return False
     address, found = settings.alertmanager_address, current(settings, now)
     comment = None if found is None else f"{_mark(settings)}{found.maintenance_id}: {found.reason}"
     is_silenced = False

@@ -1,5 +1,6 @@
 -- one row per metric, and per subject of confident picks: what the last measurement said; and one more: when that was.
--- $1 present
+-- Evidence restarts with a champion that was trained after an alarm: what the last measurement had too few of its matches
+-- to judge is no alarm any more. Features are compared once a week. $1 present
 with known as (
     select metric, subject, value, threshold, is_drift, as_of, max(as_of) over (partition by metric) as last_as_of
     from ops.drift_metric
@@ -11,7 +12,10 @@ select
     count(*) filter (where is_drift) as n_alarms, max(value / nullif(threshold, 0)) as evidence_ratio,
     null::timestamptz as measured
 from known
-where as_of = last_as_of
+where as_of = last_as_of and (metric = 'feature_drift' or not exists (
+    select from ops.pipeline_run
+    where step = 'measure_drift' and status = 'success' and pipeline_run.as_of > last_as_of and pipeline_run.as_of <= $1
+))
 group by 1, 2
 union all
 select null, null, null, null, max(as_of) from known
