@@ -28,7 +28,7 @@ from touchline.ratings.update import update_ratings
 from touchline.settings import PROJECT_ROOT, Backup, Settings
 from touchline.warehouse.build import build_layer
 
-AS_OF: Final = datetime(2023, 6, 30, tzinfo=UTC)
+AS_OF: Final = datetime(2023, 3, 11, 3, tzinfo=UTC)
 MIB: Final = 2**20
 
 
@@ -77,8 +77,6 @@ def _measure(settings: Settings, folder: Path) -> None:
         taken = back_up(settings).backup
         seconds = time.monotonic() - began
         table.add_row(name, f"{seconds:.1f}", f"{seconds / dumped:.2f}", f"{taken.n_bytes / MIB:,.0f}")
-    wal = _size(settings.backup.folder / "wal") if settings.backup.folder else 0
-    table.add_row("the log since the beginning", "", "", f"{wal / MIB:,.0f}")
     began = time.monotonic()
     with restored(settings, folder / "restored"):
         seconds = time.monotonic() - began
