@@ -13,6 +13,7 @@ MINUTES = {
     "check_landing": 20, "build_core": 40, "update_ratings": 20, "build_features": 40, "check_features": 20,
     "build_analytics": 20, "publish_features": 15, "detect_anomalies": 30,
     "train": 120, "tune": 120, "forget_logs": 10, "forget_runs": 30, "forget_uses": 10, "promote": 10,
+    "back_up": 170, "check_backup": 170,
     "predict": 15, "forecast_season": 20, "refresh_analytics": 15, "all_predicted": 5, "predicted_in_time": 5,
     "settle": 20, "measure_drift": 20, "report_models": 20,
     "announce_fixtures": 15, "announce_odds": 15, "announce_scores": 15, "all_collected": 5,

@@ -185,5 +185,17 @@ class ProfileInvalid(TouchlineError):
     exit_code = 2
 
 
+class BackupFailed(TouchlineError):
+    """A program of PostgreSQL could not take a backup, or restore one."""
+
+
+class BackupUnusable(TouchlineError):
+    """A backup is damaged or not whole, or there is none for what is asked."""
+
+
+class RestoreDiffers(TouchlineError):
+    """A restored database is not what its source was."""
+
+
 class MaintenanceInvalid(TouchlineError):
     """A maintenance was to be declared while one is in force, or ended while none is."""

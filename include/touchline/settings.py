@@ -23,7 +23,9 @@ from touchline.clock import parse_as_of
 from touchline.credentials import Credentials, variable_of
 from touchline.errors import SettingsInvalid, nearest
 
-Role = Literal["owner", "ingest", "transform", "model", "api", "access", "analyst", "watchdog", "metrics"]
+Role = Literal[
+    "owner", "ingest", "transform", "model", "api", "access", "analyst", "watchdog", "metrics", "backup"
+]  # fmt: skip
 ROLES: tuple[Role, ...] = get_args(Role)
 # Each has a password or key of its own.
 CREDENTIALS = ("postgres", *ROLES, "airflow", "airflow_admin", "mlflow", "jwt", "fernet", "session")
@@ -182,6 +184,37 @@ class Keep(BaseModel, frozen=True):
     )
 
 
+class Backup(BaseModel, frozen=True):
+    """Where backups go, and how long they stay; off without a folder."""
+
+    folder: Path | None = Field(
+        default=None,
+        description="folder of encrypted backups, on another disk or machine; no backups if unset",
+    )
+    key: SecretStr | None = Field(
+        default=None, description="age identity that encrypts them; made in the home if unset"
+    )
+    key_file: Path | None = Field(default=None, description="the file that holds it")
+    keep_days: int = Field(default=14, ge=1, description="days whose every instant can be restored")
+    full_days: int = Field(
+        default=7, ge=1, description="days between full backups; incremental ones between them"
+    )
+
+    @field_validator("folder", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @property
+    def secret_key(self) -> str | None:
+        """The key that was given."""
+        return _secret(self.key, self.key_file, "TOUCHLINE_BACKUP_KEY_FILE")
+
+    def environment(self) -> dict[str, str]:
+        """The variable that gives another process the secret among these settings."""
+        return {} if self.key is None else {f"{PREFIX}BACKUP_KEY": self.key.get_secret_value()}
+
+
 class Access(BaseModel, frozen=True):
     """Who may ask the API, and how often; what is unset follows from the address that it listens on."""
 
@@ -336,6 +369,7 @@ class Settings(BaseSettings):
     notify: Notify = Notify()
     keep: Keep = Keep()
     access: Access = Access()
+    backup: Backup = Backup()
 
     @field_validator("as_of", "training_since", mode="before")
     @classmethod
@@ -461,7 +495,9 @@ class Settings(BaseSettings):
         API, which `notify` and `access` give.
         """
         variables: dict[str, str] = {}
-        given = self.model_dump(mode="json", exclude_none=True, exclude={"notify": True, "access": {"redis"}})
+        given = self.model_dump(
+            mode="json", exclude_none=True, exclude={"notify": True, "access": {"redis"}, "backup": {"key"}}
+        )
         for name, value in given.items():
             parts = (
                 {f"{name}_{part}": each for part, each in value.items()}

@@ -56,6 +56,8 @@ COMMANDS = (
     ("keys", "keys", "Make, list, rotate and revoke keys of the API, and keep their users' profiles."),
     ("sandbox", "sandbox", "Serve the simulated football world, move its clock, make it fail."),
     ("database", "database", "Start, stop, migrate and open the database."),
+    ("backup", "backup", "Take, list, check and restore backups."),
+    ("restore", "backup", "Restore a backup into a folder, as of any instant."),
     ("export", "export", "Write analytics views to Parquet or CSV files."),
     ("docs", "docs", "Describe every table and column on one page."),
 )  # fmt: skip

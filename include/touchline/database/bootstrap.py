@@ -89,6 +89,10 @@ def _make_roles(admin: Connection, settings: Settings) -> None:
     if scalar(admin, "select 1 from pg_roles where rolname = 'touchline_auditor'") is None:
         admin.execute("create role touchline_auditor nologin")
         admin.execute("grant touchline_auditor to current_user")
+    # A backup has all there is, and streams it.
+    if settings.backup.folder is not None:
+        admin.execute("alter role touchline_backup replication")
+        admin.execute("grant pg_read_all_data to touchline_backup")
     # A member of a role sees its sessions, and may end them.
     admin.execute("grant touchline_analyst to touchline_watchdog")
     admin.execute("alter role touchline_metrics set default_transaction_read_only = on")
@@ -137,6 +141,8 @@ def migrate(settings: Settings, revision: str = "head") -> None:
     with administering(settings) as admin:
         _keep_for_builders(admin)
         _take_audit_log(admin)
+        if settings.backup.folder is not None:
+            admin.execute("grant execute on function pg_create_restore_point(text) to touchline_backup")
 
 
 def downgrade(settings: Settings, revision: str) -> None:

@@ -39,15 +39,20 @@ SERVER_SETTINGS = {
     "maintenance_work_mem": "'256MB'",
     "effective_cache_size": "'4GB'",
     "max_wal_size": "'4GB'",
-    # One server without replicas: tables that a transaction both makes and fills need no log.
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
     "checkpoint_completion_target": "0.9",
     "random_page_cost": "1.1",
     "jit": "off",
     "timezone": "'UTC'",
     "log_timezone": "'UTC'",
     "shared_memory_type": "'mmap'",
+}
+# What backups need: the log of everything, and a note of what changes (incremental backups). When nobody receives the
+# log, what is kept of it for them has an end. On the command line, for servers that were made with others.
+FOR_BACKUPS = {
+    "wal_level": "replica",
+    "max_wal_senders": "4",
+    "summarize_wal": "on",
+    "max_slot_wal_keep_size": "16GB",
 }
 NAME = "postgres"
 # None of our variables, least of all passwords.
@@ -117,7 +122,8 @@ def is_running(settings: Settings) -> bool:
 
 
 def _program(server: EmbeddedServer, port: int) -> Program:
-    command = [str(server.programs / "postgres"), "-D", str(server.data), "-p", str(port)]
+    settings = [f"--{name}={value}" for name, value in FOR_BACKUPS.items()]
+    command = [str(server.programs / "postgres"), "-D", str(server.data), "-p", str(port), *settings]
     address = f"postgresql://{HOST}:{port}"
     return Program(
         name=NAME,

@@ -83,6 +83,8 @@ STEPS: Final = {
     "promote": Touched(),
     "forget_logs": Touched(),
     "forget_runs": Touched(),
+    "back_up": Touched(),
+    "check_backup": Touched(),
     "forget_uses": Touched(writes=("ops.api_key_use",)),
 }  # fmt: skip
 

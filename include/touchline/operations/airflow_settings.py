@@ -62,6 +62,8 @@ def airflow_variables(settings: Settings, api_port: int) -> dict[str, str]:
         **QUIET,
         **settings.environment(),
         **settings.passwords(*ROLES_OF_TASKS),
+        **(settings.passwords("backup") if settings.backup.folder is not None else {}),
+        **settings.backup.environment(),
         **source_keys(),
         **settings.notify.environment(),
         **connections(settings.notify),

@@ -20,6 +20,8 @@ APPROVE_PROMOTION: Final = "approve_promotion"
 WATCH_KICKOFFS: Final = "watch_kickoffs"
 KEEP_HOUSE: Final = "keep_house"
 REPORT_MODELS: Final = "report_models"
+BACK_UP: Final = "back_up"
+CHECK_BACKUP: Final = "check_backup"
 DAGS: Final = (
     COLLECT_FIXTURES,
     COLLECT_ODDS,
@@ -33,6 +35,8 @@ DAGS: Final = (
     WATCH_KICKOFFS,
     KEEP_HOUSE,
     REPORT_MODELS,
+    BACK_UP,
+    CHECK_BACKUP,
 )
 
 LANDING_FIXTURES: Final = "landing/fixtures"

@@ -131,6 +131,8 @@ def _programs(settings: Settings) -> Iterator[Program]:
             fingerprint=code_digest(),
         )
     yield _api(settings)
+    if settings.backup.folder is not None:
+        yield _wal_receiver(settings)
 
 
 def _sleepless() -> Mapping[str, str]:
@@ -147,6 +149,20 @@ def _watchdog(settings: Settings) -> Program:
     }
     arguments = ["-m", "touchline.database.watchdog"]
     return _program(settings, status.WATCHDOG, arguments, variables, fingerprint=code_digest())
+
+
+def _wal_receiver(settings: Settings) -> Program:
+    variables = {
+        **settings.environment(), **settings.backup.environment(), **settings.passwords("backup"),
+        "PYTHONPATH": str(PROJECT_ROOT / "include"),
+    }  # fmt: skip
+    return _program(
+        settings,
+        status.WAL_RECEIVER,
+        ["-m", "touchline.backup.receive"],
+        variables,
+        fingerprint=code_digest(),
+    )
 
 
 def _sandbox(settings: Settings) -> Program:

@@ -14,9 +14,12 @@ AIRFLOW_API, SCHEDULER, DAG_PROCESSOR = "airflow-api", "airflow-scheduler", "air
 TRIGGERER = "airflow-triggerer"
 WATCHDOG = "watchdog"
 SERVICES = (POSTGRES, WATCHDOG, SANDBOX, MLFLOW, AIRFLOW_API, SCHEDULER, DAG_PROCESSOR, TRIGGERER, API)
+# What ships the log to the folder of backups, where there is one.
+WAL_RECEIVER = "wal-receiver"
 # What watches them, where it was started (operations/monitoring_services.py).
 EXPORTER, PROMETHEUS, ALERTMANAGER, NODE_EXPORTER = "exporter", "prometheus", "alertmanager", "node-exporter"
 MONITORING = (EXPORTER, PROMETHEUS, ALERTMANAGER, NODE_EXPORTER)
+OPTIONAL = (WAL_RECEIVER, *MONITORING)
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,10 @@ def status(settings: Settings) -> StatusReport:
 
 def _states(settings: Settings) -> Iterator[ServiceState]:
     found = {state.program.name: state for state in states(settings.home)}
-    for name in (*SERVICES, *MONITORING):
+    for name in (*SERVICES, *OPTIONAL):
         if name == POSTGRES and settings.database_url is not None:
             continue
-        if name in MONITORING and name not in found:
+        if name in OPTIONAL and name not in found:
             continue
         log = str(log_of(settings.home, name))
         state = found.get(name)

@@ -31,6 +31,7 @@ ONLY_BEFORE_KICKOFF = (
     "A prediction is written before kick-off or not at all, so a past day gets none; `touchline backtest` shows what "
     "would have been predicted."
 )
+AS_IT_IS_NOW = "A backup holds what is there now, whatever day is asked for."
 DELETED_NOW = "What is too old is deleted now, whatever day is asked for."
 
 
@@ -242,6 +243,23 @@ def _forget_uses(run: Run) -> Any:
     return forget_uses(run.settings, run.settings.keep.use_days)
 
 
+def _backups_are_off(run: Run) -> str | None:
+    off = run.settings.backup.folder is None
+    return "Backups are off: TOUCHLINE_BACKUP_FOLDER is not set." if off else None
+
+
+def _back_up(run: Run) -> Any:
+    from touchline.backup.take import back_up
+
+    return back_up(run.settings, is_full=run.is_full)
+
+
+def _check_backup(run: Run) -> Any:
+    from touchline.backup.compare import check_backup
+
+    return check_backup(run.settings)
+
+
 def _clock_stands_still(run: Run) -> str | None:
     return "The clock stands still." if run.clock.mode == "virtual" else None
 
@@ -363,6 +381,14 @@ _TABLE = (
     Step(
         "forget_uses", "Delete old uses of keys of the API.", _forget_uses, (), in_backfill="never",
         not_in_backfill=DELETED_NOW,
+    ),
+    Step(
+        "back_up", "Take a backup, incremental where it can be.", _back_up, (), idle=_backups_are_off,
+        in_backfill="never", not_in_backfill=AS_IT_IS_NOW,
+    ),
+    Step(
+        "check_backup", "Restore the backup into a scratch server and compare every table with the source.",
+        _check_backup, (), idle=_backups_are_off, in_backfill="never", not_in_backfill=AS_IT_IS_NOW,
     ),
 )  # fmt: skip
 STEPS: Mapping[str, Step] = {step.name: step for step in _TABLE}
