@@ -40,7 +40,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, unpacked() as files:
         Path(folder).chmod(0o755)
         backup = Backup(folder=Path(folder) / "backups")
-        with own_server(source=str(files), history_seasons=40, backup=backup) as settings, _receiving(settings):
+        with (
+            own_server(source=str(files), history_seasons=40, backup=backup) as settings,
+            _receiving(settings),
+        ):
             _build(settings)
             _measure(settings, Path(folder))
 
