@@ -138,6 +138,8 @@ def world(settings: Settings) -> tuple[int, int]:
                 "before": f"{1 + 6 * number} hours", "grid": chance.dirichlet(np.ones(121)).reshape(11, 11).tolist(),
                 "features": json.dumps(dict(zip(FEATURES, chance.normal(size=len(FEATURES)), strict=True))),
             })  # fmt: skip
+        # They are written as time goes on: those of a day lie together.
+        owner.execute("cluster ledger.prediction using prediction_by_kickoff")
         owner.execute(SETTLE, {"as_of": AS_OF})
         for table in ("prediction", "prediction_outcome"):
             owner.execute(f"alter table ledger.{table} enable trigger user")

@@ -63,7 +63,8 @@ with reasons as (
     ) as listed (place, reason, look_at, what_to_do)
 ),
 
-matches as (
+-- Each use of it finds its few matches by an index; all of them once would be hundreds of thousands.
+matches as not materialized (
     select * from {{ ref('match') }}
 ),
 

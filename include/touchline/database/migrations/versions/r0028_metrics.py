@@ -1,4 +1,5 @@
-"""A role for the metrics exporter, which reads what its queries need; predictions are found by when they were made."""
+"""A role for the metrics exporter, which reads what its queries need; predictions are found by when they were made, and
+fixtures by when they kick off."""
 
 from alembic import op
 
@@ -14,6 +15,7 @@ OPS = (
 )
 UPGRADE = f"""
 create index prediction_by_time on ledger.prediction (predicted_at, role);
+create index fixture_observation_by_kickoff on landing.fixture_observation (kickoff_at);
 
 grant usage on schema ops, landing, ledger, core, analytics to touchline_metrics;
 grant select on {OPS} to touchline_metrics;
@@ -33,6 +35,7 @@ alter default privileges for role touchline_transform in schema core, analytics
     revoke select on tables from touchline_metrics;
 revoke all on all tables in schema ops, landing, ledger, core, analytics from touchline_metrics;
 revoke usage on schema ops, landing, ledger, core, analytics from touchline_metrics;
+drop index landing.fixture_observation_by_kickoff;
 drop index ledger.prediction_by_time;
 """
 
