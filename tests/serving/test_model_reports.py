@@ -144,6 +144,27 @@ def test_it_knows_nothing_of_what_was_settled_later(world: Settings):
     assert before.settled.empty
 
 
+def test_a_measure_that_could_not_be_judged_again_is_an_alarm_of_the_past(world: Settings):
+    with copy_of(world) as settings, connect(settings, "model") as connection:
+        for metric, days in (("calibration", 3), ("feature_drift", 5)):
+            connection.execute(
+                "insert into ops.drift_metric (run_id, metric, subject, value, threshold, is_drift, as_of, n_matches) "
+                "values ('drift', %s, 'it', 5, 3, true, %s, 400)", (metric, MONDAY - timedelta(days=days)),
+            )  # fmt: skip
+        connection.commit()
+
+        def last() -> dict[str, bool]:
+            return {row["metric"]: row["is_last"] for row in read_evidence(settings, MONDAY, []).measured}
+
+        assert last() == {"calibration": True, "feature_drift": True}
+        connection.execute(
+            "insert into ops.pipeline_run (run_id, step, as_of, status, finished_at, detail) "
+            "values ('later', 'measure_drift', %s, 'success', now(), '{}')", (MONDAY - timedelta(days=2),),
+        )  # fmt: skip
+        connection.commit()
+        assert last() == {"calibration": False, "feature_drift": True}
+
+
 def test_the_same_instant_writes_the_same_once(world: Settings, folder: Path):
     first = report(world)
     written = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
