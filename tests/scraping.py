@@ -12,6 +12,9 @@ from touchline.exporter.catalogue import Catalogue, read_catalogue
 from touchline.exporter.exporter import Exporter
 from touchline.settings import Settings
 
+# A port on which nothing listens.
+NOBODY = 1
+
 # By name and labels in their order: every process names the tests that it parametrises alike.
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -35,6 +38,8 @@ def exporter_of(settings: Settings, now: datetime | None, catalogue: Catalogue |
     async def present() -> datetime | None:
         return now
 
+    # An MLflow that happens to run on this machine is not that of a test, which names its own.
+    settings = settings.model_copy(update={"mlflow_port": NOBODY})
     return Exporter(settings, catalogue or read_catalogue(), present)
 
 

