@@ -211,7 +211,9 @@ def test_what_the_page_for_operators_says_of_starting_from_outside_works(
         why = "\n".join(api.log(tasks["predict"]))
     assert {run.state for run in runs.values()} == {"success"}
     assert runs.keys() >= {names.COLLECT_SCORES, names.BUILD_WAREHOUSE, names.PREDICT_MATCHES}
-    ((asset, extra),) = told["consumed_by"](names.BUILD_WAREHOUSE, runs[names.BUILD_WAREHOUSE].run_id)
+    consumed = told["consumed_by"](names.BUILD_WAREHOUSE, runs[names.BUILD_WAREHOUSE].run_id)
+    # Within some hours after a planned time the first start makes up for it, and announces before builds are on.
+    ((asset, extra),) = [each for each in consumed if "reason" in each[1]]
     assert (asset, extra["reason"]) == (names.LANDING_FIXTURES, "the league has moved a round")
     assert {task.state for task in tasks.values()} == {"skipped"}
     assert "A prediction is written before kick-off or not at all" in why
