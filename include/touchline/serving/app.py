@@ -120,7 +120,7 @@ def create_app(
         sign_in_routes(control, settings),
         health_routes(settings, reader, services, measures, present),
     ):
-        app.include_router(router, responses=documented(422))
+        app.include_router(router, responses=documented(414, 422))
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
 
     return app
