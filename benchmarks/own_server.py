@@ -47,10 +47,9 @@ class Unsupervised:
         self._control("stop", "-m", "immediate")
 
     def _control(self, *what: str) -> None:
-        run_as = self.server.run_as
         subprocess.run(
             [str(self.server.programs / "pg_ctl"), "-D", str(self.server.data), *what],
-            check=True, user=run_as, extra_groups=None if run_as is None else [], cwd=self.server.data,
+            check=True, **self.server.as_user, cwd=self.server.data,
             env=embedded.PLAIN, stdout=subprocess.DEVNULL,
         )  # fmt: skip
 

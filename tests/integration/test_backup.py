@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 from predictions import announce, insert_prediction
 from touchline.backup.compare import check_backup, differences, digest_tables
-from touchline.backup.receive import received_folder, system_identifier
+from touchline.backup.programs import system_identifier
+from touchline.backup.receive import received_folder
 from touchline.backup.restore import restore, restored
 from touchline.backup.store import MANIFEST, Store, open_store
 from touchline.backup.take import DATABASE, FILES, back_up

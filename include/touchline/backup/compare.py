@@ -11,7 +11,7 @@ from typing import Final
 
 from psycopg import sql
 
-from touchline.backup.receive import system_identifier
+from touchline.backup.programs import system_identifier
 from touchline.backup.restore import restored
 from touchline.backup.store import Store, open_store
 from touchline.clock import live_clock

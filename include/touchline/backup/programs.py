@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from touchline.database import embedded
+from touchline.database.engine import open_url, scalar
 from touchline.errors import BackupFailed
 from touchline.settings import Settings
 
@@ -17,6 +18,12 @@ from touchline.settings import Settings
 MOST_TOLD: Final = 2000
 # Of the write-ahead log: what streams it to us, and until when the server keeps it.
 SLOT: Final = "touchline_backup"
+
+
+def system_identifier(settings: Settings) -> str:
+    """What tells the server from every other. Raises DatabaseUnavailable."""
+    with open_url(settings.url("backup")) as connection:
+        return str(scalar(connection, "select system_identifier from pg_control_system()"))
 
 
 def connection(settings: Settings) -> tuple[list[str], Mapping[str, str]]:
@@ -35,9 +42,10 @@ def run(name: str, *arguments: str, server: embedded.EmbeddedServer | None = Non
     Raises BackupFailed with the end of what it said.
     """
     folder = embedded.program_folder() if server is None else server.programs
+    as_user = {} if server is None else server.as_user
     done: subprocess.CompletedProcess[str] = subprocess.run(
         [str(folder / name), *arguments],
-        capture_output=True, text=True, check=False, env=embedded.PLAIN, cwd="/", **_as_user(server),
+        capture_output=True, text=True, check=False, env=embedded.PLAIN, cwd="/", **as_user,
     )  # fmt: skip
     if done.returncode != 0:
         raise BackupFailed(f"{name} failed: {(done.stderr or done.stdout).strip()[-MOST_TOLD:]}")
@@ -59,9 +67,3 @@ def give_to(server: embedded.EmbeddedServer, folder: Path) -> None:
     os.chown(folder, server.run_as, -1)
     for path in folder.rglob("*"):
         os.chown(path, server.run_as, -1, follow_symlinks=False)
-
-
-def _as_user(server: embedded.EmbeddedServer | None) -> dict[str, Any]:
-    if server is None or server.run_as is None:
-        return {}
-    return {"user": server.run_as, "extra_groups": []}

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import Any, BinaryIO, Final
+from typing import Final
 
 from touchline.backup import programs
 from touchline.backup.store import BLOCK, PARTIAL, SHIPPED, SUFFIX, WAL, Store, open_store
@@ -41,16 +41,10 @@ def received_folder(settings: Settings) -> Path:
     return settings.home / "backup" / WAL
 
 
-def system_identifier(settings: Settings) -> str:
-    """What tells the server from every other. Raises DatabaseUnavailable."""
-    with open_url(settings.url("backup")) as connection:
-        return str(scalar(connection, "select system_identifier from pg_control_system()"))
-
-
 def receive(settings: Settings, ended: Event, seconds: float = SHIP_SECONDS) -> None:
     """Receive and ship until `ended` is set. Raises BackupFailed when the stream breaks."""
     store, folder = open_store(settings), received_folder(settings)
-    target = store.wal_folder(system_identifier(settings))
+    target = store.wal_folder(programs.system_identifier(settings))
     folder.mkdir(parents=True, exist_ok=True)
     arguments, variables = programs.connection(settings)
     slot = [*arguments, "--slot", programs.SLOT]
@@ -105,7 +99,7 @@ def ship(store: Store, folder: Path, target: Path) -> None:
             if not (shipped.exists() and shipped.stat().st_mtime_ns == written_at):
                 is_at_rest = time.time_ns() - written_at > REST_NANOSECONDS
                 with path.open("rb") as content:
-                    store.write(shipped, partial(_copy, content))
+                    store.write(shipped, partial(shutil.copyfileobj, content, length=BLOCK))
                 # While a file is being written, its time does not tell two writes apart: it is looked at again.
                 os.utime(shipped, ns=(written_at, written_at if is_at_rest else 0))
         except FileNotFoundError:
@@ -114,10 +108,6 @@ def ship(store: Store, folder: Path, target: Path) -> None:
         if not path.name.endswith(PARTIAL):
             path.unlink()
             (target / f"{path.name}{PARTIAL}{SUFFIX}").unlink(missing_ok=True)
-
-
-def _copy(content: BinaryIO, out: Any) -> None:
-    shutil.copyfileobj(content, out, BLOCK)
 
 
 def main() -> None:

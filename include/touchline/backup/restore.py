@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.pq import PGconn, Ping
 
 from touchline.backup import programs
-from touchline.backup.store import KEY, Backup, Store, open_store
+from touchline.backup.store import BLOCK, KEY, Backup, Store, is_before, open_store
 from touchline.backup.take import DATABASE, FILES
 from touchline.clock import live_clock
 from touchline.credentials import write_private
@@ -68,7 +68,7 @@ class Restored:
 
 def restore(
     settings: Settings, to: Path, at: datetime | None = None, backup_id: str | None = None
-) -> RestoreReport:  # fmt: skip
+) -> RestoreReport:
     """Restore into an empty folder, which becomes a home: `TOUCHLINE_HOME=<to> touchline up` runs it.
 
     As of `at` (UTC), or as late as the log reaches; from the last backup before, or from the one that is named. Raises
@@ -138,7 +138,7 @@ def _settle(home: Settings, url: str, last: str | None) -> datetime | None:
     """
     with open_url(url, autocommit=True) as admin:
         reached = scalar(admin, "select pg_walfile_name(pg_current_wal_lsn())")
-        if last is not None and reached[8:] < last[8:]:
+        if last is not None and is_before(reached, last):
             raise BackupFailed(
                 f"the recovery ended in {reached}, before the end of the log, {last}; a file is damaged"
             )
@@ -172,10 +172,9 @@ def _lay_out(store: Store, chain: Sequence[Backup], to: Path, server: embedded.E
     server.data.parent.mkdir(parents=True, exist_ok=True)
     folders = [server.data] if len(chain) == 1 else [parts / each.backup_id for each in chain]
     for each, folder in zip(chain, folders, strict=True):
-        files = {file.name: file for file in each.files}
-        _unpack(store, each, files[DATABASE].name, folder)
+        _unpack(store, each, DATABASE, folder)
         # Later ones lie over earlier ones.
-        _unpack(store, each, files[FILES].name, to)
+        _unpack(store, each, FILES, to)
     if (to / "secrets").exists():
         (to / "secrets").chmod(0o700)
     own_key = to / "secrets" / KEY
@@ -191,10 +190,9 @@ def _lay_out(store: Store, chain: Sequence[Backup], to: Path, server: embedded.E
 
 
 def _unpack(store: Store, backup: Backup, name: str, to: Path) -> None:
-    (stored,) = (file for file in backup.files if file.name == name)
     to.mkdir(parents=True, exist_ok=True)
     with (
-        store.read(store.folder / backup.backup_id / name, stored) as content,
+        store.read_file(backup, name) as content,
         tarfile.open(fileobj=content, mode="r|") as packed,
     ):
         packed.extractall(to, filter="tar")
@@ -203,10 +201,10 @@ def _unpack(store: Store, backup: Backup, name: str, to: Path) -> None:
 def _fetch_wal(store: Store, backup: Backup, to: Path) -> None:
     to.mkdir()
     for name, path in store.wal(backup.system_identifier).items():
-        if len(name) == len(backup.start_wal) and name[8:] < backup.start_wal[8:]:
+        if is_before(name, backup.start_wal):
             continue
         with store.read(path) as content, (to / name).open("wb") as file:
-            shutil.copyfileobj(content, file, 2**20)
+            shutil.copyfileobj(content, file, BLOCK)
 
 
 def _last_file(wal: Path) -> str | None:

@@ -99,12 +99,8 @@ class Store:
         return str(self._identity)
 
     @contextmanager
-    def read(self, path: Path, expected: StoredFile | None = None) -> Iterator[Any]:
-        """The content of one file as a stream. Raises BackupUnusable when it is damaged, or of another key."""
-        if expected is not None and (found := _digest_of(path)) != expected.sha256:
-            raise BackupUnusable(
-                f"{path} is damaged: its SHA-256 is {found}, {expected.sha256} was written; restore from another backup"
-            )
+    def read(self, path: Path) -> Iterator[Any]:
+        """The content of one file as a stream. Raises BackupUnusable when it cannot be decrypted."""
 
         def decrypt(pipe: BinaryIO) -> None:
             with path.open("rb") as file:
@@ -117,6 +113,18 @@ class Store:
             raise BackupUnusable(
                 f"{path} cannot be decrypted ({error}): is TOUCHLINE_BACKUP_KEY that of the installation that wrote it?"
             ) from error
+
+    @contextmanager
+    def read_file(self, backup: Backup, name: str) -> Iterator[Any]:
+        """The content of a file of a backup by its name. Raises BackupUnusable when it is not what was written."""
+        (stored,) = (file for file in backup.files if file.name == name)
+        path = self.folder / backup.backup_id / name
+        if (found := _digest_of(path)) != stored.sha256:
+            raise BackupUnusable(
+                f"{path} is damaged: its SHA-256 is {found}, {stored.sha256} was written; restore from another backup"
+            )
+        with self.read(path) as content:
+            yield content
 
     def backups(self) -> list[Backup]:
         """Every whole backup, the oldest first. Raises BackupUnusable when a manifest cannot be read."""
@@ -170,10 +178,17 @@ class Store:
             shutil.rmtree(self.folder / backup_id)
         if first := min((each.start_wal for each in backups if each.backup_id in kept), default=None):
             for name, path in self.wal(system_identifier).items():
-                # The first eight digits are the timeline, which only a restore changes.
-                if len(name) == len(first) and name[8:] < first[8:]:
+                if is_before(name, first):
                     path.unlink(missing_ok=True)
         return gone
+
+
+def is_before(name: str, first: str) -> bool:
+    """True when a file of the log comes before another; of a file that says how timelines went on it is not.
+
+    The first eight digits are the timeline, which only a restore changes.
+    """
+    return len(name) == len(first) and name[8:] < first[8:]
 
 
 def open_store(settings: Settings) -> Store:

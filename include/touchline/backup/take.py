@@ -15,7 +15,7 @@ from typing import Any, Final
 from touchline.backup import programs
 from touchline.backup.store import KEY, SUFFIX, Backup, Kind, Store, open_store
 from touchline.clock import live_clock
-from touchline.database.engine import open_url, rows, scalar
+from touchline.database.engine import open_url, scalar
 from touchline.errors import BackupFailed
 from touchline.settings import Settings
 
@@ -24,8 +24,6 @@ SERVER_MANIFEST: Final = f"backup_manifest{SUFFIX}"
 FILES: Final = f"files.tar{SUFFIX}"
 # What of the home is no database and cannot be made again.
 FOLDERS: Final = ("mlflow", "feast", "secrets")
-# The first server that sends only what has changed since an earlier backup.
-INCREMENTAL_SINCE: Final = 170000
 # Files that were written while the backup before was taken belong to both.
 OVERLAP: Final = timedelta(minutes=5)
 LABEL: Final = "backup_label"
@@ -61,9 +59,9 @@ def back_up(settings: Settings, *, is_full: bool = False) -> BackupReport:
     started_at = live_clock().as_of
     with open_url(settings.url("backup")) as connection:
         version = connection.info.server_version
-        system = str(scalar(connection, "select system_identifier from pg_control_system()"))
-        summaries = rows(connection, "select setting from pg_settings where name = 'summarize_wal'")
-    can_tell_changes = version >= INCREMENTAL_SINCE and bool(summaries) and summaries[0]["setting"] == "on"
+        # Older servers, before PostgreSQL 17, do not know the setting.
+        can_tell_changes = scalar(connection, "select current_setting('summarize_wal', true)") == "on"
+    system = programs.system_identifier(settings)
     parent, reason = (None, "asked for") if is_full else _parent(settings, store, system, started_at)
     if parent is not None and not can_tell_changes:
         parent, reason = None, "the server does not note what changes (summarize_wal)"
@@ -79,9 +77,7 @@ def back_up(settings: Settings, *, is_full: bool = False) -> BackupReport:
     return BackupReport(backup, reason, tuple(store.forget(system, keep_since)))
 
 
-def _parent(
-    settings: Settings, store: Store, system: str, at: datetime
-) -> tuple[Backup | None, str]:  # fmt: skip
+def _parent(settings: Settings, store: Store, system: str, at: datetime) -> tuple[Backup | None, str]:
     """The backup that the next one continues, or None and why it is a full one."""
     own = [each for each in store.backups() if each.system_identifier == system]
     if not own:
@@ -99,26 +95,26 @@ def _take(
     backup_id = f"{started_at:%Y%m%dT%H%M%S.%fZ}-{kind}"
     folder = store.folder / backup_id
     try:
-        received = _Received()
+        # The server's files that tell about the backup, by name.
+        received: dict[str, bytes] = {}
         with tempfile.TemporaryDirectory() as scratch:
             arguments = ["--pgdata", "-", "--format", "tar", "--wal-method", "fetch", "--checkpoint", "fast"]
             arguments += ["--manifest-checksums", "SHA256", "--label", backup_id]
             if parent is not None:
                 manifest = Path(scratch) / MANIFEST
-                (stored,) = (file for file in parent.files if file.name == SERVER_MANIFEST)
-                with store.read(store.folder / parent.backup_id / stored.name, stored) as content:
+                with store.read_file(parent, SERVER_MANIFEST) as content:
                     manifest.write_bytes(content.read())
                 arguments += ["--incremental", str(manifest)]
             database = store.write(
                 folder / DATABASE, lambda out: _receive(settings, arguments, received, out)
             )
-        server_manifest = store.write(folder / SERVER_MANIFEST, lambda out: out.write(received.manifest))
+        server_manifest = store.write(folder / SERVER_MANIFEST, lambda out: out.write(received[MANIFEST]))
         # After the database, which may name files that came later than it.
         since = None if parent is None else parent.started_at - OVERLAP
         files = store.write(folder / FILES, lambda out: _pack(settings.home, since, out))
         backup = Backup(
             backup_id, kind, None if parent is None else parent.backup_id, started_at,
-            live_clock().as_of, system, version, received.start_wal, (database, server_manifest, files),
+            live_clock().as_of, system, version, _start_wal(received[LABEL]), (database, server_manifest, files),
         )  # fmt: skip
         store.commit(backup)
     except BaseException:
@@ -127,21 +123,17 @@ def _take(
     return backup
 
 
-class _Received:
-    """What of the server's files tells about the backup."""
-
-    manifest: bytes = b""
-    label: bytes = b""
-
-    @property
-    def start_wal(self) -> str:
-        """The file of the write-ahead log where the backup begins."""
-        first, *_ = self.label.decode().splitlines()
-        return first.partition("(file ")[2].rstrip(")")
+def _start_wal(label: bytes) -> str:
+    """The file of the write-ahead log where a backup begins, as its label says."""
+    first, *_ = label.decode().splitlines()
+    return first.partition("(file ")[2].rstrip(")")
 
 
-def _receive(settings: Settings, arguments: list[str], received: _Received, out: Any) -> None:
-    """Pass the server's files on as a tar stream. Raises BackupFailed with what pg_basebackup said."""
+def _receive(settings: Settings, arguments: list[str], received: dict[str, bytes], out: Any) -> None:
+    """Pass the server's files on as a tar stream, and keep label and manifest in `received`.
+
+    Raises BackupFailed with what pg_basebackup said.
+    """
     address, variables = programs.connection(settings)
     with tempfile.TemporaryFile() as told:
         process = programs.start(
@@ -156,9 +148,8 @@ def _receive(settings: Settings, arguments: list[str], received: _Received, out:
                 for member in files:
                     content = files.extractfile(member) if member.isreg() else None
                     if content is not None and member.name in (LABEL, MANIFEST):
-                        read = content.read()
-                        setattr(received, "label" if member.name == LABEL else "manifest", read)
-                        content = io.BytesIO(read)
+                        received[member.name] = content.read()
+                        content = io.BytesIO(received[member.name])
                     passed_on.addfile(member, content)
         except tarfile.TarError:
             # The stream ended early; the program says why.
@@ -168,7 +159,7 @@ def _receive(settings: Settings, arguments: list[str], received: _Received, out:
             status = process.wait()
         told.seek(0)
         said = told.read().decode(errors="replace").strip()
-    if status != 0 or not received.manifest or not received.label:
+    if status != 0 or not received.get(MANIFEST) or not received.get(LABEL):
         raise BackupFailed(f"pg_basebackup failed: {said[-programs.MOST_TOLD :] or 'it sent no manifest'}")
 
 

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -66,6 +67,11 @@ class EmbeddedServer:
     data: Path
     programs: Path
     run_as: int | None
+
+    @property
+    def as_user(self) -> dict[str, Any]:
+        """The arguments with which `subprocess` runs a program as the server's user."""
+        return {} if self.run_as is None else {"user": self.run_as, "extra_groups": []}
 
 
 def describe(settings: Settings) -> EmbeddedServer:
@@ -160,8 +166,7 @@ def _initialise(server: EmbeddedServer, password: str) -> None:
                 "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
                 f"--pwfile={password_file.name}",
             ],
-            user=server.run_as,
-            extra_groups=[] if server.run_as is not None else None,
+            **server.as_user,
             cwd="/",
             env=PLAIN,
             stdin=subprocess.DEVNULL,

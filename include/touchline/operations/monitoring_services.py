@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import psycopg
@@ -23,7 +22,7 @@ from touchline.errors import DatabaseUnavailable
 from touchline.operations import alertmanager, maintenance, status
 from touchline.operations.code import code_digest
 from touchline.settings import PROJECT_ROOT, Settings, inherited_environment
-from touchline.supervision.programs import HOST, Program, digest_of, port_for, read_program
+from touchline.supervision.programs import HOST, Program, port_for, program_of, read_program
 from touchline.supervision.supervisor import await_health, run_programs, stop_programs
 
 COMMITTED: Final = PROJECT_ROOT / "docker" / "prometheus"
@@ -110,7 +109,10 @@ def _programs(settings: Settings, names: Sequence[str]) -> Iterator[Program]:
             **settings.passwords("metrics"),
             "PYTHONPATH": str(PROJECT_ROOT / "include"),
         }
-        yield _program(settings, status.EXPORTER, command, port, "/live", code_digest(), variables)
+        yield program_of(
+            settings.home, status.EXPORTER, command, variables, inherited_environment(), port=port, health="/live",
+            fingerprint=code_digest(),
+        )  # fmt: skip
     if status.PROMETHEUS in ports:
         configuration, text = _write_prometheus(settings, ports)
         command = [
@@ -169,22 +171,10 @@ def _of_debian(
     path = _path(name)
     assert path is not None, "only what is there has a port"
     command = [path, *arguments, f"--web.listen-address={HOST}:{ports[name]}", "--log.level=warn"]
-    return _program(settings, name, command, ports[name], health, fingerprint)
-
-
-def _program(
-    settings: Settings, name: str, command: list[str], port: int, health: str, fingerprint: str,
-    variables: Mapping[str, str] = MappingProxyType({}),
-) -> Program:  # fmt: skip
-    return Program(
-        name=name,
-        command=command,
-        environment={**inherited_environment(), **variables},
-        folder=str(settings.home),
-        digest=digest_of(command, variables, fingerprint),
-        port=port,
-        health=f"http://{HOST}:{port}{health}",
-    )
+    return program_of(
+        settings.home, name, command, {}, inherited_environment(), port=ports[name], health=health,
+        fingerprint=fingerprint,
+    )  # fmt: skip
 
 
 def _is_there(name: str) -> bool:

@@ -18,7 +18,7 @@ from touchline.operations.airflow_command import run_airflow
 from touchline.operations.airflow_settings import QUIET, airflow_variables
 from touchline.operations.code import code_digest
 from touchline.settings import PROJECT_ROOT, Settings, inherited_environment
-from touchline.supervision.programs import HOST, Program, digest_of, port_for, read_program
+from touchline.supervision.programs import Program, port_for, program_of, read_program
 from touchline.supervision.supervisor import await_health, ensure_program, run_programs, stop_programs
 
 Told = Callable[[str], None]
@@ -234,15 +234,7 @@ def _program(
     needs_database: bool = True,
     fingerprint: str = "",
 ) -> Program:
-    command = [sys.executable, *arguments]
-    return Program(
-        name=name,
-        command=command,
-        environment={**inherited_environment(), **variables},
-        folder=str(settings.home),
-        # The caller's other variables, such as its terminal's, make no other service.
-        digest=digest_of(command, variables, fingerprint),
-        port=port,
-        health=None if health is None else f"http://{HOST}:{port}{health}",
-        needs=[settings.server_url] if needs_database else [],
-    )
+    return program_of(
+        settings.home, name, [sys.executable, *arguments], variables, inherited_environment(), port=port,
+        health=health, needs=[settings.server_url] if needs_database else [], fingerprint=fingerprint,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -82,6 +82,26 @@ def digest_of(command: list[str], variables: Mapping[str, str], fingerprint: str
     """Identifies what would run; equal digests need no restart."""
     parts = [command, sorted(variables.items()), fingerprint]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def program_of(
+    home: Path, name: str, command: list[str], variables: Mapping[str, str], inherited: Mapping[str, str], *,
+    port: int = 0, health: str | None = None, needs: Iterable[str] = (), fingerprint: str = "",
+) -> Program:  # fmt: skip
+    """A program that works in the home, with the variables of its caller and its own; `health` is a path at its port.
+
+    The caller's variables, such as its terminal's, make no other program; `fingerprint`, of what it reads, does.
+    """
+    return Program(
+        name=name,
+        command=command,
+        environment={**inherited, **variables},
+        folder=str(home),
+        digest=digest_of(command, variables, fingerprint),
+        port=port,
+        health=None if health is None else f"http://{HOST}:{port}{health}",
+        needs=list(needs),
+    )
 
 
 def read_program(home: Path, name: str) -> Program | None:
