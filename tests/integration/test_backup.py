@@ -23,7 +23,7 @@ from touchline.backup.programs import system_identifier
 from touchline.backup.receive import received_folder
 from touchline.backup.restore import restore, restored
 from touchline.backup.store import MANIFEST, Store, open_store
-from touchline.backup.take import DATABASE, FILES, back_up
+from touchline.backup.take import DATABASE, FILES, SERVER_MANIFEST, back_up
 from touchline.cli import app
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import BackupFailed, BackupUnusable, SettingsInvalid
@@ -207,6 +207,17 @@ def test_a_damaged_backup_is_told_and_the_one_before_still_restores(
     if (name, damage) == (DATABASE, "flipped"):
         with restored(settings, tmp_path / "from_full", backup_id=full.backup_id) as done:
             assert predicted(done.settings) == ["1", "2", "3", "4"]
+
+
+def test_after_a_damaged_backup_the_next_is_a_full_one(world: World, tmp_path: Path):
+    folder = tmp_path / "copy"
+    shutil.copytree(world.store.folder, folder)
+    settings = world.settings.model_copy(update={"backup": Backup(folder=folder)})
+    last = open_store(settings).backups()[-1]
+    (folder / last.backup_id / SERVER_MANIFEST).write_bytes(b"damaged")
+    taken = back_up(settings)
+    assert (taken.backup.kind, taken.backup.parent) == ("full", None)
+    assert f"{SERVER_MANIFEST} is damaged" in taken.reason
 
 
 def test_a_backup_without_the_one_it_continues_is_told(world: World, tmp_path: Path):

@@ -16,7 +16,7 @@ from touchline.backup import programs
 from touchline.backup.store import KEY, SUFFIX, Backup, Kind, Store, open_store
 from touchline.clock import live_clock
 from touchline.database.engine import open_url, scalar
-from touchline.errors import BackupFailed
+from touchline.errors import BackupFailed, BackupUnusable
 from touchline.settings import Settings
 
 DATABASE: Final = f"database.tar{SUFFIX}"
@@ -67,7 +67,7 @@ def back_up(settings: Settings, *, is_full: bool = False) -> BackupReport:
         parent, reason = None, "the server does not note what changes (summarize_wal)"
     try:
         backup = _take(settings, store, parent, started_at, system, version)
-    except BackupFailed as error:
+    except (BackupFailed, BackupUnusable) as error:
         if parent is None:
             raise
         # The server has forgotten what changed since, or the backup before is damaged.
