@@ -31,14 +31,16 @@ ifdef AS_OF
 export TOUCHLINE_AS_OF := $(AS_OF)
 endif
 
-.PHONY: help setup run up down monitoring status test test-fast test-all lint format chaos chaos-cluster bench peers load client dashboards docs lock clean
+IMAGE_TAG = $(shell $(BIN)/python -c 'import importlib.metadata as m; print(m.version("touchline"))' 2>/dev/null)-$(shell git rev-parse --short=12 HEAD 2>/dev/null)
+
+.PHONY: help setup run up down monitoring status test test-fast test-all lint format chaos chaos-cluster bench peers load client dashboards docs lock image secrets clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(STAMP)  ## build the environment (nothing to do when nothing changed)
 
-$(STAMP): requirements.txt pyproject.toml
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: apt-get install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "Python 3.11 is needed, $$($(PYTHON) --version) found: apt-get install python3.11 python3.11-venv, then make PYTHON=python3.11" >&2; exit 1; }
@@ -48,7 +50,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then uv=uv; else \
 		test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'; uv=$(BIN)/uv; fi; \
 	echo "Installing the environment (a minute on a fresh machine) ..."; \
-	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes requirements.txt && \
+	VIRTUAL_ENV=$(VENV) $$uv pip sync --quiet --require-hashes requirements.txt requirements-dev.txt && \
 	VIRTUAL_ENV=$(VENV) $$uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(BIN)/python -c 'from touchline.ratings.engine import Result, rate; rate([Result(1, "a", "b", 0, 0)], {})'
 	@touch $@
@@ -136,9 +138,20 @@ dashboards: $(STAMP)  ## write Grafana's dashboards; with PROMETHEUS=http://127.
 docs: $(STAMP)  ## every table and column on one page, .touchline/docs/index.html
 	@$(BIN)/touchline docs
 
-lock:  ## compile requirements.in to requirements.txt
-	VIRTUAL_ENV=$(VENV) uv pip compile requirements.in --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--only-binary :all: --custom-compile-command "make lock" -o requirements.txt
+image: $(STAMP)  ## build touchline:VERSION-COMMIT and its list of parts; BASE_IMAGE=..., BUILD="--network=host"
+	@git diff --quiet HEAD || { echo "there are changes that are not committed: a tag has to say what is in the image" >&2; exit 1; }
+	docker build $(BUILD) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --build-arg VERSION=$(IMAGE_TAG) \
+		--build-arg REVISION=$(shell git rev-parse HEAD) --file docker/Dockerfile --tag touchline:$(IMAGE_TAG) .
+	@mkdir -p .touchline/image
+	$(BIN)/python docker/sbom.py touchline:$(IMAGE_TAG) > .touchline/image/touchline-$(IMAGE_TAG).cdx.json
+	@echo "touchline:$(IMAGE_TAG), its parts in .touchline/image/touchline-$(IMAGE_TAG).cdx.json"
+
+secrets: $(STAMP)  ## make the passwords, keys and the certificate of compose that are not there yet
+	@$(BIN)/python docker/make_secrets.py
+
+lock:  ## compile requirements.in and requirements-dev.in to exact versions with hashes
+	for name in requirements requirements-dev; do VIRTUAL_ENV=$(VENV) uv pip compile $$name.in --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --only-binary :all: --custom-compile-command "make lock" -o $$name.txt || exit 1; done
 
 clean: ## remove the environment and all state (the database too)
 	-@test -x $(BIN)/touchline && $(BIN)/touchline down

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,6 +19,8 @@ from touchline.database import embedded
 from touchline.database.engine import Connection, open_url, rows, scalar, sqlalchemy_url
 from touchline.errors import DatabaseUnavailable
 from touchline.settings import ROLES, Settings
+
+log = logging.getLogger(__name__)
 
 OLDEST_SERVER = 150000
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -136,8 +139,15 @@ def _let_connect(admin: Connection, database: str, roles: Sequence[str]) -> None
 
 
 def migrate(settings: Settings, revision: str = "head") -> None:
-    """Upgrade the warehouse database to `revision`, and keep from everybody what only an administrator can."""
-    command.upgrade(_config(settings), revision)
+    """Upgrade the warehouse database to `revision`, and keep from everybody what only an administrator can.
+
+    One that a newer release has migrated stays as it is: the release before works on it (docs/releases.md).
+    """
+    current, _ = revisions(settings)
+    if current is None or is_known(settings, current):
+        command.upgrade(_config(settings), revision)
+    else:
+        log.warning("a newer release has migrated the database, to revision %s: it stays as it is", current)
     with administering(settings) as admin:
         _keep_for_builders(admin)
         _take_audit_log(admin)
@@ -202,6 +212,12 @@ def revisions(settings: Settings) -> tuple[str | None, str | None]:
     finally:
         engine.dispose()
     return current, ScriptDirectory.from_config(_config(settings)).get_current_head()
+
+
+def is_known(settings: Settings, revision: str) -> bool:
+    """Whether this code has a migration to `revision`."""
+    scripts = ScriptDirectory.from_config(_config(settings))
+    return any(script.revision == revision for script in scripts.walk_revisions())
 
 
 def _config(settings: Settings) -> Config:
