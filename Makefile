@@ -11,6 +11,8 @@ STAMP := $(VENV)/.ready
 PEERS := .touchline/peers
 # Locust, outside the environment too: it brings a web server and a network library of its own.
 LOCUST := .touchline/locust
+# Syft, likewise: it lists what is in an image.
+SYFT := .touchline/syft
 HOST ?= http://127.0.0.1:8000
 USERS ?= 100
 MINUTES ?= 2
@@ -31,7 +33,9 @@ ifdef AS_OF
 export TOUCHLINE_AS_OF := $(AS_OF)
 endif
 
-IMAGE_TAG = $(shell $(BIN)/python -c 'import importlib.metadata as m; print(m.version("touchline"))' 2>/dev/null)-$(shell git rev-parse --short=12 HEAD 2>/dev/null)
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGE = touchline:$(VERSION)-$(shell git rev-parse --short=12 HEAD 2>/dev/null)
+SBOM = .touchline/image/$(subst :,-,$(IMAGE)).cdx.json
 
 .PHONY: help setup run up down monitoring status test test-fast test-all lint format chaos chaos-cluster bench peers load client dashboards docs lock image secrets clean
 
@@ -138,16 +142,22 @@ dashboards: $(STAMP)  ## write Grafana's dashboards; with PROMETHEUS=http://127.
 docs: $(STAMP)  ## every table and column on one page, .touchline/docs/index.html
 	@$(BIN)/touchline docs
 
-image: $(STAMP)  ## build touchline:VERSION-COMMIT and its list of parts; BASE_IMAGE=..., BUILD="--network=host"
-	@git diff --quiet HEAD || { echo "there are changes that are not committed: a tag has to say what is in the image" >&2; exit 1; }
-	docker build $(BUILD) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --build-arg VERSION=$(IMAGE_TAG) \
-		--build-arg REVISION=$(shell git rev-parse HEAD) --file docker/Dockerfile --tag touchline:$(IMAGE_TAG) .
-	@mkdir -p .touchline/image
-	$(BIN)/python docker/sbom.py touchline:$(IMAGE_TAG) > .touchline/image/touchline-$(IMAGE_TAG).cdx.json
-	@echo "touchline:$(IMAGE_TAG), its parts in .touchline/image/touchline-$(IMAGE_TAG).cdx.json"
+image: $(STAMP) $(SYFT)/.ready  ## build touchline:VERSION-COMMIT and list its parts; BASE_IMAGE=..., BUILD="--network=host"
+	@git diff --quiet HEAD || { echo "commit first: the tag has to say what is in the image" >&2; exit 1; }
+	docker build $(BUILD) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$(shell git rev-parse HEAD) --file docker/Dockerfile --tag $(IMAGE) .
+	@mkdir -p $(dir $(SBOM))
+	PYTHONPATH=$(SYFT) $(SYFT)/bin/syft scan --quiet docker:$(IMAGE) --output cyclonedx-json=$(SBOM)
+	@echo "$(IMAGE), and what is in it: $(SBOM)"
 
-secrets: $(STAMP)  ## make the passwords, keys and the certificate of compose that are not there yet
-	@$(BIN)/python docker/make_secrets.py
+$(SYFT)/.ready: docker/syft-requirements.txt
+	rm -rf $(SYFT)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+		--target $(SYFT) --requirement docker/syft-requirements.txt
+	@touch $@
+
+secrets:  ## make the passwords, keys and the certificate of compose that are not there yet
+	@$(PYTHON) docker/make_secrets.py
 
 lock:  ## compile requirements.in and requirements-dev.in to exact versions with hashes
 	for name in requirements requirements-dev; do VIRTUAL_ENV=$(VENV) uv pip compile $$name.in --python-version 3.11 \

@@ -3,10 +3,9 @@
 set -eu
 programs=$(echo /usr/lib/postgresql/*/bin)
 mkdir -p "$PGDATA"
-chown postgres "$PGDATA"
+chown postgres "$PGDATA" /var/lib/postgresql
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
-    printf %s "$POSTGRES_PASSWORD" > /tmp/password
-    chmod 644 /tmp/password
-    runuser -u postgres -- "$programs/initdb" -D "$PGDATA" --auth=scram-sha-256 --pwfile=/tmp/password --encoding=UTF8
+    runuser -u postgres -- "$programs/initdb" -D "$PGDATA" --auth=scram-sha-256 --pwfile="$POSTGRES_PASSWORD_FILE" --encoding=UTF8
+    echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
 fi
-exec runuser -u postgres -- "$programs/postgres" -D "$PGDATA" -c listen_addresses='*'
+exec runuser -u postgres -- "$programs/postgres" -D "$PGDATA" -c listen_addresses='*' -c unix_socket_directories=/tmp
