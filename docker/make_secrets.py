@@ -1,4 +1,4 @@
-"""Make the secrets of compose that are not there yet, in docker/secrets: `make secrets`. Nothing that is there is changed.
+"""Make the secrets of compose that are not there yet, in docker/secrets: `make secrets`. What is there stays as it is.
 
 Containers run as other users than the one who starts them, and compose hands files through as they are. So the files
 may be read by everybody who can enter the folder, which its owner alone can.
@@ -70,7 +70,9 @@ def _certify() -> None:
     try:
         subprocess.run(command, check=True, capture_output=True)
     except FileNotFoundError:
-        sys.exit(f"there is no openssl on this machine: install it, or put {CERTIFICATE} and {KEY} into {FOLDER}")
+        sys.exit(
+            f"there is no openssl on this machine: install it, or put {CERTIFICATE} and {KEY} into {FOLDER}"
+        )
     (FOLDER / KEY).chmod(0o644)
 
 

@@ -35,6 +35,10 @@ class ServiceFailed(TouchlineError):
     """A process that Touchline started did not become healthy, or died."""
 
 
+class RolloutFailed(TouchlineError):
+    """Another image could not be put under a cluster; the one before goes on."""
+
+
 class CodeDiffers(TouchlineError):
     """A task was given to a machine that has other code than the installation."""
 
