@@ -1,4 +1,4 @@
-"""The image is built and run for real: one container as a laptop, and a cluster of them, without any registry."""
+"""The image is built and run for real, without any registry: a laptop, and a cluster that is rolled back under load."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 
 from composing import docker_compose
@@ -23,18 +26,26 @@ from touchline.settings import PROJECT_ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 PROGRAMS = ("dockerd", "docker", "debootstrap")
-FILES = ("docker/compose.yaml", "tests/compose_alone.yaml")
+COMPOSE = "docker/compose.yaml"
 ENGINE_SECONDS = 60
 STEP_SECONDS = 1200
 # Plain Debian, if none is given.
 BASE_IMAGE = os.environ.get("BASE_IMAGE", "")
+# Debian's programs in place of images that cannot be pulled.
+STAND_INS = (
+    "postgres", "redis", "proxy", "objects", "prometheus", "alertmanager", "node-exporter", "kafka",
+)  # fmt: skip
 VARIABLES = {
-    "POSTGRES_PASSWORD": "of-postgres",
-    "REDIS_PASSWORD": "of-redis",
-    "POSTGRES_IMAGE": "touchline-postgres",
-    "REDIS_IMAGE": "touchline-redis",
-    "TOUCHLINE_IMAGE": "touchline",
+    **{f"{name.upper().replace('-', '_')}_IMAGE": f"touchline-{name}" for name in STAND_INS},
+    "TOUCHLINE_IMAGE": "touchline:new",
 }
+PROFILES = ("--profile", "cluster", "--profile", "monitoring", "--profile", "streaming")
+# No image of Grafana can be made of Debian's packages.
+LEFT_OUT = ("--scale", "grafana=0")
+READERS = 8
+# Of a rollback, and of the requests during it.
+MOST_SECONDS = 60
+MOST_FAILED = 1e-4
 
 
 @dataclass(frozen=True)
@@ -52,9 +63,8 @@ class Engine:
         return told
 
     def compose(self, *arguments: str, check: bool = True) -> str:
-        """Run docker-compose on the project's file and the one for engines without a bridge."""
-        files = [part for name in FILES for part in ("--file", name)]
-        return self.run("docker-compose", *files, *arguments, check=check)
+        """Run docker-compose on the project's file."""
+        return self.run("docker-compose", "--file", COMPOSE, *arguments, check=check)
 
 
 @contextmanager
@@ -99,9 +109,13 @@ def images() -> Iterator[Engine]:
     with engine() as found:
         base = BASE_IMAGE or bootstrapped(found)
         build = ("docker", "build", "--network=host", "--build-arg", f"BASE_IMAGE={base}")
-        found.run(*build, "--file", "docker/Dockerfile", "--tag", "touchline", ".")
-        for name in ("postgres", "redis"):
+        # Two releases of the same code.
+        for tag in ("old", "new"):
+            labelled = ("--build-arg", f"VERSION={tag}", "--file", "docker/Dockerfile")
+            found.run(*build, *labelled, "--tag", f"touchline:{tag}", ".")
+        for name in STAND_INS:
             found.run(*build, "--target", name, "--tag", f"touchline-{name}", "tests/stand_ins")
+        found.run("make", "secrets")
         yield found
 
 
@@ -110,46 +124,43 @@ def bootstrapped(found: Engine) -> str:
     with tempfile.TemporaryDirectory(prefix="touchline-base-") as folder:
         root = Path(folder) / "root"
         found.run("debootstrap", "--variant=minbase", "bookworm", str(root), "http://deb.debian.org/debian")
-        # What pip needs on this machine to reach an index, it needs in the image.
-        for path in (Path("/etc/pip.conf"), Path("/etc/ssl/certs/ca-certificates.crt")):
-            if path.exists():
-                (root / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(path, root / path.relative_to("/"))
+        # What pip trusts on this machine to reach an index, it trusts in the image.
+        authorities = Path("/etc/ssl/certs/ca-certificates.crt")
+        if authorities.exists():
+            kept = root / "usr/local/share/ca-certificates/machine.crt"
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(authorities, kept)
         found.run("sh", "-c", f"tar -C {root} -c . | docker import - touchline-base")
     return "touchline-base"
 
 
 @contextmanager
-def running(found: Engine, profile: str) -> Iterator[None]:
+def running(found: Engine, *profiles: str) -> Iterator[None]:
     try:
-        found.compose("--profile", profile, "up", "--detach")
+        found.compose(*profiles, "up", "--detach", *(LEFT_OUT if "monitoring" in profiles else ()))
         yield
     finally:
-        found.compose("--profile", profile, "down", "--volumes", "--timeout", "30")
+        found.compose(*profiles, "down", "--volumes", "--timeout", "30")
 
 
 def test_the_image_runs_as_nobody_in_particular_and_holds_no_secret(images: Engine):
-    whoami = ("docker", "run", "--rm", "--network=none", "--entrypoint", "id", "touchline", "-u")
-    assert images.run(*whoami).strip() == "10001"
-    assert "0.1" in images.run("docker", "run", "--rm", "--network=none", "touchline", "version")
-    listing = (
-        "docker",
-        "run",
-        "--rm",
-        "--network=none",
-        "--entrypoint",
-        "find",
-        "touchline",
-        "/var/lib/touchline",
-    )
-    assert set(images.run(*listing, "-type", "f").split()) <= {
+    def within(*command: str) -> str:
+        entry = ("docker", "run", "--rm", "--read-only", "--network=none", "--entrypoint", command[0])
+        return images.run(*entry, "touchline:new", *command[1:], check=False)
+
+    assert within("id", "-u").strip() == "10001"
+    assert "0.1" in within("touchline", "version")
+    assert set(within("find", "/var/lib/touchline", "-type", "f").split()) <= {
         f"/var/lib/touchline/{name}" for name in (".bashrc", ".bash_logout", ".profile")
     }
+    assert not within("sh", "-c", "command -v pip pip3 uv gcc make; ls /var/lib/apt/lists").strip()
+    label = '{{index .Config.Labels "org.opencontainers.image.version"}}'
+    assert images.run("docker", "image", "inspect", "--format", label, "touchline:new").strip() == "new"
 
 
 def test_a_laptop_is_one_container_in_which_everything_runs(images: Engine):
     ask = ("exec", "--no-TTY", "laptop", "touchline", "--json", "status")
-    with running(images, "laptop"):
+    with running(images, "--profile", "laptop"):
 
         def states() -> set[str]:
             told = images.compose(*ask, check=False)
@@ -159,16 +170,19 @@ def test_a_laptop_is_one_container_in_which_everything_runs(images: Engine):
         told = images.compose("exec", "--no-TTY", "laptop", "touchline", "--json", "doctor", check=False)
         checks = {check["subject"]: check["state"] for check in json.loads(told)["checks"]}
         assert checks["PostgreSQL"] == checks["migrations"] == checks[status.MLFLOW] == "ok"
+        told = images.compose("exec", "--no-TTY", "laptop", "touchline", "--json", "run")
+        assert json.loads(told)["n_upcoming"] > 0
 
 
-def test_a_cluster_predicts_with_tasks_on_both_workers(images: Engine):
-    with running(images, "cluster"):
+def test_a_cluster_predicts_with_tasks_on_both_workers_and_is_rolled_back_under_load(images: Engine):
+    with running(images, *PROFILES):
 
         def count(database: str, query: str) -> int:
-            command = ("psql", "-h", "127.0.0.1", "-U", "postgres", "-d", database, "-tAc", query)
-            told = images.compose(
-                "exec", "--no-TTY", "--env", "PGPASSWORD=of-postgres", "postgres", *command, check=False
+            command = (
+                "PGPASSWORD=$(cat /run/secrets/postgres) "
+                f'psql -h 127.0.0.1 -U postgres -d {database} -tAc "{query}"'
             )
+            told = images.compose("exec", "--no-TTY", "postgres", "sh", "-c", command, check=False)
             return int(told.strip() or 0)
 
         def trigger(dag_id: str) -> None:
@@ -186,7 +200,6 @@ def test_a_cluster_predicts_with_tasks_on_both_workers(images: Engine):
             wait_until(lambda: count("airflow", unfinished) == 0, images)
         shown = "select count(*) from analytics.upcoming_predictions"
         assert count("touchline_sandbox", shown) > 0
-        # In one network namespace they have one name.
         logged = images.compose("logs", "--no-color", "worker").splitlines()
         assert {re.sub(r".*?(worker-\d).*", r"\1", line) for line in logged if " succeeded in " in line} == {
             "worker-1",
@@ -194,11 +207,48 @@ def test_a_cluster_predicts_with_tasks_on_both_workers(images: Engine):
         }
         late = "select count(*) from ledger.prediction where predicted_at >= kickoff_at"
         assert count("touchline_sandbox", late) == 0
-        health = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8000/v1/health/live').status)"
-        assert (
-            images.compose("exec", "--no-TTY", "api", "/opt/touchline/.venv/bin/python", "-c", health).strip()
-            == "200"
-        )
+        readers = Readers()
+        with readers.reading():
+            told = json.loads(
+                images.run(sys.executable, "-m", "touchline.cli", "--json", "rollback", "image")
+            )
+        assert (told["image"], told["before"]) == ("touchline:old", "touchline:new")
+        assert told["seconds"] < MOST_SECONDS
+        assert readers.n_answered > 0
+        assert len(readers.failed) <= MOST_FAILED * readers.n_answered, readers.failed[:5]
+        shown = images.compose("ps", "--format", "json", "api", "scheduler", "worker")
+        assert "touchline:old" in shown
+        assert "touchline:new" not in shown
+
+
+@dataclass
+class Readers:
+    """Ask the API through the proxy, each on a connection of its own, and keep every failure."""
+
+    n_answered: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        is_over = threading.Event()
+        threads = [threading.Thread(target=self._read, args=(is_over,)) for _ in range(READERS)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            for thread in threads:
+                thread.join()
+
+    def _read(self, is_over: threading.Event) -> None:
+        with httpx.Client(base_url="https://localhost:8443", verify=False, timeout=10) as client:
+            while not is_over.is_set():
+                try:
+                    client.get("/v1/predictions/upcoming?limit=20").raise_for_status()
+                    self.n_answered += 1
+                except httpx.HTTPError as error:
+                    self.failed.append(f"{type(error).__name__}: {error}")
 
 
 def wait_until(condition: Callable[[], bool], found: Engine) -> None:

@@ -6,6 +6,8 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,7 +23,7 @@ from predictions import KICKOFF, announce, insert_outcome, insert_prediction, in
 from touchline.database import bootstrap, embedded
 from touchline.database.engine import connect, open_url, rows, scalar
 from touchline.errors import DatabaseUnavailable
-from touchline.settings import Role, Settings
+from touchline.settings import Role, Settings, inherited_environment
 from touchline.supervision.programs import read_life
 
 pytestmark = pytest.mark.slow
@@ -59,6 +61,11 @@ OLDER = (
     "0028",
 )
 NEWEST = "0029"
+PREPARE = """
+from touchline.database import bootstrap
+from touchline.settings import read_settings
+bootstrap.prepare(read_settings())
+"""
 PARTITION = "landing.odds_observation_202210"
 APPEND_ONLY = (
     "landing.accepted_fact",
@@ -469,6 +476,32 @@ def test_migrating_a_migrated_database_changes_nothing(written: Settings):
     before = (everything(written), structure(written))
     bootstrap.prepare(written)
     assert (everything(written), structure(written)) == before
+
+
+def test_a_database_that_a_newer_release_has_migrated_stays_as_it_is(settings: Settings):
+    with connect(settings, "owner") as connection:
+        connection.execute("update public.alembic_version set version_num = 'of a newer release'")
+    bootstrap.prepare(settings)
+    assert bootstrap.revisions(settings) == ("of a newer release", NEWEST)
+
+
+def test_however_many_start_at_once_each_migration_is_made_once(server: Settings):
+    """Six processes prepare a database that is not there yet; a migration that two make would fail."""
+    settings = server.model_copy(update={"database_name": "touchline_at_once"})
+    variables = {**inherited_environment(), **settings.environment()}
+    try:
+        starting = [
+            subprocess.Popen(
+                [sys.executable, "-c", PREPARE], env=variables, stderr=subprocess.PIPE, text=True
+            )
+            for _ in range(6)
+        ]
+        told = [each.communicate()[1] for each in starting]
+        assert [each.returncode for each in starting] == [0] * 6, told
+        assert bootstrap.revisions(settings) == (NEWEST, NEWEST)
+    finally:
+        with open_url(server.admin_url, autocommit=True) as admin:
+            admin.execute("drop database if exists touchline_at_once with (force)")
 
 
 def test_every_role_of_the_settings_exists_and_connects(migrated: Settings):

@@ -111,16 +111,8 @@ def roll_out(compose: Compose, image: str, *, prepares: bool) -> RolledOut:
     compose.keep(image)
     others = sorted({each["Service"] for each in running if each["Image"] == before} - {API})
     if others:
-        compose.run(
-            "up",
-            "--detach",
-            "--no-deps",
-            "--wait",
-            "--wait-timeout",
-            str(int(HEALTHY_SECONDS)),
-            *others,
-            image=image,
-        )
+        # Workers end when the tasks that they have begun are done.
+        compose.run("up", "--detach", "--no-deps", *others, image=image)
     return RolledOut(image, before, (API, *others), time.monotonic() - began)
 
 
