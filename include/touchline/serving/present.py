@@ -16,6 +16,8 @@ from touchline.settings import Settings
 Present = Callable[[], Awaitable[datetime | None]]
 
 KEPT_SECONDS = 1.0
+# Every request waits meanwhile: of a container that is gone nothing comes, not even a refusal.
+ANSWER_SECONDS = 1.0
 
 
 def present_of(settings: Settings) -> Present:
@@ -48,6 +50,6 @@ class SimulatedPresent:
 
     def _ask(self) -> datetime | None:
         try:
-            return read_clock(self._settings.sandbox_address)
+            return read_clock(self._settings.sandbox_address, ANSWER_SECONDS)
         except SourceUnavailable:
             return None
