@@ -21,6 +21,12 @@ def register(app: typer.Typer) -> None:
     def validate_staging(
         ctx: typer.Context,
         hours: Annotated[float, typer.Option(min=1, max=24 * 31, help="hours to live through")] = 72,
+        real_time: Annotated[
+            bool,
+            typer.Option(
+                "--real-time", help="watch, load and disturb the installation that runs, by the wall clock"
+            ),
+        ] = False,
         report: Annotated[
             Path | None,
             typer.Option(
@@ -38,7 +44,12 @@ def register(app: typer.Typer) -> None:
         code 1 when a promise was broken.
         """
         from touchline.staging.report import in_short, is_kept, report_json, write_report
-        from touchline.staging.validate import validate
+        from touchline.staging.validate import validate, validate_running
+
+        if real_time and plant is not None:
+            raise typer.BadParameter(
+                "a fault is planted in an installation that is used up: leave out --real-time"
+            )
 
         def show(moment: Moment) -> None:
             failed = f", failed: {', '.join(moment.failed)}" if moment.failed else ""
@@ -47,7 +58,10 @@ def register(app: typer.Typer) -> None:
                 f"{moment.seconds:.0f} s{failed}", style="dim", highlight=False,
             )  # fmt: skip
 
-        found = validate(state(ctx).settings, hours, show, plant)
+        settings = state(ctx).settings
+        found = (
+            validate_running(settings, hours, show) if real_time else validate(settings, hours, show, plant)
+        )
         if report is not None:
             page = write_report(report, found.course, found.readers, found.verdicts)
             errors.print(f"report: {page}", markup=False, highlight=False)

@@ -134,6 +134,12 @@ class AirflowApi:
         """The same run, as it is now."""
         return _dag_run(self._ask("GET", f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}"))
 
+    def run_due_at(self, dag_id: str, moment: datetime) -> DagRun | None:
+        """The first run of a DAG that may begin at an instant (UTC) or later; None when there is none yet."""
+        params = {"run_after_gte": moment.isoformat(), "order_by": "run_after", "limit": 1}
+        found = self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
+        return _dag_run(found[0]) if found else None
+
     def active_runs(self) -> list[DagRun]:
         """Runs of ours that have not ended."""
         return self._runs({"state": list(ACTIVE)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -34,6 +34,7 @@ DAMAGE: Final = {
     Fault.CORRECTIONS: 0.1, Fault.CUT: 0.05,
 }  # fmt: skip
 CLOCK_SECONDS: Final = 60.0
+SCHEDULED_SECONDS: Final = 120.0
 
 # Told of each moment that is over.
 OnMoment = Callable[["Moment"], None]
@@ -98,17 +99,62 @@ class Course:
         return [(each.began_at, each.ended_at or end) for each in self.disturbances if each.kind in kinds]
 
 
-def play(
-    installation: Installation, hours: float, on_moment: OnMoment, plant: Plant | None = None
-) -> tuple[Course, Readers]:
-    """Run the pipeline once, then live through so many hours of the simulated clock in three phases.
+class Simulated:
+    """The simulated world's clock, which moves when all is done; what is due is triggered by hand."""
 
-    Whatever the clock makes due is triggered when the clock is there, and all that follows is waited for before the
-    clock moves on. Raises ServiceFailed when the installation cannot be started at all.
+    def begin(self, installation: Installation) -> datetime:
+        """Run the pipeline once; returns the present (UTC). Raises ServiceFailed when nothing starts."""
+        installation.must("run")
+        return read_clock(installation.settings.sandbox_address)
+
+    def reach(
+        self, installation: Installation, api: AirflowApi, moment: datetime, due: Sequence[str]
+    ) -> Mapping[str, DagRun | None]:
+        """Have it be an instant (UTC), and start the DAGs that are due then; returns their runs.
+
+        The simulated world may have been killed a moment ago.
+        """
+        until = time.monotonic() + CLOCK_SECONDS
+        while not _is_moved(installation, moment, is_last=time.monotonic() > until):
+            time.sleep(LOOK_SECONDS)
+        return {dag_id: api.trigger(dag_id, {"as_of": moment.isoformat()}) for dag_id in due}
+
+
+class RealTime:
+    """The wall clock; Airflow's scheduler starts what is due, within two minutes."""
+
+    def begin(self, installation: Installation) -> datetime:
+        """The present (UTC)."""
+        del installation
+        return live_clock().as_of
+
+    def reach(
+        self, installation: Installation, api: AirflowApi, moment: datetime, due: Sequence[str]
+    ) -> Mapping[str, DagRun | None]:
+        """Wait for an instant (UTC), and for the runs of the DAGs that are due then; None for one that is not there."""
+        del installation
+        time.sleep(max(0.0, (moment - live_clock().as_of).total_seconds()))
+        until = time.monotonic() + SCHEDULED_SECONDS
+        while True:
+            found = {dag_id: api.run_due_at(dag_id, moment) for dag_id in due}
+            if all(found.values()) or time.monotonic() > until:
+                return found
+            time.sleep(LOOK_SECONDS)
+
+
+def play(
+    installation: Installation,
+    hours: float,
+    on_moment: OnMoment,
+    clock: Simulated | RealTime,
+    plant: Plant | None = None,
+) -> tuple[Course, Readers]:
+    """Live through so many hours of a clock in three phases; all that follows from an instant is waited for.
+
+    Raises ServiceFailed when the installation cannot be started, or Airflow does not answer.
     """
-    installation.must("run")
+    begins_at = clock.begin(installation)
     settings = installation.settings
-    begins_at = read_clock(settings.sandbox_address)
     readers = Readers(installation.api_address)
     course = Course(begins_at, begins_at + timedelta(hours=hours), live_clock().as_of, time.monotonic())
     with airflow_of(settings) as api, readers.reading():
@@ -124,7 +170,7 @@ def play(
             acts = []
             while phase == "faults" and waiting and waiting[0][0] <= course.hours_into_phase(moment):
                 acts.append(waiting.popleft()[1])
-            course.moments.append(_live(installation, api, course, moment, due, acts))
+            course.moments.append(_live(installation, api, clock, course, moment, due, acts))
             on_moment(course.moments[-1])
             moment, due = schedule.next_after(moment)
         course.marks.append(mark(settings))
@@ -137,7 +183,7 @@ def _enter(installation: Installation, course: Course, readers: Readers, phase: 
     settings = installation.settings
     if course.moments:
         course.marks.append(mark(settings))
-    for fault, rate in DAMAGE.items():
+    for fault, rate in DAMAGE.items() if settings.is_simulated else ():
         state = switch_fault(settings.sandbox_address, fault, rate if phase == "load" else 0.0)
         course.n_damaged = max(course.n_damaged, sum(state["hits"].values()))
     readers.enter(phase, RATES[phase])
@@ -146,14 +192,14 @@ def _enter(installation: Installation, course: Course, readers: Readers, phase: 
 def _live(
     installation: Installation,
     api: AirflowApi,
+    clock: Simulated | RealTime,
     course: Course,
     moment: datetime,
     due: tuple[str, ...],
     acts: list[disturbances.Disturbance],
 ) -> Moment:
     began, since = time.monotonic(), live_clock().as_of
-    _move_clock(installation, moment)
-    runs = {dag_id: api.trigger(dag_id, {"as_of": moment.isoformat()}) for dag_id in due}
+    runs = clock.reach(installation, api, moment, due)
     for act in acts:
         done = act(installation, api)
         is_end = done.kind == "outage" and done.ended_at is not None
@@ -168,7 +214,8 @@ def _live(
         if run.state == "failed" or run.run_id in unfinished
     ]
     return Moment(
-        moment, course.phase_of(moment), {dag_id: _state(api, run) for dag_id, run in runs.items()}, len(followed),
+        moment, course.phase_of(moment),
+        {dag_id: "missing" if run is None else _state(api, run) for dag_id, run in runs.items()}, len(followed),
         tuple(failed), tuple(late_predictions(installation.settings, moment)), began, time.monotonic() - began,
     )  # fmt: skip
 
@@ -182,13 +229,11 @@ def _is_degraded(api: AirflowApi, run: DagRun) -> bool:
     return run.state == "failed" and is_only_degraded(api.tasks(run))
 
 
-def _move_clock(installation: Installation, moment: datetime) -> None:
-    """Move the clock; the simulated world may have been killed a moment ago."""
-    until = time.monotonic() + CLOCK_SECONDS
-    while True:
-        try:
-            return installation.move_clock(moment)
-        except SourceUnavailable:
-            if time.monotonic() > until:
-                raise
-        time.sleep(LOOK_SECONDS)
+def _is_moved(installation: Installation, moment: datetime, *, is_last: bool) -> bool:
+    try:
+        installation.move_clock(moment)
+    except SourceUnavailable:
+        if is_last:
+            raise
+        return False
+    return True

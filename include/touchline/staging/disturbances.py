@@ -101,13 +101,17 @@ def _task_of(installation: Installation) -> int | None:
 
 def _source_away(installation: Installation, api: AirflowApi) -> Done:
     del api
+    if not installation.settings.is_simulated:
+        now = time.monotonic()
+        return Done("outage", "none: only sources of the simulated world can be told to fail", now, now)
     switch_fault(installation.settings.sandbox_address, Fault.SERVER_ERRORS, 1.0)
     return Done("outage", "every source answers with errors", time.monotonic(), None)
 
 
 def _source_back(installation: Installation, api: AirflowApi) -> Done:
     del api
-    switch_fault(installation.settings.sandbox_address, "none", 0.0)
+    if installation.settings.is_simulated:
+        switch_fault(installation.settings.sandbox_address, "none", 0.0)
     now = time.monotonic()
     return Done("outage", "every source answers with errors", now, now)
 

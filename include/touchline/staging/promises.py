@@ -31,6 +31,7 @@ PROMISES: Final = {
 TOLERANCE: Final = 1e-6
 # Of everything that holds facts; `landing` keeps when something was seen again.
 REPEATED: Final = ("core.", "features.", "ledger.")
+BUILT_LATER: Final = "the same build made later, as of then, gives the features that were predicted with"
 
 Figures = Mapping[str, float | int | str | None]
 
@@ -175,7 +176,7 @@ def of_restored(installation: Installation, instants: Sequence[datetime]) -> Ite
     n = sum(row["n_predictions"] for row in compared)
     differing = [row for row in compared if row["n_differing"]]
     yield Verdict(
-        1, "the same build made later, as of then, gives the features that were predicted with",
+        1, BUILT_LATER,
         n > 0 and not differing,
         {
             "instants": len(instants), "values": n, "differing": sum(row["n_differing"] for row in differing),

@@ -11,11 +11,11 @@ from typing import Final
 from touchline.database.engine import connect, rows
 from touchline.settings import PROJECT_ROOT, Settings
 from touchline.staging import promises
-from touchline.staging.course import Course, OnMoment, play
+from touchline.staging.course import Course, OnMoment, RealTime, Simulated, play
 from touchline.staging.disturbances import RECOVERY_SECONDS
 from touchline.staging.installation import Installation, scratch_installation
 from touchline.staging.load import Answers, Readers
-from touchline.staging.plants import prepared
+from touchline.staging.plants import Plant, prepared
 from touchline.staging.promises import Verdict
 
 # At most so many requests in 10,000 fail where nothing was done to what answers them.
@@ -50,8 +50,27 @@ def validate(
         planted = None if plant is None else prepared(plant, folder)
         code = PROJECT_ROOT if planted is None else planted.code
         with scratch_installation(settings, code) as installation:
-            course, readers = play(installation, hours, on_moment, planted)
-            return Validation(course, readers, tuple(judged(installation, course, readers)))
+            return _validated(installation, hours, on_moment, Simulated(), planted)
+
+
+def validate_running(settings: Settings, hours: float, on_moment: OnMoment = lambda _: None) -> Validation:
+    """Validate the installation of these settings, which runs, over so many hours of the wall clock.
+
+    What is done to it in the third phase is done to it: it is meant for staging. Raises ServiceFailed when its
+    Airflow does not answer.
+    """
+    return _validated(Installation(settings), hours, on_moment, RealTime(), None)
+
+
+def _validated(
+    installation: Installation,
+    hours: float,
+    on_moment: OnMoment,
+    clock: Simulated | RealTime,
+    plant: Plant | None,
+) -> Validation:
+    course, readers = play(installation, hours, on_moment, clock, plant)
+    return Validation(course, readers, tuple(judged(installation, course, readers)))
 
 
 def judged(installation: Installation, course: Course, readers: Readers) -> Iterator[Verdict]:
@@ -74,9 +93,13 @@ def _judged(installation: Installation, course: Course, readers: Readers) -> Ite
         5, "the same code runs on a cluster", None, {},
         "one machine was validated; tests/end_to_end/test_cluster.py and test_image.py run it on several",
     )  # fmt: skip
-    yield from promises.of_restored(
-        installation, promises.last_instants(settings, course.since, INSTANTS_REBUILT)
-    )
+    if settings.backup.folder is None:
+        yield Verdict(
+            1, promises.BUILT_LATER, None, {}, "backups are off: TOUCHLINE_BACKUP_FOLDER is not set"
+        )
+    else:
+        instants = promises.last_instants(settings, course.since, INSTANTS_REBUILT)
+        yield from promises.of_restored(installation, instants)
     yield from promises.repeated(installation)
 
 
