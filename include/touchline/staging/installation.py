@@ -25,6 +25,8 @@ from touchline.supervision.programs import free_port
 PORTS: Final = ("postgres", "airflow", "mlflow", "api", "sandbox")
 COMMAND_SECONDS: Final = 1800.0
 REST_SECONDS: Final = 1200.0
+# Of the clock that does not move meanwhile.
+TUNING_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.5
 LAST_LINES: Final = 15
 
@@ -111,6 +113,7 @@ def scratch_installation(settings: Settings, code: Path = PROJECT_ROOT) -> Itera
         own = settings.model_copy(
             update={
                 "home": home, "source": SANDBOX, "as_of": None, "database_name": None, "data_docs": False,
+                "tuning_budget_seconds": min(settings.tuning_budget_seconds, TUNING_SECONDS),
                 "backup": settings.backup.model_copy(update={"folder": folder / "backups"}),
                 **{f"{port}_port": free_port() for port in PORTS},
             }

@@ -9,7 +9,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,14 +17,12 @@ import httpx
 import numpy as np
 
 SECONDS_TO_ANSWER: Final = 5.0
-# What people and applications read, without knowing what is there.
-PATHS: Final = (
-    "/v1/predictions/upcoming?limit=20",
-    "/v1/predictions/upcoming?competition=E0&limit=20",
-    "/v1/competitions/E0/table",
-    "/v1/matches?competition=D1&limit=20",
-    "/v1/health/ready",
-    "/",
+# What people and applications read, whatever competitions there are.
+PATHS: Final = ("/v1/predictions/upcoming?limit=20", "/v1/competitions", "/v1/health/ready", "/")
+OF_A_COMPETITION: Final = (
+    "/v1/predictions/upcoming?competition={code}&limit=20",
+    "/v1/competitions/{code}/table",
+    "/v1/matches?competition={code}&limit=20",
 )
 MOST_CAUSES: Final = 20
 
@@ -84,7 +82,7 @@ class Readers:
             httpx.AsyncClient(base_url=self._address, timeout=SECONDS_TO_ANSWER, limits=limits) as client,
             asyncio.TaskGroup() as asking,
         ):
-            due = time.monotonic()
+            due, paths = time.monotonic(), await _paths(client)
             for number in itertools.count():
                 if self._is_over.is_set():
                     return
@@ -92,7 +90,7 @@ class Readers:
                 due = max(due + 1 / self.rate, time.monotonic() - 1)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 if self._phase:
-                    path = PATHS[number % len(PATHS)]
+                    path = paths[number % len(paths)]
                     asking.create_task(self._ask(client, path, self.answers[self._phase]))
 
     async def _ask(self, client: httpx.AsyncClient, path: str, answers: Answers) -> None:
@@ -109,6 +107,14 @@ class Readers:
             answers.failed_at.append(began)
             if cause in answers.causes or len(answers.causes) < MOST_CAUSES:
                 answers.causes[cause] += 1
+
+
+async def _paths(client: httpx.AsyncClient) -> tuple[str, ...]:
+    """What is asked for in turn; of one competition, where one is known, what there is to be told."""
+    found = []
+    with suppress(httpx.HTTPError):
+        found = (await client.get("/v1/competitions?limit=1")).raise_for_status().json()["competitions"]
+    return (*PATHS, *(path.format(code=each["competition"]) for each in found for path in OF_A_COMPETITION))
 
 
 def figures(answers: Mapping[str, Answers]) -> dict[str, dict[str, float | int | None]]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from touchline.database.engine import open_url, rows
+from touchline.database.engine import connect, rows
 from touchline.errors import ValidationImpossible
-from touchline.settings import PROJECT_ROOT, Settings
+from touchline.settings import PROJECT_ROOT
 from touchline.staging.installation import Installation
 
 LATE_PREDICTION: Final = "late-prediction"
@@ -66,8 +66,7 @@ class Plant:
 
     def act(self, installation: Installation) -> None:
         """Force a prediction that was made after kick-off into the ledger of an installation of ours."""
-        settings = installation.settings
-        with open_url(_of_administrator(settings)) as connection:
+        with connect(installation.settings, "owner") as connection:
             (columns,) = rows(connection, COLUMNS)
             connection.execute(FORCE.format(**columns))
 
@@ -95,7 +94,3 @@ def prepared(name: str, folder: Path) -> Plant:
         raise ValidationImpossible(f"{GATE} has changed: the gate that is to be disabled is not where it was")
     path.write_text(text.replace(CHECK, UNCHECKED))
     return Plant(name, folder)
-
-
-def _of_administrator(settings: Settings) -> str:
-    return settings.url_for("postgres", settings.secrets["postgres"], settings.warehouse_database)
