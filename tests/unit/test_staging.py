@@ -120,11 +120,12 @@ def test_what_was_due_and_not_done_breaks_the_promise(changes: dict[str, Any], w
 
 def test_a_collection_may_be_degraded_while_no_source_answers_and_only_then():
     outage = [Done("outage", "all", 1019.0, 1031.0)]
-    excused = course(moments=[moment(0), moment(1), moment(2, "degraded")], disturbances=outage)
-    assert not broken(validate._unattended(excused))
-    failed = course(moments=[moment(0), moment(1), moment(2, "failed")], disturbances=outage)
+    for state in ("degraded", "failed"):
+        excused = course(moments=[moment(0), moment(1), moment(2, state)], disturbances=outage)
+        assert not broken(validate._unattended(excused))
+    failed = course(moments=[moment(0, "failed"), moment(1), moment(2)], disturbances=outage)
     (verdict,) = [each for each in validate._unattended(failed) if each.is_kept is False]
-    assert verdict.note == "collect_odds of 15 Mar 17:00: failed"
+    assert verdict.note == "collect_odds of 13 Mar 17:00: failed"
 
 
 def test_what_never_came_back_breaks_the_promise_and_says_what():

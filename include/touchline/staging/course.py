@@ -14,6 +14,7 @@ from touchline.errors import SourceUnavailable
 from touchline.monitoring.late import late_predictions
 from touchline.monitoring.shortfalls import find_shortfalls
 from touchline.operations.airflow_api import AirflowApi, DagRun, airflow_of, is_only_degraded
+from touchline.operations.status import SANDBOX
 from touchline.sandbox import read_clock
 from touchline.sandbox.faults import Fault, switch_fault
 from touchline.staging import disturbances
@@ -93,10 +94,24 @@ class Course:
                 found.setdefault(dag_id, Counter())[state] += 1
         return found
 
-    def spans(self, *kinds: str) -> list[tuple[float, float]]:
-        """From when to when (time.monotonic) disturbances of some kinds lasted."""
+    def without_sources(self) -> list[Moment]:
+        """The moments in which no source answered, and those after them: a circuit is then still open."""
         end = self.began_at + self.seconds
-        return [(each.began_at, each.ended_at or end) for each in self.disturbances if each.kind in kinds]
+        spans = [
+            (each.began_at, each.ended_at or end)
+            for each in self.disturbances
+            if each.kind == "outage" or each.what == SANDBOX
+        ]
+        hit = [
+            any(
+                moment.began_at <= until and since <= moment.began_at + moment.seconds
+                for since, until in spans
+            )
+            for moment in self.moments
+        ]
+        return [
+            moment for place, moment in enumerate(self.moments) if hit[place] or (place and hit[place - 1])
+        ]
 
 
 class Simulated:

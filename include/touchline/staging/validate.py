@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -104,20 +105,28 @@ def _judged(installation: Installation, course: Course, readers: Readers) -> Ite
 
 
 def _unattended(course: Course) -> Iterator[Verdict]:
-    outages = course.spans("outage")
     states = course.dag_states
     n_due = sum(each.total() for each in states.values())
-    # While no source answers, a collection says that it is degraded.
-    excused = sum(
-        state == "degraded"
-        for each in course.moments if any(start <= each.began_at <= end for start, end in outages)
-        for state in each.due.values()
-    )  # fmt: skip
-    n_done = sum(each["success"] for each in states.values())
+    # A collection that no source answers says so, by failing.
+    excused = {
+        (each.at, dag_id)
+        for each in course.without_sources()
+        for dag_id, state in each.due.items()
+        if dag_id.startswith("collect_") and state in ("degraded", "failed")
+    }
+    not_done = [
+        f"{dag_id} of {each.at:%d %b %H:%M}: {state}"
+        for each in course.moments
+        for dag_id, state in each.due.items()
+        if state != "success" and (each.at, dag_id) not in excused
+    ]
     yield Verdict(
-        6, "every DAG ran when it was due, to its end", n_due > 0 and n_done + excused == n_due,
-        {"DAGs": len(states), "due": n_due, "success": n_done, "degraded while no source answered": excused},
-        "; ".join(_not_done(course, outages)[:5]),
+        6, "every DAG ran when it was due, to its end", n_due > 0 and not not_done,
+        {
+            "DAGs": len(states), "due": n_due, "success": sum(each["success"] for each in states.values()),
+            "told that no source answered": len(excused),
+        },
+        "; ".join(not_done[:5]),
     )  # fmt: skip
     late = [match for each in course.moments for match in each.unpredicted]
     yield Verdict(
@@ -127,16 +136,6 @@ def _unattended(course: Course) -> Iterator[Verdict]:
         6, "at the end nothing is missing", not course.shortfalls, {"missing": len(course.shortfalls)},
         "; ".join(course.shortfalls[:3]),
     )  # fmt: skip
-
-
-def _not_done(course: Course, outages: Sequence[tuple[float, float]]) -> list[str]:
-    return [
-        f"{dag_id} of {each.at:%d %b %H:%M}: {state}"
-        for each in course.moments
-        for dag_id, state in each.due.items()
-        if state != "success"
-        and not (state == "degraded" and any(start <= each.began_at <= end for start, end in outages))
-    ]
 
 
 def _of_disturbances(course: Course) -> Iterator[Verdict]:
@@ -187,26 +186,23 @@ def _of_readers(course: Course, readers: Readers) -> Iterator[Verdict]:
 
 
 def _of_notices(settings: Settings, course: Course) -> Verdict:
-    """What operators would have been told: of the outage, and of nothing where nothing was done."""
+    """What operators would have been told: of the outage, and of nothing in the phase in which nothing was done."""
     with connect(settings, "ingest") as connection:
         found = rows(
             connection,
             "select dag_id, task_id, error, opened_at from ops.notice where opened_at >= %s order by opened_at",
             (course.since,),
         )
-    n_calm = sum(
-        (row["opened_at"] - course.since).total_seconds() + course.began_at < _faults_began(course)
-        for row in found
-    )
+    disturbed_at = min((each.began_at for each in course.moments if each.phase != "steady"), default=math.inf)
+    calm = [
+        row for row in found
+        if (row["opened_at"] - course.since).total_seconds() + course.began_at < disturbed_at
+    ]  # fmt: skip
     has_outage = any(each.kind == "outage" for each in course.disturbances)
-    told_of_outage = any(row["dag_id"].startswith("collect_") for row in found)
+    is_told = any(row["dag_id"].startswith("collect_") for row in found)
     return Verdict(
-        6, "an outage of the sources is told, and nothing where nothing is wrong",
-        (told_of_outage if has_outage else True) and n_calm == 0,
-        {"notices": len(found), "in the first two phases": n_calm},
-        "; ".join(f"{row['dag_id']}/{row['task_id']}: {row['error'][:80]}" for row in found[:3]),
+        6, "an outage of the sources is told, and nothing while nothing is wrong",
+        (is_told or not has_outage) and not calm,
+        {"notices": len(found), "while nothing was wrong": len(calm)},
+        "; ".join(f"{row['dag_id']}/{row['task_id']}: {row['error'][:80]}" for row in calm[:3]),
     )  # fmt: skip
-
-
-def _faults_began(course: Course) -> float:
-    return min((each.began_at for each in course.moments if each.phase == "faults"), default=float("inf"))
