@@ -12,6 +12,8 @@ from typing import Final
 from touchline.errors import TouchlineError
 from touchline.operations import names, status
 from touchline.operations.airflow_api import AirflowApi
+from touchline.registry.models import champion_version, trained_versions
+from touchline.registry.tracking import open_registry
 from touchline.sandbox.faults import Fault, switch_fault
 from touchline.staging.installation import LOOK_SECONDS, Installation, await_rest
 
@@ -35,7 +37,7 @@ class Done:
     """What was done: `kind` is kill, outage, restore, rotation or rollback; times are time.monotonic.
 
     `ended_at` is when everything was as it should be again, None when it never was. `is_noticed` says that readers of
-    the API may notice it.
+    the API may notice it; `is_skipped`, with why in `note`, that it could not be done.
     """
 
     kind: str
@@ -44,6 +46,7 @@ class Done:
     ended_at: float | None
     note: str = ""
     is_noticed: bool = False
+    is_skipped: bool = False
 
     @property
     def seconds(self) -> float | None:
@@ -78,7 +81,7 @@ def _killing(what: str) -> Disturbance:
         pid = _task_of(installation) if what == "a task" else installation.pid_of(what)
         began = time.monotonic()
         if pid is None:
-            return Done("kill", what, began, began, "there was none to kill")
+            return Done("kill", what, began, began, "there was none to kill", is_skipped=True)
         os.kill(pid, signal.SIGKILL)
         time.sleep(MISSED_SECONDS)
         until = began + RECOVERY_SECONDS
@@ -103,7 +106,8 @@ def _source_away(installation: Installation, api: AirflowApi) -> Done:
     del api
     if not installation.settings.is_simulated:
         now = time.monotonic()
-        return Done("outage", "none: only sources of the simulated world can be told to fail", now, now)
+        note = "only sources of the simulated world can be told to fail"
+        return Done("outage", "every source answers with errors", now, now, note, is_skipped=True)
     switch_fault(installation.settings.sandbox_address, Fault.SERVER_ERRORS, 1.0)
     return Done("outage", "every source answers with errors", time.monotonic(), None)
 
@@ -134,13 +138,26 @@ def _rotate(installation: Installation, api: AirflowApi) -> Done:
 
 
 def _roll_back(installation: Installation, api: AirflowApi) -> Done:
+    """Make another version the champion by hand, as an operator may who regrets it, and take that back."""
     del api
-    return _by_command("rollback", installation, [("rollback", "model")])
+    began = time.monotonic()
+    registry = open_registry(installation.settings)
+    champion = champion_version(registry)
+    others = [each for each in trained_versions(registry) if each.version != champion]
+    if not others:
+        note = "there is one version only, so none to go back to"
+        return Done("rollback", "champion", began, began, note, is_skipped=True)
+    newest = max(others, key=lambda each: each.as_of).version
+    done = _by_command("rollback", installation, [("models", "promote", newest), ("rollback", "model")])
+    after = champion_version(registry)
+    if done.ended_at is not None and after != champion:
+        return replace(done, ended_at=None, note=f"version {champion} was champion, now it is {after}")
+    return done
 
 
 def _by_command(kind: str, installation: Installation, commands: list[tuple[str, ...]]) -> Done:
     began = time.monotonic()
-    what = f"{' '.join(commands[0][:-1])} {', '.join(each[-1] for each in commands)}"
+    what = ", ".join(" ".join(each) for each in commands)
     try:
         for command in commands:
             installation.must(*command)

@@ -145,14 +145,15 @@ def _of_disturbances(course: Course) -> Iterator[Verdict]:
         ("rotation", "secrets are rotated on the running installation"),
         ("rollback", "the champion goes back to the one before"),
     ):
-        done = [each for each in course.disturbances if each.kind == kind]
+        of_kind = [each for each in course.disturbances if each.kind == kind]
+        done = [each for each in of_kind if not each.is_skipped]
         missed = [each for each in done if each.seconds is None]
         seconds = [each.seconds for each in done if each.seconds is not None]
         yield Verdict(
             6, what, not missed if done else None,
             {"times": len(done), "longest_seconds": round(max(seconds), 1) if seconds else None},
             "; ".join(each.note or f"not back within {RECOVERY_SECONDS:.0f} s: {each.what}" for each in missed)
-            if done else "the course was too short for it",
+            if done else "; ".join(each.note for each in of_kind) or "the course was too short for it",
         )  # fmt: skip
 
 
