@@ -163,11 +163,12 @@ def test_the_report_says_for_each_promise_whether_it_was_kept(tmp_path: Path):
         Verdict(5, "the same code runs on a cluster", None, {}, "one machine was validated"),
     ]
     assert not is_kept(verdicts)
-    assert in_short(verdicts)[:2] == [
+    assert in_short(verdicts)[:3] == [
         "kept: Nothing knows the future (1 checks)",
-        "BROKEN: Truth is append-only: not true that every prediction was made before kick-off (late 1)",
+        "BROKEN: Truth is append-only (1 of 1 checks)",
+        "broken: every prediction was made before kick-off: late 1",
     ]
-    assert in_short(verdicts)[4] == "not judged: Same code from laptop to cluster: one machine was validated"
+    assert in_short(verdicts)[5] == "not judged: Same code from laptop to cluster: one machine was validated"
     page = write_report(
         tmp_path, course(disturbances=[Done("kill", "api", 1021.0, 1023.0)]), readers((1022.0,)), verdicts
     )

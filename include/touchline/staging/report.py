@@ -32,21 +32,24 @@ from touchline.staging.promises import PROMISES, Verdict
 NAME: Final = "staging-validation"
 TITLE: Final = "Validation of staging"
 PICTURES: Final = "images"
+LONGEST_NOTE: Final = 300
+FRAMES: Final = dict.fromkeys(map(ord, "╭─╮│╰╯"))
 COLOURS: Final = {"steady": "#e8f1f8", "load": "#fdf1dc", "faults": "#f8e4e8"}
 MARKS: Final = {"kill": "x", "outage": "s", "restore": "D", "rotation": "o", "rollback": "^"}
 
 
 def in_short(verdicts: Sequence[Verdict]) -> list[str]:
-    """A line for each promise: kept, broken by what, or not judged."""
+    """A line for each promise, kept or not, and one for each check that broke it."""
     lines = []
     for number, promise in PROMISES.items():
         of_it = [each for each in verdicts if each.promise == number]
-        broken = [each for each in of_it if each.is_kept is False]
+        judged = [each for each in of_it if each.is_kept is not None]
+        broken = [each for each in judged if not each.is_kept]
         if broken:
-            told = "; ".join(f"{each.what} ({_told(each)})" for each in broken)
-            lines.append(f"BROKEN: {promise}: not true that {told}")
-        elif any(each.is_kept for each in of_it):
-            lines.append(f"kept: {promise} ({sum(bool(each.is_kept) for each in of_it)} checks)")
+            lines.append(f"BROKEN: {promise} ({len(broken)} of {len(judged)} checks)")
+            lines += [f"broken: {each.what}: {_told(each)}" for each in broken]
+        elif judged:
+            lines.append(f"kept: {promise} ({len(judged)} checks)")
         else:
             lines.append(f"not judged: {promise}" + "".join(f": {each.note}" for each in of_it[:1]))
     return lines
@@ -106,11 +109,13 @@ def drawn(course: Course, readers: Readers) -> Figure:
     answers.semilogy(at, p95, color="#0072b2", linewidth=1.2, label="95th percentile of the answers")
     failed = [(moment, n) for moment, n in zip(at, failures, strict=True) if n]
     if failed:
-        answers.scatter([moment for moment, _ in failed], [1.0] * len(failed), marker="x", color="#d55e00",
-                        label="requests failed")  # fmt: skip
+        answers.scatter(
+            [moment for moment, _ in failed], [0.06] * len(failed), marker="x", color="#d55e00",
+            transform=answers.get_xaxis_transform(), label="requests failed",
+        )  # fmt: skip
     answers.set_ylabel("milliseconds")
     answers.legend(frameon=False, fontsize=8.5, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-    runs.bar(at, [each.n_runs for each in course.moments], width=0.008, color="#009e73")
+    runs.vlines(at, 0, [each.n_runs for each in course.moments], color="#009e73", linewidth=2)
     runs.set_ylabel("DAG runs")
     for place, kind in enumerate(MARKS):
         moments = [_moment_of(course, each.began_at) for each in course.disturbances if each.kind == kind]
@@ -186,7 +191,7 @@ def _blocks(course: Course, readers: Readers, verdicts: Sequence[Verdict], shown
     yield Table(
         "What was done to it", ("kind", "what", "seconds until all was well", "note"),
         tuple(
-            (each.kind, each.what, "never" if each.seconds is None else f"{each.seconds:.1f}", each.note)
+            (each.kind, each.what, "never" if each.seconds is None else f"{each.seconds:.1f}", _plain(each.note))
             for each in course.disturbances
         ),
     )  # fmt: skip
@@ -210,4 +215,9 @@ def _told(verdict: Verdict) -> str:
         f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
         for name, value in verdict.figures.items()
     )
-    return "; ".join(part for part in (told, verdict.note) if part)
+    return "; ".join(part for part in (told, _plain(verdict.note)) if part)
+
+
+def _plain(note: str) -> str:
+    """On one line: what a command said may have several, and a frame."""
+    return " ".join(note.translate(FRAMES).split())[:LONGEST_NOTE]
