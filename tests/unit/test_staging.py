@@ -93,7 +93,7 @@ def test_every_service_is_killed_and_everything_is_done_in_its_hours():
     planned = disturbances.plan(24)
     assert [after for after, _ in planned] == sorted(after for after, _ in planned)
     assert 0 < planned[0][0] < planned[-1][0] < 24
-    assert len(planned) == len(disturbances.KILLED) + 5
+    assert len(planned) == len(disturbances.KILLED) + 4
 
 
 def test_an_outage_lasts_until_it_is_over():
@@ -132,12 +132,12 @@ def test_what_never_came_back_breaks_the_promise_and_says_what():
     done = [
         Done("kill", "api", 1.0, 2.0),
         Done("kill", "mlflow", 5.0, None),
-        Done("rotation", "x", 7.0, None, "why"),
+        Done("rollback", "x", 7.0, None, "why"),
     ]
     found = {each.what: each for each in validate._of_disturbances(course(disturbances=done))}
-    assert [each.word for each in found.values()] == ["broken", "not judged", "broken", "not judged"]
+    assert [each.word for each in found.values()] == ["broken", "not judged", "broken"]
     assert found["what is killed comes back by itself"].note == "not back within 300 s: mlflow"
-    assert found["secrets are rotated on the running installation"].note == "why"
+    assert found["the champion goes back to the one before"].note == "why"
 
 
 def test_a_request_that_fails_counts_unless_what_answers_it_was_killed():

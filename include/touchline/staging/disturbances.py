@@ -1,4 +1,4 @@
-"""What the third phase does to an installation: kills, an outage, a restore, a rotation of secrets, a rollback."""
+"""What the third phase does to an installation: kills, an outage, a restore, a rollback."""
 
 from __future__ import annotations
 
@@ -29,12 +29,11 @@ KILLED: Final = (
 )  # fmt: skip
 # Whose end readers of the API notice.
 NOTICED_BY_READERS: Final = (status.API, status.POSTGRES)
-ROTATED: Final = ("api", "access", "ingest", "transform", "model")
 
 
 @dataclass(frozen=True)
 class Done:
-    """What was done: `kind` is kill, outage, restore, rotation or rollback; times are time.monotonic.
+    """What was done: `kind` is kill, outage, restore or rollback; times are time.monotonic.
 
     `ended_at` is when everything was as it should be again, None when it never was. `is_noticed` says that readers of
     the API may notice it; `is_skipped`, with why in `note`, that it could not be done.
@@ -63,7 +62,7 @@ def plan(hours: float) -> list[tuple[float, Disturbance]]:
     half = hours / 2
     kills = [(half * (place + 1) / (len(KILLED) + 1), _killing(what)) for place, what in enumerate(KILLED)]
     later = (
-        (0.02, _source_away), (0.30, _source_back), (0.45, _restore), (0.60, _rotate), (0.75, _roll_back),
+        (0.02, _source_away), (0.30, _source_back), (0.45, _restore), (0.75, _roll_back),
     )  # fmt: skip
     return [*kills, *((half + half * share, act) for share, act in later)]
 
@@ -130,11 +129,6 @@ def _restore(installation: Installation, api: AirflowApi) -> Done:
             return Done("restore", dag_id, began, None, f"{dag_id} ended as {state}")
     told = installation.must("backup", "--list")
     return Done("restore", names.CHECK_BACKUP, began, time.monotonic(), f"{told.count('full')} backups")
-
-
-def _rotate(installation: Installation, api: AirflowApi) -> Done:
-    del api
-    return _by_command("rotation", installation, [("secrets", "rotate", name) for name in ROTATED])
 
 
 def _roll_back(installation: Installation, api: AirflowApi) -> Done:

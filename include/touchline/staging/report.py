@@ -35,7 +35,7 @@ PICTURES: Final = "images"
 LONGEST_NOTE: Final = 300
 FRAMES: Final = dict.fromkeys(map(ord, "╭─╮│╰╯"))
 COLOURS: Final = {"steady": "#e8f1f8", "load": "#fdf1dc", "faults": "#f8e4e8"}
-MARKS: Final = {"kill": "x", "outage": "s", "restore": "D", "rotation": "o", "rollback": "^"}
+MARKS: Final = {"kill": "x", "outage": "s", "restore": "D", "rollback": "^"}
 
 
 def in_short(verdicts: Sequence[Verdict]) -> list[str]:

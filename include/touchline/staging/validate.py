@@ -142,7 +142,6 @@ def _of_disturbances(course: Course) -> Iterator[Verdict]:
     for kind, what in (
         ("kill", "what is killed comes back by itself"),
         ("restore", "a backup restores to the same tables, row for row"),
-        ("rotation", "secrets are rotated on the running installation"),
         ("rollback", "the champion goes back to the one before"),
     ):
         of_kind = [each for each in course.disturbances if each.kind == kind]
