@@ -43,6 +43,12 @@ class CodeDiffers(TouchlineError):
     """A task was given to a machine that has other code than the installation."""
 
 
+class ValidationImpossible(TouchlineError):
+    """An installation cannot be validated with these settings."""
+
+    exit_code = 2
+
+
 class SourceUnavailable(TouchlineError):
     """A source, or one file of it, cannot be read at all."""
 

@@ -59,6 +59,7 @@ COMMANDS = (
     ("database", "database", "Start, stop, migrate and open the database."),
     ("backup", "backup", "Take, list, check and restore backups."),
     ("restore", "backup", "Restore a backup into a folder, as of any instant."),
+    ("validate-staging", "validate_staging", "Live through 72 hours with load and faults: which promises were kept?"),
     ("export", "export", "Write analytics views to Parquet or CSV files."),
     ("docs", "docs", "Describe every table and column on one page."),
 )  # fmt: skip

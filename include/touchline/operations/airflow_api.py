@@ -103,6 +103,15 @@ class AirflowApi:
             if dag["dag_id"] in DAGS and dag["last_parsed_time"] and not dag["is_stale"]
         }
 
+    def timetables(self) -> dict[str, str]:
+        """What Airflow says of the timetable of each of our DAGs."""
+        dags = self._ask("GET", "/api/v2/dags", params={"limit": PAGE})["dags"]
+        return {
+            dag["dag_id"]: dag["timetable_summary"] or ""
+            for dag in dags
+            if dag["dag_id"] in DAGS and not dag["is_stale"]
+        }
+
     def import_errors(self) -> list[str]:
         """File and traceback of every DAG file that cannot be read."""
         found = self._ask("GET", "/api/v2/importErrors", params={"limit": PAGE})["import_errors"]
@@ -120,6 +129,16 @@ class AirflowApi:
         # It may exist already: the answer to a first request can be lost.
         existing = {"dag_id": dag_id, "dag_run_id": run_id, "state": "queued"}
         return _dag_run(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", conflict=existing, json=body))
+
+    def run(self, run: DagRun) -> DagRun:
+        """The same run, as it is now."""
+        return _dag_run(self._ask("GET", f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}"))
+
+    def run_due_at(self, dag_id: str, moment: datetime) -> DagRun | None:
+        """The first run of a DAG that may begin at an instant (UTC) or later; None when there is none yet."""
+        params = {"run_after_gte": moment.isoformat(), "order_by": "run_after", "limit": 1}
+        found = self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=params)["dag_runs"]
+        return _dag_run(found[0]) if found else None
 
     def active_runs(self) -> list[DagRun]:
         """Runs of ours that have not ended."""
