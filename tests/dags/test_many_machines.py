@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -147,13 +148,43 @@ def test_every_part_of_the_composed_cluster_is_told_the_same_and_one_knows_the_a
         "init", "airflow-api", "scheduler", "dag-processor", "triggerer", "worker", "mlflow", "api", "sandbox",
     }  # fmt: skip
     told = {name: dict(part["environment"]) for name, part in of_touchline.items() if name != "mlflow"}
-    administrators = {name for name, variables in told.items() if "of-postgres" in json.dumps(variables)}
-    assert administrators == {"init"}
-    for variables in told.values():
-        del variables["TOUCHLINE_DATABASE_URL"]
     assert all(variables == told["init"] for variables in told.values())
+    administrators = {
+        name for name, part in of_touchline.items() if "database_url" in json.dumps(part.get("secrets", []))
+    }
+    assert administrators == {"init"}
     for name, part in parts.items():
         assert all(port["host_ip"] == "127.0.0.1" for port in part.get("ports", [])), name
+        assert part["cap_drop"] == ["ALL"], name
+        assert part["security_opt"] == ["no-new-privileges:true"], name
+        assert part["read_only"], name
+
+
+def test_every_secret_of_compose_is_a_file_that_make_secrets_makes():
+    """Not one is an environment variable, which `docker inspect` would show."""
+    declared = yaml.safe_load(COMPOSE.read_text())["secrets"]
+    made = runpy.run_path(str(COMPOSE.with_name("make_secrets.py")))
+    assert set(declared) == {*made["SECRETS"], made["CERTIFICATE"], made["KEY"]}
+    assert all(each["file"] == f"./secrets/{name}" for name, each in declared.items())
+
+
+def test_make_secrets_keeps_what_is_there_from_everybody_else(tmp_path: Path):
+    program = tmp_path / "make_secrets.py"
+    program.write_text(COMPOSE.with_name("make_secrets.py").read_text())
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "redis").write_text("given")
+    (folder / "proxy_certificate").write_text("given")
+    (folder / "proxy_key").write_text("given")
+    for _ in range(2):
+        done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("all secrets are there already")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    kept = {path.name: path.read_text() for path in folder.iterdir()}
+    assert (kept["redis"], kept["proxy_key"]) == ("given", "given")
+    assert kept["access_redis"] == "redis://:given@redis:6379/1"
+    assert kept["postgres"] in kept["database_url"]
+    assert len({kept[name] for name in ("postgres", "grafana", "objects")}) == 3
 
 
 def test_the_composed_laptop_is_one_container():
@@ -176,10 +207,13 @@ def test_what_watches_the_composed_cluster_asks_its_parts_and_publishes_on_loopb
 
 def composed(*profiles: str) -> dict[str, Any]:
     """The services of profiles, as compose understands them."""
-    passwords = {"POSTGRES_PASSWORD": "of-postgres", "REDIS_PASSWORD": "of-redis"}
     chosen = [part for profile in profiles for part in ("--profile", profile)]
     command = [docker_compose(), "--file", str(COMPOSE), *chosen, "config"]
     done = subprocess.run(
-        command, env={**os.environ, **passwords}, capture_output=True, text=True, check=True
+        command,
+        env={**os.environ, "TOUCHLINE_IMAGE": "touchline"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return dict(yaml.safe_load(done.stdout)["services"])

@@ -1,25 +1,40 @@
-"""The API's clock: a simulated world that takes what it is asked and says nothing does not hold up requests."""
+"""The API's clock: a simulated world that does not answer holds up no request."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
+import threading
+from datetime import UTC, datetime
 
 import pytest
 
 from touchline.serving import present
 from touchline.settings import Settings
 
+NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
-def test_a_world_that_never_answers_is_given_up_within_the_patience_of_a_request(
+
+def test_a_world_whose_answer_does_not_come_is_asked_once_and_believed_when_it_does(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(present, "ANSWER_SECONDS", 0.05)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        asked = present.SimulatedPresent(settings.model_copy(update={"sandbox_url": address}))
+    comes, asked = threading.Event(), []
 
-        async def ask() -> object:
-            return await asyncio.wait_for(asked(), 5)
+    def ask(address: str) -> datetime:
+        asked.append(address)
+        comes.wait()
+        return NOON
 
-        assert asyncio.run(ask()) is None
+    monkeypatch.setattr(present, "read_clock", ask)
+    monkeypatch.setattr(present, "ANSWER_SECONDS", 0.02)
+    monkeypatch.setattr(present, "KEPT_SECONDS", -1.0)
+
+    async def requests() -> list[datetime | None]:
+        clock = present.SimulatedPresent(settings)
+        told = [await asyncio.wait_for(clock(), 30) for _ in range(3)]
+        comes.set()
+        while (now := await clock()) is None:
+            pass
+        return [*told, now]
+
+    assert asyncio.run(requests()) == [None, None, None, NOON]
+    assert len(asked) == 1

@@ -12,7 +12,6 @@ import httpx
 
 from touchline.errors import SourceUnavailable
 
-ANSWER_SECONDS = 10.0
 # A Friday afternoon: the weekend's prices are collected, its first match is still to be played.
 BEGINNING = datetime(2026, 3, 13, 16, 0, tzinfo=UTC)
 
@@ -42,9 +41,9 @@ class WorldClock:
         draft.replace(self._path)
 
 
-def read_clock(address: str, seconds: float = ANSWER_SECONDS) -> datetime:
-    """The present (UTC) of the world served at `address`; raises SourceUnavailable when nothing answers in time."""
-    return datetime.fromisoformat(call("GET", address, "clock", seconds=seconds)["now"])
+def read_clock(address: str) -> datetime:
+    """The present (UTC) of the world served at `address`; raises SourceUnavailable when nothing answers."""
+    return datetime.fromisoformat(call("GET", address, "clock")["now"])
 
 
 def advance_clock(address: str, days: float) -> datetime:
@@ -52,13 +51,11 @@ def advance_clock(address: str, days: float) -> datetime:
     return datetime.fromisoformat(call("POST", address, "clock", {"advance_days": days})["now"])
 
 
-def call(
-    method: str, address: str, path: str, body: dict[str, Any] | None = None, seconds: float = ANSWER_SECONDS
-) -> dict[str, Any]:
+def call(method: str, address: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """Ask the world served at `address` itself, not a provider in it; raises SourceUnavailable."""
     try:
         # It speaks plain HTTP; loading certificate authorities would take ten times as long as its answer.
-        reply = httpx.request(method, f"{address}/{path}", json=body, timeout=seconds, verify=False)  # noqa: S501
+        reply = httpx.request(method, f"{address}/{path}", json=body, timeout=10, verify=False)  # noqa: S501
     except httpx.TransportError as error:
         raise SourceUnavailable(
             f"the sandbox does not answer at {address} ({error}); start it with `touchline up`"
