@@ -78,25 +78,17 @@ def append_only(settings: Settings, marks: Sequence[Mark]) -> Iterator[Verdict]:
         2, "payloads stay as they were received", not changed,
         {"payloads": last["n"], "times looked": len(marks), "times changed": len(changed)},
     )  # fmt: skip
+    # Those that were handed out then, not those of the end.
+    digests = dict.fromkeys(line for each in marks for line in each.ledger_digests)
     with TemporaryDirectory() as folder:
         export_ledger(settings, Path(folder))
         given = Path(folder) / "handed_out.jsonl"
-        # Those that were handed out then, not those of the end.
-        given.write_text(
-            "".join(
-                f"{line}\n" for line in dict.fromkeys(line for each in marks for line in each.ledger_digests)
-            )
-        )
+        given.write_text("".join(f"{line}\n" for line in digests))
         wrong, found = verify_ledger.verify_files(Path(folder) / "ledger.jsonl", given)
     yield Verdict(
         2, "the ledger agrees with every digest that was handed out", not wrong,
-        {"rows": found["rows"], "digests": len(given_lines(marks)), "wrong": len(wrong)}, "; ".join(wrong[:3]),
+        {"rows": found["rows"], "digests": len(digests), "wrong": len(wrong)}, "; ".join(wrong[:3]),
     )  # fmt: skip
-
-
-def given_lines(marks: Sequence[Mark]) -> list[str]:
-    """The digests of the ledger that were there at any mark."""
-    return list(dict.fromkeys(line for each in marks for line in each.ledger_digests))
 
 
 def of_predictions(settings: Settings, since: datetime) -> Iterator[Verdict]:
