@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from touchline.clock import live_clock
-from touchline.errors import SourceUnavailable
+from touchline.errors import SourceUnavailable, ValidationImpossible
 from touchline.monitoring.late import late_predictions
 from touchline.monitoring.shortfalls import find_shortfalls
 from touchline.operations.airflow_api import AirflowApi, DagRun, airflow_of, is_only_degraded
@@ -166,7 +166,8 @@ def play(
 ) -> tuple[Course, Readers]:
     """Live through so many hours of a clock in three phases; all that follows from an instant is waited for.
 
-    Raises ServiceFailed when the installation cannot be started, or Airflow does not answer.
+    Raises ServiceFailed when the installation cannot be started, or Airflow does not answer, and ValidationImpossible
+    when nothing is due in these hours.
     """
     begins_at = clock.begin(installation)
     settings = installation.settings
@@ -188,6 +189,8 @@ def play(
             course.moments.append(_live(installation, api, clock, course, moment, due, acts))
             on_moment(course.moments[-1])
             moment, due = schedule.next_after(moment)
+        if not course.moments:
+            raise ValidationImpossible(f"no DAG is due within {hours:g} hours: validate over more of them")
         course.marks.append(mark(settings))
         course.shortfalls = tuple(map(str, find_shortfalls(settings, course.moments[-1].at)))
     course.seconds = time.monotonic() - course.began_at
