@@ -29,7 +29,7 @@ LISTS = {
 }  # fmt: skip
 NUMBERS = {
     "built_change_id", "change_id", "competition_hold_id", "highest", "limit", "look_back", "lowest", "payload_id",
-    "reference", "share",
+    "reference", "share", "tolerance",
 }  # fmt: skip
 IDS = {"first_id", "last_id", "match_id", "prediction_id"}
 INSTANTS = {

@@ -22,6 +22,7 @@ from typing import Final
 
 from touchline.backup import programs
 from touchline.backup.store import BLOCK, PARTIAL, SHIPPED, SUFFIX, WAL, Store, open_store
+from touchline.credentials import write_private
 from touchline.database.engine import open_url, rows, scalar
 from touchline.errors import BackupFailed, DatabaseUnavailable, TouchlineError
 from touchline.settings import Settings, read_settings
@@ -62,7 +63,8 @@ def receive(settings: Settings, ended: Event, seconds: float = SHIP_SECONDS) -> 
             try:
                 ship(store, folder, target)
                 if arrived_at is not None:
-                    (target / SHIPPED).write_text(arrived_at.isoformat())
+                    # As a whole: others read it meanwhile.
+                    write_private(target / SHIPPED, arrived_at.isoformat())
             except OSError as error:
                 # The folder may be on a disk that comes back; nothing is deleted here before it is there.
                 log.warning("the log was not shipped to %s: %s", store.folder, error)

@@ -218,7 +218,7 @@ def _scratch(settings: Settings, home: Path) -> Settings:
 
 
 def _payloads(settings: Settings, last_id: int) -> Figures:
-    return dict(_one(settings, "payloads_until", last_id=last_id))
+    return dict(_one(settings, "payloads_until", payload_id=last_id))
 
 
 def _one(settings: Settings, name: str, **parameters: Any) -> Mapping[str, Any]:

@@ -5,4 +5,4 @@ select
     md5(coalesce(string_agg(encode(content_hash, 'hex') || n_bytes || observed_at, '' order by payload_id), ''))
         as digest
 from landing.payload
-where payload_id <= %(last_id)s
+where payload_id <= %(payload_id)s
